@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * abi.h - everything that crosses the border between the data plane (bpf/) and userland (ctl/).
+ *
+ * One copy, compiled by both sides. Fixed-width members only, fields by falling size, padding
+ * named and zero, unit in the name, host byte order unless the type is __be*. Every struct ends
+ * with an assertion on its size. A change here raises LZ_ABI_VERSION: the loader refuses pins of
+ * another version.
+ *
+ * The picture:
+ *
+ *   lz_control (global data)   switch, generation word, two generations of classes
+ *   lz_ports   (global data)   ifindex -> role in each generation, statistics slot
+ *   lz_tags    ARRAY           one 64-byte line of 64 tags; a tag says "maybe here" and "held"
+ *   lz_cells   ARRAY           one 128-byte cell a source (or aggregate); slot n <-> tag n
+ *   lz_flows   ARRAY           recent port-25 SYNs, so that a retransmission is known
+ *   lz_range4, lz_range6,      one inner map a generation: source range -> class,
+ *   lz_dests, lz_customers     destination -> sets, source -> customer
+ *   lz_exceptions HASH         state, not policy: survives any reload
+ *   lz_*_stats PERCPU_ARRAY    counters
+ *   lz_events  RINGBUF         what happened, for the controller
+ */
+#ifndef LZ_LAZARET_ABI_H
+#define LZ_LAZARET_ABI_H
+
+#include <linux/types.h>
+
+#define LZ_ABI_VERSION 1
+
+/* ---------------------------------------------------------------- sizes */
+
+#define LZ_GENERATIONS	      2
+#define LZ_GEN_NONE	      2	     /* "no policy": everything passes */
+#define LZ_CLASSES_MAX	      64     /* class 0 is LZ_CLASS_FOREIGN */
+#define LZ_CLASS_FOREIGN      0	     /* a source in no set */
+#define LZ_LIMITS_PER_CLASS   6
+#define LZ_LIMIT_IDS	      512    /* statistics rows; id 0 is never a limit */
+#define LZ_SETS_MAX	      64     /* bits in a destination mask */
+#define LZ_LENGTHS_MAX	      16     /* different prefix lengths a destination table may hold */
+#define LZ_TAG_LINE_SLOTS     64     /* tags in one cache line */
+#define LZ_TAG_LINE_WORDS     8
+#define LZ_CELL_WORDS	      6
+#define LZ_CELL_CHOICES	      3	     /* tag lines a key may live in */
+#define LZ_PORTS_SIZE	      65536  /* ifindex modulo this; userland refuses a second taker */
+#define LZ_PORT_STATS	      1024   /* statistics rows; the last is shared by all further ports */
+#define LZ_HOLD_CAP_S	      2678400u /* 31 days: no hold lasts longer, whoever wrote it (I2) */
+#define LZ_FLOW_HORIZON_S     130u   /* Linux gives up a SYN after 127 s (tcp_syn_retries 6) */
+
+/* ---------------------------------------------------------------- key space
+ *
+ * One __u64 for both families. IPv4: the address as a number, upper half zero. IPv6: the upper 64
+ * bits as a number, cut to the instance's key length. A prefix in key space is (bits, len):
+ * IPv4 /n has len 32+n, IPv6 /n has len n. IPv6 sources in 0000::/8 are never keyed, so that the
+ * keys with a first byte of 0x01 are free for aggregates: 0x01 << 56 | 56 bits of a seeded hash of
+ * (limit id, prefix or customer).
+ */
+#define LZ_KEY_AGGREGATE (1ULL << 56)
+
+/* ---------------------------------------------------------------- tags and cells */
+
+/* A tag is one byte: 0 = free and never used since the line was last empty, 1 = reclaimed (may be
+ * taken, but a search goes on past it), else bit 7 = HELD and bits 0..6 = 2..127 from the hash. */
+#define LZ_TAG_FREE	 0x00
+#define LZ_TAG_RECLAIMED 0x01
+#define LZ_TAG_HELD	 0x80
+#define LZ_TAG_MIN	 0x02
+
+struct lz_tag_line {
+	__u64 word[LZ_TAG_LINE_WORDS]; /* tag n is byte n%8 of word n/8 (little endian) */
+};
+_Static_assert(sizeof(struct lz_tag_line) == 64, "a tag line is one cache line");
+
+/* The hold word of a cell: never torn, so a packet sees one whole entry.
+ *   bits 0..31  expiry_s   CLOCK_MONOTONIC seconds (the data plane's clock)
+ *   bits 32..53 ttl_s      as granted; the kernel holds at most min(ttl, LZ_HOLD_CAP_S) from now
+ *   bits 54..55 garden     enum lz_garden
+ *   bits 56..63 flags      LZ_HOLD_F_*
+ * 0 = not held. */
+#define LZ_HOLD_EXPIRY(w)  ((__u32)(w))
+#define LZ_HOLD_TTL(w)	   ((__u32)((w) >> 32) & 0x3fffff)
+#define LZ_HOLD_GARDEN(w)  ((__u32)((w) >> 54) & 3)
+#define LZ_HOLD_FLAGS(w)   ((__u32)((w) >> 56))
+#define LZ_HOLD_F_KERNEL   0x01 /* written by a limit in the data plane, not yet in the ledger */
+#define LZ_HOLD_F_OPERATOR 0x02 /* an operator asked for it */
+#define LZ_HOLD_WORD(expiry_s, ttl_s, garden, flags)                                               \
+	((__u64)(__u32)(expiry_s) | ((__u64)((ttl_s) & 0x3fffff) << 32) |                          \
+	 ((__u64)((garden) & 3) << 54) | ((__u64)((flags) & 0xff) << 56))
+
+enum lz_garden {
+	LZ_GARDEN_LEAKY,
+	LZ_GARDEN_STRICT,
+	LZ_GARDEN_N,
+};
+
+/* One source (or aggregate). Two cache lines: the first decides, the second holds what fewer packets
+ * need. All counters wrap: readers take differences. state[] belongs to the limits of the source's
+ * class, see struct lz_limit; words 0..3 lie in the first line, so compile fills those first. */
+struct lz_cell {
+	__u64 key;		    /* 0 = being claimed; written once by compare-and-swap */
+	__u64 hold;		    /* hold word; written by controller and by `hold` limits */
+	__u32 syn;		    /* bare SYNs seen, retransmissions included */
+	__u32 smtp_connections;	    /* distinct attempts to port 25, retransmissions not counted */
+	__u32 dropped;		    /* packets refused or dropped by us */
+	__u32 seen_s;		    /* last examined or dropped packet, CLOCK_MONOTONIC s */
+	__u64 state[LZ_CELL_WORDS];
+	__u64 dests[4];		    /* distinct port-25 destinations: two banks of 2 x 52 bits */
+	__u32 examined;		    /* packets that reached class rules */
+	__u32 would_drop;	    /* packets a monitored rule would have refused */
+	__u32 told_s;		    /* last event sent about this source */
+	__u32 reach_ms;		    /* token bucket for a held source's always-reach traffic */
+};
+_Static_assert(sizeof(struct lz_cell) == 128, "a cell is two cache lines");
+
+/* ---------------------------------------------------------------- flows */
+
+/* Eight recent port-25 SYNs a line. Entry: bits 0..13 last seen, quarter seconds; bits 14..17
+ * verdict (enum lz_verdict); bits 18..63 fingerprint of source, destination, ports and sequence
+ * number under the instance seed. 0 = free. */
+#define LZ_FLOW_LINE_ENTRIES 8
+struct lz_flow_line {
+	__u64 entry[LZ_FLOW_LINE_ENTRIES];
+};
+_Static_assert(sizeof(struct lz_flow_line) == 64, "a flow line is one cache line");
+
+/* ---------------------------------------------------------------- verdicts */
+
+enum lz_verdict {
+	LZ_V_PASS,
+	LZ_V_DROP,	 /* silence */
+	LZ_V_ICMP_ADMIN, /* ICMP 3/13, ICMPv6 1/1 */
+	LZ_V_TCP_RESET,
+	LZ_V_SMTP_554,	 /* to the sink; until a portal listens: LZ_V_ICMP_ADMIN */
+	LZ_V_N,
+};
+
+/* Why: counted per port. Sums: received == passed + the LZ_R_DROP_* reasons (I8). */
+enum lz_reason {
+	/* passed */
+	LZ_R_PASS_BYPASS,      /* kill switch */
+	LZ_R_PASS_NO_POLICY,   /* generation word says none, or port without a role */
+	LZ_R_PASS_NOT_IP,      /* ARP, LLDP, STP, PPP control, ... */
+	LZ_R_PASS_UNPARSED,    /* deeper or stranger than the parser goes */
+	LZ_R_PASS_UNKEYED,     /* IPv6 source in 0000::/8 */
+	LZ_R_PASS_OTHER,       /* none of our business: not held, no rule looks at it */
+	LZ_R_PASS_FOREIGN,     /* a SYN or port-25 packet from a source in no set */
+	LZ_R_PASS_EXAMINED,    /* class rules looked and let it pass */
+	LZ_R_PASS_EXCEPTION,   /* an exception overruled a refusal */
+	LZ_R_PASS_NEVER,       /* the never-list overruled a refusal */
+	LZ_R_PASS_MONITOR,     /* would have been refused: monitor mode */
+	LZ_R_PASS_GARDEN,      /* a held source's packet that the fate table passes */
+	LZ_R_PASS_RETRANSMIT,  /* retransmission of a SYN that passed */
+	LZ_R_PASS_N,
+	/* not passed */
+	LZ_R_DROP_PORT25 = LZ_R_PASS_N, /* class refuses port 25 to the world */
+	LZ_R_DROP_LIMIT,	/* over a limit */
+	LZ_R_DROP_RETRANSMIT,	/* retransmission of a refused SYN */
+	LZ_R_DROP_HELD,		/* the fate table of a held source */
+	LZ_R_DROP_FROM_PORT25,	/* return hook: source port 25 towards a class that forbids it */
+	LZ_R_DROP_TO_CUSTOMER,	/* return hook: SYN to port 25 of a class that forbids it */
+	LZ_R_DROP_TINY_FRAGMENT,/* first fragment too short for the TCP flags (RFC 1858) */
+	LZ_R_DROP_UNPARSED,	/* policy says "unparsed": "drop" */
+	LZ_R_N,
+};
+
+/* Further per-port counters, beside the reasons. */
+enum lz_count {
+	LZ_C_RECEIVED = LZ_R_N,
+	LZ_C_RECEIVED_BYTES,
+	LZ_C_REPLY_SENT,       /* refusals answered */
+	LZ_C_REPLY_SUPPRESSED, /* refusals not answered: rate limit or packet of a strange shape */
+	LZ_C_TABLE_FULL,       /* a new source found no cell: passed, uncounted */
+	LZ_C_PREFIX_CHARGED,   /* IPv6 creation budget spent: covering prefix charged instead */
+	LZ_C_RETRY_EXHAUSTED,  /* a bucket lost every compare-and-swap: refused, never admitted */
+	LZ_C_EVENT_LOST,       /* ring buffer full */
+	LZ_C_NEVER_SPOOFED,    /* a never-list source seen on a customer port */
+	LZ_C_HOLD_INVALID,     /* hold word beyond its own ttl or the cap: ignored */
+	LZ_C_N,
+};
+
+struct lz_port_stats {
+	__u64 count[LZ_C_N]; /* indexed by enum lz_reason and enum lz_count */
+};
+
+struct lz_class_stats {
+	__u64 examined;
+	__u64 verdict[LZ_V_N];	 /* what was done */
+	__u64 would[LZ_V_N];	 /* what monitored rules would have done */
+};
+_Static_assert(sizeof(struct lz_class_stats) == 8 + 16 * LZ_V_N, "no holes");
+
+struct lz_limit_stats {
+	__u64 counted;	/* units charged */
+	__u64 over;	/* packets over the limit, acted upon */
+	__u64 would;	/* packets over the limit, monitored or notify */
+	__u64 holds;	/* sources held by it */
+};
+_Static_assert(sizeof(struct lz_limit_stats) == 32, "no holes");
+
+/* ---------------------------------------------------------------- policy as the data plane sees it */
+
+enum lz_limit_kind {
+	LZ_LIMIT_NONE,
+	LZ_LIMIT_WINDOW, /* at most N in any window */
+	LZ_LIMIT_BUCKET, /* token bucket: rate and burst */
+	LZ_LIMIT_DESTS,	 /* distinct destinations, estimated */
+};
+
+enum lz_limit_what {
+	LZ_WHAT_SYN,		   /* bare SYNs, any port */
+	LZ_WHAT_SMTP_CONNECTIONS,
+	LZ_WHAT_SMTP_DESTINATIONS,
+};
+
+enum lz_limit_per {
+	LZ_PER_SOURCE,
+	LZ_PER_PREFIX,
+	LZ_PER_CUSTOMER,
+};
+
+enum lz_then {
+	LZ_THEN_DROP,	/* with the limit's refusal, which may be silence */
+	LZ_THEN_NOTIFY, /* event only */
+	LZ_THEN_HOLD,	/* quarantine the source, refuse this packet silently */
+};
+
+#define LZ_LIMIT_F_MONITOR 0x01
+
+/* State words of a window, N <= 4,000,000: `words` words, slot s lives in word s % words. A word is
+ *   bits 60..63 stamp, bits 44..59 epoch (s / words), bits 0..43 `counters` fields of `bits` bits,
+ * the newest lowest. The sum of all fields is what was admitted in the last
+ * k = words*counters - 1 whole slots and the running one; a window is k slots long, so never more
+ * than N are admitted in any window, and room comes back between W and W + W/k later.
+ * Token bucket: bits 60..63 stamp, bits 0..59 theoretical arrival time, ns (GCRA, ITU-T I.371).
+ * A word with another stamp is empty: compile gives a changed shape a new stamp. */
+struct lz_limit {
+	__u64 to_mask;	   /* destination sets it looks at; 0 = any destination */
+	__u64 slot_ns;	   /* window and dests: length of a slot; bucket: ns a token */
+	__u64 burst_ns;	   /* bucket: (burst - 1) * slot_ns */
+	__u32 n;	   /* window, dests: the most admitted */
+	__u32 hold_ttl_s;
+	__u16 id;	   /* row in lz_limit_stats, stable over reloads by class and name */
+	__u8 kind;	   /* enum lz_limit_kind */
+	__u8 what;	   /* enum lz_limit_what */
+	__u8 per;	   /* enum lz_limit_per */
+	__u8 then;	   /* enum lz_then */
+	__u8 refuse;	   /* enum lz_verdict, for LZ_THEN_DROP */
+	__u8 flags;	   /* LZ_LIMIT_F_* */
+	__u8 garden;	   /* for LZ_THEN_HOLD */
+	__u8 word;	   /* first state word, 0..LZ_CELL_WORDS-1 (aggregates: 0) */
+	__u8 words;	   /* 1 or 2 */
+	__u8 bits;	   /* of one counter */
+	__u8 counters;	   /* in one word */
+	__u8 stamp;	   /* 1..15 */
+	__u8 per_len4;	   /* LZ_PER_PREFIX: key-space lengths, 32..64 */
+	__u8 per_len6;	   /* 16..64 */
+	__u8 pad_[8];
+};
+_Static_assert(sizeof(struct lz_limit) == 56, "no holes");
+
+#define LZ_CLASS_F_SHARED	0x01 /* many customers behind one address: never held */
+#define LZ_CLASS_F_SYN_LIMIT	0x02 /* some limit counts SYNs to any port */
+#define LZ_CLASS_F_CUSTOMER	0x04 /* some limit is per customer */
+#define LZ_CLASS_F_PORT25_RULE	0x08 /* to_world is not LEAVE_ALONE */
+
+struct lz_class {
+	__u64 except_mask;  /* destination sets that port 25 may always reach */
+	__u64 dests_slot_ns;/* window of the distinct-destination estimate */
+	__u32 flags;	    /* LZ_CLASS_F_* */
+	__u8 to_world;	    /* enum lz_verdict; PASS = leave alone */
+	__u8 from_port25;   /* return hook: PASS or DROP */
+	__u8 to_customers;  /* return hook: PASS or a refusal */
+	__u8 limits;	    /* how many of limit[] are set */
+	struct lz_limit limit[LZ_LIMITS_PER_CLASS];
+};
+_Static_assert(sizeof(struct lz_class) == 24 + 56 * LZ_LIMITS_PER_CLASS, "no holes");
+
+#define LZ_GEN_F_MONITOR	0x01 /* count everything, enforce nothing */
+#define LZ_GEN_F_UNPARSED_DROP	0x02
+#define LZ_GEN_F_COUNT_FOREIGN	0x04
+
+/* Destination sets with a fixed meaning. */
+#define LZ_SET_NEVER	    (1ULL << 0) /* never-list, as source and as destination */
+#define LZ_SET_REACH	    (1ULL << 1) /* always-reach: open to held sources */
+#define LZ_SET_GARDEN	    (1ULL << 2) /* garden "allow" destinations */
+#define LZ_SET_FIRST_NAMED  3		/* bit of the first set named in the policy */
+
+struct lz_generation {
+	__u64 number;	    /* of the apply that made it; 0 = unused */
+	__u64 lens6;	    /* bit n: some IPv6 class prefix has length n (0..63); see len6_64 */
+	__u32 flags;	    /* LZ_GEN_F_* */
+	__u32 classes;	    /* class ids in use are below this */
+	__u32 range6_lines; /* lines in this generation's lz_range6 inner map; 0 = no IPv6 class */
+	__u8 len6_64;	    /* some IPv6 class prefix has length 64 */
+	__u8 dest_lens_n;
+	__u8 customer_lens_n;
+	__u8 garden_udp_ntp;/* strict garden lets UDP 123 pass */
+	__u8 dest_lens[LZ_LENGTHS_MAX];	    /* on 128 bits, IPv4 /n is 96+n; longest first */
+	__u8 customer_lens[LZ_LENGTHS_MAX]; /* key-space lengths, longest first */
+	struct lz_class class_[LZ_CLASSES_MAX];
+};
+_Static_assert(sizeof(struct lz_generation) == 32 + 32 + 360 * LZ_CLASSES_MAX, "no holes");
+
+/* The generation word: bits 0..7 active slot, 8..15 previous slot (LZ_GEN_NONE = pass all), bits
+ * 32..63 deadline_s (CLOCK_MONOTONIC). deadline 0 = confirmed. Past the deadline the data plane
+ * itself uses the previous slot: no daemon is needed to roll back. */
+#define LZ_GEN_ACTIVE(w)   ((__u32)(w) & 0xff)
+#define LZ_GEN_PREVIOUS(w) ((__u32)((w) >> 8) & 0xff)
+#define LZ_GEN_DEADLINE(w) ((__u32)((w) >> 32))
+#define LZ_GEN_WORD(active, previous, deadline_s)                                                  \
+	((__u64)(active) | ((__u64)(previous) << 8) | ((__u64)(__u32)(deadline_s) << 32))
+
+struct lz_control {
+	__u64 gen_word;
+	__u64 bypass_until_s; /* 0 = off; CLOCK_MONOTONIC seconds; ~0 = until switched off */
+	__u64 replay_now_ns;  /* the clock when rodata says replay */
+	__u64 sources_max;    /* cells for ordinary sources; the rest of the table is the colony's */
+	__u64 exception_lens; /* bit n: some exception has key-space length n (0..63) */
+	__u32 exception_len64;/* how many exceptions have length 64 */
+	__u32 v6_budget;      /* cells the kernel may create below one IPv6 /48 */
+	__u64 pad_[2];
+	struct lz_generation gen[LZ_GENERATIONS];
+};
+_Static_assert(sizeof(struct lz_control) == 64 + 2 * sizeof(struct lz_generation), "no holes");
+
+/* Fixed when the instance is created; .rodata of every program, read by userland from the pin. */
+struct lz_instance {
+	__u64 seed;	    /* of every hash: spoofed sources must not choose their lines */
+	__u32 abi_version;  /* LZ_ABI_VERSION */
+	__u32 tag_lines;    /* lines of lz_tags; cells = 64 times that */
+	__u32 flow_lines;
+	__u32 ipv6_key_len; /* 48..64 */
+	__u32 replay;	    /* 1 = the clock is lz_control.replay_now_ns, judgements go to lz_last */
+	__u32 pad_;
+};
+_Static_assert(sizeof(struct lz_instance) == 32, "no holes");
+
+/* Counters of the tables: written by both sides with atomic adds. */
+struct lz_tables {
+	__u64 cells_used; /* tags neither free nor reclaimed */
+	__u64 pad_[7];
+};
+_Static_assert(sizeof(struct lz_tables) == 64, "own cache line");
+
+/* ---------------------------------------------------------------- ranges */
+
+/* IPv4: three levels of 16, 8 and 8 bits. The first 4096 lines are 65,536 __u32 roots; then blocks
+ * of 8 lines = 256 __u16. A root is a class id, or LZ_RANGE4_EXTENT | block number of an extent:
+ * one block for the second byte, whose entries are class ids or LZ_RANGE4_CHILD | i, and behind it
+ * the children: the i-th child is block extent + 1 + i. A /16 is replaced by one store of its root.
+ * Blocks are numbered from 0 behind the roots. */
+#define LZ_RANGE4_ROOT_LINES  4096
+#define LZ_RANGE4_BLOCK_LINES 8
+#define LZ_RANGE4_EXTENT      0x80000000u
+#define LZ_RANGE4_CHILD	      0x8000u
+union lz_range4_line {
+	__u32 root[16];
+	__u16 entry[32];
+};
+_Static_assert(sizeof(union lz_range4_line) == 64, "one cache line");
+
+/* IPv6: a hash table over (masked key, length), lines of five. Start at lz_hash(key ^ len *
+ * LZ_RANGE6_MIX, seed) scaled to the lines; a full line (used == 5) sends the search on to the
+ * next, LZ_RANGE6_PROBES at most. */
+#define LZ_RANGE6_LINE_ENTRIES 5
+#define LZ_RANGE6_PROBES       4
+#define LZ_RANGE6_MIX	       0x9e3779b97f4a7c15ULL
+struct lz_range6_line {
+	__u64 key[LZ_RANGE6_LINE_ENTRIES];
+	__u16 class_[LZ_RANGE6_LINE_ENTRIES];
+	__u8 len[LZ_RANGE6_LINE_ENTRIES];
+	__u8 used;
+	__u8 pad_[8];
+};
+_Static_assert(sizeof(struct lz_range6_line) == 64, "one cache line");
+
+/* Destination table: prefix on 128 bits (IPv4 as ::ffff:a.b.c.d) -> mask of sets. */
+struct lz_dest_key {
+	__u8 addr[16];
+	__u32 len;
+};
+_Static_assert(sizeof(struct lz_dest_key) == 20, "no holes");
+
+/* Prefix in key space: exceptions, customers. */
+struct lz_prefix_key {
+	__u64 bits;
+	__u32 len;
+	__u32 pad_;
+};
+_Static_assert(sizeof(struct lz_prefix_key) == 16, "no holes");
+
+#define LZ_EXCEPTION_PORT25 0x01
+#define LZ_EXCEPTION_ALL    0x02
+struct lz_exception {
+	__u32 until_s; /* CLOCK_MONOTONIC */
+	__u32 flags;   /* LZ_EXCEPTION_* */
+};
+_Static_assert(sizeof(struct lz_exception) == 8, "no holes");
+
+/* ---------------------------------------------------------------- ports */
+
+enum lz_role {
+	LZ_ROLE_NONE,
+	LZ_ROLE_CUSTOMER,
+	LZ_ROLE_UPLINK, /* the return hook */
+};
+
+/* Entry of lz_ports by ifindex % LZ_PORTS_SIZE. */
+#define LZ_PORT_ROLE(e, slot) (((e) >> (2 * (slot))) & 3) /* slot 0 or 1 */
+#define LZ_PORT_F_L3	      0x10 /* headerless: the frame starts at IP (ppp, tun) */
+#define LZ_PORT_F_XDP	      0x20 /* XDP judges here; tc ingress only answers */
+#define LZ_PORT_STATS_SHIFT   6	   /* bits 6..15: row in lz_port_stats */
+#define LZ_PORT_ENTRY(role0, role1, flags, row)                                                    \
+	((__u16)((role0) | ((role1) << 2) | (flags) | ((row) << LZ_PORT_STATS_SHIFT)))
+
+/* Where refusals come from: the interface's own addresses, by ifindex. */
+struct lz_port_addr {
+	__u8 ip6[16];	   /* zero = none */
+	__be32 ip4;	   /* zero = none */
+	__u32 pad_;
+};
+_Static_assert(sizeof(struct lz_port_addr) == 24, "no holes");
+
+/* ---------------------------------------------------------------- events */
+
+enum lz_event_kind {
+	LZ_EVENT_LIMIT,	     /* first refusal of a source by a limit (then at most one a second) */
+	LZ_EVENT_WOULD,	     /* the same, monitored or notify */
+	LZ_EVENT_PORT25,     /* class refused port 25 */
+	LZ_EVENT_HOLD,	     /* a limit held the source */
+	LZ_EVENT_TABLE_FULL,
+	LZ_EVENT_KIND_N,
+};
+
+struct lz_event {
+	__u64 when_ns;	  /* CLOCK_MONOTONIC (coarse) */
+	__u64 key;
+	__u64 hold;	  /* hold word after the event */
+	__u64 generation;
+	__u8 dest[16];	  /* IPv4 as ::ffff:a.b.c.d */
+	__u32 ifindex;
+	__u32 value;	  /* what the limit had counted */
+	__u32 limit_n;	  /* what it allows */
+	__u16 limit_id;	  /* 0 = none */
+	__u16 class_;
+	__u16 dport;
+	__u8 kind;	  /* enum lz_event_kind */
+	__u8 verdict;	  /* enum lz_verdict */
+	__u8 pad_[4];
+};
+_Static_assert(sizeof(struct lz_event) == 72, "no holes");
+
+/* ---------------------------------------------------------------- XDP -> tc */
+
+#define LZ_META_MAGIC 0x4c5a0001u
+struct lz_meta {
+	__u32 magic;
+	__u16 l3_bytes; /* offset of the IP header */
+	__u8 verdict;	/* enum lz_verdict */
+	__u8 row_flags; /* reserved, zero */
+};
+_Static_assert(sizeof(struct lz_meta) == 8, "a multiple of four");
+
+/* The last judgement, written only when rodata says replay (backtest, tests). */
+struct lz_replay {
+	__u64 key;
+	__u64 to_mask;
+	__u32 class_;
+	__u32 value;
+	__u16 limit_id;
+	__u8 verdict;	/* done */
+	__u8 would;	/* a monitored rule's */
+	__u8 reason;	/* enum lz_reason */
+	__u8 parsed;	/* 1 = an IP packet was found */
+	__u8 pad_[2];
+};
+_Static_assert(sizeof(struct lz_replay) == 32, "no holes");
+
+#endif /* LZ_LAZARET_ABI_H */

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * table.h - where things live in the shared tables: the arithmetic both sides must agree on.
+ *
+ * A key lives in one of LZ_CELL_CHOICES tag lines of 64 tags. Within a line the search starts at
+ * the key's home word and goes round the eight words; it ends at the first word that still has a
+ * free tag, because nobody could have been sent past it. So a source that is not there costs one
+ * word of one line, a source that is there one line and its cell.
+ *
+ * Measured (make bench, rows a and b): one byte a slot keeps the index of a million sources near
+ * the second-level cache, which a table of keys is not; filling a line of 64 to three quarters
+ * overflows in about 1 line of 100, and three choices make that nothing (selftests/unit/t_table.c).
+ */
+#ifndef LZ_LAZARET_TABLE_H
+#define LZ_LAZARET_TABLE_H
+
+#include <lazaret/abi.h>
+
+#ifndef __always_inline
+#define __always_inline inline __attribute__((always_inline))
+#endif
+
+/**
+ * lz_hash() - 64-bit mixer, keyed
+ * Source: the finalizer of MurmurHash3 (public domain), xored with the instance's seed.
+ */
+static __always_inline __u64 lz_hash(__u64 x, __u64 seed)
+{
+	x ^= seed;
+	x ^= x >> 33;
+	x *= 0xff51afd7ed558ccdULL;
+	x ^= x >> 33;
+	x *= 0xc4ceb9fe1a85ec53ULL;
+	x ^= x >> 33;
+	return x;
+}
+
+/* Scale 32 hash bits to 0..n-1 without a division. */
+static __always_inline __u32 lz_scale(__u32 hash, __u32 n)
+{
+	return (__u32)(((__u64)hash * n) >> 32);
+}
+
+/* The tag of a hash: 2..127, HELD bit clear. */
+static __always_inline __u32 lz_tag_of(__u64 hash)
+{
+	__u32 tag = (__u32)(hash >> 57);
+
+	return tag < LZ_TAG_MIN ? tag + LZ_TAG_MIN : tag;
+}
+
+/* The word of its line where a search starts. */
+static __always_inline __u32 lz_home_of(__u64 hash)
+{
+	return (__u32)(hash >> 54) & (LZ_TAG_LINE_WORDS - 1);
+}
+
+/* The n-th line a key may live in, n < LZ_CELL_CHOICES. */
+static __always_inline __u32 lz_line_of(__u64 hash, __u32 n, __u32 lines)
+{
+	__u32 h = (__u32)hash;
+
+	if (n == 1)
+		h = (h ^ (__u32)(hash >> 32)) * 0x9e3779b1u;
+	else if (n == 2)
+		h = (h + (__u32)(hash >> 29)) * 0x85ebca6bu;
+	return lz_scale(h, lines);
+}
+
+#define LZ_BYTES_01 0x0101010101010101ULL
+#define LZ_BYTES_7F 0x7f7f7f7f7f7f7f7fULL
+#define LZ_BYTES_80 0x8080808080808080ULL
+
+/* A bit 7 set in each zero byte of x, exact (no carry between bytes). */
+static __always_inline __u64 lz_zero_bytes(__u64 x)
+{
+	return ~(((x & LZ_BYTES_7F) + LZ_BYTES_7F) | x | LZ_BYTES_7F);
+}
+
+/* Bit 7 of each byte of a tag word that carries this tag, held or not. */
+static __always_inline __u64 lz_tag_match(__u64 word, __u32 tag)
+{
+	return lz_zero_bytes((word & LZ_BYTES_7F) ^ (tag * LZ_BYTES_01));
+}
+
+/* The slot number (0..7) of the lowest bit lz_zero_bytes() set; x must not be 0. Without a
+ * count-trailing-zeros instruction in BPF: isolate the bit, then multiply by a de Bruijn-like sum. */
+static __always_inline __u32 lz_first_byte(__u64 x)
+{
+	__u64 below = (x & -x) - 1; /* 7 + 8 * slot ones */
+
+	return (__u32)(((below & LZ_BYTES_01) * LZ_BYTES_01) >> 56) - 1;
+}
+
+#endif /* LZ_LAZARET_TABLE_H */
