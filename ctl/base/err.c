@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "base/err.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One byte as text; returns its length, 1..4. */
+static unsigned escape_byte(char out[5], unsigned char c)
+{
+	if (c == '\n' || c == '\t' || c == '\\') {
+		out[0] = '\\';
+		out[1] = c == '\n' ? 'n' : c == '\t' ? 't' : '\\';
+		return 2;
+	}
+	if (c >= 0x20 && c < 0x7f) {
+		out[0] = (char)c;
+		return 1;
+	}
+	return (unsigned)snprintf(out, 5, "\\x%02x", c);
+}
+
+unsigned lz_text_escape(char *dst, unsigned dst_size, const char *src, unsigned src_len)
+{
+	unsigned len = 0, keep = 0;
+	char one[5];
+
+	if (!dst_size)
+		return 0;
+	for (unsigned i = 0; i < src_len; i++) {
+		unsigned n = escape_byte(one, (unsigned char)src[i]);
+
+		if (len + n >= dst_size) { /* cut at the last whole byte that leaves room for ".." */
+			if (keep + 2 < dst_size) {
+				memcpy(dst + keep, "..", 2);
+				len = keep + 2;
+			}
+			break;
+		}
+		memcpy(dst + len, one, n);
+		len += n;
+		if (len + 2 < dst_size)
+			keep = len;
+	}
+	dst[len] = '\0';
+	return len;
+}
+
+int lz_err_vset(struct lz_err *err, int code, const char *fmt, va_list ap)
+{
+	char raw[2 * sizeof(err->text)];
+	int len;
+
+	if (!err)
+		return -abs(code);
+	len = vsnprintf(raw, sizeof(raw), fmt, ap);
+	if (len < 0)
+		len = 0;
+	if ((size_t)len >= sizeof(raw))
+		len = sizeof(raw) - 1;
+	lz_text_escape(err->text, sizeof(err->text), raw, (unsigned)len);
+	return -abs(code);
+}
+
+int lz_err_set(struct lz_err *err, int code, const char *fmt, ...)
+{
+	va_list ap;
+	int r;
+
+	va_start(ap, fmt);
+	r = lz_err_vset(err, code, fmt, ap);
+	va_end(ap);
+	return r;
+}
