@@ -15,7 +15,7 @@
  *
  * Requests of one connection are answered one after the other. A code other than 0 comes with
  * "error": one line for humans. A client that breaks the framing gets {"id":0,"code":1,...} and is
- * closed; a refused command leaves the connection open. A row is written with "id" and "row" first
+ * closed; a refused command leaves the connection open unless a payload was to follow it. A row is written with "id" and "row" first
  * and no blanks, so that a client may copy a million rows without parsing them.
  *
  * control.sock is 0660, read.sock 0666: whoever comes by read.sock has the role `read` and no more.
@@ -54,7 +54,6 @@
 #define LZ_PROTO_CONNECTIONS_PER_UID 8
 #define LZ_PROTO_OUT_HIGH_BYTES (1024 * 1024) /* a handler stops producing */
 #define LZ_PROTO_OUT_LOW_BYTES	(256 * 1024)  /* and is called again */
-#define LZ_PROTO_JSON_DEPTH	16	      /* nesting of a request */
 #define LZ_PROTO_REASON_BYTES	256
 #define LZ_PROTO_TICKET_BYTES	64
 
@@ -121,8 +120,8 @@ static const struct lz_proto_command lz_proto_commands[] = {
 	{ "status", LZ_PEER_READ, 0, 0, "",
 	  "bypass{on until? since? actor?} version instance kernel uptime_s "
 	  "policy{name mode generation applied actor confirmed deadline?} "
-	  "interfaces[]{name side hook up received_packets passed_packets dropped_packets} "
-	  "sources{used capacity} colony{held capacity} exceptions alarms[]", "" },
+	  "sources{used capacity} colony{held capacity} exceptions alarms[]",
+	  "interface side hook up received_packets passed_packets dropped_packets" },
 	{ "health", LZ_PEER_READ, 0, 0, "", /* code 2 when a check fails */
 	  "healthy bypass{on} checks[]{name ok why?}", "" },
 	{ "doctor", LZ_PEER_READ, 0, 0, "", /* intent, ledger, kernel compared; code 2 on a fault */
@@ -139,8 +138,8 @@ static const struct lz_proto_command lz_proto_commands[] = {
 	  "generation changes", "path from? to?" },
 	{ "policy.apply", LZ_PEER_ADMIN, LZ_CMD_F_MUTATES, LZ_PROTO_POLICY_BYTES,
 	  "confirm_s=int? yes=bool? file=text? expected_generation=int?",
-	  "generation name deadline? not_in_force[]{path why} warnings[] attached[] detached[]",
-	  "" },
+	  "generation name deadline?",
+	  "kind path? text" }, /* kind: not-in-force warning attached detached */
 	{ "policy.confirm", LZ_PEER_ADMIN, LZ_CMD_F_MUTATES, 0, "", "generation", "" },
 	{ "policy.undo", LZ_PEER_ADMIN, LZ_CMD_F_MUTATES, 0, "", "generation name", "" },
 	{ "policy.show", LZ_PEER_READ, 0, 0, "generation=int?", /* text in payload pieces */
