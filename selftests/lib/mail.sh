@@ -74,15 +74,14 @@ lz_mail_send()
 		--from "$from" --to "$to" --header "Subject: $subject" --suppress-data "$@"
 }
 
-# lz_spam_send NS SERVER SESSIONS MESSAGES: what a bot does, MESSAGES in all over
-# SESSIONS parallel connections, a new connection for each message.
+# lz_spam_send NS SERVER SESSIONS MESSAGES SECONDS: what a bot does: MESSAGES in all over
+# SESSIONS at a time, a new connection for each; it gives up after SECONDS.
 lz_spam_send()
 {
-	local ns=$1 server=$2 sessions=$3 messages=$4
-	shift 4
-	postfix_mount && lz_ns_run "$ns" env LD_LIBRARY_PATH="$LZ_POSTFIX/usr/lib/postfix" \
-		"$LZ_POSTFIX/usr/sbin/smtp-source" -d -s "$sessions" -m "$messages" -l 200 \
-		-f pills@example.com -t victim@example.org "$@" "inet:$server:25"
+	postfix_mount && lz_ns_run "$1" timeout "$5" \
+		env LD_LIBRARY_PATH="$LZ_POSTFIX/usr/lib/postfix" \
+		"$LZ_POSTFIX/usr/sbin/smtp-source" -s "$3" -m "$4" -l 200 \
+		-f pills@example.com -t victim@example.org "inet:$2:25"
 }
 
 # The project may sit in a home folder that the postfix user cannot enter.
