@@ -8,8 +8,8 @@
  *   IPv6  pppppppp ppppp000          the upper 64 bits as a number, cut to the instance's length
  *
  * IPv6 0000::/8 is never a source key (::/32 would collide with IPv4), nor is 0100::/8, whose
- * numbers name aggregates (covering prefixes, customers). Nothing in either is a customer: the one
- * allocated piece of 0100::/8 is the discard prefix (RFC 6666).
+ * numbers name aggregates (covering prefixes, customers), nor ff00::/8, so that no key is all ones.
+ * Nothing in them is a customer: the one allocated piece of 0100::/8 is the discard prefix (RFC 6666).
  * A prefix of key space is (bits, len): IPv4 /n has length 32 + n, IPv6 /n has length n.
  */
 #ifndef LZ_BASE_ADDR_H
@@ -129,7 +129,7 @@ struct lz_keyprefix {
  * lz_key_from_addr() - the key the data plane counts this source under
  * @ipv6_key_len: LZ_IPV6_KEY_LEN_MIN..LZ_IPV6_KEY_LEN_MAX, fixed for an instance
  *
- * Return: 0; -EADDRNOTAVAIL for IPv6 0000::/8 and 0100::/8; -EINVAL for a bad family or length.
+ * Return: 0; -EADDRNOTAVAIL for IPv6 0000::/8, 0100::/8, ff00::/8; -EINVAL for a bad family or length.
  */
 int lz_key_from_addr(const struct lz_addr *addr, unsigned ipv6_key_len, __u64 *ret);
 
@@ -144,7 +144,7 @@ const char *lz_key_format(__u64 key, unsigned ipv6_key_len, char buf[static LZ_P
  *
  * IPv6 prefixes shorter than /32 with zero bits (::/0) also cover IPv4 keys as numbers: a table
  * that holds both families must compare the family (high half zero) too.
- * Return: 0; -ERANGE for IPv6 longer than the key; -EADDRNOTAVAIL inside 0000::/8 or 0100::/8.
+ * Return: 0; -ERANGE for IPv6 longer than the key; -EADDRNOTAVAIL inside 0000::/8, 0100::/8, ff00::/8.
  */
 int lz_keyprefix_from_prefix(const struct lz_prefix *prefix, unsigned ipv6_key_len,
 			     struct lz_keyprefix *ret);

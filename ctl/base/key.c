@@ -20,6 +20,11 @@ static __u32 v4_number(const struct lz_addr *addr)
 	       (__u32)addr->bytes[2] << 8 | addr->bytes[3];
 }
 
+static bool is_unkeyed(const struct lz_addr *addr)
+{
+	return addr->bytes[0] <= 0x01 || addr->bytes[0] == 0xff;
+}
+
 static __u64 mask_of(unsigned len)
 {
 	return len ? ~0ULL << (64 - len) : 0;
@@ -35,7 +40,7 @@ int lz_key_from_addr(const struct lz_addr *addr, unsigned ipv6_key_len, __u64 *r
 	}
 	if (addr->family != 6)
 		return -EINVAL;
-	if (addr->bytes[0] <= 1)
+	if (is_unkeyed(addr))
 		return -EADDRNOTAVAIL;
 	*ret = upper_half(addr) & mask_of(ipv6_key_len);
 	return 0;
@@ -53,7 +58,7 @@ int lz_keyprefix_from_prefix(const struct lz_prefix *prefix, unsigned ipv6_key_l
 		return -EINVAL;
 	if (prefix->len > ipv6_key_len || prefix->len > LZ_IPV6_KEY_LEN_MAX)
 		return -ERANGE;
-	if (prefix->len >= 8 && prefix->addr.bytes[0] <= 1)
+	if (prefix->len >= 8 && is_unkeyed(&prefix->addr))
 		return -EADDRNOTAVAIL;
 	ret->bits = upper_half(&prefix->addr) & mask_of(prefix->len);
 	ret->len = prefix->len;

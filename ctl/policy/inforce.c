@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * inforce.c - what the language can say and this version does not do. `policy check` prints it, so
+ * that nobody relies on a rule that sleeps. A row goes when its feature comes.
+ */
+#include "policy/policy.h"
+
+static bool uses_ladders(const struct lz_policy *policy)
+{
+	for (size_t i = 0; i < policy->n_classes; i++)
+		for (size_t k = 0; k < policy->classes[i].n_limits; k++)
+			if (policy->classes[i].limits[k].then == LZ_ACTION_LADDER)
+				return true;
+	return false;
+}
+
+static bool uses_sink(const struct lz_policy *policy)
+{
+	for (size_t i = 0; i < policy->n_gardens; i++)
+		if (policy->gardens[i].mail == LZ_V_SMTP_554)
+			return true;
+	for (size_t i = 0; i < policy->n_classes; i++)
+		if (policy->classes[i].port25.to_world == LZ_V_SMTP_554)
+			return true;
+	return false;
+}
+
+static bool uses_page(const struct lz_policy *policy)
+{
+	for (size_t i = 0; i < policy->n_gardens; i++)
+		if (policy->gardens[i].web == LZ_WEB_PAGE)
+			return true;
+	return false;
+}
+
+static bool uses_host_names(const struct lz_policy *policy)
+{
+	for (size_t i = 0; i < policy->n_sets; i++)
+		if (policy->sets[i].n_hosts)
+			return true;
+	return false;
+}
+
+static bool uses_handshake(const struct lz_policy *policy)
+{
+	return policy->quarantine_needs == LZ_NEEDS_HANDSHAKE;
+}
+
+static bool uses_garden_ports(const struct lz_policy *policy)
+{
+	for (size_t i = 0; i < policy->n_gardens; i++)
+		for (size_t k = 0; k < policy->gardens[i].allow.n; k++) {
+			const struct lz_ref *ref = &policy->gardens[i].allow.v[k];
+
+			if (ref->kind == LZ_REF_PORT && !(ref->protocol == 17 && ref->port == 123))
+				return true;
+		}
+	return false;
+}
+
+static bool uses_guard(const struct lz_policy *policy)
+{
+	for (size_t i = 0; i < policy->n_classes; i++)
+		for (size_t k = 0; k < policy->classes[i].n_limits; k++)
+			if (lz_policy_holds(policy, &policy->classes[i].limits[k]))
+				return true;
+	return false;
+}
+
+static const struct {
+	bool (*uses)(const struct lz_policy *policy);
+	const char *text;
+} rows[] = {
+	{ uses_ladders, "ladders: going over a limit is reported, the steps of the ladder are not taken" },
+	{ uses_sink, "smtp-554: there is no SMTP sink yet, port 25 is refused with ICMP (icmp-admin)" },
+	{ uses_page, "gardens: 'web': \"page\": web traffic of held hosts is not yet led to the page" },
+	{ uses_host_names, "sets: 'names': host names are not yet looked up, they open nothing" },
+	{ uses_garden_ports, "gardens: 'allow': of ports only udp/123 is opened" },
+	{ uses_handshake, "evidence: handshakes are not yet watched: a limit that would hold only reports, unless every customer interface validates sources" },
+	{ uses_guard, "guard: holds made by limits in the kernel are not yet counted against it" },
+};
+
+int lz_policy_not_in_force(const struct lz_policy *policy, struct lz_str *out)
+{
+	for (size_t i = 0; i < LZ_ARRAY_SIZE(rows); i++)
+		if (rows[i].uses(policy))
+			lz_str_appendf(out, "%s\n", rows[i].text);
+	return out->error;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "policy/ranges.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+int lz_ranges_add(struct lz_ranges *ranges, const struct lz_prefix *prefix, __u32 owner,
+		  struct lz_place place)
+{
+	int r = lz_array_grow(&ranges->v, &ranges->cap, ranges->n + 1, sizeof(*ranges->v));
+
+	if (r < 0)
+		return r;
+	ranges->v[ranges->n++] = (struct lz_range){
+		.prefix = *prefix,
+		.owner = owner,
+		.parent = LZ_RANGE_NONE,
+		.place = place,
+	};
+	return 0;
+}
+
+static int compare_ranges(const void *a, const void *b)
+{
+	const struct lz_range *x = a, *y = b;
+	int order = lz_prefix_cmp(&x->prefix, &y->prefix);
+
+	if (order)
+		return order;
+	if (x->place.node != y->place.node)
+		return x->place.node < y->place.node ? -1 : 1;
+	return x->place.line < y->place.line ? -1 : x->place.line > y->place.line;
+}
+
+void lz_ranges_sort(struct lz_ranges *ranges)
+{
+	if (ranges->n > 1)
+		qsort(ranges->v, ranges->n, sizeof(*ranges->v), compare_ranges);
+}
+
+void lz_ranges_link(struct lz_ranges *ranges)
+{
+	struct lz_range *v = ranges->v;
+	__u32 top = LZ_RANGE_NONE; /* innermost range still open; its parents are the stack */
+	size_t n = 0;
+
+	for (size_t i = 0; i < ranges->n; i++) {
+		if (n && !lz_prefix_cmp(&v[n - 1].prefix, &v[i].prefix))
+			continue;
+		while (top != LZ_RANGE_NONE && !lz_prefix_contains(&v[top].prefix, &v[i].prefix))
+			top = v[top].parent;
+		v[n] = v[i];
+		v[n].parent = top;
+		top = (__u32)n++;
+	}
+	ranges->n = n;
+}
+
+const struct lz_range *lz_ranges_find(const struct lz_ranges *ranges,
+				      const struct lz_prefix *prefix)
+{
+	const struct lz_range *v = ranges->v;
+	size_t low = 0, high = ranges->n;
+	__u32 i;
+
+	/* The last range <= prefix; if any range contains it, that one or an ancestor does. */
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (lz_prefix_cmp(&v[mid].prefix, prefix) <= 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	i = low ? (__u32)(low - 1) : LZ_RANGE_NONE;
+	while (i != LZ_RANGE_NONE && !lz_prefix_contains(&v[i].prefix, prefix))
+		i = v[i].parent;
+	return i == LZ_RANGE_NONE ? NULL : &v[i];
+}
+
+void lz_ranges_done(struct lz_ranges *ranges)
+{
+	free(ranges->v);
+	*ranges = (struct lz_ranges){};
+}

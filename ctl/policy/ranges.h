@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * ranges.h - many prefixes with owners, sorted, with the nearest enclosing prefix of each.
+ *
+ * Sorted by lz_prefix_cmp() an outer prefix comes before its inner ones, so one sweep with a stack
+ * finds all nesting, and a look-up is a binary search and a climb of at most 128 steps.
+ */
+#ifndef LZ_POLICY_RANGES_H
+#define LZ_POLICY_RANGES_H
+
+#include <linux/types.h>
+#include <stddef.h>
+
+#include "base/addr.h"
+
+#define LZ_RANGE_NONE 0xffffffffu
+
+/* Where something stands: a value of the policy, or a line of the file which that value names. */
+struct lz_place {
+	__u32 node;
+	__u32 line; /* from 1; 0: the value itself */
+};
+
+struct lz_range {
+	struct lz_prefix prefix;
+	__u32 owner;
+	__u32 parent; /* index of the nearest enclosing range, or LZ_RANGE_NONE */
+	struct lz_place place;
+};
+
+/* All zeros is empty. */
+struct lz_ranges {
+	struct lz_range *v;
+	size_t n;
+	size_t cap;
+};
+
+int lz_ranges_add(struct lz_ranges *ranges, const struct lz_prefix *prefix, __u32 owner,
+		  struct lz_place place);
+
+/** lz_ranges_sort() - by prefix, then place; equal prefixes stay, side by side */
+void lz_ranges_sort(struct lz_ranges *ranges);
+
+/** lz_ranges_link() - drop all but the first of equal prefixes and set parents; after sorting */
+void lz_ranges_link(struct lz_ranges *ranges);
+
+/** lz_ranges_find() - the longest range that contains @prefix (it may equal it), or NULL */
+const struct lz_range *lz_ranges_find(const struct lz_ranges *ranges,
+				      const struct lz_prefix *prefix);
+
+void lz_ranges_done(struct lz_ranges *ranges);
+
+#endif
