@@ -67,7 +67,7 @@ lab_abandon()
 	trap '' INT TERM HUP
 	kill -KILL "$1" 2>/dev/null
 	wait "$1" 2>/dev/null
-	echo "lab: stopped by SIG$2; its processes, namespaces and files are gone" >&2
+	printf '\nlab: stopped by SIG%s; its processes, namespaces and files are gone\n' "$2" >&2
 	exit "$3"
 }
 
