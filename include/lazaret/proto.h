@@ -62,7 +62,7 @@
 #define LZ_PROTO_SILENCE_MS	 10000 /* client: nothing for so long = the daemon hangs */
 #define LZ_PROTO_LINE_MS	 10000 /* daemon: a begun line must be whole by then */
 #define LZ_PROTO_PAYLOAD_BYTES_PER_S (1024 * 1024) /* a payload gets LINE_MS and its size by this */
-#define LZ_PROTO_STALL_MS	 30000 /* daemon: a client that reads nothing for so long is closed */
+#define LZ_PROTO_STALL_MS	 600000 /* daemon: closes who reads nothing; `| less` may rest */
 #define LZ_PROTO_IDLE_MS	 60000 /* daemon: a connection without a request is closed */
 
 /* ---------------------------------------------------------------- codes */
@@ -95,8 +95,8 @@ enum lz_peer_role {
 #define LZ_CMD_F_MUTATES 0x01 /* changes the gateway or the ledger: recorded with its actor */
 #define LZ_CMD_F_FOLLOW	 0x02 /* has no end of its own: ends when the client closes */
 
-/* args: "name=type" or "name=type?" (optional), types text, int (>= 0, <= 2^53), bool, time,
- * address, prefix; the server refuses anything else before the handler sees it.
+/* args: "name=type" or "name=type?" (optional), types text, word (no blanks), int (>= 0,
+ * <= 2^53), bool, time, address, prefix; the server refuses anything else before the handler sees it.
  * reply, row: for the reader. "name" any, "name?" may be missing, "name[]" a list. */
 struct lz_proto_command {
 	const char *name;
@@ -126,7 +126,7 @@ static const struct lz_proto_command lz_proto_commands[] = {
 	  "healthy bypass{on} checks[]{name ok why?}", "" },
 	{ "doctor", LZ_PEER_READ, 0, 0, "", /* intent, ledger, kernel compared; code 2 on a fault */
 	  "faults", "check ok why? todo?" },
-	{ "top", LZ_PEER_READ, 0, 0, "limit=int? sort=text?", /* since the daemon's last sample */
+	{ "top", LZ_PEER_READ, 0, 0, "limit=int? sort=word?", /* since the daemon's last sample */
 	  "interval_ms received_packets_per_s dropped_packets_per_s held bypass{on}",
 	  "address class syn_per_s smtp_connections_per_s smtp_destinations dropped_per_s held" },
 	{ "monitor", LZ_PEER_READ, LZ_CMD_F_FOLLOW, 0, "",
@@ -148,7 +148,7 @@ static const struct lz_proto_command lz_proto_commands[] = {
 	  "", "generation name applied actor state file?" }, /* confirmed pending expired undone */
 
 	/* --- sources */
-	{ "source.list", LZ_PEER_READ, 0, 0, "limit=int? sort=text?", "total", LZ_PROTO_SOURCE },
+	{ "source.list", LZ_PEER_READ, 0, 0, "limit=int? sort=word?", "total", LZ_PROTO_SOURCE },
 	{ "source.show", LZ_PEER_READ, 0, 0, "address=address",
 	  "source{" LZ_PROTO_SOURCE "} limits[]{name counted at_most window_s? then}", "" },
 	{ "why", LZ_PEER_READ, 0, 0, "address=address",
@@ -158,7 +158,7 @@ static const struct lz_proto_command lz_proto_commands[] = {
 
 	/* --- the colony */
 	{ "quarantine.add", LZ_PEER_OPERATE, LZ_CMD_F_MUTATES, 0,
-	  "address=address for_s=int? reason=text? ticket=text? garden=text?",
+	  "address=address for_s=int? reason=text? ticket=word? garden=word?",
 	  LZ_PROTO_HELD " extended", "" },
 	{ "quarantine.set", LZ_PEER_OPERATE, LZ_CMD_F_MUTATES, 0,
 	  "address=address for_s=int", LZ_PROTO_HELD, "" },
@@ -172,11 +172,11 @@ static const struct lz_proto_command lz_proto_commands[] = {
 	  "entries held extended refused", "line address? error" },
 	{ "quarantine.export", LZ_PEER_READ, 0, 0, "", "entries", "" }, /* text in payload pieces */
 	{ "quarantine.undo", LZ_PEER_OPERATE, LZ_CMD_F_MUTATES, 0,
-	  "since=time source=text?", "freed", "address touched[] customer? actor since" },
+	  "since=time source=word?", "freed", "address touched[] customer? actor since" },
 
 	/* --- exceptions and ranges */
 	{ "exception.add", LZ_PEER_OPERATE, LZ_CMD_F_MUTATES, 0,
-	  "prefix=prefix what=text until=time ticket=text",
+	  "prefix=prefix what=word until=time ticket=word",
 	  "prefix what touched[] customer? until ticket", "" },
 	{ "exception.del", LZ_PEER_OPERATE, LZ_CMD_F_MUTATES, 0,
 	  "prefix=prefix", "prefix what touched[] customer?", "" },
@@ -187,9 +187,9 @@ static const struct lz_proto_command lz_proto_commands[] = {
 	{ "range.lookup", LZ_PEER_READ, 0, 0, "address=address",
 	  "address prefix? class sets[] customer? never always_reach exception?", "" },
 	{ "range.add", LZ_PEER_ADMIN, LZ_CMD_F_MUTATES, 0,
-	  "set=text prefix=prefix", "set prefix generation", "" },
+	  "set=word prefix=prefix", "set prefix generation", "" },
 	{ "range.del", LZ_PEER_ADMIN, LZ_CMD_F_MUTATES, 0,
-	  "set=text prefix=prefix", "set prefix generation", "" },
+	  "set=word prefix=prefix", "set prefix generation", "" },
 
 	/* --- the kill switch */
 	{ "bypass.on", LZ_PEER_ADMIN, LZ_CMD_F_MUTATES, 0, "for_s=int?", "bypass{on until?}", "" },
