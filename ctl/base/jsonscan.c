@@ -274,7 +274,7 @@ static int scan_value(struct scan *s, unsigned depth, struct lz_json_node node)
 	if (number >= LZ_JSON_VALUES_MAX)
 		return lz_err_set(s->reterr, E2BIG, "more than %u values; put long lists into files",
 				  LZ_JSON_VALUES_MAX);
-	if (depth > LZ_JSON_DEPTH_MAX)
+	if (depth >= LZ_JSON_DEPTH_MAX && (at(s, '{') || at(s, '[')))
 		return lz_err_set(s->reterr, EINVAL, "nested more than %u deep", LZ_JSON_DEPTH_MAX);
 	if (s->index) {
 		r = lz_array_grow(&s->index->nodes, &s->index->cap, number + 1UL, sizeof(node));

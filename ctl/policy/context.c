@@ -138,8 +138,12 @@ static void report_unknown(struct lz_context *ctx, struct lz_val val, const stru
 		lz_suggestion_offer(&s, fields[i].key);
 		lz_str_appendf(&known, "%s%s", i ? ", " : "", fields[i].key);
 	}
-	lz_error(ctx, lz_place_of(val), NULL, "unknown key '%.40s' (want %s)%s", val.item->string,
-		 known.data ? known.data : "", lz_suggestion_text(&s, hint));
+	if (s.best)
+		lz_error(ctx, lz_place_of(val), NULL, "unknown key '%.40s'%s", val.item->string,
+			 lz_suggestion_text(&s, hint));
+	else
+		lz_error(ctx, lz_place_of(val), NULL, "unknown key '%.40s' (want %s)", val.item->string,
+			 known.data ? known.data : "");
 }
 
 void lz_fields_parse(struct lz_context *ctx, struct lz_val val, const struct lz_field *fields,
