@@ -87,14 +87,17 @@ lz_kernel_unpack()
 	local suite=$1 dir=$LZ_BUILD/deps/kernel-$1 image
 	local -a options=()
 
-	[ -d "$dir/boot" ] && return 0
+	[ -e "$dir/ready" ] && return 0
 	deb_refresh || return 1
 	if [ "$suite" != "$(lz_suite_own)" ]; then
 		suite_configure "$suite" "$LZ_BUILD/deps/apt-$suite" || return 1
 		mapfile -t options <"$LZ_BUILD/deps/apt-$suite/options"
 	fi
 	image=$(kernel_image "${options[@]}") || return 1
-	lz_deb_unpack "$dir" "$image" "${options[@]}" && depmod -b "$dir" "$(ls "$dir/lib/modules")"
+	lz_deb_unpack "$dir" "$image" "${options[@]}" || return 1
+	# From Debian 13 on packages know only /usr/lib.
+	[ -e "$dir/lib" ] || ln -s usr/lib "$dir/lib" || return 1
+	depmod -b "$dir" "$(ls "$dir/lib/modules")" && touch "$dir/ready"
 }
 
 # The meta package names the versioned one it stands for.
