@@ -26,16 +26,10 @@ say()
 	printf '   %s\n' "$@"
 }
 
-# say_run WHO COMMAND [ARG...]: show what is typed where, run it, show what it answers;
-# its status.
-say_run()
+# say_command WHO COMMAND: as it is typed there
+say_command()
 {
-	local who=$1 output status=0
-	shift
-	printf '   %s%s$%s %s\n' "$SAY_BOLD" "$who" "$SAY_END" "$*"
-	output=$("$@" 2>&1) || status=$?
-	[ -z "$output" ] || say_output "$output"
-	return "$status"
+	printf '   %s%s$%s %s\n' "$SAY_BOLD" "$1" "$SAY_END" "$2"
 }
 
 # say_output TEXT
