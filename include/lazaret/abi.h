@@ -33,6 +33,8 @@
 #define LZ_GEN_NONE	      2	     /* "no policy": everything passes */
 #define LZ_CLASSES_MAX	      64     /* class 0 is LZ_CLASS_FOREIGN */
 #define LZ_CLASS_FOREIGN      0	     /* a source in no set */
+#define LZ_CLASS_NEVER	      1	     /* a never-list source: compile cuts it out of every class */
+#define LZ_CLASS_FIRST	      2	     /* first class of the policy */
 #define LZ_LIMITS_PER_CLASS   6
 #define LZ_LIMIT_IDS	      512    /* statistics rows; id 0 is never a limit */
 #define LZ_SETS_MAX	      64     /* bits in a destination mask */
@@ -50,9 +52,9 @@
  *
  * One __u64 for both families. IPv4: the address as a number, upper half zero. IPv6: the upper 64
  * bits as a number, cut to the instance's key length. A prefix in key space is (bits, len):
- * IPv4 /n has len 32+n, IPv6 /n has len n. IPv6 sources in 0000::/8 are never keyed, so that the
- * keys with a first byte of 0x01 are free for aggregates: 0x01 << 56 | 56 bits of a seeded hash of
- * (limit id, prefix or customer).
+ * IPv4 /n has len 32+n, IPv6 /n has len n. IPv6 sources in 0000::/8 and ff00::/8 are never keyed:
+ * keys with a first byte of 0x01 are free for aggregates (0x01 << 56 | 56 bits of a seeded hash of
+ * (limit id, prefix or customer)), and no complement of a key is 0.
  */
 #define LZ_KEY_AGGREGATE (1ULL << 56)
 
@@ -63,6 +65,7 @@
 #define LZ_TAG_FREE	 0x00
 #define LZ_TAG_RECLAIMED 0x01
 #define LZ_TAG_HELD	 0x80
+#define LZ_TAG_DYING	 0x80 /* HELD without a tag: the controller is clearing the cell */
 #define LZ_TAG_MIN	 0x02
 
 struct lz_tag_line {
@@ -96,8 +99,9 @@ enum lz_garden {
  * need. All counters wrap: readers take differences. state[] belongs to the limits of the source's
  * class, see struct lz_limit; words 0..3 lie in the first line, so compile fills those first. */
 struct lz_cell {
-	__u64 key;		    /* 0 = being claimed; written once by compare-and-swap */
-	__u64 hold;		    /* hold word; written by controller and by `hold` limits */
+	__u64 key;		    /* complement of the key; 0 = being claimed; set by compare-and-swap */
+	__u64 hold;		    /* hold word, by controller and `hold` limits; aggregate of an IPv6
+				     * /48: cells made below it */
 	__u32 syn;		    /* bare SYNs seen, retransmissions included */
 	__u32 smtp_connections;	    /* distinct attempts to port 25, retransmissions not counted */
 	__u32 dropped;		    /* packets refused or dropped by us */
@@ -189,12 +193,11 @@ struct lz_class_stats {
 _Static_assert(sizeof(struct lz_class_stats) == 8 + 16 * LZ_V_N, "no holes");
 
 struct lz_limit_stats {
-	__u64 counted;	/* units charged */
-	__u64 over;	/* packets over the limit, acted upon */
-	__u64 would;	/* packets over the limit, monitored or notify */
+	__u64 asked;	/* packets it was asked about */
+	__u64 over;	/* of those: over it, whatever was then done */
 	__u64 holds;	/* sources held by it */
 };
-_Static_assert(sizeof(struct lz_limit_stats) == 32, "no holes");
+_Static_assert(sizeof(struct lz_limit_stats) == 24, "no holes");
 
 /* ---------------------------------------------------------------- policy as the data plane sees it */
 
@@ -261,6 +264,7 @@ _Static_assert(sizeof(struct lz_limit) == 56, "no holes");
 #define LZ_CLASS_F_SYN_LIMIT	0x02 /* some limit counts SYNs to any port */
 #define LZ_CLASS_F_CUSTOMER	0x04 /* some limit is per customer */
 #define LZ_CLASS_F_PORT25_RULE	0x08 /* to_world is not LEAVE_ALONE */
+#define LZ_CLASS_F_SYN_TO	0x10 /* some limit on SYNs looks at the destination */
 
 struct lz_class {
 	__u64 except_mask;  /* destination sets that port 25 may always reach */
@@ -284,21 +288,23 @@ _Static_assert(sizeof(struct lz_class) == 24 + 56 * LZ_LIMITS_PER_CLASS, "no hol
 #define LZ_SET_GARDEN	    (1ULL << 2) /* garden "allow" destinations */
 #define LZ_SET_FIRST_NAMED  3		/* bit of the first set named in the policy */
 
+#define LZ_LENGTHS6_MAX 56 /* 0 and 16..64 make 50 */
+
 struct lz_generation {
 	__u64 number;	    /* of the apply that made it; 0 = unused */
-	__u64 lens6;	    /* bit n: some IPv6 class prefix has length n (0..63); see len6_64 */
 	__u32 flags;	    /* LZ_GEN_F_* */
 	__u32 classes;	    /* class ids in use are below this */
 	__u32 range6_lines; /* lines in this generation's lz_range6 inner map; 0 = no IPv6 class */
-	__u8 len6_64;	    /* some IPv6 class prefix has length 64 */
+	__u8 len6_n;	    /* prefix lengths of IPv6 class ranges */
 	__u8 dest_lens_n;
 	__u8 customer_lens_n;
 	__u8 garden_udp_ntp;/* strict garden lets UDP 123 pass */
 	__u8 dest_lens[LZ_LENGTHS_MAX];	    /* on 128 bits, IPv4 /n is 96+n; longest first */
 	__u8 customer_lens[LZ_LENGTHS_MAX]; /* key-space lengths, longest first */
+	__u8 len6[LZ_LENGTHS6_MAX];	    /* 0..64, longest first */
 	struct lz_class class_[LZ_CLASSES_MAX];
 };
-_Static_assert(sizeof(struct lz_generation) == 32 + 32 + 360 * LZ_CLASSES_MAX, "no holes");
+_Static_assert(sizeof(struct lz_generation) == 112 + 360 * LZ_CLASSES_MAX, "no holes");
 
 /* The generation word: bits 0..7 active slot, 8..15 previous slot (LZ_GEN_NONE = pass all), bits
  * 32..63 deadline_s (CLOCK_MONOTONIC). deadline 0 = confirmed. Past the deadline the data plane
@@ -317,7 +323,8 @@ struct lz_control {
 	__u64 exception_lens; /* bit n: some exception has key-space length n (0..63) */
 	__u32 exception_len64;/* how many exceptions have length 64 */
 	__u32 v6_budget;      /* cells the kernel may create below one IPv6 /48 */
-	__u64 pad_[2];
+	__u32 zero;	      /* always 0, but the verifier cannot know: see LZ_FORGET() */
+	__u32 pad_[3];
 	struct lz_generation gen[LZ_GENERATIONS];
 };
 _Static_assert(sizeof(struct lz_control) == 64 + 2 * sizeof(struct lz_generation), "no holes");

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * cell.h - a source's cell: the fast "no" for the colony, find, make, hold.
+ */
+#ifndef LZ_BPF_CELL_H
+#define LZ_BPF_CELL_H
+
+#include "count.h"
+
+static __always_inline struct lz_tag_line *lz_search_line(__u32 line)
+{
+	return bpf_map_lookup_elem(&lz_tags, &line);
+}
+
+static __always_inline struct lz_cell *lz_search_cell(__u32 slot)
+{
+	return bpf_map_lookup_elem(&lz_cells, &slot);
+}
+
+#define LZ_SEARCH_LOOP LZ_NO_UNROLL
+#define LZ_SEARCH_FN __noinline
+#include <lazaret/search.h>
+
+/* Might this source be held? One word of one line answers "no" for almost everybody: either a tag
+ * of ours with the HELD bit is there, or the word is full and the search would go on. */
+static __always_inline int lz_maybe_held(__u64 hash)
+{
+	struct lz_tag_line *line = lz_search_line(lz_line_of(hash, 0, lz_instance.tag_lines));
+	__u64 word;
+
+	if (!line)
+		return 0;
+	word = line->word[lz_home_of(hash)];
+	return (lz_tag_match(word, lz_tag_of(hash)) & word) || word >> 56;
+}
+
+__noinline int lz_cell_find(__u64 key)
+{
+	return lz_search_find(key, lz_hash(key, lz_instance.seed), lz_instance.tag_lines);
+}
+
+/* Make a cell whatever the budgets say: for aggregates, and inside lz_cell_make(). */
+__noinline int lz_cell_create(__u64 key)
+{
+	int slot = lz_search_create(key, lz_hash(key, lz_instance.seed), lz_instance.tag_lines);
+
+	if (slot < 0)
+		return slot;
+	if (slot & LZ_SEARCH_MADE)
+		__sync_fetch_and_add(&lz_tables.cells_used, 1);
+	return slot & ~LZ_SEARCH_MADE;
+}
+
+static __always_inline __u64 lz_aggregate_key(__u64 what, __u64 prefix)
+{
+	return LZ_KEY_AGGREGATE | lz_hash(lz_hash(prefix, lz_instance.seed) ^ what, 0) >> 8;
+}
+
+#define LZ_AGGREGATE_V6_BUDGET 0xffff /* `what` of the cells that count a /48's children */
+
+/**
+ * lz_cell_make() - the cell of a new source, within the budgets
+ *
+ * Ordinary sources may fill the table up to sources_max: the rest is the colony's. Own IPv6 space
+ * is practically unbounded, so only v6_budget cells are made below one /48; beyond that the /48's
+ * own cell is charged. Return: slot or LZ_SEARCH_FULL.
+ */
+__noinline int lz_cell_make(__u64 key, __u32 family, __u32 row)
+{
+	if (lz_tables.cells_used >= lz_control.sources_max) {
+		lz_count(row, LZ_C_TABLE_FULL, 1);
+		return LZ_SEARCH_FULL;
+	}
+	if (family == 6) {
+		__u64 parent_key = lz_aggregate_key(LZ_AGGREGATE_V6_BUDGET, key >> 16);
+		int slot = lz_cell_find(parent_key);
+		struct lz_cell *parent;
+
+		if (slot < 0)
+			slot = lz_cell_create(parent_key);
+		parent = slot >= 0 ? lz_search_cell(slot) : 0;
+		if (!parent) {
+			lz_count(row, LZ_C_TABLE_FULL, 1);
+			return LZ_SEARCH_FULL;
+		}
+		if (__sync_fetch_and_add(&parent->hold, 1) >= lz_control.v6_budget) {
+			__sync_fetch_and_add(&parent->hold, -1);
+			lz_count(row, LZ_C_PREFIX_CHARGED, 1);
+			return slot;
+		}
+	}
+	return lz_cell_create(key);
+}
+
+/* Set the HELD bit of a slot's tag: the last step of a hold, so that whoever sees the bit finds the
+ * word. */
+static __always_inline void lz_cell_mark_held(__u32 slot)
+{
+	struct lz_tag_line *line = lz_search_line(slot / LZ_TAG_LINE_SLOTS);
+
+	if (line)
+		__sync_fetch_and_or(&line->word[(slot / 8) & (LZ_TAG_LINE_WORDS - 1)],
+				    (__u64)LZ_TAG_HELD << (8 * (slot & 7)));
+}
+
+/**
+ * lz_cell_hold() - quarantine a source from inside the data plane
+ *
+ * Extends, never shortens. Return: 1 if this call wrote the hold, 0 if a longer one stood or the
+ * cell is an aggregate (a covering prefix is never held for one of its sources).
+ */
+static __always_inline int lz_cell_hold(struct lz_cell *cell, __u32 slot, __u64 key, __u32 now_s,
+					__u32 ttl_s, __u32 garden)
+{
+	__u64 word = LZ_HOLD_WORD(now_s + ttl_s, ttl_s, garden, LZ_HOLD_F_KERNEL);
+
+	if (cell->key != ~key)
+		return 0;
+	LZ_NO_UNROLL
+	for (int i = 0; i < 4; i++) {
+		__u64 old = *(volatile __u64 *)&cell->hold;
+
+		if (LZ_HOLD_EXPIRY(old) >= now_s + ttl_s)
+			return 0;
+		if (__sync_val_compare_and_swap(&cell->hold, old, word) == old) {
+			lz_cell_mark_held(slot);
+			return 1;
+		}
+	}
+	return 0;
+}
+
+#endif /* LZ_BPF_CELL_H */

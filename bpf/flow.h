@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * flow.h - the memory of recent port-25 SYNs: a retransmission is neither counted again nor, if the
+ * first was refused, let through.
+ *
+ * A SYN is known by source, destination, ports and initial sequence number, hashed under the
+ * instance seed to 46 bits beside the line index. Eight entries a line, the stalest is replaced, so
+ * the forty attempts a mail server keeps open at once are far from pushing each other out; what
+ * does get pushed out under a flood is judged again like a new attempt - counted twice, and refused
+ * again by the limit that is over anyway.
+ *
+ * The line does not depend on the source's cell, so its cache miss overlaps with the cell's.
+ */
+#ifndef LZ_BPF_FLOW_H
+#define LZ_BPF_FLOW_H
+
+#include "maps.h"
+#include "parse.h"
+
+#define LZ_FLOW_NEW -1
+
+#define LZ_FLOW_TIME_MASK 0x3fff
+/* quarter seconds, 14 bits: wraps after 68 minutes, twice and more the horizon */
+#define LZ_FLOW_NOW(now_ns) ((__u32)((now_ns) / 250000000ULL) & LZ_FLOW_TIME_MASK)
+
+static __always_inline __u64 lz_flow_hash(const struct lz_pkt *p)
+{
+	const __u64 *s = (const __u64 *)p->saddr, *d = (const __u64 *)p->daddr;
+	__u64 h = lz_hash(s[0] ^ ((__u64)p->sport << 32 | p->seq), lz_instance.seed);
+
+	h = lz_hash(h ^ s[1], d[0]);
+	return lz_hash(h ^ d[1], ~lz_instance.seed);
+}
+
+/**
+ * lz_flow_find() - has this SYN been judged in the last LZ_FLOW_HORIZON_S seconds?
+ *
+ * Return: enum lz_verdict it was given, and the entry's age is reset; or LZ_FLOW_NEW.
+ */
+__noinline int lz_flow_find(__u64 hash, __u64 now_ns)
+{
+	__u32 line_n = lz_scale((__u32)hash, lz_instance.flow_lines), now = LZ_FLOW_NOW(now_ns);
+	struct lz_flow_line *line = bpf_map_lookup_elem(&lz_flows, &line_n);
+
+	if (!line)
+		return LZ_FLOW_NEW;
+	LZ_NO_UNROLL
+	for (int i = 0; i < LZ_FLOW_LINE_ENTRIES; i++) {
+		__u64 e = line->entry[i];
+
+		if (!e || (e ^ hash) >> 18)
+			continue;
+		if (((now - (__u32)e) & LZ_FLOW_TIME_MASK) > LZ_FLOW_HORIZON_S * 4)
+			return LZ_FLOW_NEW;
+		line->entry[i] = (e & ~(__u64)LZ_FLOW_TIME_MASK) | now;
+		return (e >> 14) & 15;
+	}
+	return LZ_FLOW_NEW;
+}
+
+/**
+ * lz_flow_note() - remember the verdict of a new SYN, in place of itself, a free or the stalest entry
+ */
+__noinline int lz_flow_note(__u64 hash, __u64 now_ns, __u32 verdict)
+{
+	__u32 line_n = lz_scale((__u32)hash, lz_instance.flow_lines), now = LZ_FLOW_NOW(now_ns);
+	struct lz_flow_line *line = bpf_map_lookup_elem(&lz_flows, &line_n);
+	__u32 oldest = 0, at = 0;
+
+	if (!line)
+		return 0;
+	LZ_NO_UNROLL
+	for (int i = 0; i < LZ_FLOW_LINE_ENTRIES; i++) {
+		__u64 e = line->entry[i];
+		__u32 age = e ? (now - (__u32)e) & LZ_FLOW_TIME_MASK : LZ_FLOW_TIME_MASK;
+
+		if (e && !((e ^ hash) >> 18)) {
+			at = i;
+			break;
+		}
+		if (age >= oldest) {
+			oldest = age;
+			at = i;
+		}
+	}
+	line->entry[at & (LZ_FLOW_LINE_ENTRIES - 1)] =
+		(hash & ~0x3ffffULL) | (__u64)(verdict & 15) << 14 | now;
+	return 0;
+}
+
+#endif /* LZ_BPF_FLOW_H */

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * lazaret.bpf.c - the hooks: two thin shells, XDP and tc, around one core.
+ *
+ *   lz_xdp     customer and uplink ports with native (or asked-for generic) XDP: parse, judge, drop
+ *		what gets silence; a refusal that wants an answer goes on to lz_tc with its verdict
+ *		in data_meta.
+ *   lz_tc      tc ingress. On ports without XDP it parses and judges; on ports with XDP it only
+ *		sends the answers. So each packet is judged once.
+ *   lz_tc_out  tc egress of a customer port, the return hook of a gateway that NATs (the addresses
+ *		are the customers' again there).
+ *
+ * The way of a packet: switch -> port and generation -> parse -> key -> colony -> (SYN or port 25?)
+ * -> class, limits -> verdict -> count. What is none of our business leaves after the colony's
+ * bit: one random cache line (bench row a).
+ */
+#include "maps.h"
+#include "parse.h"
+#include "count.h"
+#include "cell.h"
+#include "judge.h"
+#include "refuse.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+#define LZ_RULING(reason, verdict) ((reason) << 8 | (verdict))
+
+/* The slot of the generation that judges at this instant: past an unconfirmed deadline the data
+ * plane goes back by itself. */
+static __always_inline __u32 lz_generation_slot(__u64 now_ns)
+{
+	__u64 word = *(volatile __u64 *)&lz_control.gen_word;
+
+	if (LZ_GEN_DEADLINE(word) && now_ns / NSEC_PER_SEC >= LZ_GEN_DEADLINE(word))
+		return LZ_GEN_PREVIOUS(word);
+	return LZ_GEN_ACTIVE(word);
+}
+
+static __always_inline int lz_bypassed(__u64 now_ns)
+{
+	__u64 until_s = *(volatile __u64 *)&lz_control.bypass_until_s;
+
+	return until_s && now_ns / NSEC_PER_SEC < until_s;
+}
+
+/* Rules look at SYNs, at TCP port 25, and at fragments that hide which they are. */
+static __always_inline int lz_is_customer_business(const struct lz_pkt *p)
+{
+	return (p->flags & (LZ_P_SYN | LZ_P_TINY_FRAG)) ||
+	       (p->dport == 25 && p->proto == LZ_IP_TCP);
+}
+
+static __always_inline int lz_is_return_business(const struct lz_pkt *p)
+{
+	return p->proto == LZ_IP_TCP && (p->sport == 25 || (p->dport == 25 && (p->flags & LZ_P_SYN)));
+}
+
+static __always_inline int lz_unparsed_fate(const struct lz_pkt *p)
+{
+	if (!(p->flags & LZ_P_UNPARSED))
+		return LZ_RULING(LZ_R_PASS_OTHER, LZ_V_PASS);
+	if ((lz_control.gen[p->slot & 1].flags & LZ_GEN_F_UNPARSED_DROP) &&
+	    !(lz_control.gen[p->slot & 1].flags & LZ_GEN_F_MONITOR) &&
+	    !(lz_sets_of(p, 1) & LZ_SET_NEVER))
+		return LZ_RULING(LZ_R_DROP_UNPARSED, LZ_V_DROP);
+	return LZ_RULING(LZ_R_PASS_UNPARSED, LZ_V_PASS);
+}
+
+/* From the parsed packet to its ruling: reason << 8 | verdict. */
+static __always_inline int lz_decide(const struct lz_frame *f, struct lz_pkt *p)
+{
+	int ruling, slot;
+
+	if (p->flags & LZ_P_NOT_IP)
+		return LZ_RULING(LZ_R_PASS_NOT_IP, LZ_V_PASS);
+	if (p->uplink) {
+		if (!lz_is_return_business(p))
+			return p->flags & LZ_P_UNPARSED ?
+				       LZ_RULING(LZ_R_PASS_UNPARSED, LZ_V_PASS) :
+				       LZ_RULING(LZ_R_PASS_OTHER, LZ_V_PASS);
+		lz_parse_addresses(f, p);
+		return lz_judge_return(p);
+	}
+	if (!(p->flags & LZ_P_KEYED))
+		return p->flags & LZ_P_UNPARSED ? lz_unparsed_fate(p) :
+						  LZ_RULING(LZ_R_PASS_UNKEYED, LZ_V_PASS);
+	if (lz_maybe_held(lz_hash(p->key, lz_instance.seed))) {
+		slot = lz_cell_find(p->key);
+		if (slot >= 0) {
+			lz_parse_addresses(f, p);
+			ruling = lz_judge_held(p, slot);
+			if (ruling >= 0)
+				return ruling;
+		}
+	}
+	if (lz_is_customer_business(p)) {
+		lz_parse_addresses(f, p);
+		return lz_judge_class(p);
+	}
+	if (p->flags & LZ_P_UNPARSED)
+		lz_parse_addresses(f, p);
+	return lz_unparsed_fate(p);
+}
+
+/* Everything before the rules, the same for every hook. Returns a ruling. */
+static __always_inline int lz_process(struct lz_frame *f, struct lz_pkt *p, __u32 ifindex,
+				      __u64 bytes, int out, __u32 *port)
+{
+	struct lz_port_stats *stats;
+	__u32 slot, role, row;
+	int ruling;
+
+	*port = lz_ports[ifindex & (LZ_PORTS_SIZE - 1)];
+	row = *port >> LZ_PORT_STATS_SHIFT;
+	stats = lz_count_received(row, bytes);
+	p->now_ns = lz_now_ns();
+	slot = lz_generation_slot(p->now_ns);
+	role = slot < LZ_GENERATIONS ? LZ_PORT_ROLE(*port, slot) : LZ_ROLE_NONE;
+	if (lz_bypassed(p->now_ns)) {
+		ruling = LZ_RULING(LZ_R_PASS_BYPASS, LZ_V_PASS);
+	} else if (role == LZ_ROLE_NONE) {
+		ruling = LZ_RULING(LZ_R_PASS_NO_POLICY, LZ_V_PASS);
+	} else {
+		p->ifindex = ifindex;
+		p->port_row = row;
+		p->slot = slot;
+		p->uplink = out || role == LZ_ROLE_UPLINK;
+		lz_parse(f, *port & LZ_PORT_F_L3, lz_instance.ipv6_key_len & 127, p);
+		ruling = lz_decide(f, p);
+	}
+	if (stats && (__u32)(ruling >> 8) < LZ_C_N)
+		stats->count[ruling >> 8]++;
+	return ruling;
+}
+
+SEC("xdp.frags")
+int lz_xdp(struct xdp_md *ctx)
+{
+	struct lz_frame f = { (void *)(long)ctx->data, (void *)(long)ctx->data_end };
+	struct lz_pkt p = {};
+	struct lz_meta *meta;
+	__u32 verdict, port;
+
+	verdict = lz_process(&f, &p, ctx->ingress_ifindex, f.end - f.data, 0, &port) & 0xff;
+	if (verdict == LZ_V_PASS)
+		return XDP_PASS;
+	if (verdict == LZ_V_DROP)
+		return XDP_DROP;
+	/* The answer is built in tc: XDP_TX is silently lost where the peer runs no XDP, and forgets
+	 * an offloaded tag. A driver without room for metadata gives silence instead. */
+	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(*meta)))
+		return XDP_DROP;
+	meta = (void *)(long)ctx->data_meta;
+	if ((void *)(meta + 1) > (void *)(long)ctx->data)
+		return XDP_DROP;
+	meta->magic = LZ_META_MAGIC;
+	meta->l3_bytes = p.l3_bytes;
+	meta->verdict = verdict;
+	meta->row_flags = 0;
+	return XDP_PASS;
+}
+
+/* A port that XDP judges: answer what XDP refused, pass the rest. */
+static __always_inline int lz_tc_answer(struct __sk_buff *skb, __u32 port)
+{
+	struct lz_frame f = { (void *)(long)skb->data, (void *)(long)skb->data_end };
+	struct lz_meta *meta = (void *)(long)skb->data_meta;
+	struct lz_pkt p = {};
+
+	if ((void *)(meta + 1) > f.data || meta->magic != LZ_META_MAGIC)
+		return TC_ACT_UNSPEC;
+	p.now_ns = lz_now_ns();
+	p.ifindex = skb->ifindex;
+	p.port_row = port >> LZ_PORT_STATS_SHIFT;
+	lz_parse(&f, 0, lz_instance.ipv6_key_len & 127, &p);
+	lz_parse_addresses(&f, &p);
+	return lz_refuse(skb, &p, meta->verdict, 0);
+}
+
+static __always_inline int lz_tc_judge(struct __sk_buff *skb, int out)
+{
+	struct lz_frame f;
+	struct lz_pkt p = {};
+	__u32 verdict, port;
+
+	/* Headers may lie outside the linear part; pull what the parser can reach at most. */
+	if (skb->data_end - skb->data < 128 && skb->len > skb->data_end - skb->data)
+		bpf_skb_pull_data(skb, skb->len < 256 ? skb->len : 256);
+	f.data = (void *)(long)skb->data;
+	f.end = (void *)(long)skb->data_end;
+	verdict = lz_process(&f, &p, skb->ifindex, skb->len, out, &port) & 0xff;
+	if (verdict == LZ_V_PASS)
+		return TC_ACT_UNSPEC;
+	if (out)
+		return TC_ACT_SHOT;
+	return lz_refuse(skb, &p, verdict, port & LZ_PORT_F_L3);
+}
+
+SEC("tc")
+int lz_tc(struct __sk_buff *skb)
+{
+	__u32 port = lz_ports[skb->ifindex & (LZ_PORTS_SIZE - 1)];
+
+	if (port & LZ_PORT_F_XDP)
+		return lz_tc_answer(skb, port);
+	return lz_tc_judge(skb, 0);
+}
+
+SEC("tc")
+int lz_tc_out(struct __sk_buff *skb)
+{
+	return lz_tc_judge(skb, 1);
+}

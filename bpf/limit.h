@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * limit.h - windows, token buckets and the distinct-destination estimate: arithmetic on cell words.
+ *
+ * One word is changed by one compare-and-swap, so two CPUs never admit the same unit twice. Word
+ * layouts stand in abi.h at struct lz_limit. Nothing here touches a map: the property tests
+ * (selftests/unit/t_limit.c) run it natively against a list of timestamps.
+ */
+#ifndef LZ_BPF_LIMIT_H
+#define LZ_BPF_LIMIT_H
+
+#include "parse.h"
+
+/* Two CPUs never lose twice in a row; 16 CPUs on one source lose eight times in 1 of 10^6. */
+#define LZ_CAS_RETRIES 8
+
+#define LZ_COUNTS_BITS 44
+#define LZ_COUNTS_MASK ((1ULL << LZ_COUNTS_BITS) - 1)
+#define LZ_EPOCH_MASK  0xffffULL
+#define LZ_COUNTERS_MAX 7 /* of 6 bits, the fewest, in a word */
+
+enum lz_charge {
+	LZ_CHARGE_OK,
+	LZ_CHARGE_OVER,
+	LZ_CHARGE_LOST, /* every compare-and-swap lost: refuse, never admit */
+};
+
+static __always_inline __u64 lz_word_read(const __u64 *at)
+{
+	return *(const volatile __u64 *)at;
+}
+
+/* A window word as it reads in `epoch`: older counters shifted up and out. */
+static __always_inline __u64 lz_window_at(__u64 word, const struct lz_limit *l, __u64 epoch)
+{
+	__u64 age, counts;
+
+	if (word >> 60 != l->stamp)
+		return 0;
+	age = (epoch - (word >> LZ_COUNTS_BITS)) & LZ_EPOCH_MASK;
+	counts = word & LZ_COUNTS_MASK;
+	/* A word of the future: another CPU's clock ticked first. Its counts are as of now. */
+	if (age > LZ_EPOCH_MASK / 2)
+		return counts;
+	if (age >= l->counters)
+		return 0;
+	/* fields beyond counters * bits fall out of the mask */
+	return (counts << (age * l->bits)) & ((1ULL << (l->counters * l->bits)) - 1);
+}
+
+static __always_inline __u32 lz_window_sum(__u64 counts, const struct lz_limit *l)
+{
+	__u64 mask = (1ULL << l->bits) - 1;
+	__u32 sum = 0;
+
+	/* All seven, always: a branch on the counts would cost the verifier a path each. */
+	for (int i = 0; i < LZ_COUNTERS_MAX; i++, counts >>= l->bits)
+		sum += counts & mask;
+	return sum;
+}
+
+/**
+ * lz_window_charge() - admit one unit to an "at most N in any window" limit
+ * @state:     the limit's one or two state words
+ * @now_ns:    monotonic
+ * @ret_value: what the window holds, this unit included if admitted
+ *
+ * With two words the even slots live in the first and the odd slots in the second. Only the word of
+ * the running slot is written; the other is read before and, for a second CPU that is one slot
+ * ahead or behind at this instant, again after: whoever sees the sum above N refuses. So N is never
+ * exceeded; at a slot boundary a unit may be refused that would have fitted.
+ */
+static __always_inline enum lz_charge lz_window_charge(__u64 *state, const struct lz_limit *l,
+						       __u64 now_ns, __u32 *ret_value)
+{
+	__u64 slot = now_ns / l->slot_ns;
+	int two = l->words == 2;
+	__u64 epoch = two ? slot >> 1 : slot;
+	__u64 other_epoch = two && !(slot & 1) ? epoch - 1 : epoch;
+	__u64 *own = two && (slot & 1) ? state + 1 : state;
+	__u64 *other = two && (slot & 1) ? state : state + 1;
+
+	LZ_NO_UNROLL
+	for (int i = 0; i < LZ_CAS_RETRIES; i++) {
+		__u64 old = lz_word_read(own);
+		__u64 counts = lz_window_at(old, l, epoch);
+		__u32 sum = lz_window_sum(counts, l);
+		__u64 fresh;
+
+		if (two)
+			sum += lz_window_sum(lz_window_at(lz_word_read(other), l, other_epoch), l);
+		*ret_value = sum;
+		if (sum >= l->n)
+			return LZ_CHARGE_OVER;
+		fresh = (__u64)l->stamp << 60 | (epoch & LZ_EPOCH_MASK) << LZ_COUNTS_BITS |
+			(counts + 1);
+		if (__sync_val_compare_and_swap(own, old, fresh) != old)
+			continue;
+		*ret_value = sum + 1;
+		if (two) {
+			sum = lz_window_sum(counts + 1, l) +
+			      lz_window_sum(lz_window_at(lz_word_read(other), l, other_epoch), l);
+			if (sum > l->n)
+				return LZ_CHARGE_OVER;
+		}
+		return LZ_CHARGE_OK;
+	}
+	return LZ_CHARGE_LOST;
+}
+
+/**
+ * lz_bucket_charge() - admit one unit to a token bucket
+ *
+ * GCRA (ITU-T I.371): the word holds the theoretical arrival time; a unit fits while that lies no
+ * more than burst_ns ahead of now. @ret_value: tokens in use, this unit included.
+ */
+static __always_inline enum lz_charge lz_bucket_charge(__u64 *state, const struct lz_limit *l,
+						       __u64 now_ns, __u32 *ret_value)
+{
+	__u64 stamp = (__u64)l->stamp << 60;
+
+	LZ_NO_UNROLL
+	for (int i = 0; i < LZ_CAS_RETRIES; i++) {
+		__u64 old = lz_word_read(state);
+		__u64 tat = old & ~(15ULL << 60);
+
+		/* Beyond the horizon of this rule only by an older, larger burst: clamp. */
+		if ((old ^ stamp) >> 60 || tat < now_ns)
+			tat = now_ns;
+		if (tat > now_ns + l->burst_ns + l->slot_ns)
+			tat = now_ns + l->burst_ns + l->slot_ns;
+		if (tat - now_ns > l->burst_ns) {
+			*ret_value = l->n;
+			return LZ_CHARGE_OVER;
+		}
+		tat += l->slot_ns;
+		if (__sync_val_compare_and_swap(state, old, stamp | tat) == old) {
+			*ret_value = (tat - now_ns) / l->slot_ns;
+			return LZ_CHARGE_OK;
+		}
+	}
+	return LZ_CHARGE_LOST;
+}
+
+/* ---------------------------------------------------------------- distinct destinations
+ *
+ * Linear counting (Whang, Vander-Zanden, Taylor 1990) on 104 bits: two words of 52 bits a bank, two
+ * banks: the running slot and the one before. A word is bits 52..63 slot, bits 0..51 bitmap, so an
+ * old word is known as old without a clock of its own. The estimate looks back between one and two
+ * slots; a slot is the limit's window.
+ */
+#define LZ_DESTS_BITS 52
+#define LZ_DESTS_MASK ((1ULL << LZ_DESTS_BITS) - 1)
+
+/* -104 * ln(zeros / 104), rounded, by zeros; index 0 = saturated. Generated by
+ * selftests/unit/t_limit.c, which checks each entry. */
+static const volatile __u16 lz_dests_table[2 * LZ_DESTS_BITS + 1] = {
+#include "dests_table.h"
+};
+
+static __always_inline __u64 lz_dests_word(__u64 word, __u64 slot)
+{
+	return word >> LZ_DESTS_BITS == (slot & 0xfff) ? word & LZ_DESTS_MASK : 0;
+}
+
+/* Set bits of 52; BPF has no population count. */
+static __always_inline __u32 lz_popcount(__u64 x)
+{
+	x -= (x >> 1) & 0x5555555555555555ULL;
+	x = (x & 0x3333333333333333ULL) + ((x >> 2) & 0x3333333333333333ULL);
+	x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fULL;
+	return (x * LZ_BYTES_01) >> 56;
+}
+
+/**
+ * lz_dests_note() - remember a destination
+ * @dests: the four words of a cell
+ * @hash:  of the destination under the instance seed
+ *
+ * A lost race costs one bit once: the next packet to that destination sets it.
+ */
+static __always_inline void lz_dests_note(__u64 *dests, __u64 slot, __u64 hash)
+{
+	__u32 bit = lz_scale((__u32)hash, 2 * LZ_DESTS_BITS);
+	__u64 *at = dests + 2 * (slot & 1) + (bit >= LZ_DESTS_BITS);
+	__u64 old = lz_word_read(at);
+	__u64 fresh = lz_dests_word(old, slot) | (slot & 0xfff) << LZ_DESTS_BITS |
+		      1ULL << (bit >= LZ_DESTS_BITS ? bit - LZ_DESTS_BITS : bit);
+
+	if (old != fresh)
+		__sync_val_compare_and_swap(at, old, fresh);
+}
+
+/**
+ * lz_dests_estimate() - distinct destinations in this slot and the one before
+ *
+ * Return: 0..LZ_DESTS_SATURATED. Standard error at 30: 2.1, at 100: 6, at 200: 16 (t_limit.c
+ *         measures it); "over 30" therefore fires between 26 and 40.
+ */
+static __always_inline __u32 lz_dests_estimate(const __u64 *dests, __u64 slot)
+{
+	__u64 lo = lz_dests_word(lz_word_read(dests + 2 * (slot & 1)), slot) |
+		   lz_dests_word(lz_word_read(dests + 2 * (~slot & 1)), slot - 1);
+	__u64 hi = lz_dests_word(lz_word_read(dests + 2 * (slot & 1) + 1), slot) |
+		   lz_dests_word(lz_word_read(dests + 2 * (~slot & 1) + 1), slot - 1);
+	__u32 zeros = 2 * LZ_DESTS_BITS - lz_popcount(lo) - lz_popcount(hi);
+
+	return lz_dests_table[zeros > 2 * LZ_DESTS_BITS ? 0 : zeros];
+}
+
+#endif /* LZ_BPF_LIMIT_H */

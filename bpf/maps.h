@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * maps.h - every map and global of the data plane, and what becomes of a packet when one fails.
+ *
+ *   generation word says none, port without role   pass, counted
+ *   no inner map for a generation                  class foreign: pass, counted
+ *   cell table full                                pass, LZ_C_TABLE_FULL, alarm in the controller
+ *   statistics row missing                         not counted; the fate is the same
+ *   ring buffer full                               LZ_C_EVENT_LOST; the fate is the same
+ *   compare-and-swap lost every time               refused, LZ_C_RETRY_EXHAUSTED
+ *
+ * Sizes marked "at creation" are set by ctl/datapath before loading.
+ */
+#ifndef LZ_BPF_MAPS_H
+#define LZ_BPF_MAPS_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include <lazaret/abi.h>
+
+const volatile struct lz_instance lz_instance SEC(".rodata");
+
+struct lz_control lz_control SEC(".data.control");
+__u16 lz_ports[LZ_PORTS_SIZE] SEC(".data.ports");
+struct lz_tables lz_tables SEC(".data.tables");
+struct lz_replay lz_last SEC(".data.replay");
+
+/* Arrays mapped by the controller: it reads a million cells in milliseconds (bench row i). */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* at creation: lz_instance.tag_lines */
+	__type(key, __u32);
+	__type(value, struct lz_tag_line);
+} lz_tags SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* at creation: 64 * tag_lines */
+	__type(key, __u32);
+	__type(value, struct lz_cell);
+} lz_cells SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1); /* at creation: lz_instance.flow_lines */
+	__type(key, __u32);
+	__type(value, struct lz_flow_line);
+} lz_flows SEC(".maps");
+
+/* One inner map a generation, as large as that policy needs; swapped while the slot is idle. Sizes,
+ * not types: clang 14 leaves a type that only a nested map names as a forward declaration. */
+struct lz_range4_inner {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_INNER_MAP);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(union lz_range4_line));
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, LZ_GENERATIONS);
+	__type(key, __u32);
+	__array(values, struct lz_range4_inner);
+} lz_range4 SEC(".maps");
+
+struct lz_range6_inner {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_INNER_MAP);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct lz_range6_line));
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, LZ_GENERATIONS);
+	__type(key, __u32);
+	__array(values, struct lz_range6_inner);
+} lz_range6 SEC(".maps");
+
+struct lz_dests_inner {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(struct lz_dest_key));
+	__uint(value_size, sizeof(__u64));
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, LZ_GENERATIONS);
+	__type(key, __u32);
+	__array(values, struct lz_dests_inner);
+} lz_dests SEC(".maps");
+
+struct lz_customers_inner {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(struct lz_prefix_key));
+	__uint(value_size, sizeof(__u32));
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, LZ_GENERATIONS);
+	__type(key, __u32);
+	__array(values, struct lz_customers_inner);
+} lz_customers SEC(".maps");
+
+/* State, not policy. Looked up only before a refusal, so a stock hash is fast enough. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, struct lz_prefix_key);
+	__type(value, struct lz_exception);
+} lz_exceptions SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, LZ_PORTS_SIZE);
+	__type(key, __u32); /* ifindex */
+	__type(value, struct lz_port_addr);
+} lz_port_addrs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, LZ_PORT_STATS);
+	__type(key, __u32);
+	__type(value, struct lz_port_stats);
+} lz_port_stats SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, LZ_CLASSES_MAX);
+	__type(key, __u32);
+	__type(value, struct lz_class_stats);
+} lz_class_stats SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, LZ_LIMIT_IDS);
+	__type(key, __u32);
+	__type(value, struct lz_limit_stats);
+} lz_limit_stats SEC(".maps");
+
+/* Refusals sent: a token bucket a CPU, so that no lock or shared line is on that way either. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} lz_reply_bucket SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} lz_events SEC(".maps");
+
+#endif /* LZ_BPF_MAPS_H */

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * parse.h - from a frame to the few facts the rules ask about.
+ *
+ * Depth, stated: Ethernet, up to LZ_VLAN_MAX tags in the frame (the kernel may hold one more beside
+ * it), up to LZ_MPLS_MAX labels, PPPoE session; IPv4 with options, IPv6 with up to LZ_EXT_MAX
+ * extension headers; TCP, UDP, ICMPv6 type. Whatever is deeper or stranger is `unparsed`: counted,
+ * and passed unless the policy says otherwise - but its source, where one was found, is still
+ * looked up in the colony.
+ *
+ * Nothing here touches a map: the same source compiles natively for unit tests and fuzzing.
+ */
+#ifndef LZ_BPF_PARSE_H
+#define LZ_BPF_PARSE_H
+
+#include <linux/types.h>
+#include <lazaret/table.h>
+
+#define LZ_VLAN_MAX 2
+#define LZ_MPLS_MAX 8
+#define LZ_EXT_MAX  8
+
+#define LZ_ETH_IP4	0x0800
+#define LZ_ETH_IP6	0x86dd
+#define LZ_ETH_VLAN	0x8100
+#define LZ_ETH_QINQ	0x88a8
+#define LZ_ETH_QINQ_OLD 0x9100
+#define LZ_ETH_PPPOE	0x8864
+#define LZ_ETH_MPLS	0x8847
+#define LZ_ETH_MPLS_MC	0x8848
+
+#define LZ_IP_ICMP   1
+#define LZ_IP_TCP    6
+#define LZ_IP_UDP    17
+#define LZ_IP_ICMP6  58
+
+#define LZ_TCP_FIN 0x01
+#define LZ_TCP_SYN 0x02
+#define LZ_TCP_RST 0x04
+#define LZ_TCP_ACK 0x10
+
+/* What the parser found. Exactly one of NOT_IP, and the rest combine. */
+#define LZ_P_NOT_IP	   0x0001 /* no IP header: ARP, PPP control, LLDP, ... */
+#define LZ_P_UNPARSED	   0x0002 /* beyond the stated depth, truncated, or malformed */
+#define LZ_P_LATER_FRAG	   0x0004 /* no transport header in it */
+#define LZ_P_TINY_FRAG	   0x0008 /* first TCP fragment that hides the flags (RFC 1858, 3128) */
+#define LZ_P_KEYED	   0x0010 /* key is set */
+#define LZ_P_SYN	   0x0020 /* TCP, SYN without ACK and RST */
+#define LZ_P_PORTS	   0x0040 /* sport and dport are set (TCP or UDP) */
+
+struct lz_pkt {
+	__u64 key;	/* of the source, key space of abi.h */
+	__u64 now_ns;
+	__u8 saddr[16]; /* IPv4 as ::ffff:a.b.c.d; filled by lz_parse_addresses() */
+	__u8 daddr[16];
+	__u32 seq;
+	__u32 ifindex;
+	__u32 port_row; /* row in lz_port_stats */
+	__u32 slot;	/* generation slot that judges, 0 or 1 */
+	__u16 sport;
+	__u16 dport;
+	__u16 flags;	/* LZ_P_* */
+	__u16 l3_bytes; /* offset of the IP header */
+	__u8 family;	/* 4 or 6 */
+	__u8 proto;
+	__u8 icmp_type;
+	__u8 uplink;	/* judged by the return hook */
+	__u32 pad_;
+};
+_Static_assert(sizeof(struct lz_pkt) == 80, "no holes: the verifier wants every byte set");
+
+/* A bounds-checked view. BPF keeps the packet pointers in registers; so does the native build. */
+struct lz_frame {
+	void *data;
+	void *end;
+};
+
+/* Where paths meet, LZ_FORGET() makes the verifier forget which way a value came, so that the code
+ * behind is walked once and not once for every stack of headers: a zero it cannot see is added.
+ * One load of a line that is in the cache; the native build needs none of it. */
+#ifdef __bpf__
+#define LZ_FORGET(x) ((x) + *(volatile __u32 *)&lz_control.zero)
+#else
+#define LZ_FORGET(x) (x)
+#endif
+#define LZ_OFFSET_MAX  512 /* offsets stay below this */
+#define LZ_OFFSET(off) (LZ_FORGET(off) & (LZ_OFFSET_MAX - 1))
+#define LZ_NO_UNROLL   _Pragma("clang loop unroll(disable)")
+
+#define LZ_AT(frame, off, type)                                                                    \
+	({                                                                                         \
+		__u32 off_ = (off);                                                                \
+		type *p_ = (type *)((char *)(frame)->data + off_);                                 \
+		off_ < LZ_OFFSET_MAX && (void *)(p_ + 1) <= (frame)->end ? p_ : (type *)0;         \
+	})
+
+struct lz_be16 {
+	__u8 b[2];
+} __attribute__((packed));
+
+static __always_inline __u16 lz_be16_get(const struct lz_be16 *p)
+{
+	return (__u16)(p->b[0] << 8 | p->b[1]);
+}
+
+struct lz_vlan {
+	struct lz_be16 tci, proto;
+} __attribute__((packed));
+
+struct lz_pppoe {
+	__u8 version_type, code;
+	struct lz_be16 session, len, proto;
+} __attribute__((packed));
+
+struct lz_mpls {
+	__u8 b[4];
+} __attribute__((packed));
+
+struct lz_ip4 {
+	__u8 version_ihl, tos;
+	struct lz_be16 len, id, frag;
+	__u8 ttl, proto;
+	struct lz_be16 check;
+	__u8 saddr[4], daddr[4];
+} __attribute__((packed));
+
+struct lz_ip6 {
+	__u8 version, b1, b2, b3;
+	struct lz_be16 len;
+	__u8 next, hops;
+	__u8 saddr[16], daddr[16];
+} __attribute__((packed));
+
+struct lz_ip6_ext {
+	__u8 next, len;
+	struct lz_be16 frag;
+} __attribute__((packed));
+
+struct lz_ports_hdr {
+	struct lz_be16 sport, dport;
+	__u8 seq[4];
+} __attribute__((packed));
+
+static __always_inline __u32 lz_be32_get(const __u8 *p)
+{
+	return (__u32)p[0] << 24 | (__u32)p[1] << 16 | (__u32)p[2] << 8 | p[3];
+}
+
+static __always_inline __u64 lz_be64_get(const __u8 *p)
+{
+	return (__u64)lz_be32_get(p) << 32 | lz_be32_get(p + 4);
+}
+
+/* Source or destination key of an IPv6 address; 0 = not keyed (see abi.h). */
+static __always_inline __u64 lz_key6(const __u8 *addr, __u32 key_len)
+{
+	__u64 key = lz_be64_get(addr) & (~0ULL << (64 - key_len));
+
+	return key >> 56 == 0 || key >> 56 == 0xff ? 0 : key;
+}
+
+/* The transport header at off. A frame that ends before the ports is unparsed; one whose ports are
+ * there but whose flags are not is a fragment cut on purpose. */
+static __always_inline void lz_parse_l4(const struct lz_frame *f, __u32 off, int first_frag,
+					struct lz_pkt *p)
+{
+	struct lz_ports_hdr *ports;
+	__u8 *flags, *type;
+
+	if (p->proto == LZ_IP_ICMP6 || p->proto == LZ_IP_ICMP) {
+		type = LZ_AT(f, off, __u8);
+		if (type)
+			p->icmp_type = *type;
+		return;
+	}
+	if (p->proto != LZ_IP_TCP && p->proto != LZ_IP_UDP)
+		return;
+	ports = LZ_AT(f, off, struct lz_ports_hdr);
+	flags = LZ_AT(f, off + 13, __u8);
+	if (!ports || (p->proto == LZ_IP_TCP && !flags)) {
+		p->flags |= LZ_P_UNPARSED;
+		if (first_frag && p->proto == LZ_IP_TCP)
+			p->flags |= LZ_P_TINY_FRAG;
+		return;
+	}
+	p->flags |= LZ_P_PORTS;
+	p->sport = lz_be16_get(&ports->sport);
+	p->dport = lz_be16_get(&ports->dport);
+	if (p->proto == LZ_IP_TCP && flags) {
+		p->seq = lz_be32_get(ports->seq);
+		if ((*flags & (LZ_TCP_SYN | LZ_TCP_ACK | LZ_TCP_RST)) == LZ_TCP_SYN)
+			p->flags |= LZ_P_SYN;
+	}
+}
+
+static __always_inline void lz_parse_ip4(const struct lz_frame *f, __u32 off, struct lz_pkt *p)
+{
+	struct lz_ip4 *ip = LZ_AT(f, off, struct lz_ip4);
+	__u32 header_bytes, total_bytes, frag;
+
+	if (!ip || ip->version_ihl >> 4 != 4) {
+		p->flags |= LZ_P_UNPARSED;
+		return;
+	}
+	p->family = 4;
+	p->proto = ip->proto;
+	p->key = lz_be32_get(ip->saddr);
+	p->flags |= LZ_P_KEYED;
+	header_bytes = (ip->version_ihl & 15) * 4;
+	total_bytes = lz_be16_get(&ip->len);
+	frag = lz_be16_get(&ip->frag);
+	if (header_bytes < 20 || total_bytes < header_bytes) {
+		p->flags |= LZ_P_UNPARSED;
+		return;
+	}
+	if (frag & 0x1fff) {
+		p->flags |= LZ_P_LATER_FRAG;
+		return;
+	}
+	/* The header may claim less than the frame holds: what lies behind the IP packet is
+	 * padding and must not be read as ports or flags. */
+	if ((frag & 0x2000) && ip->proto == LZ_IP_TCP && total_bytes - header_bytes < 14) {
+		p->flags |= LZ_P_UNPARSED | LZ_P_TINY_FRAG;
+		return;
+	}
+	if ((ip->proto == LZ_IP_TCP && total_bytes - header_bytes < 14) ||
+	    (ip->proto == LZ_IP_UDP && total_bytes - header_bytes < 8)) {
+		p->flags |= LZ_P_UNPARSED;
+		return;
+	}
+	lz_parse_l4(f, LZ_OFFSET(off + header_bytes), frag & 0x2000, p);
+}
+
+static __always_inline int lz_is_ext(__u8 next)
+{
+	/* hop-by-hop, routing, fragment, AH, destination options, mobility, HIP, shim6 (IANA) */
+	return next == 0 || next == 43 || next == 44 || next == 51 || next == 60 || next == 135 ||
+	       next == 139 || next == 140;
+}
+
+static __always_inline void lz_parse_ip6(const struct lz_frame *f, __u32 off, __u32 key_len,
+					 struct lz_pkt *p)
+{
+	struct lz_ip6 *ip = LZ_AT(f, off, struct lz_ip6);
+	int first_frag = 0;
+	__u8 next;
+
+	if (!ip || ip->version >> 4 != 6) {
+		p->flags |= LZ_P_UNPARSED;
+		return;
+	}
+	p->family = 6;
+	p->key = lz_key6(ip->saddr, key_len);
+	if (p->key)
+		p->flags |= LZ_P_KEYED;
+	next = ip->next;
+	off += sizeof(*ip);
+	LZ_NO_UNROLL
+	for (int i = 0; i < LZ_EXT_MAX && lz_is_ext(next); i++) {
+		struct lz_ip6_ext *ext = LZ_AT(f, off, struct lz_ip6_ext);
+
+		if (!ext) {
+			p->proto = next;
+			p->flags |= LZ_P_UNPARSED;
+			return;
+		}
+		if (next == 44) {
+			__u16 frag = lz_be16_get(&ext->frag);
+
+			if (frag & 0xfff8) {
+				p->proto = ext->next;
+				p->flags |= LZ_P_LATER_FRAG;
+				return;
+			}
+			first_frag = frag & 1;
+			off += 8;
+		} else if (next == 51) {
+			off += (ext->len + 2) * 4;
+		} else {
+			off += (ext->len + 1) * 8;
+		}
+		next = LZ_FORGET(ext->next);
+		if (off >= LZ_OFFSET_MAX) {
+			p->flags |= LZ_P_UNPARSED;
+			return;
+		}
+		off = LZ_OFFSET(off);
+	}
+	p->proto = next;
+	if (lz_is_ext(next)) {
+		p->flags |= LZ_P_UNPARSED;
+		return;
+	}
+	lz_parse_l4(f, off, first_frag, p);
+}
+
+/* Down to the EtherType of an IP packet, past tags, labels and PPPoE. Returns LZ_ETH_IP4,
+ * LZ_ETH_IP6, or 0 with LZ_P_NOT_IP or LZ_P_UNPARSED set; *off moves to the IP header. */
+static __always_inline __u16 lz_parse_l2(const struct lz_frame *f, __u32 *off, struct lz_pkt *p)
+{
+	struct lz_be16 *type = LZ_AT(f, 12, struct lz_be16);
+	struct lz_pppoe *pppoe;
+	__u16 proto;
+	__u8 *nibble;
+
+	if (!type) {
+		p->flags |= LZ_P_UNPARSED;
+		return 0;
+	}
+	proto = lz_be16_get(type);
+	*off = 14;
+	if (proto == LZ_ETH_IP4 || proto == LZ_ETH_IP6)
+		return proto;
+	for (int i = 0; i < LZ_VLAN_MAX; i++) {
+		struct lz_vlan *vlan;
+
+		if (proto != LZ_ETH_VLAN && proto != LZ_ETH_QINQ && proto != LZ_ETH_QINQ_OLD)
+			break;
+		vlan = LZ_AT(f, *off, struct lz_vlan);
+		if (!vlan)
+			goto unparsed;
+		proto = lz_be16_get(&vlan->proto);
+		*off += sizeof(*vlan);
+	}
+	switch (proto) {
+	case LZ_ETH_IP4:
+	case LZ_ETH_IP6:
+		return proto;
+	case LZ_ETH_VLAN:
+	case LZ_ETH_QINQ:
+	case LZ_ETH_QINQ_OLD:
+		goto unparsed;
+	case LZ_ETH_PPPOE:
+		pppoe = LZ_AT(f, *off, struct lz_pppoe);
+		if (!pppoe || pppoe->version_type != 0x11 || pppoe->code)
+			goto unparsed;
+		*off += sizeof(*pppoe);
+		proto = lz_be16_get(&pppoe->proto);
+		if (proto == 0x0021)
+			return LZ_ETH_IP4;
+		if (proto == 0x0057)
+			return LZ_ETH_IP6;
+		p->flags |= LZ_P_NOT_IP; /* LCP, IPCP, authentication: keep the session alive */
+		return 0;
+	case LZ_ETH_MPLS:
+	case LZ_ETH_MPLS_MC:
+		LZ_NO_UNROLL
+		for (int i = 0; i < LZ_MPLS_MAX; i++) {
+			struct lz_mpls *label = LZ_AT(f, *off, struct lz_mpls);
+
+			if (!label)
+				goto unparsed;
+			*off += sizeof(*label);
+			if (!(label->b[2] & 1))
+				continue;
+			/* MPLS has no type field: the payload's first nibble (RFC 4928) */
+			nibble = LZ_AT(f, *off, __u8);
+			if (nibble && *nibble >> 4 == 4)
+				return LZ_ETH_IP4;
+			if (nibble && *nibble >> 4 == 6)
+				return LZ_ETH_IP6;
+			goto unparsed;
+		}
+		goto unparsed;
+	}
+	p->flags |= LZ_P_NOT_IP;
+	return 0;
+unparsed:
+	p->flags |= LZ_P_UNPARSED;
+	return 0;
+}
+
+/**
+ * lz_parse() - find out what a frame is
+ * @f:	     the linear part of the frame
+ * @l3:	     1 = the frame starts at the IP header (ppp, tun)
+ * @key_len: IPv6 key length of the instance, 48..64
+ * @p:	     zeroed by the caller; key, flags, family, proto, ports, seq, l3_bytes are set
+ */
+static __always_inline void lz_parse(const struct lz_frame *f, int l3, __u32 key_len,
+				     struct lz_pkt *p)
+{
+	__u32 off = 0;
+	__u16 type;
+
+	if (l3) {
+		__u8 *first = LZ_AT(f, 0, __u8);
+
+		type = !first ? 0 : *first >> 4 == 4 ? LZ_ETH_IP4 : *first >> 4 == 6 ? LZ_ETH_IP6 : 0;
+		if (!type)
+			p->flags |= LZ_P_UNPARSED;
+	} else {
+		type = lz_parse_l2(f, &off, p);
+	}
+	off = LZ_OFFSET(off);
+	p->l3_bytes = off;
+	p->flags = LZ_FORGET(p->flags);
+	type = LZ_FORGET(type);
+	if (type == LZ_ETH_IP4)
+		lz_parse_ip4(f, off, p);
+	else if (type == LZ_ETH_IP6)
+		lz_parse_ip6(f, off, key_len, p);
+	p->flags = LZ_FORGET(p->flags);
+}
+
+/* Both addresses on 128 bits: only the packets that rules look at pay for this copy. */
+static __always_inline void lz_parse_addresses(const struct lz_frame *f, struct lz_pkt *p)
+{
+	if (p->family == 4) {
+		struct lz_ip4 *ip = LZ_AT(f, p->l3_bytes, struct lz_ip4);
+
+		if (!ip)
+			return;
+		p->saddr[10] = p->saddr[11] = p->daddr[10] = p->daddr[11] = 0xff;
+		__builtin_memcpy(p->saddr + 12, ip->saddr, 4);
+		__builtin_memcpy(p->daddr + 12, ip->daddr, 4);
+	} else if (p->family == 6) {
+		struct lz_ip6 *ip = LZ_AT(f, p->l3_bytes, struct lz_ip6);
+
+		if (!ip)
+			return;
+		__builtin_memcpy(p->saddr, ip->saddr, 16);
+		__builtin_memcpy(p->daddr, ip->daddr, 16);
+	}
+}
+
+#endif /* LZ_BPF_PARSE_H */
