@@ -1,0 +1,113 @@
+# Lazaret. Targets: all deps demo check bench lint fuzz install clean
+#
+#   O=build        where output goes          V=1          show commands
+#   SAN=address,undefined  (with another O)   STRICT=1     a skipped test fails
+#   CC CLANG BPFTOOL PREFIX DESTDIR           overridable
+
+O ?= build
+CC = gcc
+CLANG ?= clang
+BPFTOOL ?= bpftool
+PKG_CONFIG ?= pkg-config
+PREFIX ?= /usr
+DESTDIR ?=
+Q := $(if $(V),,@)
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.SUFFIXES:
+
+VERSION := 0.1.0
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+	-Wcast-qual -Wvla -Wformat=2 $(if $(CI),-Werror)
+HARDEN := $(if $(SAN),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong -fPIE
+CFLAGS ?= -O2 -g
+override CFLAGS += -std=gnu11 $(WARN) $(HARDEN) $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
+override CPPFLAGS += -D_GNU_SOURCE -DLZ_VERSION='"$(VERSION)"' -Iinclude -Ictl -I. -isystem $(O)/skel
+override LDFLAGS += -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
+
+# ---------------------------------------------------------------- what is in which program
+
+ROOMS := base policy colony datapath ledger detect serve
+room = $(patsubst %.c,$(O)/%.o,$(wildcard ctl/$(1)/*.c))
+
+BASE_LIBS := -lcjson -lm
+DAEMON_LIBS := $(BASE_LIBS) -lbpf -lelf -lz -luv -lsqlite3 -lnl-route-3 -lnl-3 -lpcap -lcap -lseccomp
+override CPPFLAGS += -I/usr/include/libnl3
+
+CLI_OBJS := $(call room,cli) $(call room,policy) $(call room,base)
+DAEMON_OBJS := $(call room,daemon) $(foreach r,$(ROOMS),$(call room,$(r)))
+# Every room but the three main programs' own: what tests link.
+TEST_OBJS := $(foreach r,$(ROOMS),$(call room,$(r)))
+
+PROGRAMS := $(if $(wildcard ctl/daemon/*.c),$(O)/lazaretd) $(if $(wildcard ctl/cli/*.c),$(O)/lazaretctl)
+
+.PHONY: all deps demo check unit prog net vm bench lint fuzz install uninstall clean
+all: $(PROGRAMS)
+
+$(O)/lazaretctl: $(CLI_OBJS)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(BASE_LIBS)
+
+$(O)/lazaretd: $(DAEMON_OBJS)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
+
+$(O)/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# ---------------------------------------------------------------- the data plane
+
+# Debian's clang does not find asm/types.h for the bpf target by itself.
+BPF_CFLAGS := -g -O2 -target bpf -mcpu=v3 -Wall -Wextra $(if $(CI),-Werror) -Iinclude \
+	-idirafter /usr/include/$(shell $(CC) -print-multiarch)
+
+$(O)/bpf/%.bpf.o: bpf/%.bpf.c
+	@mkdir -p $(@D)
+	@echo "  BPF     $<"
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(O)/skel/%.skel.h: $(O)/bpf/%.bpf.o
+	@mkdir -p $(@D)
+	@echo "  SKEL    $@"
+	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@ 2>$@.log || { cat $@.log; rm -f $@; exit 1; }
+
+# The skeleton is a system header to the compiler, so -MMD does not list it: say it here.
+$(call room,datapath): $(O)/skel/lazaret.skel.h
+
+# ---------------------------------------------------------------- tests
+
+UNIT := $(patsubst selftests/unit/%.c,$(O)/selftests/unit/%,$(wildcard selftests/unit/t_*.c))
+PROG := $(patsubst selftests/prog/%.c,$(O)/selftests/prog/%,$(wildcard selftests/prog/p_*.c))
+TEST_LIB := $(patsubst %.c,$(O)/%.o,$(wildcard selftests/lib/*.c))
+CLI_TEST_OBJS := $(filter-out $(O)/ctl/cli/main.o $(O)/ctl/cli/lazaretctl.o,$(call room,cli))
+
+$(O)/selftests/%.o: selftests/%.c $(O)/skel/lazaret.skel.h
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -Iselftests -Iselftests/unit -MMD -MP -c -o $@ $<
+
+$(UNIT) $(PROG): %: %.o $(TEST_OBJS) $(CLI_TEST_OBJS) $(TEST_LIB)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
+
+unit: $(UNIT)
+prog: $(PROG)
+
+deps:
+	$(Q)selftests/lib/deps.sh
+
+check:
+	$(Q)selftests/lib/check.sh $(if $(STRICT),--strict)
+
+demo:
+	$(Q)selftests/lib/deps.sh --quiet
+	$(Q)$(MAKE) all
+	$(Q)selftests/demo/demo.sh
+
+clean:
+	$(Q)rm -rf $(O)
+
+-include $(shell find $(O) -name '*.d' 2>/dev/null)
