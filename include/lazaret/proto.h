@@ -150,7 +150,7 @@ static const struct lz_proto_command lz_proto_commands[] = {
 	/* --- sources */
 	{ "source.list", LZ_PEER_READ, 0, 0, "limit=int? sort=word?", "total", LZ_PROTO_SOURCE },
 	{ "source.show", LZ_PEER_READ, 0, 0, "address=address",
-	  "source{" LZ_PROTO_SOURCE "} limits[]{name counted at_most window_s? then}", "" },
+	  "source{" LZ_PROTO_SOURCE "}", "name counted at_most window_s? then" }, /* its limits */
 	{ "why", LZ_PEER_READ, 0, 0, "address=address",
 	  "address key customer? class set? verdict rule? value? at_most? evidence? actor? reason? "
 	  "ticket? since? until? garden? generation exception? never release?",
