@@ -76,7 +76,9 @@ unsigned lz_addr_bits(const struct lz_addr *addr)
 	return addr->family == 4 ? 32 : 128;
 }
 
-int lz_addr_parse(const char *text, struct lz_addr *ret, struct lz_err *reterr)
+/* @whole: what @text was cut from, for the message. */
+static int parse_addr(const char *text, const char *whole, struct lz_addr *ret,
+		      struct lz_err *reterr)
 {
 	struct lz_addr addr = {};
 
@@ -88,9 +90,14 @@ int lz_addr_parse(const char *text, struct lz_addr *ret, struct lz_err *reterr)
 	else
 		return lz_err_set(reterr, EINVAL,
 				  "'%.60s' is not an address (want e.g. 192.0.2.1, without leading zeros, or 2001:db8::1)",
-				  text);
+				  whole);
 	*ret = addr;
 	return 0;
+}
+
+int lz_addr_parse(const char *text, struct lz_addr *ret, struct lz_err *reterr)
+{
+	return parse_addr(text, text, ret, reterr);
 }
 
 const char *lz_addr_format(const struct lz_addr *addr, char buf[static LZ_ADDR_TEXT_MAX])
@@ -179,7 +186,7 @@ int lz_prefix_parse(const char *text, struct lz_prefix *ret, struct lz_err *rete
 		return lz_err_set(reterr, EINVAL, "'%.60s' is not an address or prefix", text);
 	memcpy(addr_text, text, addr_len);
 	addr_text[addr_len] = '\0';
-	r = lz_addr_parse(addr_text, &prefix.addr, reterr);
+	r = parse_addr(addr_text, text, &prefix.addr, reterr);
 	if (r < 0)
 		return r;
 	len = lz_addr_bits(&prefix.addr);

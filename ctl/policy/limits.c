@@ -233,7 +233,12 @@ static void parse_limit(struct lz_context *ctx, struct lz_val val, struct lz_pol
 		{ "refuse", parse_refuse, false }, { "mode", parse_mode, false },
 	};
 
-	*limit = (struct lz_policy_limit){ .place = lz_place_of(val), .refuse = LZ_V_DROP };
+	/* If "count" is wrong, checks go on with the commonest: no second complaint follows from it. */
+	*limit = (struct lz_policy_limit){
+		.place = lz_place_of(val),
+		.what = LZ_WHAT_SMTP_CONNECTIONS,
+		.refuse = LZ_V_DROP,
+	};
 	lz_fields_parse(ctx, val, fields, LZ_ARRAY_SIZE(fields), limit);
 	if (cJSON_IsObject(val.item))
 		check_shape(ctx, val, limit);

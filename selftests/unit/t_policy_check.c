@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* t_policy_check.c - one row a rule: what is well-formed and yet refused, or doubtful, or fine. */
+#include <stdio.h>
+
+#include "lib/t.h"
+#include "unit/policy_text.h"
+
+#define STRICT	"\"interfaces\": {\"a\": {\"side\": \"customer\", \"match\": [\"eth0\"], \"source-validation\": \"strict\"}}"
+#define LOOSE	"\"interfaces\": {\"a\": {\"side\": \"customer\", \"match\": [\"eth0\"]}}"
+#define ONE(x)	"\"classes\": {\"c\": {\"of\": [\"192.0.2.0/24\"], " x "}}"
+#define LIMIT(x) ONE("\"limits\": [{\"name\": \"l\", \"count\": \"smtp-connections\", " x "}]")
+#define SYN(x)	ONE("\"limits\": [{\"name\": \"l\", \"count\": \"syn\", " x "}]")
+#define LADDER	"\"gardens\": {\"leaky\": {}}, \"ladders\": {\"l\": {\"steps\": [\"notify\", \"garden:leaky 7d\"]}," \
+		" \"soft\": {\"steps\": [\"notify\"]}}"
+
+/* The body of a policy behind its version; what the report says of it, "" for nothing at all. */
+static const struct {
+	const char *body;
+	int errors, warnings;
+	const char *says;
+} rows[] = {
+	/* interfaces */
+	{ STRICT ", " ONE("\"port25\": \"leave-alone\""), 0, 0, "" },
+	{ "\"name\": \"x\"", 0, 2, "no packet will be judged" },
+	{ "\"interfaces\": {\"a\": {\"side\": \"customer\", \"match\": []}}", 1, 1, "matches nothing" },
+	{ "\"interfaces\": {\"a\": {\"side\": \"customer\", \"match\": [\"eth 0\"]}}", 1, 1, "want 1..15 of" },
+	{ "\"interfaces\": {\"a\": {\"side\": \"customer\", \"match\": [\"p*\", \"e?h0\"]}, \"b\": {\"side\": \"uplink\","
+	  " \"match\": [\"*0\", \"x\"]}}", 2, 1, "'*0' and 'e?h0' of group 'a' can match the same interface" },
+	{ "\"interfaces\": {\"a\": {\"side\": \"customer\", \"match\": [\"ppp*\"]}, \"b\": {\"side\": \"uplink\","
+	  " \"match\": [\"pp0\", \"eth*\"]}}", 0, 1, "no classes" },
+	{ "\"interfaces\": {\"a\": {\"side\": \"customer\", \"match\": [\"x\"]}, \"u\": {\"side\": \"uplink\","
+	  " \"match\": [\"y\"], \"source-validation\": \"strict\"}}", 0, 2, "has no effect on an uplink" },
+	/* ranges */
+	{ LOOSE ", \"sets\": {\"s\": [\"192.0.2.0/24\", \"192.0.2.0/24\"]}, \"classes\": {\"c\": {\"of\": [\"s\"]}}", 0, 1,
+	  "/sets/s/1: 192.0.2.0/24 is in set 's' twice" },
+	{ LOOSE ", \"classes\": {\"c\": {\"of\": [\"192.0.2.0/24\"]}, \"d\": {\"of\": [\"192.0.2.0/25\"]}}", 0, 0, "" },
+	{ LOOSE ", \"classes\": {\"c\": {\"of\": [\"192.0.2.0/24\"]}, \"d\": {\"of\": [\"192.0.2.0-192.0.2.255\"]}}", 1, 0,
+	  "/classes/d/of/0: 192.0.2.0/24 is in class 'c' and in class 'd'" },
+	{ LOOSE ", \"sets\": {\"s\": [\"192.0.2.0/24\", \"198.51.100.0/24\"]}, \"classes\": {\"c\": {\"of\": [\"s\"]},"
+	  " \"d\": {\"of\": [\"s\"]}}", 1, 0, "/classes/d/of/0: set 's' is already in class 'c'" },
+	{ LOOSE ", \"classes\": {\"c\": {\"of\": []}}", 1, 0, "the class has no addresses" },
+	{ LOOSE ", \"ipv6-key\": 56, \"classes\": {\"c\": {\"of\": [\"2001:db8::/57\"]}}", 1, 0,
+	  "2001:db8::/57 is longer than \"ipv6-key\": 56" },
+	{ LOOSE ", \"ipv6-key\": 56, \"classes\": {\"c\": {\"of\": [\"2001:db8::/56\"]}}", 0, 0, "" },
+	{ LOOSE ", \"classes\": {\"c\": {\"of\": [\"::/8\"]}}", 1, 0, "no customer is in 0000::/8" },
+	{ LOOSE ", \"classes\": {\"c\": {\"of\": [\"100::/64\"]}}", 1, 0, "no customer is in 0000::/8, 0100::/8" },
+	{ LOOSE ", \"classes\": {\"c\": {\"of\": [\"::/0\", \"0.0.0.0/0\"]}}", 0, 0, "" },
+	/* never-list */
+	{ LOOSE ", \"never\": [\"192.0.2.1\"], " ONE("\"port25\": \"leave-alone\""), 0, 1,
+	  "/never/0: never-list entry 192.0.2.1 lies inside 192.0.2.0/24 of class 'c'" },
+	{ LOOSE ", \"never\": [\"192.0.2.0/23\"], " ONE("\"port25\": \"leave-alone\""), 1, 0,
+	  "all of class 'c' is on the never-list" },
+	{ LOOSE ", \"never\": [\"0.0.0.0/0\", \"::/0\"], " ONE("\"port25\": \"leave-alone\""), 1, 0,
+	  "all of class 'c' is on the never-list" },
+	{ LOOSE ", \"never\": [\"192.0.2.0/24\"], \"classes\": {\"c\": {\"of\": [\"192.0.2.0/24\", \"198.51.100.0/24\"]}}",
+	  0, 2, "1 of the 2 prefixes of class 'c' are on the never-list" },
+	{ LOOSE ", \"never\": [\"198.51.100.1\"], \"classes\": {\"c\": {\"of\": [\"0.0.0.0/0\"]}}", 0, 0, "" },
+	{ LOOSE ", \"never\": [\"198.51.100.25\"], " LIMIT("\"to\": [\"198.51.100.25\"], \"at-most\": \"9/1h\","
+	  " \"then\": \"drop\""), 0, 1, "/classes/c/limits/0/to/0: 198.51.100.25 is on the never-list: packets to it are counted" },
+	{ LOOSE ", \"never\": [\"198.51.100.25\"], " LIMIT("\"to\": [\"198.51.100.25\"], \"at-most\": \"9/1h\","
+	  " \"then\": \"notify\""), 0, 0, "" },
+	/* limits: shapes and domains */
+	{ LOOSE ", " LIMIT("\"then\": \"drop\""), 1, 0, "want exactly one of 'at-most'" },
+	{ LOOSE ", " LIMIT("\"at-most\": \"1/h\", \"rate\": \"1/s\", \"burst\": 1, \"then\": \"drop\""), 1, 0,
+	  "want exactly one of 'at-most'" },
+	{ LOOSE ", " LIMIT("\"rate\": \"1/s\", \"then\": \"drop\""), 1, 0, "'burst' is missing" },
+	{ LOOSE ", " LIMIT("\"at-most\": \"1/h\", \"burst\": 5, \"then\": \"drop\""), 1, 0, "burst: has no effect" },
+	{ LOOSE ", " LIMIT("\"at-most\": \"4000000/31d\", \"then\": \"drop\""), 0, 1, "the window is longer than \"idle\"" },
+	{ LOOSE ", " LIMIT("\"at-most\": \"4000001/1h\", \"then\": \"drop\""), 1, 0, "want 1..4000000" },
+	{ LOOSE ", " LIMIT("\"at-most\": \"0/1h\", \"then\": \"drop\""), 1, 0, "want 1..4000000" },
+	{ LOOSE ", " LIMIT("\"at-most\": \"5/10s\", \"then\": \"drop\""), 0, 0, "" },
+	{ LOOSE ", " LIMIT("\"at-most\": \"5/9s\", \"then\": \"drop\""), 1, 0, "want 10s..31d" },
+	{ LOOSE ", " LIMIT("\"at-most\": \"5/32d\", \"then\": \"drop\""), 1, 0, "want 10s..31d" },
+	{ LOOSE ", " LIMIT("\"rate\": \"0/s\", \"burst\": 1, \"then\": \"drop\""), 1, 0, "want 1/31d..1000000/s" },
+	{ LOOSE ", " LIMIT("\"rate\": \"1000000/s\", \"burst\": 1, \"then\": \"drop\""), 0, 0, "" },
+	{ LOOSE ", " LIMIT("\"rate\": \"1000001/s\", \"burst\": 1, \"then\": \"drop\""), 1, 0, "want 1/31d..1000000/s" },
+	{ LOOSE ", " LIMIT("\"rate\": \"1001/ms\", \"burst\": 1, \"then\": \"drop\""), 1, 0, "want 1/31d..1000000/s" },
+	{ LOOSE ", " LIMIT("\"rate\": \"1/s\", \"burst\": 0, \"then\": \"drop\""), 1, 0, "0 is out of range (want a whole number 1..4000000)" },
+	{ LOOSE ", " LIMIT("\"at-most\": \"5/1h\", \"then\": \"drop\", \"refuse\": \"tcp-reset\""), 1, 0, "has no effect unless" },
+	{ LOOSE ", " LIMIT("\"at-most\": \"5/1h\", \"then\": \"refuse\", \"refuse\": \"tcp-reset\""), 0, 0, "" },
+	{ LOOSE ", " LIMIT("\"at-most\": \"5/1h\", \"then\": \"refuse\", \"refuse\": \"smtp-554\""), 1, 0,
+	  "'smtp-554' is a permanent error" },
+	{ LOOSE ", " LIMIT("\"at-most\": \"5/1h\", \"then\": \"drop\", \"to\": []"), 1, 0, "no destination would ever be counted" },
+	{ LOOSE ", " LIMIT("\"at-most\": \"5/1h\", \"then\": \"drop\", \"to\": [\"nobody\"]"), 1, 0, "no set is named 'nobody'" },
+	{ LOOSE ", " LIMIT("\"at-most\": \"5/1h\", \"then\": \"drop\", \"per\": \"customer\""), 1, 0, "\"customer\" needs to know" },
+	{ LOOSE ", \"customers\": {\"list\": {\"x\": [\"192.0.2.1\"]}}, " LIMIT("\"at-most\": \"5/1h\", \"then\": \"drop\","
+	  " \"per\": \"customer\""), 0, 0, "" },
+	{ LOOSE ", " LIMIT("\"at-most\": \"5/1h\", \"then\": \"drop\", \"per\": {\"ipv4\": 7, \"ipv6\": 48}"), 1, 0,
+	  "7 is out of range (want a whole number 8..32)" },
+	{ LOOSE ", \"ipv6-key\": 56, " LIMIT("\"at-most\": \"5/1h\", \"then\": \"drop\", \"per\": {\"ipv4\": 8, \"ipv6\": 57}"), 1, 0,
+	  "57 is out of range (want a whole number 16..56)" },
+	/* holds */
+	{ STRICT ", " LIMIT("\"at-most\": \"5/1h\", \"then\": \"hold 31d\""), 0, 0, "" },
+	{ STRICT ", " LIMIT("\"at-most\": \"5/1h\", \"then\": \"hold 32d\""), 1, 0, "want 1s..31d" },
+	{ STRICT ", " LIMIT("\"at-most\": \"5/1h\", \"then\": \"hold 0s\""), 1, 0, "want 1s..31d" },
+	{ STRICT ", " LIMIT("\"at-most\": \"5/1h\", \"then\": \"hold\""), 1, 0, "'hold' needs a time" },
+	{ LOOSE ", " LIMIT("\"at-most\": \"5/1h\", \"then\": \"hold 1h\""), 1, 0, "a SYN proves nothing" },
+	{ LOOSE ", " LADDER ", " LIMIT("\"at-most\": \"5/1h\", \"then\": \"ladder:l\""), 1, 0, "a SYN proves nothing" },
+	{ LOOSE ", " LADDER ", " LIMIT("\"at-most\": \"5/1h\", \"then\": \"ladder:soft\""), 0, 0, "" },
+	{ LOOSE ", " LADDER ", " LIMIT("\"at-most\": \"5/1h\", \"then\": \"ladder:sotf\""), 1, 0, "did you mean 'soft'?" },
+	{ LOOSE ", \"evidence\": {\"quarantine-needs\": \"handshake\"}, " LIMIT("\"at-most\": \"5/1h\","
+	  " \"then\": \"hold 1h\""), 0, 0, "" },
+	{ "\"interfaces\": {\"a\": {\"side\": \"customer\", \"match\": [\"x\"], \"source-validation\": \"strict\"},"
+	  " \"b\": {\"side\": \"customer\", \"match\": [\"y\"]}}, " LIMIT("\"at-most\": \"5/1h\", \"then\": \"hold 1h\""), 1, 0,
+	  "a SYN proves nothing" },
+	{ STRICT ", " ONE("\"shared\": true, \"limits\": [{\"name\": \"l\", \"count\": \"syn\", \"at-most\": \"600/1h\","
+	  " \"then\": \"hold 1h\"}]"), 1, 0, "class 'c' is shared" },
+	{ STRICT ", " LIMIT("\"at-most\": \"5/1h\", \"then\": \"hold 1h\", \"per\": {\"ipv4\": 24, \"ipv6\": 48}"), 1, 0,
+	  "a limit per prefix cannot hold" },
+	/* destinations */
+	{ LOOSE ", " ONE("\"limits\": [{\"name\": \"l\", \"count\": \"smtp-destinations\", \"at-most\": \"300/1h\","
+	  " \"then\": \"drop\"}]"), 0, 0, "" },
+	{ LOOSE ", " ONE("\"limits\": [{\"name\": \"l\", \"count\": \"smtp-destinations\", \"at-most\": \"301/1h\","
+	  " \"then\": \"drop\"}]"), 1, 0, "a bitmap that saturates (want 1..300)" },
+	{ LOOSE ", " ONE("\"limits\": [{\"name\": \"l\", \"count\": \"smtp-destinations\", \"rate\": \"1/s\", \"burst\": 1,"
+	  " \"then\": \"drop\"}]"), 1, 0, "distinct destinations are counted in a window" },
+	{ LOOSE ", " ONE("\"limits\": [{\"name\": \"l\", \"count\": \"smtp-destinations\", \"at-most\": \"3/1h\","
+	  " \"then\": \"drop\"}, {\"name\": \"l\", \"count\": \"smtp-destinations\", \"at-most\": \"3/1h\","
+	  " \"then\": \"drop\"}]"), 2, 0, "there is one bitmap a source" },
+	/* mail submission stays open: BCP 134 */
+	{ LOOSE ", " ONE("\"port587\": {\"to-world\": \"drop\"}"), 1, 0, "BCP 134, RFC 5068" },
+	{ LOOSE ", " ONE("\"port25\": {\"to-world\": \"drop\", \"to-465\": \"drop\"}"), 1, 0, "BCP 134, RFC 5068" },
+	{ LOOSE ", " ONE("\"limits\": [{\"name\": \"l\", \"count\": \"submission-connections\", \"at-most\": \"1/1h\","
+	  " \"then\": \"drop\"}]"), 1, 0, "BCP 134, RFC 5068" },
+	{ LOOSE ", " SYN("\"at-most\": \"1/24h\", \"then\": \"drop\""), 1, 0, "BCP 134, RFC 5068" },
+	{ LOOSE ", " SYN("\"rate\": \"59/1h\", \"burst\": 9, \"then\": \"refuse\""), 1, 0, "BCP 134, RFC 5068" },
+	{ LOOSE ", " SYN("\"rate\": \"60/1h\", \"burst\": 9, \"then\": \"refuse\""), 0, 0, "" },
+	{ LOOSE ", " SYN("\"at-most\": \"1/24h\", \"then\": \"notify\""), 0, 0, "" },
+	/* port 25 */
+	{ LOOSE ", " ONE("\"port25\": {\"to-world\": \"smtp-554\"}"), 0, 0, "" },
+	{ LOOSE ", " ONE("\"port25\": \"drop\""), 1, 0, "want leave-alone" },
+	{ LOOSE ", " ONE("\"port25\": {\"from-port-25\": \"tcp-reset\"}"), 1, 0, "want leave-alone | drop)" },
+	{ LOOSE ", " ONE("\"port25\": {\"except-to\": [\"192.0.2.25\"]}"), 0, 1, "'except-to' has no effect" },
+	/* gardens, ladders, names */
+	{ "\"gardens\": {\"strict\": {\"kind\": \"leaky\"}}", 1, 2, "a garden named 'strict' cannot be leaky" },
+	{ "\"gardens\": {\"mine\": {}}", 1, 2, "key 'kind' is missing" },
+	{ "\"gardens\": {\"strict\": {\"allow\": [\"udp/70000\"]}}", 1, 2, "want 1..65535" },
+	{ "\"gardens\": {\"strict\": {\"allow\": [\"udp/0\"]}}", 1, 2, "want 1..65535" },
+	{ "\"gardens\": {\"leaky\": {\"allow\": [\"udp/123\"]}}", 0, 3, "has no effect in a leaky garden" },
+	{ "\"never\": [\"udp/53\"]", 1, 2, "ports are only accepted in a garden" },
+	{ "\"ladders\": {\"l\": {\"steps\": []}}", 1, 2, "leads nowhere" },
+	{ "\"ladders\": {\"l\": {\"steps\": [\"garden:none 1h\"]}}", 1, 2, "no garden is named 'none'" },
+	{ "\"ladders\": {\"l\": {\"steps\": [\"block25\"]}}", 1, 2, "is not a step" },
+	{ "\"ladders\": {\"l\": {\"steps\": [\"block25 1h now\"]}}", 1, 2, "is not a step" },
+	{ "\"ladders\": {\"l\": {\"steps\": [\"throttle 0/s 1h\"]}}", 1, 2, "want 1..4000000" },
+	{ "\"ladders\": {\"l\": {\"steps\": [\"block25 32d\"]}}", 1, 2, "want 1s..31d" },
+	{ "\"sets\": {\"n\": [{\"names\": [\"a.example.net\"]}]}, \"gardens\": {\"strict\": {\"allow\": [\"n\"]}}", 0, 2, "no classes" },
+	{ "\"sets\": {\"n\": [{\"names\": [\"a.example.net\"]}]}, \"never\": [\"n\"]", 1, 2, "accepted in a garden's 'allow' only" },
+	{ "\"sets\": {\"n\": [{\"names\": [\"-a.example\"]}]}", 1, 3, "is not a host name" },
+	/* capacity, guard */
+	{ "\"capacity\": {\"sources\": 1024, \"colony\": 16777216}", 0, 2, "no classes" },
+	{ "\"capacity\": {\"sources\": 1023}", 1, 2, "want a whole number 1024..16777216" },
+	{ "\"capacity\": {\"colony\": 16777217}", 1, 2, "want a whole number 1024..16777216" },
+	{ "\"capacity\": {\"idle\": \"59s\"}", 1, 2, "want 1min..31d" },
+	{ "\"guard\": {\"active-sources\": \"0%\"}", 1, 2, "would let nobody be held" },
+	{ "\"guard\": {\"active-sources\": \"101%\"}", 1, 2, "0%..100%" },
+	{ "\"foreign\": \"limit\"", 1, 2, "want ignore | count" },
+};
+
+static void judges_each_row(void)
+{
+	for (size_t i = 0; i < LZ_ARRAY_SIZE(rows); i++) {
+		char text[2048];
+		bool ok;
+
+		snprintf(text, sizeof(text), "{\"version\": 1, %s}", rows[i].body);
+		auto_reading reading = read_policy(text, NULL);
+		ok = T_EQ(reading.r, rows[i].errors ? -EINVAL : 0, rows[i].body);
+		ok &= T_EQ(reading.report.total[LZ_SEVERITY_ERROR], rows[i].errors, "errors");
+		ok &= T_EQ(reading.report.total[LZ_SEVERITY_WARNING], rows[i].warnings, "warnings");
+		ok &= *rows[i].says ? T_HAS(reading.text, rows[i].says, rows[i].body) :
+				      T_STR(reading.text, "", rows[i].body);
+		if (!ok)
+			t_show(rows[i].body, reading.text);
+	}
+}
+
+/* N items pass, N + 1 do not, for every list with a maximum. */
+static const struct {
+	const char *before, *item, *after; /* item: %d is its number */
+	int max;
+	const char *says;
+} maxima[] = {
+	{ "\"classes\": {", "\"c%d\": {\"of\": [\"10.0.%1$d.0/24\"]}", "}", LZ_POLICY_CLASSES_MAX, "more than 62 classes" },
+	{ "\"sets\": {", "\"s%d\": [\"10.0.0.0/8\"]", "}", LZ_POLICY_SETS_MAX, "more than 1024 sets" },
+	{ "\"interfaces\": {\"g\": {\"side\": \"customer\", \"match\": [", "\"e%d\"", "]}}", LZ_POLICY_GLOBS_MAX,
+	  "257 interface names" },
+	{ "\"classes\": {\"c\": {\"of\": [\"192.0.2.0/24\"], \"limits\": [",
+	  "{\"name\": \"l%d\", \"count\": \"syn\", \"at-most\": \"9/1min\", \"then\": \"drop\"}", "]}}",
+	  LZ_LIMITS_PER_CLASS, "more than 6 limits in class 'c'" },
+	{ "\"gardens\": {", "\"g%d\": {\"kind\": \"leaky\"}", "}", LZ_POLICY_GARDENS_MAX, "more than 16 gardens" },
+	{ "\"ladders\": {", "\"l%d\": {\"steps\": [\"notify\"]}", "}", LZ_POLICY_LADDERS_MAX, "more than 32 ladders" },
+	{ "\"ladders\": {\"l\": {\"steps\": [", "\"notify\"", "]}}", LZ_POLICY_STEPS_MAX, "more than 8 steps" },
+};
+
+static void knows_its_maxima(void)
+{
+	for (size_t i = 0; i < LZ_ARRAY_SIZE(maxima); i++)
+		for (int extra = 0; extra < 2; extra++) {
+			lz_autostr struct lz_str text = {};
+
+			lz_str_appendf(&text, "{\"version\": 1, %s", maxima[i].before);
+			for (int n = 0; n < maxima[i].max + extra; n++) {
+				char number[12];
+				const char *item = maxima[i].item;
+
+				snprintf(number, sizeof(number), "%d", n);
+				lz_str_append(&text, n ? ", " : "");
+				for (; *item; item++) { /* %d, or a second %1$d, is the number */
+					if (*item == '%') {
+						lz_str_append(&text, number);
+						item += item[1] == '1' ? 3 : 1;
+					} else {
+						lz_str_append_n(&text, item, 1);
+					}
+				}
+			}
+			lz_str_appendf(&text, "%s}", maxima[i].after);
+			auto_reading reading = read_policy(text.data, NULL);
+			T_EQ(reading.r, extra ? -EINVAL : 0, maxima[i].says);
+			if (extra)
+				T_HAS(reading.text, maxima[i].says, "one too many");
+			else if (reading.r)
+				t_show(maxima[i].says, reading.text);
+		}
+}
+
+/* 61 lists of destinations have a bit each. */
+static void bounds_destination_lists(void)
+{
+	for (int extra = 0; extra < 2; extra++) {
+		lz_autostr struct lz_str text = {};
+
+		lz_str_append(&text, "{\"version\": 1, \"sets\": {\"s\": [\"198.51.100.0/24\"]}, \"classes\": {");
+		for (int n = 0; n < LZ_POLICY_DEST_LISTS_MAX - 1 + extra; n++)
+			lz_str_appendf(&text, "%s\"c%d\": {\"of\": [\"10.0.%d.0/24\"], \"port25\": {\"to-world\": \"drop\","
+				       "\"except-to\": [\"198.51.100.%d\", \"s\"]}}", n ? "," : "", n, n, n);
+		lz_str_append(&text, "}}");
+		auto_reading reading = read_policy(text.data, NULL);
+		T_EQ(reading.r, extra ? -EINVAL : 0, "destination lists");
+		if (extra)
+			T_HAS(reading.text, "62 different destination lists", "62");
+	}
+}
+
+static void tells_what_sleeps(void)
+{
+	auto_reading awake = read_policy("{\"version\": 1, " STRICT ", " LIMIT("\"at-most\": \"5/1h\", \"then\": \"drop\"") "}", NULL);
+	auto_reading asleep = read_policy("{\"version\": 1, " STRICT ", " LADDER ", \"sets\": {\"n\": [{\"names\": [\"a.example.net\"]}]}, "
+		"\"evidence\": {\"quarantine-needs\": \"handshake\"}, " LIMIT("\"at-most\": \"5/1h\", \"then\": \"ladder:l\"") "}", NULL);
+	lz_autostr struct lz_str none = {}, all = {};
+
+	if (!T_OK(awake.policy && asleep.policy, "both are good"))
+		return;
+	T_EQ(lz_policy_not_in_force(awake.policy, &none), 0, "a plain policy");
+	T_EQ(none.len, 0, "is in force as a whole");
+	T_EQ(lz_policy_not_in_force(asleep.policy, &all), 0, "a rich one");
+	T_HAS(all.data, "ladders: ", "ladders");
+	T_HAS(all.data, "smtp-554: ", "sink");
+	T_HAS(all.data, "'web': \"page\"", "page");
+	T_HAS(all.data, "'names': ", "names");
+	T_HAS(all.data, "handshakes ", "handshake");
+	T_HAS(all.data, "guard: ", "guard");
+}
+
+static const struct t_case cases[] = {
+	{ "one row a rule", judges_each_row },
+	{ "N items pass, N + 1 do not", knows_its_maxima },
+	{ "destination lists are bounded", bounds_destination_lists },
+	{ "what is not in force is told", tells_what_sleeps },
+};
+
+int main(void)
+{
+	return T_MAIN(cases);
+}
