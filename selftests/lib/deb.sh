@@ -6,6 +6,8 @@
 
 LZ_BUILD=${LZ_BUILD:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/build}
 
+LZ_DEB_QUIET=${LZ_DEB_QUIET:-}	# not empty: apt's own words only when it fails
+
 # lz_deb_install LIST...: install what the lists name and this machine lacks.
 #
 # No service is started by it: a policy-rc.d says no for as long as apt runs, unless the
@@ -31,7 +33,20 @@ deb_refresh()
 		echo "deps: needs root; run it with sudo" >&2
 		return 1
 	fi
-	apt-get -q update >&2 && DEB_REFRESHED=1
+	apt_get update && DEB_REFRESHED=1
+}
+
+apt_get()
+{
+	local output
+	if [ -z "$LZ_DEB_QUIET" ]; then
+		apt-get -q "$@" >&2
+		return
+	fi
+	output=$(apt-get -q "$@" 2>&1) || {
+		printf '%s\n' "$output" >&2
+		return 1
+	}
 }
 
 deb_installed()
@@ -48,7 +63,7 @@ deb_install_quietly()
 		chmod 755 "$policy"
 	fi
 	export DEBIAN_FRONTEND=noninteractive
-	apt-get install -q -y --no-install-recommends "$@" >&2
+	apt_get install -y --no-install-recommends "$@"
 )
 
 # lz_postfix_unpack DIR: Postfix under DIR, and the shared libraries it needs installed.
@@ -68,7 +83,7 @@ lz_deb_unpack()
 	shift 2
 	rm -rf "$part" "$dir" && mkdir -p "$part/download" || return 1
 	echo "deps: unpacking $package to $dir" >&2
-	(cd "$part/download" && apt-get -q "$@" -o APT::Sandbox::User=root download "$package" >&2) &&
+	(cd "$part/download" && apt_get "$@" -o APT::Sandbox::User=root download "$package") &&
 		mkdir "$part/root" && dpkg-deb -x "$part"/download/*.deb "$part/root" &&
 		mv "$part/root" "$dir" && rm -rf "$part"
 }
@@ -133,5 +148,5 @@ suite_configure()
 		-o "Dir::State::lists=$dir/lists" -o "Dir::Cache=$dir/cache" \
 		-o Dir::Etc::preferencesparts=/dev/null >"$dir/options"
 	mapfile -t <"$dir/options"
-	apt-get -q "${MAPFILE[@]}" -o APT::Sandbox::User=root update >&2
+	apt_get "${MAPFILE[@]}" -o APT::Sandbox::User=root update
 }

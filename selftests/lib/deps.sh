@@ -1,29 +1,40 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# usage: deps.sh [--guest-kernel] LIST...
+# usage: deps.sh [--quiet] [--no-guest]
 #
-# Installs the Debian packages named in the lists (see packages.txt) that are missing, and
-# unpacks what must not be installed under $LZ_BUILD/deps (default build/deps):
+# Installs the Debian packages named in packages*.txt that are missing, and unpacks what
+# must not be installed under $LZ_BUILD/deps (default build/deps):
 #	postfix/	the mail servers of the lab
-#	kernel-SUITE/	with --guest-kernel, the kernel of the QEMU guest
+#	kernel-SUITE/	the kernel of the QEMU guest, unless --no-guest
 #
-# Does nothing, and needs no network, when everything is there.
+# Says and does nothing, and needs neither root nor network, when everything is there.
+# --quiet keeps apt's own words to itself unless something fails.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source-path=SCRIPTDIR source=deb.sh
 . "$here/deb.sh"
 
-guest_kernel=
-if [ "${1:-}" = --guest-kernel ]; then
-	guest_kernel=1
-	shift
-fi
-[ $# -gt 0 ] || { echo "usage: deps.sh [--guest-kernel] LIST..." >&2; exit 1; }
+main()
+{
+	local guest=1
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--quiet) LZ_DEB_QUIET=1 ;;
+		--no-guest) guest= ;;
+		*) echo "usage: deps.sh [--quiet] [--no-guest]" >&2; exit 1 ;;
+		esac
+		shift
+	done
+	deps_get "$guest"
+}
 
-lz_deb_install "$@"
-lz_postfix_unpack "$LZ_BUILD/deps/postfix"
-if [ -n "$guest_kernel" ]; then
-	lz_kernel_unpack "$(lz_suite_own)"
-fi
+deps_get()
+{
+	lz_deb_install "$here"/packages*.txt || return 1
+	lz_postfix_unpack "$LZ_BUILD/deps/postfix" || return 1
+	[ -z "$1" ] || lz_kernel_unpack "$(lz_suite_own)"
+}
+
+main "$@"

@@ -5,7 +5,7 @@
 # program expects, the guest's own modules, then the test.  Its output goes to the second
 # serial port; the last line there is "lz-guest-exit STATUS".  /lz-guest/command is run.sh's.
 
-export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C TERM=dumb
 
 mount -t proc proc /proc
 mount -t sysfs sys /sys
