@@ -58,6 +58,18 @@ int lz_array_grow(void *array, size_t *cap, size_t need, size_t item_size)
 	return 0;
 }
 
+void lz_array_sort(void *array, size_t n, size_t item_size,
+		   int (*compare)(const void *a, const void *b))
+{
+	const char *item = array;
+	size_t i = 1;
+
+	while (i < n && compare(item + (i - 1) * item_size, item + i * item_size) <= 0)
+		i++;
+	if (i < n)
+		qsort(array, n, item_size, compare);
+}
+
 void lz_str_done(struct lz_str *s)
 {
 	free(s->data);

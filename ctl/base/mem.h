@@ -66,6 +66,14 @@ int lz_strdup_to(char **dst, const char *src);
  */
 int lz_array_grow(void *array, size_t *cap, size_t need, size_t item_size);
 
+/**
+ * lz_array_sort() - qsort(), unless the array is in order already
+ *
+ * Files of prefixes mostly are, and one look over them costs n comparisons instead of n log n.
+ */
+void lz_array_sort(void *array, size_t n, size_t item_size,
+		   int (*compare)(const void *a, const void *b));
+
 /*
  * A growable string, NUL-terminated whenever data is not NULL. Starts as all zeros. The first failed
  * append is remembered in @error, later ones do nothing: a writer may check once, at the end.

@@ -28,8 +28,7 @@ static void sort_set(struct lz_context *ctx, struct lz_policy_set *set)
 	char text[LZ_PREFIX_TEXT_MAX];
 	size_t n = 0;
 
-	if (set->entries.n > 1)
-		qsort(v, set->entries.n, sizeof(*v), compare_entries);
+	lz_array_sort(v, set->entries.n, sizeof(*v), compare_entries);
 	for (size_t i = 0; i < set->entries.n; i++) {
 		if (n && !lz_prefix_cmp(&v[n - 1].prefix, &v[i].prefix))
 			lz_warning(ctx, v[i].place, NULL, "%s is in set '%s' twice",
@@ -220,8 +219,7 @@ static void fold_customers(struct lz_context *ctx)
 	}
 	for (size_t i = 0; i < count; i++)
 		order[i] = &policy->customers[i];
-	if (count > 1)
-		qsort(order, count, sizeof(struct lz_policy_customer *), compare_customers);
+	lz_array_sort(order, count, sizeof(struct lz_policy_customer *), compare_customers);
 	for (size_t i = 0; i < count; i++) {
 		if (n && lz_streq(folded[n - 1].id, order[i]->id))
 			free(order[i]->id);

@@ -35,8 +35,7 @@ static int compare_ranges(const void *a, const void *b)
 
 void lz_ranges_sort(struct lz_ranges *ranges)
 {
-	if (ranges->n > 1)
-		qsort(ranges->v, ranges->n, sizeof(*ranges->v), compare_ranges);
+	lz_array_sort(ranges->v, ranges->n, sizeof(*ranges->v), compare_ranges);
 }
 
 void lz_ranges_link(struct lz_ranges *ranges)

@@ -79,8 +79,7 @@ static int compare_places(const void *a, const void *b)
 
 void lz_report_sort(struct lz_report *report)
 {
-	if (report->n > 1)
-		qsort(report->items, report->n, sizeof(*report->items), compare_places);
+	lz_array_sort(report->items, report->n, sizeof(*report->items), compare_places);
 }
 
 static void format_item(const struct lz_report_item *item, const char *name, struct lz_str *out)
