@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * cmd_policy.c - check without a daemon; diff and apply send the whole policy, its files inlined: the
+ * daemon opens no file that an operator names, and a file only the operator may read works.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "cli/doc.h"
+#include "cli/view.h"
+#include "policy/policy.h"
+
+/* What is wrong with a policy, as a list in the document. */
+static void add_items(cJSON *reply, const char *key, const struct lz_report *report,
+		      enum lz_severity severity)
+{
+	cJSON *list = cJSON_AddArrayToObject(reply, key);
+
+	for (size_t i = 0; list && i < report->n; i++) {
+		const struct lz_report_item *item = &report->items[i];
+		cJSON *one;
+
+		if (item->severity != severity)
+			continue;
+		one = cJSON_CreateObject();
+		if (item->file)
+			lz_json_add_str(one, "file", item->file);
+		lz_json_add_u64(one, "line", item->line);
+		lz_json_add_u64(one, "column", item->col);
+		lz_json_add_str(one, "pointer", item->pointer);
+		lz_json_add_str(one, "text", item->text);
+		cJSON_AddItemToArray(list, one);
+	}
+}
+
+static void add_lines(cJSON *reply, const char *key, const struct lz_str *lines)
+{
+	cJSON *list = cJSON_AddArrayToObject(reply, key);
+	const char *p = lines->data;
+
+	while (list && p && *p) {
+		lz_autofree char *line = strndup(p, strcspn(p, "\n"));
+
+		cJSON_AddItemToArray(list, cJSON_CreateString(line ? line : ""));
+		p += strcspn(p, "\n");
+		p += *p == '\n';
+	}
+}
+
+static void print_lines(const char *before, const struct lz_str *lines)
+{
+	const char *p = lines->data;
+
+	fflush(stdout);
+	while (p && *p) {
+		fprintf(stderr, "%s%.*s\n", before, (int)strcspn(p, "\n"), p);
+		p += strcspn(p, "\n");
+		p += *p == '\n';
+	}
+}
+
+static void print_report(const char *path, const struct lz_report *report)
+{
+	lz_autostr struct lz_str text = { 0 };
+
+	lz_report_format(report, path, &text);
+	print_lines("", &text);
+}
+
+static void end_check(struct lz_cli *cli, const char *path, const struct lz_policy *policy,
+		      const struct lz_report *report)
+{
+	lz_autostr struct lz_str asleep = { 0 };
+
+	if (policy)
+		lz_policy_not_in_force(policy, &asleep);
+	if (cli->json) {
+		lz_autojson cJSON *reply = cJSON_CreateObject();
+
+		lz_json_add_u64(reply, "code", policy ? LZ_CODE_OK : LZ_CODE_INVALID);
+		lz_json_add_str(reply, "file", path);
+		lz_json_add_bool(reply, "valid", policy != NULL);
+		add_items(reply, "errors", report, LZ_SEVERITY_ERROR);
+		add_items(reply, "warnings", report, LZ_SEVERITY_WARNING);
+		add_lines(reply, "not_in_force", &asleep);
+		lz_doc_end(cli, NULL, reply);
+		return;
+	}
+	if (policy && !cli->quiet)
+		printf("%s: ok: '%s', %zu classes, %zu sets, %zu customers\n", path, policy->name,
+		       policy->n_classes, policy->n_sets, policy->n_customers);
+	print_report(path, report);
+	if (!cli->quiet)
+		print_lines("not in force: ", &asleep);
+	if (!policy)
+		fprintf(stderr, "lazaretctl: %s: %zu errors\n", path,
+			report->total[LZ_SEVERITY_ERROR]);
+}
+
+int lz_cli_policy_check(struct lz_cli *cli)
+{
+	const char *path = lz_cli_value(cli, "FILE");
+	struct lz_report report = { 0 };
+	struct lz_policy *policy = NULL;
+	int r = lz_policy_load(path, &policy, &report);
+
+	end_check(cli, path, r ? NULL : policy, &report);
+	lz_policy_free(&policy);
+	lz_report_done(&report);
+	return r ? LZ_CODE_INVALID : LZ_CODE_OK;
+}
+
+/* The policy as text that needs no other file; NULL when it is wrong and that was said. */
+static char *load_text(struct lz_cli *cli, const char *path)
+{
+	struct lz_report report = { 0 };
+	struct lz_policy *policy = NULL;
+	char *text = NULL;
+
+	if (lz_policy_load(path, &policy, &report))
+		end_check(cli, path, NULL, &report);
+	else if (lz_policy_print(policy, LZ_PRINT_INLINE_FILES, &text))
+		lz_cli_fail(cli, LZ_CODE_REFUSED, "%s: out of memory", path);
+	else if (!cli->quiet)
+		print_report(path, &report);
+	lz_policy_free(&policy);
+	lz_report_done(&report);
+	return text;
+}
+
+int lz_cli_policy_send(struct lz_cli *cli)
+{
+	struct lz_cli_call call = { .cmd = cli->command->ask, .view = cli->command->view };
+	const char *path = lz_cli_value(cli, "FILE");
+	lz_autofree char *text = load_text(cli, path);
+	lz_autofree char *whole = NULL;
+
+	if (!text)
+		return LZ_CODE_INVALID;
+	call.args = lz_cli_args(cli);
+	if (!call.args)
+		return LZ_CODE_INVALID;
+	whole = realpath(path, NULL);
+	if (lz_streq(call.cmd, "policy.apply") && whole && strlen(whole) <= LZ_PROTO_REASON_BYTES)
+		lz_json_add_str(call.args, "file", whole);
+	call.payload = text;
+	call.payload_bytes = strlen(text);
+	return lz_cli_ask(cli, &call);
+}
+
+/* ---------------------------------------------------------------- answers */
+
+static void show_change(struct lz_cli *cli, const cJSON *row, size_t shown)
+{
+	char path[LZ_CELL_BYTES], from[LZ_CELL_BYTES], to[LZ_CELL_BYTES];
+
+	(void)shown;
+	printf("%s: %s -> %s\n", lz_text_get(cli, row, "path", path),
+	       lz_text_get(cli, row, "from", from), lz_text_get(cli, row, "to", to));
+}
+
+const struct lz_cli_view lz_view_diff = {
+	.rows = "changes_list",
+	.row = show_change,
+	.none = "this is what is in force: nothing would change",
+};
+
+static void show_note(struct lz_cli *cli, const cJSON *row, size_t shown)
+{
+	char kind[LZ_CELL_BYTES], path[LZ_CELL_BYTES], text[LZ_CELL_BYTES];
+
+	(void)shown;
+	lz_text_get(cli, row, "path", path);
+	printf("  %s: %s%s%s\n", lz_text_get(cli, row, "kind", kind), path[0] == '-' ? "" : path,
+	       path[0] == '-' ? "" : ": ", lz_text_get(cli, row, "text", text));
+}
+
+static void show_applied(struct lz_cli *cli, const cJSON *reply)
+{
+	const cJSON *deadline = lz_text_member(reply, "deadline");
+	char name[LZ_CELL_BYTES], generation[LZ_CELL_BYTES], until[LZ_CELL_BYTES];
+
+	printf("applied '%s' as generation %s\n", lz_text_get(cli, reply, "name", name),
+	       lz_text_get(cli, reply, "generation", generation));
+	if (cJSON_IsString(deadline)) {
+		lz_text_cell(cli, deadline, LZ_CELL_TIME, 0, until);
+		printf("it ends by itself at %s unless you say\n  lazaretctl policy confirm\n", until);
+		printf("to go back at once\n  lazaretctl policy undo\n");
+	} else {
+		printf("to go back\n  lazaretctl policy undo\n");
+	}
+}
+
+const struct lz_cli_view lz_view_apply = {
+	.rows = "notes",
+	.row = show_note,
+	.end = show_applied,
+	.gathered = true,
+	.confirms = true,
+};
+
+static void show_confirmed(struct lz_cli *cli, const cJSON *reply)
+{
+	char generation[LZ_CELL_BYTES];
+
+	printf("generation %s is confirmed\n", lz_text_get(cli, reply, "generation", generation));
+}
+
+const struct lz_cli_view lz_view_confirm = { .end = show_confirmed, .confirms = true };
+
+static void show_undone(struct lz_cli *cli, const cJSON *reply)
+{
+	char name[LZ_CELL_BYTES], generation[LZ_CELL_BYTES];
+
+	printf("back to '%s', generation %s\n", lz_text_get(cli, reply, "name", name),
+	       lz_text_get(cli, reply, "generation", generation));
+}
+
+const struct lz_cli_view lz_view_undo = { .end = show_undone, .confirms = true };
+
+const struct lz_cli_view lz_view_policy = { .text = "policy" };
+
+static const struct lz_cli_column history_columns[] = {
+	{ "GENERATION", "generation", 10, LZ_CELL_COUNT },
+	{ "STATE", "state", 10, LZ_CELL_TEXT },
+	{ "APPLIED", "applied", 20, LZ_CELL_TEXT },
+	{ "BY", "actor", 12, LZ_CELL_TEXT },
+	{ "NAME", "name", 0, LZ_CELL_TEXT },
+	{ NULL, NULL, 0, LZ_CELL_TEXT },
+};
+
+const struct lz_cli_view lz_view_history = {
+	.rows = "generations",
+	.columns = history_columns,
+	.none = "no policy was ever applied",
+};

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* cmd_quarantine.c - the colony: what was held or freed is said as it was done, not as it was asked. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "cli/view.h"
+
+/* "2001:db8:1::/64, customer C12" */
+static void print_touched(struct lz_cli *cli, const char *verb, const cJSON *reply)
+{
+	char text[LZ_CELL_BYTES];
+
+	lz_text_cell(cli, lz_text_member(reply, "touched"), LZ_CELL_LIST, 0, text);
+	printf("%s %s", verb, text);
+	if (cJSON_IsString(lz_text_member(reply, "customer")))
+		printf(", customer %s", lz_text_get(cli, reply, "customer", text));
+}
+
+static void show_hold(struct lz_cli *cli, const cJSON *reply)
+{
+	char until[LZ_CELL_BYTES], garden[LZ_CELL_BYTES];
+
+	print_touched(cli, lz_text_is(reply, "extended") ? "extended" : "held", reply);
+	lz_text_cell(cli, lz_text_member(reply, "until"), LZ_CELL_TIME, 0, until);
+	printf("\n  %s garden until %s\n", lz_text_get(cli, reply, "garden", garden), until);
+}
+
+const struct lz_cli_view lz_view_hold = { .end = show_hold, .confirms = true };
+
+static void show_free(struct lz_cli *cli, const cJSON *reply)
+{
+	char until[LZ_CELL_BYTES];
+
+	print_touched(cli, "freed", reply);
+	lz_text_cell(cli, lz_text_member(reply, "until"), LZ_CELL_TIME, 0, until);
+	printf("\n  would have been held until %s\n", until);
+}
+
+const struct lz_cli_view lz_view_free = { .end = show_free, .confirms = true };
+
+static void show_freed_row(struct lz_cli *cli, const cJSON *row, size_t shown)
+{
+	char actor[LZ_CELL_BYTES];
+
+	(void)shown;
+	print_touched(cli, "freed", row);
+	printf(", held by %s\n", lz_text_get(cli, row, "actor", actor));
+}
+
+static void show_freed(struct lz_cli *cli, const cJSON *reply)
+{
+	char n[LZ_CELL_BYTES];
+
+	printf("%s freed\n", lz_text_get(cli, reply, "freed", n));
+}
+
+const struct lz_cli_view lz_view_freed = {
+	.rows = "freed_entries",
+	.row = show_freed_row,
+	.end = show_freed,
+	.confirms = true,
+};
+
+/* ---------------------------------------------------------------- list, show */
+
+static const struct lz_cli_column held_columns[] = {
+	{ "ADDRESS", "address", 24, LZ_CELL_TEXT },
+	{ "GARDEN", "garden", 6, LZ_CELL_TEXT },
+	{ "SINCE", "since", 7, LZ_CELL_AGO },
+	{ "LEFT", "until", 7, LZ_CELL_LEFT },
+	{ "TICKET", "ticket", 9, LZ_CELL_TEXT },
+	{ "BY", "actor", 9, LZ_CELL_TEXT },
+	{ "REASON", "reason", 0, LZ_CELL_TEXT },
+	{ NULL, NULL, 0, LZ_CELL_TEXT },
+};
+
+const struct lz_cli_view lz_view_held = {
+	.rows = "entries",
+	.columns = held_columns,
+	.none = "nobody is held",
+};
+
+static const struct lz_cli_line case_lines[] = {
+	{ "address", "address", LZ_CELL_TEXT, false },
+	{ "holds", "touched", LZ_CELL_LIST, false },
+	{ "customer", "customer", LZ_CELL_TEXT, false },
+	{ "class", "class", LZ_CELL_TEXT, false },
+	{ "garden", "garden", LZ_CELL_TEXT, false },
+	{ "since", "since", LZ_CELL_TIME, false },
+	{ "until", "until", LZ_CELL_TIME, false },
+	{ "by", "actor", LZ_CELL_TEXT, false },
+	{ "reason", "reason", LZ_CELL_TEXT, false },
+	{ "ticket", "ticket", LZ_CELL_TEXT, false },
+	{ NULL, NULL, LZ_CELL_TEXT, false },
+};
+
+const struct lz_cli_view lz_view_case = {
+	.rows = "timeline",
+	.columns = lz_timeline_columns,
+	.lines = case_lines,
+	.gathered = true,
+};
+
+/* ---------------------------------------------------------------- import, export */
+
+/* The whole of a file, or of stdin for "-". */
+static int read_file(const char *path, struct lz_str *ret, struct lz_err *err)
+{
+	lz_autoclose int fd = lz_streq(path, "-") ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+	char buf[65536];
+	ssize_t n;
+
+	if (fd < 0)
+		return lz_err_set(err, errno, "%s: cannot open: %s", path, strerror(errno));
+	while ((n = read(fd, buf, sizeof(buf))) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return lz_err_set(err, errno, "%s: cannot read: %s", path, strerror(errno));
+		if (ret->len + (size_t)n > LZ_PROTO_IMPORT_BYTES)
+			return lz_err_set(err, EFBIG, "%s: is too long (want at most %d MiB)", path,
+					  LZ_PROTO_IMPORT_BYTES / 1024 / 1024);
+		if (lz_str_append_n(ret, buf, (size_t)n))
+			return lz_err_set(err, ENOMEM, "%s: out of memory", path);
+	}
+	return 0;
+}
+
+int lz_cli_import(struct lz_cli *cli)
+{
+	struct lz_cli_call call = { .cmd = cli->command->ask, .view = cli->command->view };
+	const char *path = lz_cli_value(cli, "FILE");
+	lz_autostr struct lz_str text = { 0 };
+	struct lz_err err;
+
+	if (read_file(path, &text, &err))
+		return lz_cli_fail(cli, LZ_CODE_INVALID, "%s", err.text);
+	call.args = lz_cli_args(cli);
+	if (!call.args)
+		return LZ_CODE_INVALID;
+	if (strlen(path) <= LZ_PROTO_REASON_BYTES)
+		lz_json_add_str(call.args, "file", path);
+	call.payload = text.data;
+	call.payload_bytes = text.len;
+	return lz_cli_ask(cli, &call);
+}
+
+/* Lines that were not taken are messages: stdout stays for the sum. */
+static void show_refused(struct lz_cli *cli, const cJSON *row, size_t shown)
+{
+	char line[LZ_CELL_BYTES], what[LZ_CELL_BYTES], error[LZ_CELL_BYTES];
+
+	(void)shown;
+	lz_text_get(cli, row, cJSON_HasObjectItem(row, "prefix") ? "prefix" : "address", what);
+	fprintf(stderr, "lazaretctl: line %s: %s: %s\n", lz_text_get(cli, row, "line", line), what,
+		lz_text_get(cli, row, "error", error));
+}
+
+static void show_imported(struct lz_cli *cli, const cJSON *reply)
+{
+	char entries[LZ_CELL_BYTES], held[LZ_CELL_BYTES], extended[LZ_CELL_BYTES],
+		refused[LZ_CELL_BYTES];
+
+	printf("%s entries: %s held, %s extended, %s refused\n",
+	       lz_text_get(cli, reply, "entries", entries), lz_text_get(cli, reply, "held", held),
+	       lz_text_get(cli, reply, "extended", extended),
+	       lz_text_get(cli, reply, "refused", refused));
+}
+
+const struct lz_cli_view lz_view_import = {
+	.rows = "refused_entries",
+	.row = show_refused,
+	.end = show_imported,
+};
+
+const struct lz_cli_view lz_view_export = { .rows = "entries" };
+
+/* As text the lines that import reads, as JSON the rows of list. */
+int lz_cli_export(struct lz_cli *cli)
+{
+	struct lz_cli_call call = {
+		.cmd = cli->json ? "quarantine.list" : "quarantine.export",
+		.args = cJSON_CreateObject(),
+		.view = &lz_view_export,
+	};
+
+	return lz_cli_ask(cli, &call);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* cmd_range.c - exceptions and ranges. */
+#include <stdio.h>
+
+#include "cli/view.h"
+
+static const struct lz_cli_column exception_columns[] = {
+	{ "PREFIX", "prefix", 24, LZ_CELL_TEXT },
+	{ "WHAT", "what", 6, LZ_CELL_TEXT },
+	{ "LEFT", "until", 8, LZ_CELL_LEFT },
+	{ "TICKET", "ticket", 12, LZ_CELL_TEXT },
+	{ "BY", "actor", 12, LZ_CELL_TEXT },
+	{ "CUSTOMER", "customer", 0, LZ_CELL_TEXT },
+	{ NULL, NULL, 0, LZ_CELL_TEXT },
+};
+
+const struct lz_cli_view lz_view_exceptions = {
+	.rows = "exceptions",
+	.columns = exception_columns,
+	.none = "there are no exceptions",
+};
+
+static void print_exception(struct lz_cli *cli, const char *before, const cJSON *reply)
+{
+	char what[LZ_CELL_BYTES], touched[LZ_CELL_BYTES], customer[LZ_CELL_BYTES];
+
+	lz_text_cell(cli, lz_text_member(reply, "touched"), LZ_CELL_LIST, 0, touched);
+	lz_text_get(cli, reply, "customer", customer);
+	printf("%s %s for %s%s%s", before, lz_text_get(cli, reply, "what", what), touched,
+	       customer[0] == '-' ? "" : ", customer ", customer[0] == '-' ? "" : customer);
+}
+
+static void show_exception_add(struct lz_cli *cli, const cJSON *reply)
+{
+	char until[LZ_CELL_BYTES], ticket[LZ_CELL_BYTES];
+
+	print_exception(cli, "exception from", reply);
+	lz_text_cell(cli, lz_text_member(reply, "until"), LZ_CELL_TIME, 0, until);
+	printf("\n  until %s, ticket %s\n", until, lz_text_get(cli, reply, "ticket", ticket));
+}
+
+static void show_exception_del(struct lz_cli *cli, const cJSON *reply)
+{
+	print_exception(cli, "no more exception from", reply);
+	putchar('\n');
+}
+
+const struct lz_cli_view lz_view_exception_add = { .end = show_exception_add, .confirms = true };
+const struct lz_cli_view lz_view_exception_del = { .end = show_exception_del, .confirms = true };
+
+static void show_imported(struct lz_cli *cli, const cJSON *reply)
+{
+	char entries[LZ_CELL_BYTES], added[LZ_CELL_BYTES], refused[LZ_CELL_BYTES];
+
+	printf("%s entries: %s added, %s refused\n", lz_text_get(cli, reply, "entries", entries),
+	       lz_text_get(cli, reply, "added", added),
+	       lz_text_get(cli, reply, "refused", refused));
+}
+
+static void show_refused(struct lz_cli *cli, const cJSON *row, size_t shown)
+{
+	lz_view_import.row(cli, row, shown);
+}
+
+const struct lz_cli_view lz_view_exception_import = {
+	.rows = "refused_entries",
+	.row = show_refused,
+	.end = show_imported,
+};
+
+static const struct lz_cli_line lookup_lines[] = {
+	{ "address", "address", LZ_CELL_TEXT, false },
+	{ "range", "prefix", LZ_CELL_TEXT, false },
+	{ "class", "class", LZ_CELL_TEXT, false },
+	{ "sets", "sets", LZ_CELL_LIST, false },
+	{ "customer", "customer", LZ_CELL_TEXT, false },
+	{ "never-list", "never", LZ_CELL_YES, false },
+	{ "always-reach", "always_reach", LZ_CELL_YES, false },
+	{ "exception", "exception", LZ_CELL_TEXT, false },
+	{ NULL, NULL, LZ_CELL_TEXT, false },
+};
+
+const struct lz_cli_view lz_view_lookup = { .lines = lookup_lines };
+
+static const struct lz_cli_line range_lines[] = {
+	{ "prefix", "prefix", LZ_CELL_TEXT, false },
+	{ "set", "set", LZ_CELL_TEXT, false },
+	{ "generation", "generation", LZ_CELL_TEXT, false },
+	{ NULL, NULL, LZ_CELL_TEXT, false },
+};
+
+const struct lz_cli_view lz_view_range = { .lines = range_lines, .confirms = true };

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* gen.c - help, man page and bash completion, printed from the tables: they cannot drift apart. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "cli/cli.h"
+
+#define HELP_INDENT 6
+
+static const char *const code_texts[LZ_CODE_N] = {
+	[LZ_CODE_OK] = "done",
+	[LZ_CODE_INVALID] = "usage or invalid input",
+	[LZ_CODE_REFUSED] = "refused by the kernel or the daemon; health: not healthy",
+	[LZ_CODE_NOT_RUNNING] = "the daemon is not running or does not answer",
+	[LZ_CODE_NO_OBJECT] = "no such object",
+	[LZ_CODE_NOT_PERMITTED] = "not permitted",
+	[LZ_CODE_PARTLY] = "partly done: the messages name what was not done",
+	[LZ_CODE_GUARDED] = "stopped by a guard",
+};
+
+/* ---------------------------------------------------------------- help */
+
+static void print_option_words(const struct lz_cli_option *o)
+{
+	printf("  %s%s%s%s%s\n", o->word, o->longer ? ", " : "", o->longer ? o->longer : "",
+	       o->value ? " " : "", o->value ? o->value : "");
+}
+
+/* "[for TIME]" */
+static int format_item(const struct lz_cli_item *item, char *buf, size_t size)
+{
+	return snprintf(buf, size, "%s%s%s%s%s", item->optional ? "[" : "", item->word,
+			item->word[0] && item->value[0] ? " " : "", item->value,
+			item->optional ? "]" : "");
+}
+
+/* Words and pattern, broken before the line gets longer than a terminal. */
+static void print_usage(const struct lz_cli_command *command)
+{
+	const char *pattern = command->pattern;
+	int column = printf("  %s", command->words);
+	struct lz_cli_item item;
+	char text[64];
+
+	while (lz_cli_item(&pattern, &item)) {
+		if (column + 1 + format_item(&item, text, sizeof(text)) > 79)
+			column = printf("\n%*s", HELP_INDENT + 3, "") - 1;
+		column += printf(" %s", text);
+	}
+	putchar('\n');
+}
+
+/* Does the command begin with these whole words? */
+static bool begins_with(const char *command, const char *words)
+{
+	size_t len = strlen(words);
+
+	return !strncmp(command, words, len) && (!len || !command[len] || command[len] == ' ');
+}
+
+void lz_cli_print_help(const char *words)
+{
+	puts("usage: lazaretctl [OPTIONS] OBJECT COMMAND ...");
+	puts("without a command: status\n");
+	for (size_t i = 0; i < lz_cli_commands_n; i++) {
+		const struct lz_cli_command *c = &lz_cli_commands[i];
+
+		if (!begins_with(c->words, words))
+			continue;
+		print_usage(c);
+		printf("%*s%s\n", HELP_INDENT, "", c->help);
+	}
+	puts("\noptions");
+	for (size_t i = 0; i < lz_cli_options_n; i++) {
+		print_option_words(&lz_cli_options[i]);
+		printf("%*s%s\n", HELP_INDENT, "", lz_cli_options[i].help);
+	}
+	puts("\nTIME is a duration (90s, 72h, 7d), DATE is 2027-03-01 or 2027-03-01T12:00:00Z.");
+}
+
+/* ---------------------------------------------------------------- man page */
+
+/* Text for troff: '-' is a minus there unless escaped, a leading '.' would be a request. */
+static void print_troff(const char *text)
+{
+	if (*text == '.' || *text == '\'')
+		fputs("\\&", stdout);
+	for (; *text; text++) {
+		if (*text == '-')
+			fputs("\\-", stdout);
+		else if (*text == '\\')
+			fputs("\\e", stdout);
+		else
+			putchar(*text);
+	}
+}
+
+/* The pattern with what is to be typed in bold and what is to be replaced in italics. */
+static void print_troff_pattern(const char *pattern)
+{
+	struct lz_cli_item item;
+
+	while (lz_cli_item(&pattern, &item)) {
+		bool literal = !strpbrk(item.value, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+
+		fputs(item.optional ? " [" : " ", stdout);
+		if (item.word[0]) {
+			fputs("\\fB", stdout);
+			print_troff(item.word);
+			fputs("\\fR", stdout);
+		}
+		if (item.value[0]) {
+			fputs(item.word[0] ? " " : "", stdout);
+			fputs(literal ? "\\fB" : "\\fI", stdout);
+			print_troff(item.value);
+			fputs("\\fR", stdout);
+		}
+		fputs(item.optional ? "]" : "", stdout);
+	}
+	putchar('\n');
+}
+
+static void print_man_commands(void)
+{
+	puts(".SH COMMANDS");
+	for (size_t i = 0; i < lz_cli_commands_n; i++) {
+		printf(".TP\n\\fB");
+		print_troff(lz_cli_commands[i].words);
+		printf("\\fR");
+		print_troff_pattern(lz_cli_commands[i].pattern);
+		print_troff(lz_cli_commands[i].help);
+		putchar('\n');
+	}
+}
+
+static void print_man_options(void)
+{
+	puts(".SH OPTIONS");
+	for (size_t i = 0; i < lz_cli_options_n; i++) {
+		const struct lz_cli_option *o = &lz_cli_options[i];
+
+		printf(".TP\n\\fB");
+		print_troff(o->word);
+		printf("\\fR");
+		if (o->longer) {
+			printf(", \\fB");
+			print_troff(o->longer);
+			printf("\\fR");
+		}
+		if (o->value)
+			printf(" \\fI%s\\fR", o->value);
+		putchar('\n');
+		print_troff(o->help);
+		putchar('\n');
+	}
+}
+
+void lz_cli_print_man(void)
+{
+	puts(".\\\" printed by lazaretctl --man from its table of commands\n"
+	     ".TH LAZARETCTL 8 \"\" \"Lazaret " LZ_VERSION "\" \"System Administration\"\n"
+	     ".SH NAME\n"
+	     "lazaretctl \\- look at and steer the Lazaret gateway\n"
+	     ".SH SYNOPSIS\n"
+	     "\\fBlazaretctl\\fR [\\fIOPTIONS\\fR] [\\fIOBJECT\\fR [\\fICOMMAND\\fR ...]]\n"
+	     ".SH DESCRIPTION\n"
+	     "Without a command it prints the status. Data goes to standard output, messages to standard\n"
+	     "error. Words may be shortened as long as only one fits, except with \\fB\\-j\\fR.\n"
+	     ".PP\n"
+	     "\\fITIME\\fR is a duration such as 90s, 72h or 7d; after \\fB\\-\\-since\\fR it means so long\n"
+	     "ago, and a \\fIDATE\\fR may stand there, too. A \\fIDATE\\fR is 2027\\-03\\-01 or\n"
+	     "2027\\-03\\-01T12:00:00Z. IPv4 sources are held by address, IPv6 sources by prefix: commands\n"
+	     "that hold or free print what they really touched.");
+	print_man_commands();
+	print_man_options();
+	puts(".SH OUTPUT\n"
+	     "With \\fB\\-j\\fR the answer is one JSON document\n"
+	     "{\"schema\":\"lazaret/OBJECT\",\"version\":1,\"command\":\"COMMAND\", ...} with the exit code in\n"
+	     "\"code\" and, if that is not 0, the message in \"error\". Times are RFC 3339 UTC, units stand in\n"
+	     "the keys. \\fBmonitor\\fR prints one document a line. Text is coloured only on a terminal and\n"
+	     "only if NO_COLOR is not set.\n"
+	     ".SH LISTS\n"
+	     "\\fBquarantine import\\fR reads one entry a line, fields separated by blanks, \\- for what is\n"
+	     "not given, # for comments:\n"
+	     ".PP\n"
+	     ".nf\n"
+	     "\\fIADDRESS\\fR [\\fIDATE\\fR|\\fITIME\\fR [\\fBleaky\\fR|\\fBstrict\\fR [\\fITICKET\\fR "
+	     "[\\fIREASON\\fR ...]]]]\n"
+	     ".fi\n"
+	     ".PP\n"
+	     "\\fBexception import\\fR reads\n"
+	     ".PP\n"
+	     ".nf\n"
+	     "\\fIADDRESS\\fR|\\fIPREFIX\\fR \\fBport25\\fR|\\fBall\\fR \\fIDATE\\fR \\fITICKET\\fR\n"
+	     ".fi\n"
+	     ".SH EXIT STATUS");
+	for (int code = 0; code < LZ_CODE_N; code++) {
+		printf(".TP\n%d\n", code);
+		print_troff(code_texts[code]);
+		putchar('\n');
+	}
+	puts(".SH FILES\n"
+	     ".TP\n"
+	     LZ_PROTO_RUN_DIR "/" LZ_PROTO_CONTROL_SOCK ", " LZ_PROTO_RUN_DIR "/" LZ_PROTO_READ_SOCK "\n"
+	     "sockets of the daemon; questions use the second, which everybody may open\n"
+	     ".SH SEE ALSO\n"
+	     "\\fBlazaretd\\fR(8), \\fBlazaret\\-policy\\fR(5)");
+}
+
+/* ---------------------------------------------------------------- completion */
+
+/* What may follow a command, for compgen -W: words and literal values, not placeholders. */
+static void print_item_words(const char *pattern)
+{
+	struct lz_cli_item item;
+
+	while (lz_cli_item(&pattern, &item)) {
+		if (item.word[0])
+			printf(" %s", item.word);
+		if (!item.value[0] || strpbrk(item.value, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+			continue;
+		for (size_t at = 0, len; item.value[at]; at += len + (item.value[at + len] == '|')) {
+			len = strcspn(item.value + at, "|");
+			printf(" %.*s", (int)len, item.value + at);
+		}
+	}
+}
+
+static bool takes_file(const char *pattern)
+{
+	return strstr(pattern, "FILE") || strstr(pattern, "CAPTURE");
+}
+
+/* The first words of all commands, or the second words after @object. */
+static void print_next_words(const char *object)
+{
+	size_t skip = *object ? strlen(object) + 1 : 0;
+	const char *last = "";
+
+	for (size_t i = 0; i < lz_cli_commands_n; i++) {
+		const char *words = lz_cli_commands[i].words;
+		size_t len;
+
+		if (strlen(words) <= skip || !begins_with(words, object))
+			continue;
+		len = strcspn(words + skip, " ");
+		if (strncmp(last, words + skip, len) || (last[len] && last[len] != ' '))
+			printf(" %.*s", (int)len, words + skip);
+		last = words + skip;
+	}
+}
+
+void lz_cli_print_completion(void)
+{
+	const char *last = "";
+
+	puts("# bash completion for lazaretctl, printed by lazaretctl --completion\n"
+	     "_lazaretctl()\n"
+	     "{\n"
+	     "\tlocal cur=${COMP_WORDS[COMP_CWORD]} words='' next='' files='' i\n"
+	     "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
+	     "\t\tcase ${COMP_WORDS[i]} in\n"
+	     "\t\t--instance | --run) ((i++)) ;;\n"
+	     "\t\t-*) ;;\n"
+	     "\t\t*) words+=\"${words:+ }${COMP_WORDS[i]}\" ;;\n"
+	     "\t\tesac\n"
+	     "\tdone\n"
+	     "\tcase $words in");
+	for (size_t i = 0; i < lz_cli_commands_n; i++) {
+		const struct lz_cli_command *c = &lz_cli_commands[i];
+
+		printf("\t'%s' | '%s '*) next='", c->words, c->words);
+		print_item_words(c->pattern);
+		printf("'%s ;;\n", takes_file(c->pattern) ? " files=1" : "");
+	}
+	for (size_t i = 0; i < lz_cli_commands_n; i++) {
+		const char *words = lz_cli_commands[i].words, *space = strchr(words, ' ');
+		char object[32];
+
+		if (!space || begins_with(last, words))
+			continue;
+		snprintf(object, sizeof(object), "%.*s", (int)(space - words), words);
+		if (begins_with(last, object))
+			continue;
+		last = words;
+		printf("\t'%s') next='", object);
+		print_next_words(object);
+		puts("' ;;");
+	}
+	printf("\t'') next='");
+	print_next_words("");
+	for (size_t i = 0; i < lz_cli_options_n; i++)
+		printf(" %s", lz_cli_options[i].word);
+	puts("' ;;\n"
+	     "\tesac\n"
+	     "\tmapfile -t COMPREPLY < <(compgen -W \"$next\" -- \"$cur\")\n"
+	     "\tif [[ $files ]]; then\n"
+	     "\t\tmapfile -t -O \"${#COMPREPLY[@]}\" COMPREPLY < <(compgen -f -- \"$cur\")\n"
+	     "\tfi\n"
+	     "}\n"
+	     "complete -o filenames -F _lazaretctl lazaretctl");
+}
