@@ -9,8 +9,8 @@
  *
  * IPv6 0000::/8 is never a source key (::/32 would collide with IPv4), nor is 0100::/8, whose
  * numbers name aggregates (covering prefixes, customers), nor ff00::/8, so that no key is all ones.
- * Nothing in them is a customer: the one allocated piece of 0100::/8 is the discard prefix (RFC 6666).
- * A prefix of key space is (bits, len): IPv4 /n has length 32 + n, IPv6 /n has length n.
+ * Nothing in them is a customer: the one allocated piece of 0100::/8 is the discard prefix (RFC
+ * 6666). A prefix of key space is (bits, len): IPv4 /n has length 32 + n, IPv6 /n has length n.
  */
 #ifndef LZ_BASE_ADDR_H
 #define LZ_BASE_ADDR_H
@@ -76,10 +76,14 @@ int lz_addr_cmp(const struct lz_addr *a, const struct lz_addr *b);
 enum lz_addr_kind lz_addr_kind(const struct lz_addr *addr);
 const char *lz_addr_kind_name(enum lz_addr_kind kind);
 
-/** lz_addr_is_host() - can it be one customer's machine? (ordinary, private, shared, documentation) */
+/**
+ * lz_addr_is_host() - can it be one customer's machine? (ordinary, private, shared, documentation)
+ */
 bool lz_addr_is_host(const struct lz_addr *addr);
 
-/** lz_addr_unmap() - ::ffff:a.b.c.d becomes a.b.c.d, anything else stays; for addresses from peers */
+/**
+ * lz_addr_unmap() - ::ffff:a.b.c.d becomes a.b.c.d, anything else stays; for addresses from peers
+ */
 void lz_addr_unmap(struct lz_addr *addr);
 
 struct lz_addr lz_addr_v4(__u32 host_order);
@@ -96,7 +100,10 @@ int lz_prefix_parse(const char *text, struct lz_prefix *ret, struct lz_err *rete
 /** lz_prefix_format() - "192.0.2.0/24"; a host prefix prints without its length; returns @buf */
 const char *lz_prefix_format(const struct lz_prefix *prefix, char buf[static LZ_PREFIX_TEXT_MAX]);
 
-/** lz_prefix_cmp() - order by family, address, then shorter first: an outer prefix precedes its inner ones */
+/**
+ * lz_prefix_cmp() - order by family, address, then shorter first: an outer prefix precedes its
+ * inner ones
+ */
 int lz_prefix_cmp(const struct lz_prefix *a, const struct lz_prefix *b);
 
 bool lz_prefix_contains(const struct lz_prefix *outer, const struct lz_prefix *inner);
@@ -110,7 +117,8 @@ struct lz_prefix lz_prefix_cut(const struct lz_prefix *prefix, unsigned len);
  * lz_prefixes_parse() - address, prefix or "FIRST-LAST"
  * @ret: room for LZ_RANGE_PREFIXES_MAX; the smallest list of prefixes that is exactly the range
  *
- * Return: number of prefixes, >= 1, or -EINVAL with @reterr set (reversed range, mixed families, ..).
+ * Return: number of prefixes, >= 1, or -EINVAL with @reterr set (reversed range, mixed families,
+ * ..).
  */
 int lz_prefixes_parse(const char *text, struct lz_prefix ret[static LZ_RANGE_PREFIXES_MAX],
 		      struct lz_err *reterr);
@@ -129,11 +137,15 @@ struct lz_keyprefix {
  * lz_key_from_addr() - the key the data plane counts this source under
  * @ipv6_key_len: LZ_IPV6_KEY_LEN_MIN..LZ_IPV6_KEY_LEN_MAX, fixed for an instance
  *
- * Return: 0; -EADDRNOTAVAIL for IPv6 0000::/8, 0100::/8, ff00::/8; -EINVAL for a bad family or length.
+ * Return: 0; -EADDRNOTAVAIL for IPv6 0000::/8, 0100::/8, ff00::/8; -EINVAL for a bad family or
+ * length.
  */
 int lz_key_from_addr(const struct lz_addr *addr, unsigned ipv6_key_len, __u64 *ret);
 
-/** lz_key_to_prefix() - what a key covers: an IPv4 host prefix, or an IPv6 prefix of the key's length */
+/**
+ * lz_key_to_prefix() - what a key covers: an IPv4 host prefix, or an IPv6 prefix of the key's
+ * length
+ */
 struct lz_prefix lz_key_to_prefix(__u64 key, unsigned ipv6_key_len);
 
 /** lz_key_format() - "192.0.2.1" or "2001:db8:1::/64"; returns @buf */
@@ -144,7 +156,8 @@ const char *lz_key_format(__u64 key, unsigned ipv6_key_len, char buf[static LZ_P
  *
  * IPv6 prefixes shorter than /32 with zero bits (::/0) also cover IPv4 keys as numbers: a table
  * that holds both families must compare the family (high half zero) too.
- * Return: 0; -ERANGE for IPv6 longer than the key; -EADDRNOTAVAIL inside 0000::/8, 0100::/8, ff00::/8.
+ * Return: 0; -ERANGE for IPv6 longer than the key; -EADDRNOTAVAIL inside 0000::/8, 0100::/8,
+ * ff00::/8.
  */
 int lz_keyprefix_from_prefix(const struct lz_prefix *prefix, unsigned ipv6_key_len,
 			     struct lz_keyprefix *ret);

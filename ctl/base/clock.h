@@ -11,13 +11,20 @@
 #define LZ_NS_PER_MS 1000000ULL
 #define LZ_NS_PER_S  1000000000ULL
 
-/** lz_clock_mono_ns() - CLOCK_MONOTONIC, the clock of bpf_ktime_get_ns and bpf_ktime_get_coarse_ns */
+/**
+ * lz_clock_mono_ns() - CLOCK_MONOTONIC, the clock of bpf_ktime_get_ns and bpf_ktime_get_coarse_ns
+ */
 __u64 lz_clock_mono_ns(void);
 
-/** lz_clock_boot_ns() - CLOCK_BOOTTIME: like the above, but goes on while the machine is suspended */
+/**
+ * lz_clock_boot_ns() - CLOCK_BOOTTIME: like the above, but goes on while the machine is suspended
+ */
 __u64 lz_clock_boot_ns(void);
 
-/** lz_clock_wall_ns() - nanoseconds since 1970-01-01T00:00:00Z; may jump, never use it for intervals */
+/**
+ * lz_clock_wall_ns() - nanoseconds since 1970-01-01T00:00:00Z; may jump, never use it for
+ * intervals
+ */
 __u64 lz_clock_wall_ns(void);
 
 #endif

@@ -22,7 +22,9 @@ static int compare_keys(const void *a, const void *b)
 	return strcmp(*x, *y);
 }
 
-/* A duplicate among the keys of one object, or NULL; sorted, so that no input makes it quadratic. */
+/*
+ * A duplicate among the keys of one object, or NULL; sorted, so that no input makes it quadratic.
+ */
 static int find_duplicate(const cJSON *obj, const char **ret)
 {
 	lz_autofree const char **keys = NULL;

@@ -116,7 +116,8 @@ static int scan_unicode_escape(struct scan *s)
 	if (unit >= 0xdc00 && unit <= 0xdfff)
 		return fail(s, "lone surrogate");
 	if (unit >= 0xd800 && unit <= 0xdbff) {
-		low = s->end - s->p >= 12 && s->p[6] == '\\' && s->p[7] == 'u' ? hex4(s, s->p + 8) : -1;
+		low = s->end - s->p >= 12 && s->p[6] == '\\' && s->p[7] == 'u' ? hex4(s, s->p + 8)
+									       : -1;
 		if (low < 0xdc00 || low > 0xdfff)
 			return fail(s, "lone surrogate");
 		s->p += 6;
@@ -306,7 +307,9 @@ static int scan_value(struct scan *s, unsigned depth, struct lz_json_node node)
 int lz_json_scan(const char *text, size_t len, struct lz_json_index *index, size_t *ret_offset,
 		 struct lz_err *reterr)
 {
-	struct scan s = { .p = text, .end = text + len, .text = text, .index = index, .reterr = reterr };
+	struct scan s = {
+		.p = text, .end = text + len, .text = text, .index = index, .reterr = reterr
+	};
 	int r = 0;
 
 	if (index)

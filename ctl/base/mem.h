@@ -3,7 +3,8 @@
  * mem.h - ownership helpers and a growable string.
  *
  * A pointer or descriptor declared with lz_autofree / lz_autoclose is released at the end of its
- * scope unless it was handed on with TAKE_PTR / TAKE_FD. Do not mix these with goto in one function.
+ * scope unless it was handed on with TAKE_PTR / TAKE_FD. Do not mix these with goto in one
+ * function.
  */
 #ifndef LZ_BASE_MEM_H
 #define LZ_BASE_MEM_H
@@ -20,7 +21,8 @@ static inline void lz_free_ref(void *ref)
 {
 	void *p;
 
-	memcpy(&p, ref, sizeof(p)); /* any pointer type may be behind ref; memcpy keeps aliasing legal */
+	/* any pointer type may be behind ref; memcpy keeps aliasing legal */
+	memcpy(&p, ref, sizeof(p));
 	free(p);
 }
 
@@ -75,8 +77,9 @@ void lz_array_sort(void *array, size_t n, size_t item_size,
 		   int (*compare)(const void *a, const void *b));
 
 /*
- * A growable string, NUL-terminated whenever data is not NULL. Starts as all zeros. The first failed
- * append is remembered in @error, later ones do nothing: a writer may check once, at the end.
+ * A growable string, NUL-terminated whenever data is not NULL. Starts as all zeros. The first
+ * failed append is remembered in @error, later ones do nothing: a writer may check once, at the
+ * end.
  */
 struct lz_str {
 	char *data;
@@ -94,7 +97,10 @@ int lz_str_appendf(struct lz_str *s, const char *fmt, ...) __attribute__((format
 int lz_str_vappendf(struct lz_str *s, const char *fmt, va_list ap)
 	__attribute__((format(printf, 2, 0)));
 
-/** lz_str_take() - the string as heap memory of the caller, @s is empty again; NULL if an append failed */
+/**
+ * lz_str_take() - the string as heap memory of the caller, @s is empty again; NULL if an append
+ * failed
+ */
 char *lz_str_take(struct lz_str *s);
 
 #endif

@@ -49,10 +49,11 @@ static bool check_key(struct lz_context *ctx, const struct lz_prefix *prefix, st
 	int r = lz_keyprefix_from_prefix(prefix, ctx->policy->ipv6_key, &kp);
 
 	if (r == -ERANGE)
-		lz_error(ctx, place, NULL,
-			 "%s is longer than \"ipv6-key\": %u, IPv6 sources are told apart by /%u (want /0../%u)",
-			 lz_prefix_format(prefix, text), ctx->policy->ipv6_key, ctx->policy->ipv6_key,
-			 ctx->policy->ipv6_key);
+		lz_error(
+			ctx, place, NULL,
+			"%s is longer than \"ipv6-key\": %u, IPv6 sources are told apart by /%u (want /0../%u)",
+			lz_prefix_format(prefix, text), ctx->policy->ipv6_key,
+			ctx->policy->ipv6_key, ctx->policy->ipv6_key);
 	else if (r < 0)
 		lz_error(ctx, place, NULL,
 			 "%s: no customer is in 0000::/8, 0100::/8 or ff00::/8, sources there are never counted",
@@ -168,14 +169,17 @@ static void check_never(struct lz_context *ctx)
 	lz_ranges_link(&policy->never_ranges);
 	for (size_t i = 0; i < policy->never_ranges.n; i++) {
 		const struct lz_range *never = &policy->never_ranges.v[i];
-		const struct lz_range *range = lz_ranges_find(&policy->class_ranges, &never->prefix);
+		const struct lz_range *range =
+			lz_ranges_find(&policy->class_ranges, &never->prefix);
 
 		if (!range || !range->prefix.len) /* everything is inside a /0 */
 			continue;
-		lz_warning(ctx, never->place, NULL,
-			   "never-list entry %s lies inside %s of class '%s': it is protected, no rule of the class acts on it",
-			   lz_prefix_format(&never->prefix, text), lz_prefix_format(&range->prefix, outer),
-			   policy->classes[range->owner].name);
+		lz_warning(
+			ctx, never->place, NULL,
+			"never-list entry %s lies inside %s of class '%s': it is protected, no rule of the class acts on it",
+			lz_prefix_format(&never->prefix, text),
+			lz_prefix_format(&range->prefix, outer),
+			policy->classes[range->owner].name);
 	}
 	for (size_t i = 0; i < policy->class_ranges.n; i++) {
 		const struct lz_range *range = &policy->class_ranges.v[i];
@@ -203,12 +207,15 @@ static int compare_customers(const void *a, const void *b)
 	return strcmp((*x)->id, (*y)->id);
 }
 
-/* One customer per id, sorted; the ranges follow. Until here each line made a customer of its own. */
+/*
+ * One customer per id, sorted; the ranges follow. Until here each line made a customer of its own.
+ */
 static void fold_customers(struct lz_context *ctx)
 {
 	struct lz_policy *policy = ctx->policy;
 	size_t count = policy->n_customers, n = 0;
-	lz_autofree struct lz_policy_customer **order = calloc(count + 1, sizeof(struct lz_policy_customer *));
+	lz_autofree struct lz_policy_customer **order =
+		calloc(count + 1, sizeof(struct lz_policy_customer *));
 	lz_autofree __u32 *number = calloc(count + 1, sizeof(*number));
 	struct lz_policy_customer *folded = calloc(count + 1, sizeof(*folded));
 

@@ -152,7 +152,8 @@ bool lz_policy_holds(const struct lz_policy *policy, const struct lz_policy_limi
 		return limit->then == LZ_ACTION_HOLD;
 	ladder = &policy->ladders[limit->ladder];
 	for (size_t i = 0; i < ladder->n_steps; i++)
-		if (ladder->steps[i].kind == LZ_STEP_BLOCK25 || ladder->steps[i].kind == LZ_STEP_GARDEN)
+		if (ladder->steps[i].kind == LZ_STEP_BLOCK25 ||
+		    ladder->steps[i].kind == LZ_STEP_GARDEN)
 			return true;
 	return false;
 }

@@ -2,8 +2,8 @@
 /*
  * classes.c - classes, their port-25 rules and their limits.
  *
- * The only ports a rule can close are 25 (`port25`) and, by a limit on SYNs, all of them at once: no
- * key names another port, and the words that look like 587 or 465 are refused with the reason.
+ * The only ports a rule can close are 25 (`port25`) and, by a limit on SYNs, all of them at once:
+ * no key names another port, and the words that look like 587 or 465 are refused with the reason.
  */
 #include "policy/context.h"
 

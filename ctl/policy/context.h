@@ -3,8 +3,8 @@
  * context.h - what the stages of reading one policy share: the text, the model under construction
  * and the report. Private to this room.
  *
- * Stages do not stop at a mistake: they report it and go on with the next value. Only lack of memory
- * ends the work, kept in @fatal.
+ * Stages do not stop at a mistake: they report it and go on with the next value. Only lack of
+ * memory ends the work, kept in @fatal.
  */
 #ifndef LZ_POLICY_CONTEXT_H
 #define LZ_POLICY_CONTEXT_H
@@ -38,7 +38,9 @@ static inline struct lz_place lz_place_of(struct lz_val val)
 	return (struct lz_place){ .node = val.node };
 }
 
-/** lz_context_room() - room for one more item in a model list; false (and fatal) if there is none */
+/**
+ * lz_context_room() - room for one more item in a model list; false (and fatal) if there is none
+ */
 bool lz_context_room(struct lz_context *ctx, void *array, size_t *cap, size_t n, size_t item_size);
 
 /* "did you mean": the nearest of the words offered. Start with only .word set. */

@@ -128,7 +128,9 @@ static void parse_grace(struct lz_context *ctx, struct lz_val val, void *model)
 	lz_value_duration(ctx, val, 0, 7 * DAY_S, &ladder->grace_ns);
 }
 
-/* The next word of @text into @word; returns what follows it, or NULL if it is too long or missing. */
+/*
+ * The next word of @text into @word; returns what follows it, or NULL if it is too long or missing.
+ */
 static const char *next_word(const char *text, char word[static 64])
 {
 	size_t len;

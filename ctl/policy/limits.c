@@ -165,7 +165,8 @@ static void parse_then(struct lz_context *ctx, struct lz_val val, void *model)
 	if (!lz_value_string(ctx, val, &text))
 		return;
 	if (!strncmp(text, "hold ", 5)) {
-		if (lz_duration_in(ctx, lz_place_of(val), text + 5, 1, LZ_POLICY_HOLD_MAX_S, &limit->hold_ns))
+		if (lz_duration_in(ctx, lz_place_of(val), text + 5, 1, LZ_POLICY_HOLD_MAX_S,
+				   &limit->hold_ns))
 			limit->then = LZ_ACTION_HOLD;
 	} else if (!strncmp(text, "ladder:", 7)) {
 		parse_then_ladder(ctx, val, text + 7, limit);

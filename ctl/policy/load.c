@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* load.c - the way in: text or file to checked policy. The only file of this room that opens files. */
+/*
+ * load.c - the way in: text or file to checked policy. The only file of this room that opens files.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -190,7 +192,7 @@ int lz_policy_load(const char *path, struct lz_policy **ret, struct lz_report *r
 	if (r < 0)
 		return report_file(report, r, why.text);
 	dir_fd = open_dir_of(path);
-	return lz_policy_parse_text(text, len,
-				    &(struct lz_policy_files){ .read = read_beside, .arg = &dir_fd },
-				    ret, report);
+	return lz_policy_parse_text(
+		text, len, &(struct lz_policy_files){ .read = read_beside, .arg = &dir_fd }, ret,
+		report);
 }

@@ -195,7 +195,8 @@ static void parse_validation(struct lz_context *ctx, struct lz_val val, void *mo
 }
 
 /* A name of the kernel (IFNAMSIZ: 15 bytes, no slash, no space) with * and ? in it. */
-static void parse_glob(struct lz_context *ctx, struct lz_val val, struct lz_policy_interfaces *group)
+static void parse_glob(struct lz_context *ctx, struct lz_val val,
+		       struct lz_policy_interfaces *group)
 {
 	static const char accepted[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:@-*?";
@@ -263,7 +264,9 @@ void lz_parse_interfaces(struct lz_context *ctx, struct lz_val val, void *model)
 
 void lz_parse_policy(struct lz_context *ctx)
 {
-	/* In the order of need: sets before what refers to them, ladders and gardens before limits. */
+	/*
+	 * In the order of need: sets before what refers to them, ladders and gardens before limits.
+	 */
 	static const struct lz_field fields[] = {
 		{ "version", parse_version, true },
 		{ "name", parse_name, false },
@@ -285,5 +288,6 @@ void lz_parse_policy(struct lz_context *ctx)
 	};
 
 	_Static_assert(LZ_ARRAY_SIZE(fields) <= LZ_FIELDS_MAX, "seen[] holds them all");
-	lz_fields_parse(ctx, lz_source_root(&ctx->source), fields, LZ_ARRAY_SIZE(fields), ctx->policy);
+	lz_fields_parse(ctx, lz_source_root(&ctx->source), fields, LZ_ARRAY_SIZE(fields),
+			ctx->policy);
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * policy.h - what an operator wants, as a checked model: text -> parse -> check -> struct lz_policy.
+ * policy.h - what an operator wants, as a checked model: text -> parse -> check -> struct
+ * lz_policy.
  *
- * A struct lz_policy exists only if nothing in it is wrong: every name is resolved to an index, every
- * number is in its domain, lists are sorted. The compiler reads it and never has to refuse a value.
- * A struct lz_place says where in the text something stood; only parse and check can resolve it.
+ * A struct lz_policy exists only if nothing in it is wrong: every name is resolved to an index,
+ * every number is in its domain, lists are sorted. The compiler reads it and never has to refuse a
+ * value. A struct lz_place says where in the text something stood; only parse and check can resolve
+ * it.
  *
  * Pure: files that a policy names are read through struct lz_policy_files.
  */
@@ -46,7 +48,13 @@ enum lz_side { LZ_SIDE_CUSTOMER, LZ_SIDE_UPLINK, LZ_SIDE_N };
 enum lz_hook { LZ_HOOK_AUTO, LZ_HOOK_XDP, LZ_HOOK_XDP_GENERIC, LZ_HOOK_TC, LZ_HOOK_N };
 enum lz_validation { LZ_VALIDATION_NONE, LZ_VALIDATION_STRICT, LZ_VALIDATION_N };
 enum lz_needs { LZ_NEEDS_SOURCE_VALIDATION, LZ_NEEDS_HANDSHAKE, LZ_NEEDS_N };
-enum lz_action { LZ_ACTION_DROP, LZ_ACTION_REFUSE, LZ_ACTION_NOTIFY, LZ_ACTION_HOLD, LZ_ACTION_LADDER };
+enum lz_action {
+	LZ_ACTION_DROP,
+	LZ_ACTION_REFUSE,
+	LZ_ACTION_NOTIFY,
+	LZ_ACTION_HOLD,
+	LZ_ACTION_LADDER
+};
 enum lz_step_kind { LZ_STEP_NOTIFY, LZ_STEP_THROTTLE, LZ_STEP_BLOCK25, LZ_STEP_GARDEN };
 enum lz_web { LZ_WEB_PAGE, LZ_WEB_DROP, LZ_WEB_N };
 
@@ -223,8 +231,8 @@ struct lz_policy {
 /* How the files that a policy names are read. */
 struct lz_policy_files {
 	/*
-	 * @name as written in the policy; on success *ret_text is heap memory, ended by a NUL that is
-	 * not part of *ret_len. Return 0 or -errno with @reterr set.
+	 * @name as written in the policy; on success *ret_text is heap memory, ended by a NUL that
+	 * is not part of *ret_len. Return 0 or -errno with @reterr set.
 	 */
 	int (*read)(void *arg, const char *name, char **ret_text, size_t *ret_len,
 		    struct lz_err *reterr);

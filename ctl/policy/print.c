@@ -126,7 +126,8 @@ static void print_customers(struct printer *p, cJSON *root)
 	for (size_t i = 0; i < policy->n_files && !inlined; i++)
 		if (policy->files[i].set == LZ_RANGE_NONE)
 			add_str(p, customers, "file", policy->files[i].name);
-	of = calloc(policy->n_customers + 1, sizeof(*of)); /* the list of each customer, once it has one */
+	of = calloc(policy->n_customers + 1,
+		    sizeof(*of)); /* the list of each customer, once it has one */
 	p->failed |= !of;
 	for (size_t i = 0; i < policy->customer_ranges.n && !p->failed; i++) {
 		const struct lz_range *range = &policy->customer_ranges.v[i];

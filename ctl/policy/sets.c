@@ -2,9 +2,9 @@
 /*
  * sets.c - named sets of prefixes, the files they name, and the customer list.
  *
- * A file has one address, prefix or FIRST-LAST range a line, `#` starts a comment. The customer file
- * has `id,prefix` a line. Half a million lines load in a fraction of a second: a line is parsed in
- * place, nothing is allocated for it alone.
+ * A file has one address, prefix or FIRST-LAST range a line, `#` starts a comment. The customer
+ * file has `id,prefix` a line. Half a million lines load in a fraction of a second: a line is
+ * parsed in place, nothing is allocated for it alone.
  */
 #include "policy/context.h"
 
@@ -125,9 +125,11 @@ static void add_prefixes(struct lz_context *ctx, const char *text, struct lz_pla
 		return;
 	}
 	for (int i = 0; i < n; i++) {
-		if (!lz_context_room(ctx, &entries->v, &entries->cap, entries->n, sizeof(*entries->v)))
+		if (!lz_context_room(ctx, &entries->v, &entries->cap, entries->n,
+				     sizeof(*entries->v)))
 			return;
-		entries->v[entries->n++] = (struct lz_entry){ .prefix = prefixes[i], .place = place };
+		entries->v[entries->n++] =
+			(struct lz_entry){ .prefix = prefixes[i], .place = place };
 	}
 }
 
@@ -235,7 +237,8 @@ void lz_parse_sets(struct lz_context *ctx, struct lz_val val, void *model)
 			lz_error(ctx, lz_place_of(child), NULL, "duplicate key '%s'", set.name);
 			continue;
 		}
-		if (!lz_context_room(ctx, &policy->sets, &policy->sets_cap, policy->n_sets, sizeof(set)))
+		if (!lz_context_room(ctx, &policy->sets, &policy->sets_cap, policy->n_sets,
+				     sizeof(set)))
 			return;
 		policy->sets[policy->n_sets] = set;
 		lz_for_each_child(&ctx->source, element, child)

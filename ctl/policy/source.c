@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* End of the string literal that starts at text[i]: behind its quote, or at a newline or the end. */
+/*
+ * End of the string literal that starts at text[i]: behind its quote, or at a newline or the end.
+ */
 static size_t skip_string(const char *text, size_t len, size_t i)
 {
 	for (i++; i < len && text[i] != '\n'; i++) {
@@ -17,8 +19,8 @@ static size_t skip_string(const char *text, size_t len, size_t i)
 }
 
 /*
- * Blank out comments; newlines stay. A comment that does not end is left as it is, and the scan will
- * stumble over its slash, which is the place to report.
+ * Blank out comments; newlines stay. A comment that does not end is left as it is, and the scan
+ * will stumble over its slash, which is the place to report.
  */
 static void blank_comments(char *text, size_t len)
 {

@@ -2,9 +2,9 @@
 /*
  * source.h - the text of a policy with a map from every value to its place.
  *
- * Comments are blanked out in a copy of the same length, so that offsets hold. cJSON builds the tree
- * from it; values are numbered in text order by the scan, and walking the tree in the same order
- * keeps both in step (see struct lz_val).
+ * Comments are blanked out in a copy of the same length, so that offsets hold. cJSON builds the
+ * tree from it; values are numbered in text order by the scan, and walking the tree in the same
+ * order keeps both in step (see struct lz_val).
  */
 #ifndef LZ_POLICY_SOURCE_H
 #define LZ_POLICY_SOURCE_H
@@ -42,8 +42,9 @@ struct lz_val lz_source_root(const struct lz_source *source);
 struct lz_val lz_val_first(struct lz_val parent);
 struct lz_val lz_val_next(const struct lz_source *source, struct lz_val val);
 
-#define lz_for_each_child(source, child, parent) \
-	for (struct lz_val child = lz_val_first(parent); child.item; child = lz_val_next(source, child))
+#define lz_for_each_child(source, child, parent)                                                   \
+	for (struct lz_val child = lz_val_first(parent); child.item;                               \
+	     child = lz_val_next(source, child))
 
 /** lz_source_child() - number of the member @key of object @node; @node itself if it has none */
 __u32 lz_source_child(const struct lz_source *source, __u32 node, const char *key);

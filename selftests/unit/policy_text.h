@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* policy_text.h - read a policy from a string, with its files from memory, for the t_policy_* tests. */
+/*
+ * policy_text.h - read a policy from a string, with its files from memory, for the t_policy_*
+ * tests.
+ */
 #ifndef LZ_SELFTESTS_POLICY_TEXT_H
 #define LZ_SELFTESTS_POLICY_TEXT_H
 
@@ -45,7 +48,9 @@ static inline void reading_done(struct reading *reading)
 
 #define auto_reading __attribute__((cleanup(reading_done))) struct reading
 
-/* @files ends with a row without name; NULL: no files. The text is read from a block of its size. */
+/*
+ * @files ends with a row without name; NULL: no files. The text is read from a block of its size.
+ */
 static inline struct reading read_policy_n(const char *text, size_t len, struct memory_file *files)
 {
 	struct lz_policy_files reader = { .read = read_memory_file, .arg = files };

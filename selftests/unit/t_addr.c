@@ -51,7 +51,8 @@ static void parses_prefixes(void)
 		r = lz_prefix_parse(prefixes[i].text, &prefix, &err);
 		if (prefixes[i].canonical) {
 			T_EQ(r, 0, prefixes[i].text);
-			T_STR(lz_prefix_format(&prefix, text), prefixes[i].canonical, prefixes[i].text);
+			T_STR(lz_prefix_format(&prefix, text), prefixes[i].canonical,
+			      prefixes[i].text);
 		} else {
 			T_ERR(r, -EINVAL, prefixes[i].text);
 			T_HAS(err.text, prefixes[i].why, prefixes[i].text);
@@ -128,7 +129,8 @@ static const struct {
 static void knows_nesting(void)
 {
 	for (size_t i = 0; i < sizeof(nested) / sizeof(nested[0]); i++) {
-		struct lz_prefix outer = prefix_of(nested[i].outer), inner = prefix_of(nested[i].inner);
+		struct lz_prefix outer = prefix_of(nested[i].outer),
+				 inner = prefix_of(nested[i].inner);
 
 		T_EQ(lz_prefix_contains(&outer, &inner), nested[i].contains, nested[i].outer);
 		if (nested[i].contains)
@@ -233,7 +235,8 @@ static void maps_prefixes_to_key_space(void)
 		struct lz_prefix prefix = prefix_of(keyprefixes[i].prefix), back;
 		struct lz_keyprefix kp = {};
 
-		T_EQ(lz_keyprefix_from_prefix(&prefix, 56, &kp), keyprefixes[i].r, keyprefixes[i].prefix);
+		T_EQ(lz_keyprefix_from_prefix(&prefix, 56, &kp), keyprefixes[i].r,
+		     keyprefixes[i].prefix);
 		T_EQ(kp.bits, keyprefixes[i].bits, keyprefixes[i].prefix);
 		T_EQ(kp.len, keyprefixes[i].len, keyprefixes[i].prefix);
 		back = lz_keyprefix_to_prefix(&kp);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* t_policy_parse.c - from text to model: places of mistakes, hostile texts, files, and the values. */
+/*
+ * t_policy_parse.c - from text to model: places of mistakes, hostile texts, files, and the values.
+ */
 #include "lib/t.h"
 #include "unit/policy_text.h"
 
@@ -81,8 +83,9 @@ static const struct {
 static void refuses_broken_texts(void)
 {
 	for (size_t i = 0; i < LZ_ARRAY_SIZE(broken); i++) {
-		auto_reading reading = read_policy_n(
-			broken[i].text, broken[i].len ? broken[i].len : strlen(broken[i].text), NULL);
+		auto_reading reading =
+			read_policy_n(broken[i].text,
+				      broken[i].len ? broken[i].len : strlen(broken[i].text), NULL);
 
 		T_ERR(reading.r, -EINVAL, broken[i].text);
 		T_HAS(reading.text, broken[i].why, broken[i].text);
@@ -235,13 +238,19 @@ static void builds_the_model(void)
 	     p->interfaces[0].hook == LZ_HOOK_XDP_GENERIC && p->interfaces[1].hook == LZ_HOOK_AUTO, "interfaces");
 	T_OK(lz_policy_sources_validated(p), "the customer side is strict");
 	T_OK(p->sources_max == 2048 && p->colony_max == 1024 && p->idle_ns == 172800000000000ULL, "capacity");
-	T_OK(p->classes[0].port25.to_world == LZ_V_TCP_RESET && p->classes[0].port25.from_port_25 == LZ_V_DROP &&
-	     p->classes[0].port25.to_customers == LZ_V_PASS && p->classes[0].port25.except_to.n == 1, "port25");
+	T_OK(p->classes[0].port25.to_world == LZ_V_TCP_RESET &&
+		     p->classes[0].port25.from_port_25 == LZ_V_DROP &&
+		     p->classes[0].port25.to_customers == LZ_V_PASS &&
+		     p->classes[0].port25.except_to.n == 1,
+	     "port25");
 	T_OK(l[0].what == LZ_WHAT_SMTP_CONNECTIONS && l[0].at_most.count == 40 &&
-	     l[0].at_most.window_ns == 300000000000ULL && l[0].then == LZ_ACTION_LADDER && l[0].monitor &&
-	     l[0].to.n == 1 && lz_policy_holds(p, &l[0]), "window, ladder");
-	T_OK(l[1].is_bucket && l[1].rate.count == 100 && l[1].burst == 200 && l[1].then == LZ_ACTION_REFUSE &&
-	     l[1].refuse == LZ_V_ICMP_ADMIN && !lz_policy_holds(p, &l[1]), "bucket, default refusal");
+		     l[0].at_most.window_ns == 300000000000ULL && l[0].then == LZ_ACTION_LADDER &&
+		     l[0].monitor && l[0].to.n == 1 && lz_policy_holds(p, &l[0]),
+	     "window, ladder");
+	T_OK(l[1].is_bucket && l[1].rate.count == 100 && l[1].burst == 200 &&
+		     l[1].then == LZ_ACTION_REFUSE && l[1].refuse == LZ_V_ICMP_ADMIN &&
+		     !lz_policy_holds(p, &l[1]),
+	     "bucket, default refusal");
 	T_OK(l[2].per == LZ_PER_PREFIX && l[2].per_ipv4_len == 24 && l[2].per_ipv6_len == 48, "per prefix");
 	T_OK(l[3].then == LZ_ACTION_HOLD && l[3].hold_ns == 31 * 86400000000000ULL, "hold, the longest");
 	T_OK(p->gardens[0].kind == LZ_GARDEN_STRICT && p->gardens[0].allow.n == 2 &&

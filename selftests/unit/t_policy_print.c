@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * t_policy_print.c - check(print(check(p))) is a fixed point: for the policies that we ship, and for
- * random ones. Run from the top of the tree.
+ * t_policy_print.c - check(print(check(p))) is a fixed point: for the policies that we ship, and
+ * for random ones. Run from the top of the tree.
  */
 #include <glob.h>
 #include <stdio.h>
@@ -99,8 +99,9 @@ static const char *one_of(const char *const *words, unsigned n)
 {
 	return words[pick(n)];
 }
-#define ONE_OF(...) \
-	one_of((const char *const[]){ __VA_ARGS__ }, LZ_ARRAY_SIZE(((const char *const[]){ __VA_ARGS__ })))
+#define ONE_OF(...)                                                                                \
+	one_of((const char *const[]){ __VA_ARGS__ },                                               \
+	       LZ_ARRAY_SIZE(((const char *const[]){ __VA_ARGS__ })))
 
 static void random_prefix(struct lz_str *out)
 {

@@ -50,10 +50,12 @@ static void reads_durations(void)
 		char text[LZ_DURATION_TEXT_MAX];
 		__u64 ns = 0;
 
-		T_EQ(lz_duration_parse(durations[i].text, &ns, NULL), durations[i].r, durations[i].text);
+		T_EQ(lz_duration_parse(durations[i].text, &ns, NULL), durations[i].r,
+		     durations[i].text);
 		T_EQ(ns, durations[i].ns, durations[i].text);
 		if (durations[i].canonical)
-			T_STR(lz_duration_format(ns, text), durations[i].canonical, durations[i].text);
+			T_STR(lz_duration_format(ns, text), durations[i].canonical,
+			      durations[i].text);
 	}
 }
 
