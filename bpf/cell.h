@@ -92,6 +92,12 @@ __noinline int lz_cell_make(__u64 key, __u32 family, __u32 row)
 	return lz_cell_create(key);
 }
 
+/* Two counters that lie side by side, with one locked instruction. */
+static __always_inline void lz_count_pair(__u32 *low, __u32 add_low, __u32 add_high)
+{
+	__sync_fetch_and_add((__u64 *)low, (__u64)add_high << 32 | add_low);
+}
+
 /* Set the HELD bit of a slot's tag: the last step of a hold, so that whoever sees the bit finds the
  * word. */
 static __always_inline void lz_cell_mark_held(__u32 slot)

@@ -19,9 +19,10 @@
 
 #define LZ_FLOW_NEW -1
 
-#define LZ_FLOW_TIME_MASK 0x3fff
-/* quarter seconds, 14 bits: wraps after 68 minutes, twice and more the horizon */
-#define LZ_FLOW_NOW(now_ns) ((__u32)((now_ns) / 250000000ULL) & LZ_FLOW_TIME_MASK)
+/* Ticks of 2^28 ns = 268 ms, 14 bits: they wrap after 73 minutes, far beyond the horizon. */
+#define LZ_FLOW_TIME_MASK     0x3fff
+#define LZ_FLOW_NOW(now_ns)   ((__u32)((now_ns) >> 28) & LZ_FLOW_TIME_MASK)
+#define LZ_FLOW_HORIZON_TICKS ((__u32)((LZ_FLOW_HORIZON_S * 1000000000ULL) >> 28))
 
 static __always_inline __u64 lz_flow_hash(const struct lz_pkt *p)
 {
@@ -50,7 +51,7 @@ __noinline int lz_flow_find(__u64 hash, __u64 now_ns)
 
 		if (!e || (e ^ hash) >> 18)
 			continue;
-		if (((now - (__u32)e) & LZ_FLOW_TIME_MASK) > LZ_FLOW_HORIZON_S * 4)
+		if (((now - (__u32)e) & LZ_FLOW_TIME_MASK) > LZ_FLOW_HORIZON_TICKS)
 			return LZ_FLOW_NEW;
 		line->entry[i] = (e & ~(__u64)LZ_FLOW_TIME_MASK) | now;
 		return (e >> 14) & 15;

@@ -92,7 +92,7 @@ __noinline int lz_limit_slot(const struct lz_pkt *p, const struct lz_limit_ask *
 		lz_count(p->port_row, LZ_C_TABLE_FULL, 1);
 		return LZ_SEARCH_NONE;
 	}
-	cell->seen_s = p->now_ns / NSEC_PER_SEC;
+	cell->seen_s = p->now_s;
 	return slot;
 }
 
@@ -169,7 +169,7 @@ static __always_inline void lz_limit_hold(const struct lz_pkt *p, struct lz_cell
 	struct lz_limit_stats *stats;
 	__u32 id = l->id;
 
-	if (!lz_cell_hold(cell, slot, p->key, p->now_ns / NSEC_PER_SEC, l->hold_ttl_s, l->garden))
+	if (!lz_cell_hold(cell, slot, p->key, p->now_s, l->hold_ttl_s, l->garden))
 		return;
 	r->told.kind = LZ_EVENT_HOLD;
 	r->told.hold = cell->hold;
@@ -204,16 +204,14 @@ __noinline int lz_judge_held(const struct lz_pkt *p, __u32 slot_n)
 	struct lz_cell *cell = lz_search_cell(slot_n);
 	struct lz_ruling r = {};
 	__u64 word, sets;
-	__u32 now_s;
 
 	if (!p || !cell)
 		return -1;
 	word = *(volatile __u64 *)&cell->hold;
 	if (!word)
 		return -1;
-	now_s = p->now_ns / NSEC_PER_SEC;
-	if (!lz_hold_active(word, now_s)) {
-		if (lz_hold_invalid(word, now_s))
+	if (!lz_hold_active(word, p->now_s)) {
+		if (lz_hold_invalid(word, p->now_s))
 			lz_count(p->port_row, LZ_C_HOLD_INVALID, 1);
 		return -1;
 	}
@@ -226,7 +224,7 @@ __noinline int lz_judge_held(const struct lz_pkt *p, __u32 slot_n)
 		 * packet *to* one is the colony's business all the same. */
 		lz_overrule(p, &r, 0);
 		if (r.verdict != LZ_V_PASS)
-			__sync_fetch_and_add(&cell->dropped, 1);
+			lz_count_pair(&cell->dropped, 1, 0);
 	}
 	return lz_ruling_end(p, &r);
 }
@@ -281,19 +279,17 @@ static __always_inline int lz_source_cell(const struct lz_pkt *p)
 	return slot >= 0 ? slot : lz_cell_make(p->key, p->family, p->port_row);
 }
 
-/* A port-25 SYN: known, or a new attempt that is counted once. Returns lz_flow_find()'s answer. */
+/* A port-25 SYN: known, or a new attempt to a destination to remember. Returns lz_flow_find()'s
+ * answer. */
 static __always_inline int lz_attempt(const struct lz_pkt *p, const struct lz_class *c,
 				      struct lz_cell *cell, __u64 flow)
 {
 	const __u64 *dest = (const __u64 *)p->daddr;
 	int known = lz_flow_find(flow, p->now_ns);
 
-	if (known == LZ_FLOW_NEW) {
-		__sync_fetch_and_add(&cell->smtp_connections, 1);
-		if (c->dests_slot_ns)
-			lz_dests_note(cell->dests, p->now_ns / c->dests_slot_ns,
-				      lz_hash(dest[1] ^ lz_hash(dest[0], 0), lz_instance.seed));
-	}
+	if (known == LZ_FLOW_NEW && c->dests_slot_ns)
+		lz_dests_note(cell->dests, p->now_ns / c->dests_slot_ns,
+			      lz_hash(dest[1] ^ lz_hash(dest[0], 0), lz_instance.seed));
 	return known;
 }
 
@@ -324,7 +320,7 @@ static __always_inline int lz_judge_uncounted(const struct lz_pkt *p, const stru
 {
 	__u64 sets = lz_sets_of(p, 0);
 
-	r->limits_lifted = lz_exception_of(p->key, p->now_ns / NSEC_PER_SEC);
+	r->limits_lifted = lz_exception_of(p->key, p->now_s);
 	if (p->dport == 25)
 		lz_rule_port25(p, c, sets, r);
 	lz_overrule(p, r, sets);
@@ -377,26 +373,26 @@ __noinline int lz_judge_class(const struct lz_pkt *p)
 	if (!cell)
 		return lz_judge_uncounted(p, c, &r);
 	ask.cell = slot;
-	cell->seen_s = p->now_ns / NSEC_PER_SEC;
-	__sync_fetch_and_add(&cell->examined, 1);
-	r.limits_lifted = lz_exception_of(p->key, cell->seen_s);
+	if (cell->seen_s != p->now_s)
+		cell->seen_s = p->now_s;
+	r.limits_lifted = lz_exception_of(p->key, p->now_s);
 	if (p->dport == 25 || (c->flags & LZ_CLASS_F_SYN_TO))
 		ask.sets = lz_sets_of(p, 0);
 	if (p->flags & LZ_P_SYN) {
-		__sync_fetch_and_add(&cell->syn, 1);
 		if (p->dport == 25) {
 			flow = lz_flow_hash(p);
 			known = lz_attempt(p, c, cell, flow);
 			ask.fresh = known == LZ_FLOW_NEW;
 		}
+		lz_count_pair(&cell->syn, 1, ask.fresh);
 	}
 	refused_by = lz_rules(p, c, &ask, cell, known, &r);
 	if (r.verdict != LZ_V_PASS)
 		lz_overrule(p, &r, ask.sets ?: lz_sets_of(p, 0));
 	if (ask.fresh)
 		lz_flow_note(flow, p->now_ns, r.verdict);
+	lz_count_pair(&cell->dropped, r.verdict != LZ_V_PASS, 1);
 	if (r.verdict != LZ_V_PASS) {
-		__sync_fetch_and_add(&cell->dropped, 1);
 		if (refused_by && refused_by->then == LZ_THEN_HOLD)
 			lz_limit_hold(p, cell, slot, &r, refused_by);
 		if (r.told.kind)
@@ -448,7 +444,7 @@ __noinline int lz_judge_return(const struct lz_pkt *p)
 	} else if (lz_sets_of(p, 1) & c->except_mask) {
 		r.verdict = LZ_V_PASS;
 		r.reason = LZ_R_PASS_EXAMINED;
-	} else if (lz_exception_of(key, p->now_ns / NSEC_PER_SEC)) {
+	} else if (lz_exception_of(key, p->now_s)) {
 		r.verdict = LZ_V_PASS;
 		r.reason = LZ_R_PASS_EXCEPTION;
 	} else {

@@ -27,20 +27,20 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* The slot of the generation that judges at this instant: past an unconfirmed deadline the data
  * plane goes back by itself. */
-static __always_inline __u32 lz_generation_slot(__u64 now_ns)
+static __always_inline __u32 lz_generation_slot(struct lz_pkt *p)
 {
 	__u64 word = *(volatile __u64 *)&lz_control.gen_word;
 
-	if (LZ_GEN_DEADLINE(word) && now_ns / NSEC_PER_SEC >= LZ_GEN_DEADLINE(word))
+	if (LZ_GEN_DEADLINE(word) && lz_now_ns(p) && p->now_s >= LZ_GEN_DEADLINE(word))
 		return LZ_GEN_PREVIOUS(word);
 	return LZ_GEN_ACTIVE(word);
 }
 
-static __always_inline int lz_bypassed(__u64 now_ns)
+static __always_inline int lz_bypassed(struct lz_pkt *p)
 {
 	__u64 until_s = *(volatile __u64 *)&lz_control.bypass_until_s;
 
-	return until_s && now_ns / NSEC_PER_SEC < until_s;
+	return until_s && lz_now_ns(p) && p->now_s < until_s;
 }
 
 /* Rules look at SYNs, at TCP port 25, and at fragments that hide which they are. */
@@ -79,6 +79,7 @@ static __always_inline int lz_decide(const struct lz_frame *f, struct lz_pkt *p)
 				       LZ_RULING(LZ_R_PASS_UNPARSED, LZ_V_PASS) :
 				       LZ_RULING(LZ_R_PASS_OTHER, LZ_V_PASS);
 		lz_parse_addresses(f, p);
+		lz_now_ns(p);
 		return lz_judge_return(p);
 	}
 	if (!(p->flags & LZ_P_KEYED))
@@ -88,6 +89,7 @@ static __always_inline int lz_decide(const struct lz_frame *f, struct lz_pkt *p)
 		slot = lz_cell_find(p->key);
 		if (slot >= 0) {
 			lz_parse_addresses(f, p);
+			lz_now_ns(p);
 			ruling = lz_judge_held(p, slot);
 			if (ruling >= 0)
 				return ruling;
@@ -95,6 +97,7 @@ static __always_inline int lz_decide(const struct lz_frame *f, struct lz_pkt *p)
 	}
 	if (lz_is_customer_business(p)) {
 		lz_parse_addresses(f, p);
+		lz_now_ns(p);
 		return lz_judge_class(p);
 	}
 	if (p->flags & LZ_P_UNPARSED)
@@ -113,10 +116,9 @@ static __always_inline int lz_process(struct lz_frame *f, struct lz_pkt *p, __u3
 	*port = lz_ports[ifindex & (LZ_PORTS_SIZE - 1)];
 	row = *port >> LZ_PORT_STATS_SHIFT;
 	stats = lz_count_received(row, bytes);
-	p->now_ns = lz_now_ns();
-	slot = lz_generation_slot(p->now_ns);
+	slot = lz_generation_slot(p);
 	role = slot < LZ_GENERATIONS ? LZ_PORT_ROLE(*port, slot) : LZ_ROLE_NONE;
-	if (lz_bypassed(p->now_ns)) {
+	if (lz_bypassed(p)) {
 		ruling = LZ_RULING(LZ_R_PASS_BYPASS, LZ_V_PASS);
 	} else if (role == LZ_ROLE_NONE) {
 		ruling = LZ_RULING(LZ_R_PASS_NO_POLICY, LZ_V_PASS);
@@ -169,7 +171,6 @@ static __always_inline int lz_tc_answer(struct __sk_buff *skb, __u32 port)
 
 	if ((void *)(meta + 1) > f.data || meta->magic != LZ_META_MAGIC)
 		return TC_ACT_UNSPEC;
-	p.now_ns = lz_now_ns();
 	p.ifindex = skb->ifindex;
 	p.port_row = port >> LZ_PORT_STATS_SHIFT;
 	lz_parse(&f, 0, lz_instance.ipv6_key_len & 127, &p);

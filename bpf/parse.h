@@ -50,7 +50,7 @@
 
 struct lz_pkt {
 	__u64 key;	/* of the source, key space of abi.h */
-	__u64 now_ns;
+	__u64 now_ns;	/* 0 until somebody asks: most packets never need the clock */
 	__u8 saddr[16]; /* IPv4 as ::ffff:a.b.c.d; filled by lz_parse_addresses() */
 	__u8 daddr[16];
 	__u32 seq;
@@ -65,7 +65,7 @@ struct lz_pkt {
 	__u8 proto;
 	__u8 icmp_type;
 	__u8 uplink;	/* judged by the return hook */
-	__u32 pad_;
+	__u32 now_s;	/* of now_ns */
 };
 _Static_assert(sizeof(struct lz_pkt) == 80, "no holes: the verifier wants every byte set");
 

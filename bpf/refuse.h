@@ -256,7 +256,7 @@ __noinline int lz_refuse(struct __sk_buff *skb, const struct lz_pkt *p, __u32 ve
 	if (verdict == LZ_V_TCP_RESET && p->proto != LZ_IP_TCP)
 		verdict = LZ_V_ICMP_ADMIN;
 	if ((p->flags & (LZ_P_LATER_FRAG | LZ_P_TINY_FRAG)) || skb->len <= p->l3_bytes ||
-	    !lz_reply_allowed(p->now_ns))
+	    !lz_reply_allowed(lz_clock_ns()))
 		goto suppressed;
 	bytes = skb->len - p->l3_bytes;
 	/* Header and transport header without options, as much as there is, down to the RFC's

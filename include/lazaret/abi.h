@@ -96,7 +96,8 @@ enum lz_garden {
 };
 
 /* One source (or aggregate). Two cache lines: the first decides, the second holds what fewer packets
- * need. All counters wrap: readers take differences. state[] belongs to the limits of the source's
+ * need. Counters are added to in pairs, one locked instruction for two: when the lower one wraps it
+ * carries into its neighbour, once in 2^32 packets of one source. state[] belongs to the limits of the source's
  * class, see struct lz_limit; words 0..3 lie in the first line, so compile fills those first. */
 struct lz_cell {
 	__u64 key;		    /* complement of the key; 0 = being claimed; set by compare-and-swap */
@@ -105,10 +106,10 @@ struct lz_cell {
 	__u32 syn;		    /* bare SYNs seen, retransmissions included */
 	__u32 smtp_connections;	    /* distinct attempts to port 25, retransmissions not counted */
 	__u32 dropped;		    /* packets refused or dropped by us */
-	__u32 seen_s;		    /* last examined or dropped packet, CLOCK_MONOTONIC s */
+	__u32 examined;		    /* packets that reached class rules */
 	__u64 state[LZ_CELL_WORDS];
 	__u64 dests[4];		    /* distinct port-25 destinations: two banks of 2 x 52 bits */
-	__u32 examined;		    /* packets that reached class rules */
+	__u32 seen_s;		    /* last examined packet, CLOCK_MONOTONIC s */
 	__u32 would_drop;	    /* packets a monitored rule would have refused */
 	__u32 told_s;		    /* last event sent about this source */
 	__u32 reach_ms;		    /* token bucket for a held source's always-reach traffic */
@@ -117,7 +118,7 @@ _Static_assert(sizeof(struct lz_cell) == 128, "a cell is two cache lines");
 
 /* ---------------------------------------------------------------- flows */
 
-/* Eight recent port-25 SYNs a line. Entry: bits 0..13 last seen, quarter seconds; bits 14..17
+/* Eight recent port-25 SYNs a line. Entry: bits 0..13 last seen, ticks of 2^28 ns; bits 14..17
  * verdict (enum lz_verdict); bits 18..63 fingerprint of source, destination, ports and sequence
  * number under the instance seed. 0 = free. */
 #define LZ_FLOW_LINE_ENTRIES 8
