@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * kernel.h - one instance of the data plane in the kernel: create it or adopt it. Keeper only.
+ *
+ *   /sys/fs/bpf/lazaret[-NAME]/   0700, flock: one keeper an instance
+ *       map_<name>                every map, made once
+ *       rodata                    struct lz_instance of the programs in force
+ *       prog_<name>               lz_xdp, lz_tc, lz_tc_out
+ *       link_<kind>_<ifindex>     see attach.h
+ *
+ * Pins before links, so a process killed at any instant leaves either no hook, and the next start
+ * begins again, or a whole instance, and the next start adopts it. An adopted instance gets the
+ * programs of this build by bpf_link_update: packets never meet an interface without a program.
+ */
+#ifndef LZ_DATAPATH_KERNEL_H
+#define LZ_DATAPATH_KERNEL_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "datapath/maps.h"
+
+#define LZ_INSTANCE_NAME_MAX 32
+#define LZ_PIN_PATH_MAX	     96
+#define LZ_BPFFS	     "/sys/fs/bpf"
+
+enum lz_prog_id {
+	LZ_PROG_XDP,
+	LZ_PROG_TC,
+	LZ_PROG_TC_OUT,
+	LZ_PROG_N,
+};
+
+struct lz_instance_config {
+	const char *name; /* "" = the default instance; [A-Za-z0-9_-], at most LZ_INSTANCE_NAME_MAX */
+	__u32 sources_max;
+	__u32 colony_max;
+	__u32 ipv6_key_len; /* 48..64 */
+	__u32 replay;	    /* 1: the clock is lz_control.replay_now_ns: backtest and tests */
+};
+
+struct lz_kernel {
+	char dir[LZ_PIN_PATH_MAX]; /* the pin directory */
+	int dir_fd;		   /* holds the flock */
+	int rodata_fd;
+	int prog_fd[LZ_PROG_N];
+	struct lz_map_fds maps;
+	struct lz_instance instance;
+	bool adopted;  /* the maps were there */
+	bool upgraded; /* the programs were there and are now another build's */
+};
+
+/**
+ * lz_instance_check_name() - may this be an instance's name?
+ * Return: 0 or -EINVAL with @reterr set.
+ */
+int lz_instance_check_name(const char *name, struct lz_err *reterr);
+
+/** lz_instance_dir() - its pin directory; @name was checked */
+void lz_instance_dir(const char *name, char ret[static LZ_PIN_PATH_MAX]);
+
+/**
+ * lz_instance_size() - tag lines and flow lines for a capacity
+ *
+ * Slots are (sources + colony) / 0.75: up to there no insert fails (test p_table). A flow line holds
+ * eight SYNs; sources / 16 lines, 1024..131072. Sets only those two members of @ret.
+ */
+void lz_instance_size(__u32 sources_max, __u32 colony_max, struct lz_instance *ret);
+
+/** lz_instance_bytes() - kernel memory of an instance of this size, without its policy */
+__u64 lz_instance_bytes(const struct lz_instance *instance);
+
+/**
+ * lz_kernel_open() - create the instance or adopt what is pinned
+ * @ret: owned by the caller, lz_kernel_close()
+ *
+ * Adopting keeps seed and sizes: a policy with a larger capacity than the instance has is refused,
+ * and so is another ipv6_key_len; both are a migration. A smaller capacity is not.
+ * Pinned links of an adopted instance are updated in place if the programs differ.
+ *
+ * Return: 0; -EBUSY another keeper holds it; -EPROTO pins of another ABI or shape; -EMEDIUMTYPE
+ *         other key length; -ENOSPC too small; else -errno; always with @reterr set.
+ */
+int lz_kernel_open(const struct lz_instance_config *config, struct lz_kernel *ret,
+		   struct lz_err *reterr);
+
+/** lz_kernel_close() - let go of descriptors and lock; pins, programs and links stay in force */
+void lz_kernel_close(struct lz_kernel *kernel);
+
+/**
+ * lz_kernel_repair() - pin again what somebody unpinned, from the descriptors held
+ * Return: number of pins made, or -errno with @reterr set.
+ */
+int lz_kernel_repair(const struct lz_kernel *kernel, struct lz_err *reterr);
+
+/**
+ * lz_kernel_remove() - the explicit way out: detach every interface, remove every pin
+ *
+ * Works whatever ABI the pins are of. Nothing else ever detaches. -EBUSY while a keeper runs;
+ * -ENOENT when there is no such instance.
+ * @ret_detached: interfaces that had a hook of ours; may be NULL
+ */
+int lz_kernel_remove(const char *name, unsigned int *ret_detached, struct lz_err *reterr);
+
+/**
+ * lz_inner_create() - the inner maps of one generation; needs CAP_BPF
+ *
+ * Sizes come from the controller and are checked again: range4 at most 4096 + 8 * 65536 * 129 lines,
+ * range6 at most 2^22, dests at most 2^20, customers at most 2^22; -E2BIG beyond.
+ */
+int lz_inner_create(const struct lz_inner_sizes *sizes, struct lz_inner_fds *ret,
+		    struct lz_err *reterr);
+void lz_inner_close(struct lz_inner_fds *fds);
+
+#endif

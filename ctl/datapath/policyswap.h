@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * policyswap.h - put a compiled policy into the idle generation slot and switch to it with one store.
+ *
+ *   begin    which slot is idle? none while a confirm is pending
+ *   fill     inner maps (made by the keeper), still unseen by packets
+ *   publish  inner maps into the outer ones, struct lz_generation, membarrier, gen_word
+ *   confirm | undo | (deadline passes: the data plane has gone back by itself) settle
+ */
+#ifndef LZ_DATAPATH_POLICYSWAP_H
+#define LZ_DATAPATH_POLICYSWAP_H
+
+#include "datapath/tables.h"
+
+/* The compiled policy, as arrays; borrowed for the call. */
+struct lz_swap_parts {
+	const struct lz_generation *gen; /* number is set by lz_swap_publish() */
+	const union lz_range4_line *range4;
+	const struct lz_range6_line *range6;
+	const struct lz_dest_key *dest_keys;
+	const __u64 *dest_masks;
+	const struct lz_prefix_key *customer_keys;
+	const __u32 *customer_ids;
+	__u32 range4_lines;
+	__u32 range6_lines;
+	__u32 dests;
+	__u32 customers;
+	__u32 sources_max; /* into lz_control: cells for ordinary sources */
+	__u32 v6_budget;
+};
+
+struct lz_swap_state {
+	__u64 number;	   /* of the generation that judges now; 0 = none */
+	__u64 previous;	   /* what undo or the deadline goes back to; 0 = pass all */
+	__u32 slot;	   /* active slot, or LZ_GEN_NONE */
+	__u32 deadline_s;  /* CLOCK_MONOTONIC; 0 = confirmed */
+	bool pending;	   /* a confirm is awaited */
+	bool expired;	   /* the deadline passed: the data plane went back; call lz_swap_settle() */
+};
+
+/** lz_swap_state_get() - as the data plane sees it at this instant */
+void lz_swap_state_get(const struct lz_tables_view *view, struct lz_swap_state *ret);
+
+/** lz_swap_sizes() - the inner maps this policy needs */
+void lz_swap_sizes(const struct lz_swap_parts *parts, struct lz_inner_sizes *ret);
+
+/**
+ * lz_swap_idle_slot() - the slot the next policy goes into; the keeper sets roles for it
+ * Return: 0 or 1; -EBUSY while a confirm is pending. Settles an expired one first.
+ */
+int lz_swap_idle_slot(struct lz_tables_view *view);
+
+/** lz_swap_fill() - write the inner maps; 0 or -errno with @reterr set */
+int lz_swap_fill(const struct lz_swap_parts *parts, const struct lz_inner_fds *fds,
+		 struct lz_err *reterr);
+
+/**
+ * lz_swap_publish() - from the next packet on this policy judges
+ * @number:    > 0, larger than every one before
+ * @confirm_s: 0: at once for good; else seconds until the data plane goes back by itself
+ *
+ * Return: 0; -EBUSY while a confirm is pending; else -errno, and the old policy still judges.
+ */
+int lz_swap_publish(struct lz_tables_view *view, const struct lz_swap_parts *parts,
+		    const struct lz_inner_fds *fds, __u64 number, __u32 confirm_s,
+		    struct lz_err *reterr);
+
+/** lz_swap_confirm() - 0; -ENOENT nothing pending; -ETIMEDOUT the deadline has passed */
+int lz_swap_confirm(struct lz_tables_view *view);
+
+/** lz_swap_undo() - back to the previous one; 0; -ENOENT nothing pending */
+int lz_swap_undo(struct lz_tables_view *view);
+
+/** lz_swap_settle() - after a deadline: make the fallback the word; 1 if there was one, else 0 */
+int lz_swap_settle(struct lz_tables_view *view);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * sweep.h - give idle cells back, a slice at a time, while packets use the table.
+ *
+ *   live tag -> DYING -> membarrier -> look again -> cell cleared, key last -> RECLAIMED
+ *
+ * A held cell is never taken; if a packet's limit held it meanwhile, the hold moves to the key's new
+ * cell first. At the end of a pass: words of RECLAIMED tags that no search needs to go past become
+ * FREE, lz_tables.cells_used and the children counted below each IPv6 /48 are counted afresh.
+ */
+#ifndef LZ_DATAPATH_SWEEP_H
+#define LZ_DATAPATH_SWEEP_H
+
+#include "datapath/tables.h"
+
+struct lz_sweep_config {
+	__u32 idle_s;	   /* cells seen longer ago than this are reclaimed */
+	__u32 slice_lines; /* tag lines a step; 256 lines are 16,384 slots, < 1 ms */
+	/* A hold with LZ_HOLD_F_KERNEL: the ledger may not know it. May be NULL. */
+	void (*on_kernel_hold)(void *arg, __u64 key, __u64 word);
+	void *arg;
+};
+
+struct lz_sweep_totals {
+	__u64 passes;
+	__u64 reclaimed;
+	__u64 orphans;	     /* second cells of a key, of those */
+	__u64 holds_expired; /* hold words cleared after their time */
+	__u64 holds_moved;   /* cells that were held while they were being reclaimed */
+	__u64 tags_freed;
+	__u64 live;	     /* cells in use at the end of the last pass */
+	__u64 held;	     /* holds in force, counted over the last pass */
+};
+
+struct lz_sweep;
+
+int lz_sweep_new(struct lz_tables_view *view, const struct lz_sweep_config *config,
+		 struct lz_sweep **ret);
+void lz_sweep_free(struct lz_sweep **sweep);
+
+/** lz_sweep_idle_set() - another policy, another idle time */
+void lz_sweep_idle_set(struct lz_sweep *sweep, __u32 idle_s);
+
+enum lz_sweep_step {
+	LZ_SWEEP_MORE, /* call again */
+	LZ_SWEEP_DONE, /* that was the end of a pass */
+};
+
+/**
+ * lz_sweep_step() - one slice, or the work at the end of a pass
+ *
+ * Waits for an RCU grace period if the slice had anything to reclaim (membarrier, some ms).
+ * Return: enum lz_sweep_step; -ENOSYS without membarrier.
+ */
+int lz_sweep_step(struct lz_sweep *sweep);
+
+/** lz_sweep_pass() - steps until the end of a pass */
+int lz_sweep_pass(struct lz_sweep *sweep);
+
+void lz_sweep_totals_get(const struct lz_sweep *sweep, struct lz_sweep_totals *ret);
+
+/** lz_membarrier() - every program that is running now has ended when this returns; 0 or -errno */
+int lz_membarrier(void);
+
+#endif

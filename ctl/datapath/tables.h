@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * tables.h - the shared tables as the controller sees them: holds, cells, counters, exceptions.
+ *
+ * Needs map descriptors, no privilege. Cells and tags are plain memory here, shared with the data
+ * plane; whoever writes them uses the compare-and-swaps of search.h.
+ *
+ * Concurrency: one thread of one process makes the calls that change a view (lz_hold_*,
+ * lz_exception_*, lz_sweep_*); packets may do what they like meanwhile. Reading is free for all.
+ */
+#ifndef LZ_DATAPATH_TABLES_H
+#define LZ_DATAPATH_TABLES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "datapath/maps.h"
+
+struct lz_tables_view {
+	struct lz_instance instance;
+	struct lz_tag_line *tags;   /* instance.tag_lines */
+	struct lz_cell *cells;	    /* 64 * tag_lines */
+	struct lz_control *control;
+	struct lz_tables *tables;
+	const __u16 *ports;	    /* LZ_PORTS_SIZE */
+	struct lz_map_fds fds;	    /* borrowed */
+	void *percpu;		    /* room for one row of every possible CPU */
+	unsigned int cpus;	    /* possible */
+	__u32 slots;
+	__u32 exceptions;	    /* in force or expired, not yet deleted */
+	__u32 exception_count[65];  /* by length */
+};
+
+/**
+ * lz_tables_open() - map everything
+ * @fds: stay the caller's and must stay open
+ *
+ * Recounts the exceptions, so it repairs what a daemon killed in the middle left. 0 or -errno.
+ */
+int lz_tables_open(const struct lz_map_fds *fds, const struct lz_instance *instance,
+		   struct lz_tables_view *ret, struct lz_err *reterr);
+void lz_tables_close(struct lz_tables_view *view);
+
+/**
+ * lz_tables_now_ns() - the data plane's clock
+ *
+ * CLOCK_MONOTONIC_COARSE, not CLOCK_MONOTONIC: a hold written with a clock that runs even a tick
+ * ahead of the packets' would have more time left than it was granted, and be refused by them.
+ */
+__u64 lz_tables_now_ns(const struct lz_tables_view *view);
+__u32 lz_tables_now_s(const struct lz_tables_view *view);
+
+/* ---------------------------------------------------------------- holds */
+
+enum lz_hold_result {
+	LZ_HOLD_NEW,	  /* was not held */
+	LZ_HOLD_EXTENDED, /* was held, now for longer */
+	LZ_HOLD_STOOD,	  /* what stood is as long or longer: unchanged */
+	LZ_HOLD_SHORTENED, /* only with LZ_HOLD_SET_EXACT */
+};
+
+enum lz_hold_set_flags {
+	LZ_HOLD_SET_EXACT = 1, /* operator: shorten too, and change the garden */
+};
+
+/**
+ * lz_hold_is_active() - does the data plane obey this word at now_s? The same rule as bpf/colony.h.
+ */
+bool lz_hold_is_active(__u64 word, __u32 now_s);
+
+/**
+ * lz_hold_set() - hold a source, or extend its hold
+ * @word: LZ_HOLD_WORD(now + remaining, granted, garden, flags); must be active at the view's now
+ * @ret_word: what stands now, read back; may be NULL
+ *
+ * Return: enum lz_hold_result; -EINVAL a word the data plane would refuse, or an aggregate's key;
+ *         -ENOSPC no cell (table over its capacity); -EIO read back differs.
+ */
+int lz_hold_set(struct lz_tables_view *view, __u64 key, __u64 word, unsigned int flags,
+		__u64 *ret_word);
+
+/** lz_hold_read() - the word in force; -ENOENT: not held now */
+int lz_hold_read(const struct lz_tables_view *view, __u64 key, __u64 *ret_word);
+
+/** lz_hold_release() - end a hold at once; @ret_old may be NULL; -ENOENT: was not held */
+int lz_hold_release(struct lz_tables_view *view, __u64 key, __u64 *ret_old);
+
+/**
+ * lz_hold_acknowledge() - the ledger now knows a hold that a limit made: clear LZ_HOLD_F_KERNEL
+ * @word: as seen; -EAGAIN if another stands there now
+ */
+int lz_hold_acknowledge(struct lz_tables_view *view, __u64 key, __u64 word);
+
+struct lz_hold_entry {
+	__u64 key;
+	__u64 word;
+	int result; /* of lz_hold_set() */
+};
+
+/**
+ * lz_hold_set_bulk() - many holds: import, restore at boot
+ *
+ * The same as lz_hold_set() for each, with the cache misses of several entries overlapped.
+ * Return: entries now held (result >= 0).
+ */
+size_t lz_hold_set_bulk(struct lz_tables_view *view, struct lz_hold_entry *entries, size_t n,
+			unsigned int flags);
+
+/* ---------------------------------------------------------------- cells */
+
+/** lz_cell_get() - copy of a source's cell; -ENOENT: never seen, or reclaimed */
+int lz_cell_get(const struct lz_tables_view *view, __u64 key, struct lz_cell *ret);
+
+static inline __u64 lz_cell_key(const struct lz_cell *cell)
+{
+	return ~cell->key;
+}
+
+static inline bool lz_key_is_aggregate(__u64 key)
+{
+	return key >> 56 == 1;
+}
+
+/** lz_key_aggregate() - key of the cell for a covering prefix or customer, as bpf/cell.h makes it */
+__u64 lz_key_aggregate(const struct lz_instance *instance, __u64 what, __u64 prefix);
+
+/** lz_cell_destinations() - distinct port-25 destinations, estimated: see bpf/limit.h
+ * @slot_ns: dests_slot_ns of the source's class; 0 = the class counts none */
+__u32 lz_cell_destinations(const struct lz_cell *cell, __u64 slot_ns, __u64 now_ns);
+
+/**
+ * lz_cells_each() - every source's cell, in no order; aggregates are left out
+ * @visit: gets the cell where it lies: it may change while it is read. Non-zero ends the walk.
+ *
+ * Return: what @visit returned last, or 0. A million cells: see p_table (tens of ms).
+ */
+int lz_cells_each(const struct lz_tables_view *view,
+		  int (*visit)(void *arg, __u64 key, const struct lz_cell *cell), void *arg);
+
+/** lz_holds_each() - only cells whose tag says "held" and whose word is in force; looks at no other */
+int lz_holds_each(const struct lz_tables_view *view, __u32 now_s,
+		  int (*visit)(void *arg, __u64 key, __u64 word), void *arg);
+
+/** lz_holds_count() - how many are in force */
+__u64 lz_holds_count(const struct lz_tables_view *view, __u32 now_s);
+
+enum lz_cell_sort {
+	LZ_SORT_EXAMINED,
+	LZ_SORT_SYN,
+	LZ_SORT_SMTP_CONNECTIONS,
+	LZ_SORT_DROPPED,
+	LZ_SORT_WOULD_DROP,
+	LZ_SORT_SEEN,
+	LZ_SORT_N,
+};
+
+struct lz_cell_copy {
+	__u64 key;
+	struct lz_cell cell;
+};
+
+/**
+ * lz_cells_top() - the @max cells with the largest value, largest first; ties by key
+ * @ret:       room for @max
+ * @ret_total: sources in the table; may be NULL
+ *
+ * Return: how many.
+ */
+size_t lz_cells_top(const struct lz_tables_view *view, enum lz_cell_sort sort, size_t max,
+		    struct lz_cell_copy *ret, size_t *ret_total);
+
+/* ---------------------------------------------------------------- counters */
+
+/* Sums over all possible CPUs. A row another CPU is writing may be one packet old. */
+int lz_port_stats_read(const struct lz_tables_view *view, __u32 row, struct lz_port_stats *ret);
+int lz_class_stats_read(const struct lz_tables_view *view, __u32 class_, struct lz_class_stats *ret);
+int lz_limit_stats_read(const struct lz_tables_view *view, __u32 id, struct lz_limit_stats *ret);
+
+/* ---------------------------------------------------------------- exceptions */
+
+/** lz_exception_add() - or replace; -E2BIG when the table (65,536) is full */
+int lz_exception_add(struct lz_tables_view *view, const struct lz_prefix_key *prefix,
+		     const struct lz_exception *exception);
+/** lz_exception_del() - -ENOENT if there is none of exactly this prefix */
+int lz_exception_del(struct lz_tables_view *view, const struct lz_prefix_key *prefix);
+int lz_exception_read(const struct lz_tables_view *view, const struct lz_prefix_key *prefix,
+		      struct lz_exception *ret);
+/** lz_exceptions_each() - non-zero from @visit ends the walk and is returned */
+int lz_exceptions_each(const struct lz_tables_view *view,
+		       int (*visit)(void *arg, const struct lz_prefix_key *prefix,
+				    const struct lz_exception *exception),
+		       void *arg);
+
+#endif
