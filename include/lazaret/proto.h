@@ -34,8 +34,6 @@
 #ifndef LZ_LAZARET_PROTO_H
 #define LZ_LAZARET_PROTO_H
 
-#define LZ_VERSION "0.1.0"
-
 #define LZ_PROTO_VERSION 1
 
 #define LZ_PROTO_RUN_DIR      "/run/lazaret" /* instance NAME: /run/lazaret-NAME */
