@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * applied.c - the table of policies: text as applied, and what became of each.
+ */
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ledger/db.h"
+
+static void read_applied(sqlite3_stmt *s, struct lz_applied *ret)
+{
+	ret->generation = (__u64)sqlite3_column_int64(s, 0);
+	ret->applied_s = (__u64)sqlite3_column_int64(s, 1);
+	ret->deadline_s = (__u64)sqlite3_column_int64(s, 2);
+	lz_db_text(s, 3, ret->name, sizeof(ret->name));
+	lz_db_text(s, 4, ret->actor, sizeof(ret->actor));
+	lz_db_text(s, 5, ret->file, sizeof(ret->file));
+	lz_db_text(s, 6, ret->state, sizeof(ret->state));
+}
+
+int lz_applied_add(struct lz_ledger *l, const struct lz_applied *row, const char *text, size_t len,
+		   struct lz_err *reterr)
+{
+	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_APPLIED_ADD);
+
+	sqlite3_bind_int64(s, 1, (__s64)row->generation);
+	sqlite3_bind_int64(s, 2, (__s64)row->applied_s);
+	sqlite3_bind_int64(s, 3, (__s64)row->deadline_s);
+	sqlite3_bind_text(s, 4, row->name, -1, SQLITE_STATIC);
+	sqlite3_bind_text(s, 5, row->actor, -1, SQLITE_STATIC);
+	sqlite3_bind_text(s, 6, row->file, -1, SQLITE_STATIC);
+	sqlite3_bind_text(s, 7, row->state, -1, SQLITE_STATIC);
+	sqlite3_bind_blob64(s, 8, text, len, SQLITE_STATIC);
+	return lz_db_run(l, s, "write a policy", reterr);
+}
+
+int lz_applied_state(struct lz_ledger *l, __u64 generation, const char *state, struct lz_err *reterr)
+{
+	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_APPLIED_STATE);
+	int r;
+
+	sqlite3_bind_int64(s, 1, (__s64)generation);
+	sqlite3_bind_text(s, 2, state, -1, SQLITE_STATIC);
+	r = lz_db_run(l, s, "write a policy's state", reterr);
+	if (r == 0 && !sqlite3_changes(l->db))
+		r = lz_err_set(reterr, ENOENT, "ledger: policy: there is no generation %llu",
+			       (unsigned long long)generation);
+	return r;
+}
+
+static int copy_text(sqlite3_stmt *s, char **ret_text, size_t *ret_len)
+{
+	const void *blob = sqlite3_column_blob(s, 7);
+	size_t len = (size_t)sqlite3_column_bytes(s, 7);
+	char *text = malloc(len + 1);
+
+	if (!text)
+		return -ENOMEM;
+	if (len)
+		memcpy(text, blob, len);
+	text[len] = '\0';
+	*ret_text = text;
+	*ret_len = len;
+	return 0;
+}
+
+int lz_applied_get(struct lz_ledger *l, __u64 generation, struct lz_applied *ret, char **ret_text,
+		   size_t *ret_len)
+{
+	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_APPLIED_GET);
+	int rc, r = 0;
+
+	sqlite3_bind_int64(s, 1, (__s64)generation);
+	rc = sqlite3_step(s);
+	if (rc == SQLITE_DONE)
+		r = -ENOENT;
+	else if (rc != SQLITE_ROW)
+		r = lz_db_error(l, "read a policy", NULL);
+	else if (ret_text)
+		r = copy_text(s, ret_text, ret_len);
+	if (r == 0)
+		read_applied(s, ret);
+	sqlite3_reset(s);
+	return r;
+}
+
+static int read_rows(struct lz_ledger *l, sqlite3_stmt *s, struct lz_applied *ret, int n)
+{
+	int i = 0, rc;
+
+	while (i < n && (rc = sqlite3_step(s)) != SQLITE_DONE) {
+		if (rc != SQLITE_ROW) {
+			i = lz_db_error(l, "read policies", NULL);
+			break;
+		}
+		read_applied(s, &ret[i++]);
+	}
+	sqlite3_reset(s);
+	return i;
+}
+
+/* SQLite's integers are signed; "below everything" is asked as ~0. */
+static __s64 clamp(__u64 below)
+{
+	return below > INT64_MAX ? INT64_MAX : (__s64)below;
+}
+
+int lz_applied_last(struct lz_ledger *l, const char *state, __u64 below, struct lz_applied *ret)
+{
+	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_APPLIED_LAST);
+	int n;
+
+	sqlite3_bind_text(s, 1, state, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(s, 2, clamp(below));
+	n = read_rows(l, s, ret, 1);
+	return n == 0 ? -ENOENT : n < 0 ? n : 0;
+}
+
+int lz_applied_before(struct lz_ledger *l, __u64 below, struct lz_applied *ret, int n)
+{
+	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_APPLIED_BEFORE);
+
+	sqlite3_bind_int64(s, 1, clamp(below));
+	sqlite3_bind_int(s, 2, n);
+	return read_rows(l, s, ret, n);
+}
+
+__u64 lz_applied_highest(struct lz_ledger *l)
+{
+	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_APPLIED_HIGHEST);
+	__u64 highest = 0;
+
+	if (sqlite3_step(s) == SQLITE_ROW)
+		highest = (__u64)sqlite3_column_int64(s, 0);
+	sqlite3_reset(s);
+	return highest;
+}
