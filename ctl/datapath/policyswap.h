@@ -11,23 +11,7 @@
 #define LZ_DATAPATH_POLICYSWAP_H
 
 #include "datapath/tables.h"
-
-/* The compiled policy, as arrays; borrowed for the call. */
-struct lz_swap_parts {
-	const struct lz_generation *gen; /* number is set by lz_swap_publish() */
-	const union lz_range4_line *range4;
-	const struct lz_range6_line *range6;
-	const struct lz_dest_key *dest_keys;
-	const __u64 *dest_masks;
-	const struct lz_prefix_key *customer_keys;
-	const __u32 *customer_ids;
-	__u32 range4_lines;
-	__u32 range6_lines;
-	__u32 dests;
-	__u32 customers;
-	__u32 sources_max; /* into lz_control: cells for ordinary sources */
-	__u32 v6_budget;
-};
+#include "policy/image.h"
 
 struct lz_swap_state {
 	__u64 number;	   /* of the generation that judges now; 0 = none */
@@ -41,8 +25,13 @@ struct lz_swap_state {
 /** lz_swap_state_get() - as the data plane sees it at this instant */
 void lz_swap_state_get(const struct lz_tables_view *view, struct lz_swap_state *ret);
 
+/* Cells the data plane may make below one IPv6 /48: a sixteenth of the sources, so that one customer
+ * who owns a /48 does not fill the table, yet never fewer than a small site uses. */
+#define LZ_V6_BUDGET_SHARE 16
+#define LZ_V6_BUDGET_MIN   256
+
 /** lz_swap_sizes() - the inner maps this policy needs */
-void lz_swap_sizes(const struct lz_swap_parts *parts, struct lz_inner_sizes *ret);
+void lz_swap_sizes(const struct lz_image *image, struct lz_inner_sizes *ret);
 
 /**
  * lz_swap_idle_slot() - the slot the next policy goes into; the keeper sets roles for it
@@ -51,7 +40,7 @@ void lz_swap_sizes(const struct lz_swap_parts *parts, struct lz_inner_sizes *ret
 int lz_swap_idle_slot(struct lz_tables_view *view);
 
 /** lz_swap_fill() - write the inner maps; 0 or -errno with @reterr set */
-int lz_swap_fill(const struct lz_swap_parts *parts, const struct lz_inner_fds *fds,
+int lz_swap_fill(const struct lz_image *image, const struct lz_inner_fds *fds,
 		 struct lz_err *reterr);
 
 /**
@@ -61,7 +50,7 @@ int lz_swap_fill(const struct lz_swap_parts *parts, const struct lz_inner_fds *f
  *
  * Return: 0; -EBUSY while a confirm is pending; else -errno, and the old policy still judges.
  */
-int lz_swap_publish(struct lz_tables_view *view, const struct lz_swap_parts *parts,
+int lz_swap_publish(struct lz_tables_view *view, const struct lz_image *image,
 		    const struct lz_inner_fds *fds, __u64 number, __u32 confirm_s,
 		    struct lz_err *reterr);
 
