@@ -93,19 +93,30 @@ $(UNIT) $(PROG): %: %.o $(TEST_OBJS) $(CLI_TEST_OBJS) $(TEST_LIB)
 	@echo "  LD      $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
 
+# Tests that need root say so themselves.
 unit: $(UNIT)
 prog: $(PROG)
+
+export LZ_BUILD := $(abspath $(O))
 
 deps:
 	$(Q)selftests/lib/deps.sh
 
+# SECTIONS="unit prog" runs some of it.
 check:
-	$(Q)selftests/lib/check.sh $(if $(STRICT),--strict)
+	$(Q)selftests/lib/deps.sh --quiet
+	$(Q)selftests/lib/check.sh $(if $(STRICT),--strict) $(SECTIONS)
 
 demo:
-	$(Q)selftests/lib/deps.sh --quiet
-	$(Q)$(MAKE) all
+	$(Q)selftests/lib/deps.sh --quiet --no-guest
+	$(Q)$(MAKE) --no-print-directory -s -j2 O=$(O) all
 	$(Q)selftests/demo/demo.sh
+
+fuzz:
+	$(Q)selftests/fuzz/run.sh $(or $(SECONDS_EACH),600)
+
+lint:
+	$(Q)selftests/lib/check.sh lint
 
 clean:
 	$(Q)rm -rf $(O)

@@ -156,7 +156,7 @@ static __always_inline __u64 lz_key6(const __u8 *addr, __u32 key_len)
 {
 	__u64 key = lz_be64_get(addr) & (~0ULL << (64 - key_len));
 
-	return key >> 56 == 0 || key >> 56 == 0xff ? 0 : key;
+	return key >> 57 == 0 || key >> 56 == 0xff ? 0 : key;
 }
 
 /* The transport header at off. A frame that ends before the ports is unparsed; one whose ports are

@@ -52,7 +52,7 @@
  *
  * One __u64 for both families. IPv4: the address as a number, upper half zero. IPv6: the upper 64
  * bits as a number, cut to the instance's key length. A prefix in key space is (bits, len):
- * IPv4 /n has len 32+n, IPv6 /n has len n. IPv6 sources in 0000::/8 and ff00::/8 are never keyed:
+ * IPv4 /n has len 32+n, IPv6 /n has len n. IPv6 sources in 0000::/7 and ff00::/8 are never keyed:
  * keys with a first byte of 0x01 are free for aggregates (0x01 << 56 | 56 bits of a seeded hash of
  * (limit id, prefix or customer)), and no complement of a key is 0.
  */
@@ -145,7 +145,7 @@ enum lz_reason {
 	LZ_R_PASS_NO_POLICY,   /* generation word says none, or port without a role */
 	LZ_R_PASS_NOT_IP,      /* ARP, LLDP, STP, PPP control, ... */
 	LZ_R_PASS_UNPARSED,    /* deeper or stranger than the parser goes */
-	LZ_R_PASS_UNKEYED,     /* IPv6 source in 0000::/8 */
+	LZ_R_PASS_UNKEYED,     /* IPv6 source in 0000::/7 or ff00::/8 */
 	LZ_R_PASS_OTHER,       /* none of our business: not held, no rule looks at it */
 	LZ_R_PASS_FOREIGN,     /* a SYN or port-25 packet from a source in no set */
 	LZ_R_PASS_EXAMINED,    /* class rules looked and let it pass */
