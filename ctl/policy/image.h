@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * image.h - a compiled policy: exactly what the data plane reads, and the names behind its numbers.
+ *
+ * Ids are stable by name against the image before, so that a reload does not move anybody's
+ * counters: classes by name, limits by class and name, customers by id, state words by limit. A
+ * word that changes its user or its meaning gets a new stamp, and what is left in it reads as empty
+ * (abi.h at struct lz_limit). `changes` remember every such hand-over for as long as images are
+ * compiled one from the other.
+ *
+ * IPv4 ranges, in lines of 64 bytes:
+ *
+ *   line 0     4096                        4096 + 8 * blocks
+ *   | 65,536   | extent | child | child | extent | extent | child |
+ *   |   roots  | of a   |   its children       ...
+ */
+#ifndef LZ_POLICY_IMAGE_H
+#define LZ_POLICY_IMAGE_H
+
+#include <lazaret/abi.h>
+#include <linux/types.h>
+#include <stddef.h>
+
+#include "base/addr.h"
+#include "policy/policy.h"
+
+struct lz_image_dest {
+	__u64 mask;
+	struct lz_dest_key key;
+	__u32 pad_;
+};
+
+struct lz_image_customer_range {
+	struct lz_prefix_key key;
+	__u32 id;
+	__u32 pad_;
+};
+
+struct lz_image_customer {
+	char *name;
+	__u32 id; /* from 1 */
+};
+
+/* Whose row of lz_limit_stats an id is. */
+struct lz_image_limit {
+	char class_[LZ_NAME_MAX + 1];
+	char name[LZ_NAME_MAX + 1]; /* "" = id not in use */
+	__u8 class_id;
+	__u8 index; /* in its class */
+};
+
+struct lz_image_interfaces {
+	char name[LZ_NAME_MAX + 1];
+	enum lz_side side;
+	enum lz_hook hook;
+	enum lz_validation validation;
+	char **match; /* globs with * and ? */
+	size_t n_match;
+};
+
+struct lz_image {
+	struct lz_generation gen; /* number is 0: apply sets it */
+	__u64 seed; /* struct lz_instance: range6 lines hang on it */
+	__u8 ipv6_key_len;
+	__u32 sources_max, colony_max;
+	__u64 idle_ns;
+
+	union lz_range4_line *range4;
+	size_t range4_lines; /* >= LZ_RANGE4_ROOT_LINES */
+	struct lz_range6_line *range6; /* gen.range6_lines of them */
+	struct lz_image_dest *dests; /* longest first, then by address */
+	size_t n_dests;
+	struct lz_image_customer_range *customer_ranges; /* longest first, then by bits */
+	size_t n_customer_ranges;
+	struct lz_image_interfaces *interfaces;
+	size_t n_interfaces;
+
+	char class_names[LZ_CLASSES_MAX][LZ_NAME_MAX + 1]; /* by id; "" = not in use */
+	struct lz_image_limit limits[LZ_LIMIT_IDS]; /* by id */
+	char *set_names[LZ_SETS_MAX]; /* by bit; NULL = not in use */
+	struct lz_image_customer *customers; /* sorted by name */
+	size_t n_customers;
+	__u32 next_customer;
+	__u32 word_changes[LZ_CLASSES_MAX][LZ_CELL_WORDS];
+	__u32 limit_changes[LZ_LIMIT_IDS]; /* aggregates: their cell belongs to the limit alone */
+};
+
+/**
+ * lz_image_compile() - what a policy means to the data plane
+ * @previous: the image in force, for stable ids; NULL: there is none
+ * @seed:     of the instance
+ * @ret:      freed with lz_image_free()
+ *
+ * Half a million prefixes take about a tenth of a second (t_compile.c measures it) and, spread
+ * over as many /24, 512 bytes each.
+ * Return: 0; -ENOMEM; -E2BIG or -ERANGE with @reterr: a table of the data plane cannot hold it. Pure.
+ */
+int lz_image_compile(const struct lz_policy *policy, const struct lz_image *previous, __u64 seed,
+		     struct lz_image **ret, struct lz_err *reterr);
+
+void lz_image_free(struct lz_image **image);
+
+/**
+ * lz_image_class_of() - the class of a source, as bpf/range.h finds it
+ * @key: key space of abi.h; @family: 4 or 6
+ *
+ * Return: class id, LZ_CLASS_FOREIGN or LZ_CLASS_NEVER.
+ */
+__u32 lz_image_class_of(const struct lz_image *image, __u64 key, unsigned family);
+
+/** lz_image_sets_of() - the destination sets an address is in, as bits */
+__u64 lz_image_sets_of(const struct lz_image *image, const struct lz_addr *addr);
+
+/** lz_image_customer_of() - number of the customer a source belongs to, 0 = none */
+__u32 lz_image_customer_of(const struct lz_image *image, __u64 key);
+
+/** lz_image_customer_name() - "C12" of its number; NULL if there is none. Walks the list. */
+const char *lz_image_customer_name(const struct lz_image *image, __u32 id);
+
+/** lz_image_class_find() - class id by name; -ENOENT */
+int lz_image_class_find(const struct lz_image *image, const char *name);
+
+/** lz_image_limit_find() - limit id by class and name; -ENOENT */
+int lz_image_limit_find(const struct lz_image *image, const char *class_, const char *name);
+
+#endif
