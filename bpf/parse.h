@@ -80,12 +80,13 @@ struct lz_frame {
  * One load of a line that is in the cache; the native build needs none of it. */
 #ifdef __bpf__
 #define LZ_FORGET(x) ((x) + *(volatile __u32 *)&lz_control.zero)
+#define LZ_NO_UNROLL _Pragma("clang loop unroll(disable)")
 #else
 #define LZ_FORGET(x) (x)
+#define LZ_NO_UNROLL
 #endif
 #define LZ_OFFSET_MAX  512 /* offsets stay below this */
 #define LZ_OFFSET(off) (LZ_FORGET(off) & (LZ_OFFSET_MAX - 1))
-#define LZ_NO_UNROLL   _Pragma("clang loop unroll(disable)")
 
 #define LZ_AT(frame, off, type)                                                                    \
 	({                                                                                         \
