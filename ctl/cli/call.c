@@ -90,7 +90,8 @@ static int add_seconds(cJSON *args, const char *arg, const char *text, struct lz
 		return lz_json_add_u64(args, arg, s);
 	r = lz_duration_parse(text, &ns, err);
 	if (!r && (!ns || ns % LZ_NS_PER_S))
-		r = lz_err_set(err, EINVAL, "'%s' is no time (want whole seconds, at least 1s)", text);
+		r = lz_err_set(err, EINVAL, "'%s' is no time (want whole seconds, at least 1s)",
+			       text);
 	return r ? r : lz_json_add_u64(args, arg, ns / LZ_NS_PER_S);
 }
 
@@ -132,15 +133,23 @@ static const struct {
 	const char *name, *arg;
 	int (*add)(cJSON *args, const char *arg, const char *text, struct lz_err *err);
 } conversions[] = {
-	{ "ADDRESS", "address", add_address }, { "ADDRESS|PREFIX", "prefix", add_prefix },
-	{ "PREFIX", "prefix", add_prefix },    { "SET", "set", add_text },
-	{ "port25|all", "what", add_text },    { "for", "for_s", add_seconds },
-	{ "until", "until", add_time },	       { "reason", "reason", add_text },
-	{ "ticket", "ticket", add_text },      { "garden", "garden", add_text },
-	{ "--since", "since", add_since },     { "--source", "source", add_text },
-	{ "--sort", "sort", add_text },	       { "--limit", "limit", add_count },
+	{ "ADDRESS", "address", add_address },
+	{ "ADDRESS|PREFIX", "prefix", add_prefix },
+	{ "PREFIX", "prefix", add_prefix },
+	{ "SET", "set", add_text },
+	{ "port25|all", "what", add_text },
+	{ "for", "for_s", add_seconds },
+	{ "until", "until", add_time },
+	{ "reason", "reason", add_text },
+	{ "ticket", "ticket", add_text },
+	{ "garden", "garden", add_text },
+	{ "--since", "since", add_since },
+	{ "--source", "source", add_text },
+	{ "--sort", "sort", add_text },
+	{ "--limit", "limit", add_count },
 	{ "--confirm", "confirm_s", add_seconds },
-	{ "--yes", "yes", add_true },	       { "generation", "generation", add_count },
+	{ "--yes", "yes", add_true },
+	{ "generation", "generation", add_count },
 };
 
 cJSON *lz_cli_args(struct lz_cli *cli)
@@ -261,7 +270,7 @@ static int take_end(struct answer *answer, const struct lz_message *m)
 
 	if (lz_json_get_u64(reply, "code", 0, LZ_CODE_N - 1, &code, NULL))
 		return lz_cli_fail(cli, LZ_CODE_REFUSED, "lazaretd speaks another protocol");
-	/* a script that asks for health must not be told that a bypassed gateway protects anybody */
+	/* a script that asks for health must not hear that a bypassed gateway protects anybody */
 	if (lz_streq(answer->call->cmd, "health") && lz_text_is(reply, "bypass.on") && !code) {
 		code = LZ_CODE_REFUSED;
 		cJSON_ReplaceItemInObject(reply, "code", cJSON_CreateNumber(LZ_CODE_REFUSED));
@@ -314,7 +323,8 @@ int lz_cli_ask(struct lz_cli *cli, const struct lz_cli_call *call)
 	char path[256];
 	int code;
 
-	lz_cli_socket(cli, command->role == LZ_PEER_READ ? LZ_PROTO_READ_SOCK : LZ_PROTO_CONTROL_SOCK,
+	lz_cli_socket(cli,
+		      command->role == LZ_PEER_READ ? LZ_PROTO_READ_SOCK : LZ_PROTO_CONTROL_SOCK,
 		      path, sizeof(path));
 	cli->now_wall_ns = lz_clock_wall_ns();
 	answer.rows = call->view->gathered ? cJSON_CreateArray() : NULL;

@@ -35,8 +35,9 @@ struct lz_cli_view;
 /* One row of the command table. */
 struct lz_cli_command {
 	const char *words; /* "quarantine add" */
-	/* "ADDRESS [for TIME] [garden leaky|strict] [--yes]": capitals stand for a value, a word before
-	 * a value is written as it is, what stands in [] may be left out and come in any order */
+	/* "ADDRESS [for TIME] [garden leaky|strict] [--yes]": capitals stand for a value, a word
+	 * before a value is written as it is, what stands in [] may be left out and come in any
+	 * order */
 	const char *pattern;
 	int (*run)(struct lz_cli *cli); /* NULL: lz_cli_call() with what stands in the row */
 	const char *ask; /* command of proto.h */
@@ -82,7 +83,7 @@ int lz_cli_run(int argc, char **argv, const char *daemon);
 
 /* words.c */
 
-/** lz_cli_words() - read the command line; LZ_CODE_OK or LZ_CODE_INVALID, then the reason was printed */
+/** lz_cli_words() - read the command line; LZ_CODE_INVALID when a message was printed */
 int lz_cli_words(struct lz_cli *cli, int argc, char **argv);
 
 /** lz_cli_value() - what was given for a name of the pattern, or NULL */
@@ -124,7 +125,7 @@ struct lz_cli_call {
 /** lz_cli_args() - the values of the command line as arguments; NULL when a message was printed */
 cJSON *lz_cli_args(struct lz_cli *cli);
 
-/** lz_cli_ask() - one request and its answer to stdout and stderr; returns the exit code */
+/** lz_cli_ask() - one request, its answer to stdout and stderr; returns the exit code */
 int lz_cli_ask(struct lz_cli *cli, const struct lz_cli_call *call);
 
 /** lz_cli_call() - ask what stands in the row of the table */
@@ -135,16 +136,13 @@ void lz_cli_socket(const struct lz_cli *cli, const char *name, char *path, size_
 
 /* Messages. */
 
-/** lz_cli_fail() - print why (in the document too) and return @code, for `return lz_cli_fail(..)` */
+/** lz_cli_fail() - print why, in the document too; @code for `return lz_cli_fail(..)` */
 int lz_cli_fail(struct lz_cli *cli, enum lz_code code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /** lz_cli_note() - a message that -q silences */
 void lz_cli_note(const struct lz_cli *cli, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
-
-/** lz_cli_exec() - run lazaretd in our place with --instance and -j as given; returns only on failure */
-int lz_cli_exec(struct lz_cli *cli, const char *const *words);
 
 /* Commands that are more than one request. */
 int lz_cli_top(struct lz_cli *cli);

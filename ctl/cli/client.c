@@ -23,10 +23,11 @@ static enum lz_code not_running(struct lz_err *reterr, const char *path, int err
 			   path);
 		return LZ_CODE_NOT_PERMITTED;
 	}
-	lz_err_set(reterr, error,
-		   "lazaretd is not running: cannot connect to %s: %s; start it with 'systemctl start "
-		   "lazaretd'",
-		   path, strerror(error));
+	lz_err_set(
+		reterr, error,
+		"lazaretd is not running: cannot connect to %s: %s; start it with 'systemctl start "
+		"lazaretd'",
+		path, strerror(error));
 	return LZ_CODE_NOT_RUNNING;
 }
 

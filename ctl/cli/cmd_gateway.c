@@ -163,7 +163,8 @@ int lz_cli_top(struct lz_cli *cli)
 	if ((every && lz_duration_parse(every, &every_ns, &err)) ||
 	    (count && lz_u64_parse(count, 1, ~0ULL, &n, &err)))
 		return lz_cli_fail(cli, LZ_CODE_INVALID, "top: %s", err.text);
-	pause = (struct timespec){ (time_t)(every_ns / LZ_NS_PER_S), (long)(every_ns % LZ_NS_PER_S) };
+	pause = (struct timespec){ (time_t)(every_ns / LZ_NS_PER_S),
+				   (long)(every_ns % LZ_NS_PER_S) };
 	for (;;) {
 		if (redraw)
 			fputs("\033[H\033[2J", stdout);

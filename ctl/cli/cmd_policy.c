@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * cmd_policy.c - check without a daemon; diff and apply send the whole policy, its files inlined: the
- * daemon opens no file that an operator names, and a file only the operator may read works.
+ * cmd_policy.c - check without a daemon; diff and apply send the whole policy, its files inlined:
+ * the daemon opens no file that an operator names, and a file only the operator may read works.
  */
 #include <stdio.h>
 #include <string.h>
@@ -186,7 +186,8 @@ static void show_applied(struct lz_cli *cli, const cJSON *reply)
 	       lz_text_get(cli, reply, "generation", generation));
 	if (cJSON_IsString(deadline)) {
 		lz_text_cell(cli, deadline, LZ_CELL_TIME, 0, until);
-		printf("it ends by itself at %s unless you say\n  lazaretctl policy confirm\n", until);
+		printf("it ends by itself at %s unless you say\n  lazaretctl policy confirm\n",
+		       until);
 		printf("to go back at once\n  lazaretctl policy undo\n");
 	} else {
 		printf("to go back\n  lazaretctl policy undo\n");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* cmd_quarantine.c - the colony: what was held or freed is said as it was done, not as it was asked. */
+/* cmd_quarantine.c - the colony: what was held or freed is said as done, not as asked. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -111,7 +111,8 @@ const struct lz_cli_view lz_view_case = {
 /* The whole of a file, or of stdin for "-". */
 static int read_file(const char *path, struct lz_str *ret, struct lz_err *err)
 {
-	lz_autoclose int fd = lz_streq(path, "-") ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+	lz_autoclose int fd =
+		lz_streq(path, "-") ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
 	char buf[65536];
 	ssize_t n;
 

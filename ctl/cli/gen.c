@@ -156,56 +156,69 @@ static void print_man_options(void)
 	}
 }
 
+static const char man_head[] =
+	".\\\" printed by lazaretctl --man from its table of commands\n"
+	".TH LAZARETCTL 8 \"\" \"Lazaret " LZ_VERSION "\" \"System Administration\"\n"
+	".SH NAME\n"
+	"lazaretctl \\- look at and steer the Lazaret gateway\n"
+	".SH SYNOPSIS\n"
+	"\\fBlazaretctl\\fR [\\fIOPTIONS\\fR] [\\fIOBJECT\\fR [\\fICOMMAND\\fR ...]]\n"
+	".SH DESCRIPTION\n"
+	"Without a command it prints the status.\n"
+	"Data goes to standard output, messages to standard error.\n"
+	"Words may be shortened as long as only one fits, except with \\fB\\-j\\fR.\n"
+	".PP\n"
+	"\\fITIME\\fR is a duration such as 90s, 72h or 7d;\n"
+	"after \\fB\\-\\-since\\fR it means so long ago, and a \\fIDATE\\fR may stand there, too.\n"
+	"A \\fIDATE\\fR is 2027\\-03\\-01 or 2027\\-03\\-01T12:00:00Z.\n"
+	"IPv4 sources are held by address, IPv6 sources by prefix:\n"
+	"commands that hold or free print what they really touched.\n";
+
+static const char man_output[] =
+	".SH OUTPUT\n"
+	"With \\fB\\-j\\fR the answer is one JSON document\n"
+	"{\"schema\":\"lazaret/OBJECT\",\"version\":1,\"command\":\"COMMAND\", ...}\n"
+	"with the exit code in \"code\" and, if that is not 0, the message in \"error\".\n"
+	"Times are RFC 3339 UTC, units stand in the keys.\n"
+	"\\fBmonitor\\fR prints one document a line.\n"
+	"Text is coloured only on a terminal and only if NO_COLOR is not set.\n"
+	".SH LISTS\n"
+	"\\fBquarantine import\\fR reads one entry a line, fields separated by blanks,\n"
+	"\\- for what is not given, # for comments:\n"
+	".PP\n"
+	".nf\n"
+	"\\fIADDRESS\\fR [\\fIDATE\\fR|\\fITIME\\fR [\\fBleaky\\fR|\\fBstrict\\fR "
+	"[\\fITICKET\\fR [\\fIREASON\\fR ...]]]]\n"
+	".fi\n"
+	".PP\n"
+	"\\fBexception import\\fR reads\n"
+	".PP\n"
+	".nf\n"
+	"\\fIADDRESS\\fR|\\fIPREFIX\\fR \\fBport25\\fR|\\fBall\\fR \\fIDATE\\fR \\fITICKET\\fR\n"
+	".fi\n"
+	".SH EXIT STATUS\n";
+
+static const char man_tail[] =
+	".SH FILES\n"
+	".TP\n" LZ_PROTO_RUN_DIR "/" LZ_PROTO_CONTROL_SOCK "\n"
+	"socket for commands that change something\n"
+	".TP\n" LZ_PROTO_RUN_DIR "/" LZ_PROTO_READ_SOCK "\n"
+	"socket for questions; everybody may open it\n"
+	".SH SEE ALSO\n"
+	"\\fBlazaretd\\fR(8), \\fBlazaret\\-policy\\fR(5)\n";
+
 void lz_cli_print_man(void)
 {
-	puts(".\\\" printed by lazaretctl --man from its table of commands\n"
-	     ".TH LAZARETCTL 8 \"\" \"Lazaret " LZ_VERSION "\" \"System Administration\"\n"
-	     ".SH NAME\n"
-	     "lazaretctl \\- look at and steer the Lazaret gateway\n"
-	     ".SH SYNOPSIS\n"
-	     "\\fBlazaretctl\\fR [\\fIOPTIONS\\fR] [\\fIOBJECT\\fR [\\fICOMMAND\\fR ...]]\n"
-	     ".SH DESCRIPTION\n"
-	     "Without a command it prints the status. Data goes to standard output, messages to standard\n"
-	     "error. Words may be shortened as long as only one fits, except with \\fB\\-j\\fR.\n"
-	     ".PP\n"
-	     "\\fITIME\\fR is a duration such as 90s, 72h or 7d; after \\fB\\-\\-since\\fR it means so long\n"
-	     "ago, and a \\fIDATE\\fR may stand there, too. A \\fIDATE\\fR is 2027\\-03\\-01 or\n"
-	     "2027\\-03\\-01T12:00:00Z. IPv4 sources are held by address, IPv6 sources by prefix: commands\n"
-	     "that hold or free print what they really touched.");
+	fputs(man_head, stdout);
 	print_man_commands();
 	print_man_options();
-	puts(".SH OUTPUT\n"
-	     "With \\fB\\-j\\fR the answer is one JSON document\n"
-	     "{\"schema\":\"lazaret/OBJECT\",\"version\":1,\"command\":\"COMMAND\", ...} with the exit code in\n"
-	     "\"code\" and, if that is not 0, the message in \"error\". Times are RFC 3339 UTC, units stand in\n"
-	     "the keys. \\fBmonitor\\fR prints one document a line. Text is coloured only on a terminal and\n"
-	     "only if NO_COLOR is not set.\n"
-	     ".SH LISTS\n"
-	     "\\fBquarantine import\\fR reads one entry a line, fields separated by blanks, \\- for what is\n"
-	     "not given, # for comments:\n"
-	     ".PP\n"
-	     ".nf\n"
-	     "\\fIADDRESS\\fR [\\fIDATE\\fR|\\fITIME\\fR [\\fBleaky\\fR|\\fBstrict\\fR [\\fITICKET\\fR "
-	     "[\\fIREASON\\fR ...]]]]\n"
-	     ".fi\n"
-	     ".PP\n"
-	     "\\fBexception import\\fR reads\n"
-	     ".PP\n"
-	     ".nf\n"
-	     "\\fIADDRESS\\fR|\\fIPREFIX\\fR \\fBport25\\fR|\\fBall\\fR \\fIDATE\\fR \\fITICKET\\fR\n"
-	     ".fi\n"
-	     ".SH EXIT STATUS");
+	fputs(man_output, stdout);
 	for (int code = 0; code < LZ_CODE_N; code++) {
 		printf(".TP\n%d\n", code);
 		print_troff(code_texts[code]);
 		putchar('\n');
 	}
-	puts(".SH FILES\n"
-	     ".TP\n"
-	     LZ_PROTO_RUN_DIR "/" LZ_PROTO_CONTROL_SOCK ", " LZ_PROTO_RUN_DIR "/" LZ_PROTO_READ_SOCK "\n"
-	     "sockets of the daemon; questions use the second, which everybody may open\n"
-	     ".SH SEE ALSO\n"
-	     "\\fBlazaretd\\fR(8), \\fBlazaret\\-policy\\fR(5)");
+	fputs(man_tail, stdout);
 }
 
 /* ---------------------------------------------------------------- completion */
@@ -220,10 +233,9 @@ static void print_item_words(const char *pattern)
 			printf(" %s", item.word);
 		if (!item.value[0] || strpbrk(item.value, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
 			continue;
-		for (size_t at = 0, len; item.value[at]; at += len + (item.value[at + len] == '|')) {
-			len = strcspn(item.value + at, "|");
-			printf(" %.*s", (int)len, item.value + at);
-		}
+		putchar(' ');
+		for (const char *p = item.value; *p; p++)
+			putchar(*p == '|' ? ' ' : *p);
 	}
 }
 

@@ -43,8 +43,9 @@ const struct lz_cli_command lz_cli_commands[] = {
 	{ "why", "ADDRESS", NULL, "why", &lz_view_why,
 	  "why an address is blocked: rule, evidence, since, until, by whom, way out" },
 
-	{ "quarantine add", "ADDRESS [for TIME] [reason TEXT] [ticket ID] [garden leaky|strict]", NULL,
-	  "quarantine.add", &lz_view_hold, "hold a host; an entry is extended, never shortened" },
+	{ "quarantine add", "ADDRESS [for TIME] [reason TEXT] [ticket ID] [garden leaky|strict]",
+	  NULL, "quarantine.add", &lz_view_hold,
+	  "hold a host; an entry is extended, never shortened" },
 	{ "quarantine set", "ADDRESS for TIME", NULL, "quarantine.set", &lz_view_hold,
 	  "let an entry end TIME from now, sooner or later than before" },
 	{ "quarantine del", "ADDRESS", NULL, "quarantine.del", &lz_view_free, "free a host" },
@@ -55,8 +56,8 @@ const struct lz_cli_command lz_cli_commands[] = {
 	  "hold every host of a list; FILE may be - for stdin" },
 	{ "quarantine export", "", lz_cli_export, "quarantine.export", &lz_view_export,
 	  "print the list that import reads" },
-	{ "quarantine undo", "--since TIME [--source NAME]", NULL, "quarantine.undo", &lz_view_freed,
-	  "free what was held since TIME, by NAME or by anybody" },
+	{ "quarantine undo", "--since TIME [--source NAME]", NULL, "quarantine.undo",
+	  &lz_view_freed, "free what was held since TIME, by NAME or by anybody" },
 
 	{ "exception add", "ADDRESS|PREFIX port25|all until DATE ticket ID", NULL, "exception.add",
 	  &lz_view_exception_add, "let a customer send although his class may not" },

@@ -9,11 +9,20 @@
 #include "base/mem.h"
 #include "base/units.h"
 
-/* Length of the UTF-8 character at @p and its number; 0 if it is none (RFC 3629). */
+/* Length that a first byte announces; 0xc0, 0xc1 and 0xf5.. are none (RFC 3629). */
+static unsigned int utf8_len(unsigned char first)
+{
+	if (first < 0x80)
+		return 1;
+	if (first < 0xc2 || first > 0xf4)
+		return 0;
+	return first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+}
+
+/* Length of the UTF-8 character at @p and its number; 0 if it is none. */
 static unsigned int read_utf8(const unsigned char *p, __u32 *ret)
 {
-	unsigned int len = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 :
-			   *p < 0xf5 ? 4 : 0;
+	unsigned int len = utf8_len(*p);
 	static const __u32 least[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	__u32 c = len > 1 ? *p & (0x7f >> len) : *p;
 
@@ -96,7 +105,8 @@ static void time_text(const struct lz_cli *cli, const char *text, enum lz_cell_k
 	}
 	lz_text_span(wall_ns > now ? wall_ns - now : now - wall_ns, span, sizeof(span));
 	if (kind == LZ_CELL_TIME)
-		snprintf(buf, LZ_CELL_BYTES, wall_ns > now ? "%s (in %s)" : "%s (%s ago)", text, span);
+		snprintf(buf, LZ_CELL_BYTES, wall_ns > now ? "%s (in %s)" : "%s (%s ago)", text,
+			 span);
 	else if ((kind == LZ_CELL_LEFT) == (wall_ns > now))
 		snprintf(buf, LZ_CELL_BYTES, "%s", span);
 	else

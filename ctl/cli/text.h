@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * text.h - values as a human reads them: at most what fits, "-" for nothing, times both relative and
- * absolute, and nothing in them that a terminal would obey.
+ * text.h - values as a human reads them: at most what fits, "-" for nothing, times both relative
+ * and absolute, and nothing in them that a terminal would obey.
  */
 #ifndef LZ_CLI_TEXT_H
 #define LZ_CLI_TEXT_H
@@ -21,7 +21,7 @@ enum lz_cell_kind {
 	LZ_CELL_LIST,  /* texts, ", " between them */
 };
 
-/** lz_text_safe() - @text with control characters, bidi controls and broken UTF-8 escaped; returns @buf */
+/** lz_text_safe() - @text with controls of any kind and broken UTF-8 escaped; returns @buf */
 const char *lz_text_safe(const struct lz_cli *cli, const char *text, char *buf, size_t size);
 
 /** lz_text_span() - "2d04h" "3h05m" "5m12s" "42s"; returns @buf */

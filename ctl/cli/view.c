@@ -38,7 +38,8 @@ static void print_titles(const struct lz_cli_column *column)
 	for (; column->title; column++) {
 		bool last = !column[1].title;
 
-		lz_text_put(column->title, last && column->kind != LZ_CELL_COUNT ? 0 : column->width,
+		lz_text_put(column->title,
+			    last && column->kind != LZ_CELL_COUNT ? 0 : column->width,
 			    column->kind == LZ_CELL_COUNT);
 		putc_unlocked(last ? '\n' : ' ', stdout);
 	}

@@ -24,7 +24,7 @@ struct lz_cli_line {
 
 struct lz_cli_view {
 	const char *rows; /* name of the rows in the document; NULL = there are none */
-	const char *text; /* name of the text in the document, which is JSON; NULL = there is none */
+	const char *text; /* name of the text in the document, which is JSON; NULL = none */
 	const struct lz_cli_column *columns;
 	const struct lz_cli_line *lines;
 	/* instead of columns and lines; @shown counts the rows before this one */
@@ -37,7 +37,8 @@ struct lz_cli_view {
 };
 
 /** lz_view_row() - one row as text; @shown counts those before it */
-void lz_view_row(struct lz_cli *cli, const struct lz_cli_view *view, const cJSON *row, size_t shown);
+void lz_view_row(struct lz_cli *cli, const struct lz_cli_view *view, const cJSON *row,
+		 size_t shown);
 
 /** lz_view_end() - the fields, then the gathered rows (NULL if none were gathered) */
 void lz_view_end(struct lz_cli *cli, const struct lz_cli_view *view, const cJSON *reply,

@@ -95,7 +95,8 @@ static const struct lz_cli_option *find_option(const char *word)
 
 static bool is_name(const char *text)
 {
-	size_t len = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-");
+	size_t len =
+		strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-");
 
 	return len && !text[len] && len <= 32;
 }
@@ -113,9 +114,10 @@ static int set_option(struct reader *rd, const struct lz_cli_option *option)
 	}
 	if (lz_streq(option->word, "--instance")) {
 		if (!is_name(value))
-			return lz_cli_fail(cli, LZ_CODE_INVALID,
-					   "option --instance: '%s' is no name (want 1..32 of A-Za-z0-9_-)",
-					   value);
+			return lz_cli_fail(
+				cli, LZ_CODE_INVALID,
+				"option --instance: '%s' is no name (want 1..32 of A-Za-z0-9_-)",
+				value);
 		cli->instance = value;
 	} else if (lz_streq(option->word, "--run")) {
 		cli->run_dir = value;
@@ -298,8 +300,9 @@ static int bad_item(struct reader *rd, const char *word)
 	}
 	if (near.best)
 		lz_suggestion_text(&near, hint);
-	return lz_cli_fail(rd->cli, LZ_CODE_INVALID, "%s: '%s' is not expected here%s\n  want: %s %s",
-			   command->words, word, hint, command->words, command->pattern);
+	return lz_cli_fail(rd->cli, LZ_CODE_INVALID,
+			   "%s: '%s' is not expected here%s\n  want: %s %s", command->words, word,
+			   hint, command->words, command->pattern);
 }
 
 static int take_item(struct reader *rd)
@@ -342,8 +345,8 @@ static int check_complete(struct reader *rd)
 
 	while (lz_cli_item(&p, &item)) {
 		if (!item.optional && !lz_cli_value(rd->cli, lz_cli_item_name(&item)))
-			return lz_cli_fail(rd->cli, LZ_CODE_INVALID, "%s: %s is missing\n  want: %s %s",
-					   command->words,
+			return lz_cli_fail(rd->cli, LZ_CODE_INVALID,
+					   "%s: %s is missing\n  want: %s %s", command->words,
 					   lz_cli_item_name(&item), command->words,
 					   command->pattern);
 	}

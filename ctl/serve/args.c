@@ -38,13 +38,15 @@ static bool next_spec(const char **spec, struct arg_spec *ret)
 static int check_text(const char *name, const char *text, struct lz_err *reterr)
 {
 	if (strlen(text) > LZ_PROTO_REASON_BYTES)
-		return lz_err_set(reterr, EINVAL, "args: %s: %zu bytes are too long (want at most %d)",
-				  name, strlen(text), LZ_PROTO_REASON_BYTES);
+		return lz_err_set(reterr, EINVAL,
+				  "args: %s: %zu bytes are too long (want at most %d)", name,
+				  strlen(text), LZ_PROTO_REASON_BYTES);
 	for (const char *p = text; *p; p++) {
 		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			return lz_err_set(reterr, EINVAL,
-					  "args: %s: '%s' has control characters (want one line of text)",
-					  name, text);
+			return lz_err_set(
+				reterr, EINVAL,
+				"args: %s: '%s' has control characters (want one line of text)",
+				name, text);
 	}
 	return 0;
 }
@@ -52,9 +54,10 @@ static int check_text(const char *name, const char *text, struct lz_err *reterr)
 static int check_word(const char *name, const char *text, struct lz_err *reterr)
 {
 	if (!*text || strlen(text) > LZ_PROTO_TICKET_BYTES || strchr(text, ' '))
-		return lz_err_set(reterr, EINVAL,
-				  "args: %s: '%s' is no single word (want 1 to %d bytes, no blanks)",
-				  name, text, LZ_PROTO_TICKET_BYTES);
+		return lz_err_set(
+			reterr, EINVAL,
+			"args: %s: '%s' is no single word (want 1 to %d bytes, no blanks)", name,
+			text, LZ_PROTO_TICKET_BYTES);
 	return check_text(name, text, reterr);
 }
 
@@ -87,7 +90,8 @@ static int check_value(const struct arg_spec *spec, const cJSON *item, struct lz
 	if (lz_streq(spec->type, "int")) {
 		if (lz_json_u64(item, 0, LZ_JSON_INTEGER_MAX, &number))
 			return lz_err_set(reterr, EINVAL,
-					  "args: %s: is not a whole number (want 0..2^53)", spec->name);
+					  "args: %s: is not a whole number (want 0..2^53)",
+					  spec->name);
 		return 0;
 	}
 	if (lz_streq(spec->type, "bool")) {
@@ -127,8 +131,8 @@ int lz_args_check(const char *spec, const cJSON *args, struct lz_err *reterr)
 	while (next_spec(&rest, &one)) {
 		item = cJSON_GetObjectItemCaseSensitive(args, one.name);
 		if (!item && !one.optional)
-			return lz_err_set(reterr, EINVAL, "args: %s: is missing (want %s)", one.name,
-					  one.type);
+			return lz_err_set(reterr, EINVAL, "args: %s: is missing (want %s)",
+					  one.name, one.type);
 		if (item && check_value(&one, item, reterr))
 			return -EINVAL;
 	}

@@ -5,7 +5,7 @@
 
 #include "base/units.h"
 
-#define FIELDS_MAX 5
+#define FIELDS_MAX     5
 #define LINE_MAX_BYTES 512 /* longest address, time, garden, ticket and reason fit */
 
 static const char *const garden_words[LZ_GARDEN_N] = {
@@ -32,13 +32,16 @@ static int next_line(struct lz_bulk *bulk, char line[static LINE_MAX_BYTES], str
 		if (!len || *start == '#')
 			continue;
 		if (len >= LINE_MAX_BYTES)
-			return lz_err_set(reterr, EINVAL, "line %u: is too long (want at most %d bytes)",
+			return lz_err_set(reterr, EINVAL,
+					  "line %u: is too long (want at most %d bytes)",
 					  bulk->line, LINE_MAX_BYTES - 1);
 		for (size_t i = 0; i < len; i++) {
-			if (((unsigned char)start[i] < 0x20 && start[i] != '\t') || start[i] == 0x7f)
-				return lz_err_set(reterr, EINVAL,
-						  "line %u: has control characters (want plain text)",
-						  bulk->line);
+			if (((unsigned char)start[i] < 0x20 && start[i] != '\t') ||
+			    start[i] == 0x7f)
+				return lz_err_set(
+					reterr, EINVAL,
+					"line %u: has control characters (want plain text)",
+					bulk->line);
 		}
 		memcpy(line, start, len);
 		line[len] = '\0';
@@ -112,9 +115,10 @@ int lz_bulk_next_hold(struct lz_bulk *bulk, struct lz_bulk_hold *ret, struct lz_
 	if (!field[0] || lz_addr_parse(field[0], &hold.addr, NULL))
 		return bad_field(bulk, "address", field[0], "an IPv4 or IPv6 address", reterr);
 	if (field[1] && read_end(field[1], &hold))
-		return bad_field(bulk, "until", field[1],
-				 "a time such as 2027-03-01T00:00:00Z, a duration such as 72h, or -",
-				 reterr);
+		return bad_field(
+			bulk, "until", field[1],
+			"a time such as 2027-03-01T00:00:00Z, a duration such as 72h, or -",
+			reterr);
 	if (field[2] && read_garden(field[2], &hold))
 		return bad_field(bulk, "garden", field[2], "leaky, strict or -", reterr);
 	if (field[3] && lz_strcpy(hold.ticket, sizeof(hold.ticket), field[3]))

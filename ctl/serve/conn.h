@@ -8,7 +8,8 @@
  *   reply.c    what handlers call
  *
  * A connection may only be closed from libuv's callbacks, never from below a handler, which may
- * still hold the request: an output error there is noted in `broken` and acted upon in the next turn.
+ * still hold the request: an output error there is noted in `broken` and acted upon in the next
+ * turn.
  */
 #ifndef LZ_SERVE_CONN_H
 #define LZ_SERVE_CONN_H
@@ -50,7 +51,7 @@ struct conn {
 	struct listener *from;
 	struct lz_peer peer;
 	struct lz_frame frame;
-	struct lz_request *req; /* at hand: its payload is still arriving, or it is being answered */
+	struct lz_request *req; /* at hand: its payload is arriving, or it is being answered */
 	struct lz_str out;	/* not yet given to libuv */
 	struct lz_str writing;	/* given to libuv */
 	size_t queue_bytes;	/* waiting output at the last tick.. */

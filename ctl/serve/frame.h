@@ -48,7 +48,7 @@ bool lz_frame_whole(const struct lz_frame *frame);
 /** lz_frame_begun() - has a message begun to arrive? */
 bool lz_frame_begun(const struct lz_frame *frame);
 
-/** lz_frame_next() - drop the message at hand; @ret_payload becomes its owner, or NULL to free it */
+/** lz_frame_next() - drop the message at hand; @ret_payload takes its payload, NULL frees it */
 void lz_frame_next(struct lz_frame *frame, struct lz_str *ret_payload);
 
 #endif /* LZ_SERVE_FRAME_H */

@@ -16,7 +16,8 @@ static bool answers(const struct sockaddr_un *sun)
 
 	if (fd < 0)
 		return true; /* not knowing must not cost somebody his socket */
-	return connect(fd, (const struct sockaddr *)sun, sizeof(*sun)) == 0 || errno != ECONNREFUSED;
+	return connect(fd, (const struct sockaddr *)sun, sizeof(*sun)) == 0 ||
+	       errno != ECONNREFUSED;
 }
 
 static int bind_mode(int fd, const struct sockaddr_un *sun, mode_t mode)
@@ -38,8 +39,8 @@ int lz_serve_listen(const char *path, mode_t mode, gid_t gid, struct lz_err *ret
 
 	if (lz_strcpy(sun.sun_path, sizeof(sun.sun_path), path))
 		return lz_err_set(reterr, ENAMETOOLONG,
-				  "%s: cannot listen: path is too long (want at most %zu bytes)", path,
-				  sizeof(sun.sun_path) - 1);
+				  "%s: cannot listen: path is too long (want at most %zu bytes)",
+				  path, sizeof(sun.sun_path) - 1);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return lz_err_set(reterr, errno, "%s: cannot make a socket: %s", path,
@@ -47,9 +48,9 @@ int lz_serve_listen(const char *path, mode_t mode, gid_t gid, struct lz_err *ret
 	r = bind_mode(fd, &sun, mode);
 	if (r == -EADDRINUSE) {
 		if (lstat(path, &st) < 0 || !S_ISSOCK(st.st_mode))
-			return lz_err_set(reterr, EEXIST,
-					  "%s: cannot listen: a file that is no socket is in the way",
-					  path);
+			return lz_err_set(
+				reterr, EEXIST,
+				"%s: cannot listen: a file that is no socket is in the way", path);
 		if (answers(&sun))
 			return lz_err_set(reterr, EADDRINUSE,
 					  "%s: cannot listen: another process answers there", path);

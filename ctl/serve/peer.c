@@ -9,7 +9,7 @@
 #include "base/mem.h"
 
 static const char *const role_names[LZ_PEER_N] = {
-	[LZ_PEER_DENIED] = "denied",   [LZ_PEER_READ] = "read",   [LZ_PEER_DETECT] = "detect",
+	[LZ_PEER_DENIED] = "denied",   [LZ_PEER_READ] = "read",	  [LZ_PEER_DETECT] = "detect",
 	[LZ_PEER_OPERATE] = "operate", [LZ_PEER_ADMIN] = "admin",
 };
 

@@ -12,7 +12,7 @@
 
 /**
  * lz_peer_identify() - fill in credentials and role
- * @highest: a role that is never exceeded: LZ_PEER_READ on the read socket, where it is granted to all
+ * @highest: never exceeded; LZ_PEER_READ on the read socket, where it is granted to all
  *
  * Return: 0, or -errno of getsockopt; @ret untouched on failure.
  */

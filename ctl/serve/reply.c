@@ -84,16 +84,16 @@ static bool print_code(char *text, size_t size, __u64 id, enum lz_code code, con
 	return cJSON_PrintPreallocated(line, text, (int)size, false);
 }
 
-void reply_code(struct conn *conn, __u64 id, enum lz_code code, const char *error,
-		cJSON *fields)
+void reply_code(struct conn *conn, __u64 id, enum lz_code code, const char *error, cJSON *fields)
 {
 	char text[LZ_PROTO_LINE_BYTES - 1];
 
 	if (!print_code(text, sizeof(text), id, code, error, fields)) {
 		/* what was done is done: only the telling of it failed */
-		lz_str_appendf(&conn->out,
-			       "{\"id\":%llu,\"code\":%d,\"error\":\"reply: does not fit one line\"}\n",
-			       (unsigned long long)id, LZ_CODE_REFUSED);
+		lz_str_appendf(
+			&conn->out,
+			"{\"id\":%llu,\"code\":%d,\"error\":\"reply: does not fit one line\"}\n",
+			(unsigned long long)id, LZ_CODE_REFUSED);
 		return;
 	}
 	lz_str_append(&conn->out, text);

@@ -69,9 +69,10 @@ static enum lz_code check_payload(struct lz_request *req, __u64 bytes, struct lz
 		return LZ_CODE_INVALID;
 	}
 	if (bytes > LZ_PROTO_PAYLOADS_BYTES - req->serve->payloads_bytes) {
-		lz_err_set(err, EBUSY,
-			   "%s: too many large requests at the same time; try again when they are done",
-			   req->command->name);
+		lz_err_set(
+			err, EBUSY,
+			"%s: too many large requests at the same time; try again when one is done",
+			req->command->name);
 		return LZ_CODE_REFUSED;
 	}
 	req->payload_bytes = bytes;

@@ -179,7 +179,8 @@ static int check_routes(const struct lz_serve_config *config, struct lz_err *ret
 		for (size_t j = 0; j < LZ_PROTO_COMMANDS; j++)
 			known |= lz_streq(config->routes[i].cmd, lz_proto_commands[j].name);
 		if (!known)
-			return lz_err_set(reterr, EINVAL, "serve: route '%s': proto.h has no such command",
+			return lz_err_set(reterr, EINVAL,
+					  "serve: route '%s': proto.h has no such command",
 					  config->routes[i].cmd);
 	}
 	return 0;

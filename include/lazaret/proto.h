@@ -15,8 +15,9 @@
  *
  * Requests of one connection are answered one after the other. A code other than 0 comes with
  * "error": one line for humans. A client that breaks the framing gets {"id":0,"code":1,...} and is
- * closed; a refused command leaves the connection open unless a payload was to follow it. A row is written with "id" and "row" first
- * and no blanks, so that a client may copy a million rows without parsing them.
+ * closed; a refused command leaves the connection open unless a payload was to follow it. A row is
+ * written with "id" and "row" first and no blanks, so that a client may copy a million rows without
+ * parsing them.
  *
  * control.sock is 0660, read.sock 0666: whoever comes by read.sock has the role `read` and no more.
  * Roles follow uid and gid of the peer as the kernel tells them (SO_PEERCRED, SO_PEERGROUPS), never
@@ -70,11 +71,11 @@ enum lz_code {
 	LZ_CODE_OK = 0,
 	LZ_CODE_INVALID = 1,	    /* usage or invalid input */
 	LZ_CODE_REFUSED = 2,	    /* by kernel or daemon; `health`: not healthy */
-	LZ_CODE_NOT_RUNNING = 3, /* only a client says this */
+	LZ_CODE_NOT_RUNNING = 3,    /* only a client says this */
 	LZ_CODE_NO_OBJECT = 4,
 	LZ_CODE_NOT_PERMITTED = 5,
 	LZ_CODE_PARTLY = 6,	    /* rows name what was not done */
-	LZ_CODE_GUARDED = 7,	    /* a guard stopped it; where "yes" is an argument it overrides */
+	LZ_CODE_GUARDED = 7,	    /* a guard stopped it; the argument "yes" overrides it */
 	LZ_CODE_N,
 };
 
@@ -94,7 +95,7 @@ enum lz_peer_role {
 #define LZ_CMD_F_FOLLOW	 0x02 /* has no end of its own: ends when the client closes */
 
 /* args: "name=type" or "name=type?" (optional), types text, word (no blanks), int (>= 0,
- * <= 2^53), bool, time, address, prefix; the server refuses anything else before the handler sees it.
+ * <= 2^53), bool, time, address, prefix; the server refuses all else before a handler sees it.
  * reply, row: for the reader. "name" any, "name?" may be missing, "name[]" a list. */
 struct lz_proto_command {
 	const char *name;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * t_cli.c - lazaretctl against a fake daemon: real sockets and the real server, canned answers. What
- * is checked is what people and scripts see: exit codes, stdout, stderr.
+ * t_cli.c - lazaretctl against a fake daemon: real sockets and the real server, canned answers.
+ * What is checked is what people and scripts see: exit codes, stdout, stderr.
  */
 #define _GNU_SOURCE 1
 #include <errno.h>
@@ -23,7 +23,7 @@
 #include "lib/t.h"
 #include "serve/serve.h"
 
-#define NOBODY 65534
+#define NOBODY	  65534
 #define LIST_ROWS 10000
 
 static char dir[] = "/tmp/lz-t-cli-XXXXXX";
@@ -42,31 +42,47 @@ static const struct canned answers[] = {
 	{ "status",
 	  { "{\"interface\":\"eth0\",\"side\":\"uplink\",\"hook\":\"xdp\",\"up\":true,"
 	    "\"received_packets\":123456789012345,\"passed_packets\":7,\"dropped_packets\":0}" },
-	  0, NULL,
+	  0,
+	  NULL,
 	  "{\"bypass\":{\"on\":true,\"until\":null,\"actor\":\"uid 0\"},\"version\":\"0.1.0\","
 	  "\"policy\":{\"name\":\"cable\",\"generation\":7,\"mode\":\"enforce\"},"
 	  "\"alarms\":[\"link \\u001b[31mdown\"]}" },
-	{ "health", { NULL }, 0, NULL, "{\"healthy\":true,\"bypass\":{\"on\":true},\"checks\":[]}" },
+	{ "health",
+	  { NULL },
+	  0,
+	  NULL,
+	  "{\"healthy\":true,\"bypass\":{\"on\":true},\"checks\":[]}" },
 	{ "monitor",
-	  { "{\"time\":\"2026-01-02T03:04:05Z\",\"event\":\"limit\",\"address\":\"192.0.2.7\"}", "{}" },
-	  0, NULL, NULL },
+	  { "{\"time\":\"2026-01-02T03:04:05Z\",\"event\":\"limit\",\"address\":\"192.0.2.7\"}",
+	    "{}" },
+	  0,
+	  NULL,
+	  NULL },
 	{ "top", { "{\"address\":\"192.0.2.7\",\"syn_per_s\":17}" }, 0, NULL, "{\"held\":3}" },
 	{ "policy.show", { NULL }, 0, NULL, "{\"generation\":7,\"name\":\"cable\"}" },
 	{ "policy.confirm", { NULL }, 2, "policy: nothing waits for a confirm", NULL },
 	{ "source.list",
-	  { "{\"address\":\"2001:db8:1234:5678::/64\",\"class\":\"vps\\u001b[31m\\u202eevil\\u007f\\u009b\","
+	  { "{\"address\":\"2001:db8:1234:5678::/64\","
+	    "\"class\":\"vps\\u001b[31m\\u202eevil\\u007f\\u009b\","
 	    "\"examined\":5,\"syn\":4294967295,\"smtp_connections\":2,\"smtp_destinations\":1,"
 	    "\"dropped\":12345678,\"would_drop\":0,\"seen\":\"2026-01-02T03:04:05Z\"}",
 	    "{\"address\":\"192.0.2.7\",\"class\":null,\"examined\":5,\"syn\":1}" },
-	  0, NULL, "{\"total\":2}" },
-	{ "quarantine.add", { NULL }, 0, NULL,
+	  0,
+	  NULL,
+	  "{\"total\":2}" },
+	{ "quarantine.add",
+	  { NULL },
+	  0,
+	  NULL,
 	  "{\"address\":\"2001:db8:1::5\",\"touched\":[\"2001:db8:1::/64\",\"192.0.2.9\"],"
 	  "\"customer\":\"C12\",\"garden\":\"leaky\",\"until\":\"2199-01-01T00:00:00Z\","
 	  "\"extended\":true}" },
 	{ "quarantine.del", { NULL }, 4, "192.0.2.9: not held", NULL },
 	{ "quarantine.undo",
 	  { "{\"address\":\"192.0.2.1\",\"touched\":[\"192.0.2.1\"],\"actor\":\"mad-ids\"}" },
-	  0, NULL, "{\"freed\":1}" },
+	  0,
+	  NULL,
+	  "{\"freed\":1}" },
 	{ "bypass.on", { NULL }, 0, NULL, "{\"bypass\":{\"on\":true,\"until\":null}}" },
 };
 
@@ -98,13 +114,17 @@ static void answer_payload(struct lz_request *req)
 	lz_json_add_str(fields, "deadline", "2199-01-01T00:00:00Z");
 	lz_json_opt_bool(lz_request_args(req), "yes", &yes, NULL);
 	if (lz_streq(lz_request_cmd(req), "quarantine.import")) {
-		lz_reply_row(req, cJSON_Parse("{\"line\":2,\"address\":\"192.0.2.1\",\"error\":\"never\"}"));
+		lz_reply_row(
+			req,
+			cJSON_Parse("{\"line\":2,\"address\":\"192.0.2.1\",\"error\":\"never\"}"));
 		lz_reply_end(req, LZ_CODE_PARTLY, "1 of 2 entries was refused", fields);
 	} else if (!yes) {
 		lz_reply_end(req, LZ_CODE_GUARDED, "would drop 37% of packets", fields);
 	} else {
-		lz_reply_row(req, cJSON_Parse("{\"kind\":\"not-in-force\",\"path\":\"/gardens/leaky/web\","
-					      "\"text\":\"needs the portal\"}"));
+		lz_reply_row(
+			req,
+			cJSON_Parse("{\"kind\":\"not-in-force\",\"path\":\"/gardens/leaky/web\","
+				    "\"text\":\"needs the portal\"}"));
 		lz_reply_end(req, LZ_CODE_OK, NULL, fields);
 	}
 }
@@ -118,9 +138,11 @@ static void fill_list(struct lz_request *req, void *arg)
 		lz_reply_end(req, LZ_CODE_OK, NULL, NULL);
 		return;
 	}
-	snprintf(row, sizeof(row),
-		 "{\"address\":\"100.64.%d.%d\",\"garden\":\"leaky\",\"until\":\"2199-01-01T00:00:00Z\"}",
-		 *n / 256, *n % 256);
+	snprintf(
+		row, sizeof(row),
+		"{\"address\":\"100.64.%d.%d\",\"garden\":\"leaky\","
+		"\"until\":\"2199-01-01T00:00:00Z\"}",
+		*n / 256, *n % 256);
 	(*n)++;
 	lz_reply_row_text(req, row, strlen(row));
 }
@@ -238,18 +260,20 @@ static void collect(int out, int err)
 	ran.err[err_len] = '\0';
 }
 
-/* Run `lazaretctl --run DIR WORDS` (one blank between words; '_' in a word becomes a blank). */
+/* Run `lazaretctl [--run DIR] WORDS` (one blank between words; '_' in a word becomes a blank). */
 static int ctl(const char *words)
 {
-	char copy[1024], *argv[32] = { (char[]){ "lazaretctl" }, (char[]){ "--run" } }, *rest = copy;
+	char copy[1024], *argv[32] = { (char[]){ "lazaretctl" }, (char[]){ "--run" } },
+			 *rest = copy;
 	char dir_copy[128];
-	int out[2], err[2], status, argc = 3;
+	int out[2], err[2], status, argc = run_dir ? 3 : 1;
 	__u64 start_ns = lz_clock_mono_ns();
 	pid_t pid;
 
-	snprintf(dir_copy, sizeof(dir_copy), "%s", run_dir);
+	snprintf(dir_copy, sizeof(dir_copy), "%s", run_dir ? run_dir : "");
 	snprintf(copy, sizeof(copy), "%s", words);
-	argv[2] = dir_copy;
+	if (run_dir)
+		argv[2] = dir_copy;
 	while (*words && argc < 31 && (argv[argc] = strsep(&rest, " "))) {
 		for (char *p = argv[argc]; *p; p++)
 			*p = *p == '_' ? ' ' : *p;
@@ -326,7 +350,8 @@ static void sources_text(void)
 	T_EQ(ctl("source list"), 0, "code");
 	T_HAS(ran.out, "ADDRESS ", "titles");
 	T_HAS(ran.out, " 4294M ", "what does not fit is shortened");
-	T_HAS(ran.out, "192.0.2.7                -                1       -", "missing values are '-'");
+	T_HAS(ran.out, "192.0.2.7                -                1       -",
+	      "missing values are '-'");
 	T_OK(!strchr(ran.out, '\033'), "no escape");
 	T_STR(ran.err, "", "no message");
 	setenv("LC_ALL", "C.UTF-8", 1);
@@ -347,7 +372,9 @@ static void sources_json(void)
 	row = cJSON_GetArrayItem(cJSON_GetObjectItem(doc, "sources"), 0);
 	T_EQ(cJSON_GetNumberValue(cJSON_GetObjectItem(row, "syn")), 4294967295, "values are whole");
 	T_STR(cJSON_GetStringValue(cJSON_GetObjectItem(row, "class")),
-	      "vps\033[31m\xe2\x80\xae" "evil\x7f\xc2\x9b", "texts survive");
+	      "vps\033[31m\xe2\x80\xae"
+	      "evil\x7f\xc2\x9b",
+	      "texts survive");
 	T_EQ(cJSON_GetNumberValue(cJSON_GetObjectItem(doc, "total")), 2, "fields");
 	T_EQ(ctl("-p source list"), 0, "pretty");
 	T_HAS(ran.out, "\n    {\n      \"address\": \"2001:", "indented");
@@ -369,7 +396,8 @@ static void every_code(void)
 		snprintf(words, sizeof(words), "-j why 192.0.2.%d", code);
 		T_EQ(ctl(words), code, words);
 		doc = document("lazaret/why");
-		T_EQ(cJSON_GetNumberValue(cJSON_GetObjectItem(doc, "code")), code, "in the document");
+		T_EQ(cJSON_GetNumberValue(cJSON_GetObjectItem(doc, "code")), code,
+		     "in the document");
 		cJSON_Delete(doc);
 	}
 }
@@ -378,10 +406,11 @@ static void hold_says_what_it_touched(void)
 {
 	cJSON *doc, *asked;
 
-	T_EQ(ctl("quarantine add 2001:db8:1::5 for 72h reason on_the_phone ticket RT-1 garden strict"), 0,
-	     "code");
+	T_EQ(ctl("quarantine add 2001:db8:1::5 for 72h reason by_phone ticket RT-1 garden strict"),
+	     0, "code");
 	T_HAS(ran.out, "extended 2001:db8:1::/64, 192.0.2.9, customer C12\n", "touched");
-	T_HAS(ran.out, "leaky garden until 2199-01-01T00:00:00Z (in ", "what is, not what was asked");
+	T_HAS(ran.out, "leaky garden until 2199-01-01T00:00:00Z (in ",
+	      "what is, not what was asked");
 	T_EQ(ctl("-q quarantine add 2001:db8:1::5"), 0, "quiet");
 	T_STR(ran.out, "", "no confirmation");
 	T_EQ(ctl("-j quarantine add 2001:db8:1::5 garden strict ticket RT-1 reason -j for 72h"), 0,
@@ -423,7 +452,8 @@ static void import_partly(void)
 	T_EQ(ctl("quarantine import -"), 6, "partly done");
 	T_STR(ran.out, "2 entries: - held, - extended, - refused\n", "the sum");
 	T_STR(ran.err,
-	      "lazaretctl: line 2: 192.0.2.1: never\nlazaretctl: 1 of 2 entries was refused\n", "which");
+	      "lazaretctl: line 2: 192.0.2.1: never\nlazaretctl: 1 of 2 entries was refused\n",
+	      "which");
 	T_EQ(ctl("-j quarantine import -"), 6, "json");
 	doc = document("lazaret/quarantine");
 	T_EQ(cJSON_GetArraySize(cJSON_GetObjectItem(doc, "refused_entries")), 1, "rows");
@@ -433,18 +463,19 @@ static void import_partly(void)
 	T_HAS(ran.err, "/nonexistent/list: cannot open: No such file", "says so");
 }
 
-static void write_policy(const char *path, const char *text)
+static void write_file(const char *path, const char *text)
 {
 	FILE *f = fopen(path, "w");
 
-	T_OK(f && fputs(text, f) >= 0 && !fclose(f), "policy written");
+	T_OK(f && fputs(text, f) >= 0 && !fclose(f), "file written");
 }
 
-#define POLICY                                                                                     \
-	"{ \"version\": 1, \"name\": \"t\", // a comment\n"                                        \
-	"  \"interfaces\": { \"a\": { \"side\": \"customer\", \"match\": [\"lz-a\"], \"hook\": \"tc\" } },\n" \
-	"  \"sets\": { \"d\": [\"100.64.0.0/10\"] },\n"                                            \
-	"  \"classes\": { \"d\": { \"of\": [\"d\"], \"port25\": { \"to-world\": \"drop\" } } } }\n"
+static const char good_policy[] =
+	"{ \"version\": 1, \"name\": \"t\", // a comment\n"
+	"  \"interfaces\": {\n"
+	"    \"a\": { \"side\": \"customer\", \"match\": [\"lz-a\"], \"hook\": \"tc\" } },\n"
+	"  \"sets\": { \"d\": [\"100.64.0.0/10\"] },\n"
+	"  \"classes\": { \"d\": { \"of\": [\"d\"], \"port25\": { \"to-world\": \"drop\" } } } }\n";
 
 static void policies(void)
 {
@@ -453,8 +484,8 @@ static void policies(void)
 
 	snprintf(good, sizeof(good), "%s/good.json", dir);
 	snprintf(bad, sizeof(bad), "%s/bad.json", dir);
-	write_policy(good, POLICY);
-	write_policy(bad, "{ \"version\": 1,\n  \"classes\": { \"d\": { \"of\": [\"x\"] } } }\n");
+	write_file(good, good_policy);
+	write_file(bad, "{ \"version\": 1,\n  \"classes\": { \"d\": { \"of\": [\"x\"] } } }\n");
 	run_dir = "/nonexistent";
 	snprintf(words, sizeof(words), "policy check %s", good);
 	T_EQ(ctl(words), 0, "check needs no daemon");
@@ -471,7 +502,8 @@ static void policies(void)
 	T_HAS(ran.err, "bad.json:", "but named");
 	snprintf(words, sizeof(words), "policy apply %s --confirm 300", good);
 	T_EQ(ctl(words), 7, "guard");
-	T_HAS(ran.err, "would drop 37% of packets\n  to do it nevertheless: repeat the command with --yes",
+	T_HAS(ran.err,
+	      "would drop 37% of packets\n  to do it nevertheless: repeat the command with --yes",
 	      "how to override");
 	snprintf(words, sizeof(words), "policy apply %s --confirm 5min --yes", good);
 	T_EQ(ctl(words), 0, "applied");
@@ -483,7 +515,8 @@ static void policies(void)
 	T_STR(ran.out, "{\n  \"version\": 1\n}\n", "as it is");
 	T_EQ(ctl("policy show -j"), 0, "show as a document");
 	doc = document("lazaret/policy");
-	T_EQ(cJSON_GetNumberValue(cJSON_GetObjectItem(cJSON_GetObjectItem(doc, "policy"), "version")),
+	T_EQ(cJSON_GetNumberValue(
+		     cJSON_GetObjectItem(cJSON_GetObjectItem(doc, "policy"), "version")),
 	     1, "policy inside");
 	cJSON_Delete(doc);
 	unlink(good);
@@ -521,7 +554,8 @@ static void words_and_hints(void)
 		{ "quarantine add 192.0.2.1 for", 1, "'for' needs TIME" },
 		{ "quarantine add 192.0.2.1 for 1500ms", 1, "for: '1500ms' is no time" },
 		{ "quarantine add 192.0.2.1 fro 3h", 1, "did you mean 'for'?" },
-		{ "quarantine add 192.0.2.1 garden harsh", 1, "'harsh' is not accepted (want leaky|strict)" },
+		{ "quarantine add 192.0.2.1 garden harsh", 1,
+		  "'harsh' is not accepted (want leaky|strict)" },
 		{ "quarantine add 192.0.2.1 for 1h for 2h", 1, "'for' is given twice" },
 		{ "exception add 192.0.2.0/24 port25 until soon ticket X", 1, "until: 'soon'" },
 		{ "--instance a/b status", 1, "option --instance: 'a/b' is no name" },
@@ -542,7 +576,8 @@ static void no_daemon(void)
 
 	run_dir = "/nonexistent";
 	T_EQ(ctl("status"), 3, "no socket");
-	T_HAS(ran.err, "lazaretctl: lazaretd is not running: cannot connect to /nonexistent/read.sock",
+	T_HAS(ran.err,
+	      "lazaretctl: lazaretd is not running: cannot connect to /nonexistent/read.sock",
 	      "one clear line");
 	snprintf(path, sizeof(path), "%s/hung", dir);
 	mkdir(path, 0755);
@@ -569,7 +604,8 @@ static void not_permitted(void)
 		T_SKIP("needs root to become another user");
 	as_uid = NOBODY;
 	T_EQ(ctl("quarantine add 192.0.2.1"), 5, "control.sock is closed to others");
-	T_HAS(ran.err, "not permitted; become root or a member of the group lazaret-admin", "says so");
+	T_HAS(ran.err, "not permitted; become root or a member of the group lazaret-admin",
+	      "says so");
 	T_EQ(ctl("status"), 0, "reading is open to all");
 	as_uid = 0;
 }
@@ -582,7 +618,7 @@ static void bypass(void)
 	T_EQ(ctl("bypass on"), 0, "daemon");
 	T_HAS(ran.out, "BYPASS IS ON", "says so");
 	snprintf(script, sizeof(script), "%s/lazaretd", dir);
-	write_policy(script, "#!/bin/sh\necho \"$@\"\nexit 6\n");
+	write_file(script, "#!/bin/sh\necho \"$@\"\nexit 6\n");
 	chmod(script, 0755);
 	run_dir = "/nonexistent";
 	T_EQ(ctl("-j --instance lz-t bypass on for 1h"), 6, "exit code of lazaretd");
@@ -620,6 +656,59 @@ static void tables_fit(void)
 	}
 }
 
+/* Complete `lazaretctl WORDS` in a real bash; the candidates, one blank between them. */
+static void expect_completion(const char *words, const char *candidates)
+{
+	char command[512], got[256] = "";
+	FILE *f;
+
+	snprintf(command, sizeof(command),
+		 "bash -c '. %s/completion; COMP_WORDS=(lazaretctl %s); "
+		 "COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _lazaretctl; echo \"${COMPREPLY[*]}\"'",
+		 dir, words);
+	f = popen(command, "r");
+	if (!f || !fgets(got, sizeof(got), f))
+		T_OK(false, "bash answers");
+	if (f)
+		pclose(f);
+	got[strcspn(got, "\n")] = '\0';
+	T_STR(got, candidates, words);
+}
+
+static void completion(void)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "%s/completion", dir);
+	run_dir = NULL;
+	T_EQ(ctl("--completion"), 0, "prints");
+	run_dir = dir;
+	write_file(path, ran.out);
+	expect_completion("quarantine \"\"", "add set del list show import export undo");
+	expect_completion("-j --instance lz-t q", "quarantine");
+	expect_completion("p", "preflight policy");
+	expect_completion("quarantine add 192.0.2.1 f", "for");
+	expect_completion("quarantine add 192.0.2.1 garden s", "strict");
+	expect_completion("bypass o", "on off");
+	unlink(path);
+}
+
+static void man_page(void)
+{
+	run_dir = NULL;
+	T_EQ(ctl("--man"), 0, "prints");
+	T_HAS(ran.out, ".TH LAZARETCTL 8 ", "title");
+	T_HAS(ran.out,
+	      ".TP\n\\fBquarantine add\\fR \\fIADDRESS\\fR [\\fBfor\\fR \\fITIME\\fR] "
+	      "[\\fBreason\\fR \\fITEXT\\fR] [\\fBticket\\fR \\fIID\\fR] "
+	      "[\\fBgarden\\fR \\fBleaky|strict\\fR]\n",
+	      "a command");
+	T_HAS(ran.out, ".TP\n7\nstopped by a guard\n", "exit codes");
+	T_EQ(ctl("--version"), 0, "version");
+	T_STR(ran.out, "lazaretctl " LZ_VERSION "\n", "version");
+	run_dir = dir;
+}
+
 static const struct t_case cases[] = {
 	{ "cli: status", status_text },
 	{ "cli: health fails while bypassed", health_is_strict },
@@ -636,6 +725,8 @@ static const struct t_case cases[] = {
 	{ "cli: not permitted", not_permitted },
 	{ "cli: kill switch, backtest, doctor without a daemon", bypass },
 	{ "cli: tables fit", tables_fit },
+	{ "cli: completion in bash", completion },
+	{ "cli: man page", man_page },
 };
 
 int main(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * t_proto.c - the parts of the control protocol that need no socket: the table of commands, framing,
- * arguments, bulk text.
+ * t_proto.c - the parts of the control protocol that need no socket: the table of commands,
+ * framing, arguments, bulk text.
  */
 #include <errno.h>
 

@@ -163,10 +163,14 @@ static void answer_text(struct lz_request *req, void *arg)
 }
 
 static const struct lz_serve_route routes[] = {
-	{ "status", answer_seen },	     { "source.list", answer_rows },
-	{ "source.show", answer_flood },     { "why", answer_in_450ms },
-	{ "monitor", answer_follow },	     { "quarantine.import", answer_payload },
-	{ "quarantine.export", answer_text }, { "quarantine.add", answer_seen },
+	{ "status", answer_seen },
+	{ "source.list", answer_rows },
+	{ "source.show", answer_flood },
+	{ "why", answer_in_450ms },
+	{ "monitor", answer_follow },
+	{ "quarantine.import", answer_payload },
+	{ "quarantine.export", answer_text },
+	{ "quarantine.add", answer_seen },
 };
 
 static void on_term(uv_signal_t *signal, int number)
@@ -335,7 +339,8 @@ static void refuses_and_stays(void)
 	say(fd, "{\"v\":1,\"id\":4,\"cmd\":\"status\",\"args\":[]}\n");
 	expect_part(fd, "{\"id\":4,\"code\":1,");
 	say(fd, "{\"v\":1,\"id\":5,\"cmd\":\"bypass.off\"}\n");
-	expect(fd, "{\"id\":5,\"code\":2,\"error\":\"bypass.off: not available in this daemon\"}\n");
+	expect(fd,
+	       "{\"id\":5,\"code\":2,\"error\":\"bypass.off: not available in this daemon\"}\n");
 	say(fd, "{\"v\":1,\"id\":6,\"cmd\":\"status\"}\n");
 	expect_part(fd, "{\"id\":6,\"code\":0");
 	close(fd);
@@ -343,8 +348,9 @@ static void refuses_and_stays(void)
 
 static void one_byte_at_a_time(void)
 {
-	static const char bytes[] = "{\"v\":1,\"id\":7,\"cmd\":\"quarantine.import\",\"payload_bytes\":4}\n"
-				    "a\nb\n";
+	static const char bytes[] =
+		"{\"v\":1,\"id\":7,\"cmd\":\"quarantine.import\",\"payload_bytes\":4}\n"
+		"a\nb\n";
 	int fd = dial_greeted(control_path);
 
 	for (size_t i = 0; i < sizeof(bytes) - 1; i++)
@@ -370,7 +376,8 @@ static void asked_ahead(void)
 
 		read_line(fd, line, sizeof(line));
 		if (!strstr(line, "alive")) {
-			T_STR(line, "{\"id\":100,\"code\":4,\"error\":\"192.0.2.1: nothing known\"}\n",
+			T_STR(line,
+			      "{\"id\":100,\"code\":4,\"error\":\"192.0.2.1: nothing known\"}\n",
 			      "first answer");
 			break;
 		}
@@ -407,10 +414,16 @@ static void idle_client(void)
 static void garbage(void)
 {
 	static const char *const bytes[] = {
-		"\x16\x03\x01\x02\n", "GET / HTTP/1.1\r\n", "[]\n", "\n", "{\"v\":1}}\n",
-		"{\"v\":1,\"v\":1}\n", "{\"id\":\"seven\",\"v\":1,\"cmd\":\"status\"}\n",
+		"\x16\x03\x01\x02\n",
+		"GET / HTTP/1.1\r\n",
+		"[]\n",
+		"\n",
+		"{\"v\":1}}\n",
+		"{\"v\":1,\"v\":1}\n",
+		"{\"id\":\"seven\",\"v\":1,\"cmd\":\"status\"}\n",
 		"{\"v\":1,\"id\":7,\"cmd\":\"status\",\"payload_bytes\":3}\nabc",
-		"{\"v\":1,\"id\":7,\"cmd\":\"quarantine.import\",\"payload_bytes\":4294967296}\nabc",
+		"{\"v\":1,\"id\":7,\"cmd\":\"quarantine.import\","
+		"\"payload_bytes\":4294967296}\nabc",
 	};
 
 	for (size_t i = 0; i < sizeof(bytes) / sizeof(bytes[0]); i++) {
@@ -473,10 +486,12 @@ static void back_pressure_is_hard(void)
 	char line[2048];
 	unsigned int rows = 0, queued = 0;
 
-	say(fd, "{\"v\":1,\"id\":3,\"cmd\":\"source.show\",\"args\":{\"address\":\"192.0.2.1\"}}\n");
+	say(fd,
+	    "{\"v\":1,\"id\":3,\"cmd\":\"source.show\",\"args\":{\"address\":\"192.0.2.1\"}}\n");
 	while (read_line(fd, line, sizeof(line)) > 0 && strstr(line, "row"))
 		rows++;
-	T_EQ(sscanf(line, "{\"id\":3,\"code\":0,\"queued\":%u}", &queued), 1, "ends with the final line");
+	T_EQ(sscanf(line, "{\"id\":3,\"code\":0,\"queued\":%u}", &queued), 1,
+	     "ends with the final line");
 	T_EQ(rows, queued, "what was accepted arrives");
 	T_OK(queued > 900 && queued < 1100, "about one high water mark of 1,021-byte rows");
 	close(fd);
@@ -532,11 +547,13 @@ static void payload_24_mb(void)
 			break;
 		sent += (size_t)r;
 	}
-	snprintf(want, sizeof(want), "{\"id\":1,\"code\":0,\"bytes\":%zu,\"entries\":%zu}\n", total, n);
+	snprintf(want, sizeof(want), "{\"id\":1,\"code\":0,\"bytes\":%zu,\"entries\":%zu}\n", total,
+		 n);
 	expect(fd, want);
 	printf("# %zu bytes in %llu ms\n", total,
 	       (unsigned long long)(lz_clock_mono_ns() - start_ns) / LZ_NS_PER_MS);
-	T_OK(lz_clock_mono_ns() - start_ns < LZ_NS_PER_S, "the transport takes less than half of 2 s");
+	T_OK(lz_clock_mono_ns() - start_ns < LZ_NS_PER_S,
+	     "the transport takes less than half of 2 s");
 	free(text);
 	close(fd);
 }
@@ -560,7 +577,9 @@ static void forty_connections(void)
 		fds[i] = dial(read_path);
 		read_line(fds[i], line, sizeof(line));
 		greeted += !!strstr(line, "\"lazaret\"");
-		refused += !!strstr(line, "{\"id\":0,\"code\":2,\"error\":\"connection: too many connections of");
+		refused += !!strstr(
+			line,
+			"{\"id\":0,\"code\":2,\"error\":\"connection: too many connections of");
 	}
 	T_EQ(greeted, LZ_PROTO_CONNECTIONS_PER_UID, "as many as one uid may have");
 	T_EQ(refused, 40 - LZ_PROTO_CONNECTIONS_PER_UID, "the others are told why");
@@ -593,9 +612,12 @@ static void read_socket_only_reads(void)
 {
 	int fd = dial_greeted(read_path);
 
-	say(fd, "{\"v\":1,\"id\":1,\"cmd\":\"quarantine.add\",\"args\":{\"address\":\"192.0.2.1\"}}\n");
-	expect_part(fd, "{\"id\":1,\"code\":5,\"error\":\"quarantine.add: not permitted: it needs the role "
-			"operate, uid ");
+	say(fd,
+	    "{\"v\":1,\"id\":1,\"cmd\":\"quarantine.add\",\"args\":{\"address\":\"192.0.2.1\"}}\n");
+	expect_part(
+		fd,
+		"{\"id\":1,\"code\":5,\"error\":\"quarantine.add: not permitted: it needs the role "
+		"operate, uid ");
 	for (size_t i = 0; i < LZ_PROTO_COMMANDS; i++) {
 		char ask[128];
 
@@ -631,7 +653,9 @@ static void nobody_let_in(void)
 	int fd = dial(control_path);
 
 	read_line(fd, line, sizeof(line));
-	T_STR(line, "{\"id\":0,\"code\":5,\"error\":\"connection: not permitted: uid 65534 has no role\"}\n",
+	T_STR(line,
+	      "{\"id\":0,\"code\":5,"
+	      "\"error\":\"connection: not permitted: uid 65534 has no role\"}\n",
 	      "refused");
 	expect_closed(fd, "and closed");
 	close(fd);
