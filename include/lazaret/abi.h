@@ -431,6 +431,7 @@ _Static_assert(sizeof(struct lz_port_addr) == 24, "no holes");
 /* ---------------------------------------------------------------- events */
 
 enum lz_event_kind {
+	LZ_EVENT_NONE,
 	LZ_EVENT_LIMIT,	     /* first refusal of a source by a limit (then at most one a second) */
 	LZ_EVENT_WOULD,	     /* the same, monitored or notify */
 	LZ_EVENT_PORT25,     /* class refused port 25 */
