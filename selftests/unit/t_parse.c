@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * t_parse.c - the data plane's parser, natively: every truncation of every kind of frame.
+ *
+ * A frame ends where an unmapped page begins, so a read past its end is a crash in any build.
+ */
+#include <sys/mman.h>
+
+#include "bpf/parse.h"
+#include "lib/pkt.h"
+#include "lib/t.h"
+
+#define PAGE 4096
+
+#define V4 .src = "100.64.0.1", .dst = "192.0.2.200"
+#define V6 .src = "2001:db8:1000::1", .dst = "2001:db8:ffff::1"
+#define MAPPED (LZ_P_KEYED | LZ_P_PORTS)
+
+static __u8 *page; /* its end is the end of readable memory */
+
+/* Parse the first n bytes of a frame, lying right before the unmapped page. */
+static struct lz_pkt parse(const __u8 *frame, unsigned n, int l3, unsigned key_len)
+{
+	struct lz_frame f = { page + PAGE - n, page + PAGE };
+	struct lz_pkt p = { 0 };
+
+	memcpy(f.data, frame, n);
+	lz_parse(&f, l3, key_len, &p);
+	lz_parse_addresses(&f, &p);
+	return p;
+}
+
+static const struct {
+	const char *name;
+	struct pkt_spec spec;
+	__u16 flags; /* of the whole frame */
+} rows[] = {
+	{ "v4 syn", { V4, .dport = 25 }, MAPPED | LZ_P_SYN },
+	{ "v6 syn", { V6, .dport = 25 }, MAPPED | LZ_P_SYN },
+	{ "v4 ack", { V4, .dport = 25, .tcp = PKT_ACK }, MAPPED },
+	{ "v4 syn-ack", { V4, .dport = 25, .tcp = PKT_SYN | PKT_ACK }, MAPPED },
+	{ "v4 syn with urgent and push", { V4, .tcp = PKT_SYN | 0x28 }, MAPPED | LZ_P_SYN },
+	{ "v4 no flags", { V4, .flags = PKT_F_NO_FLAGS }, MAPPED },
+	{ "v4 udp", { V4, .proto = 17, .dport = 53 }, MAPPED },
+	{ "v4 icmp", { V4, .proto = 1, .icmp_type = 8 }, LZ_P_KEYED },
+	{ "v6 icmp", { V6, .proto = 58, .icmp_type = 135 }, LZ_P_KEYED },
+	{ "v4 gre", { V4, .proto = 47, .payload = 40 }, LZ_P_KEYED },
+	{ "v4 in one tag", { V4, .vlan = { 0x8100 } }, MAPPED | LZ_P_SYN },
+	{ "v6 in qinq", { V6, .vlan = { 0x88a8, 0x8100 } }, MAPPED | LZ_P_SYN },
+	{ "v4 in old qinq", { V4, .vlan = { 0x9100, 0x8100 } }, MAPPED | LZ_P_SYN },
+	{ "v4 in three tags", { V4, .vlan = { 0x88a8, 0x8100, 0x8100 } }, LZ_P_UNPARSED },
+	{ "v4 in pppoe", { V4, .flags = PKT_F_PPPOE }, MAPPED | LZ_P_SYN },
+	{ "v6 in pppoe in qinq", { V6, .flags = PKT_F_PPPOE, .vlan = { 0x88a8, 0x8100 } },
+	  MAPPED | LZ_P_SYN },
+	{ "lcp", { V4, .flags = PKT_F_PPPOE, .ppp = 0xc021 }, LZ_P_NOT_IP },
+	{ "v4 under a label", { V4, .mpls = 1 }, MAPPED | LZ_P_SYN },
+	{ "v6 under eight labels", { V6, .mpls = 8 }, MAPPED | LZ_P_SYN },
+	{ "v4 under nine labels", { V4, .mpls = 9 }, LZ_P_UNPARSED },
+	{ "v4 under labels in a tag", { V4, .mpls = 2, .vlan = { 0x8100 } }, MAPPED | LZ_P_SYN },
+	{ "v4 all options", { V4, .options = 10 }, MAPPED | LZ_P_SYN },
+	{ "v4 bad ihl", { V4, .ihl = 4 }, LZ_P_KEYED | LZ_P_UNPARSED },
+	{ "v4 ihl beyond the length", { V4, .ihl = 15 }, LZ_P_KEYED | LZ_P_UNPARSED },
+	{ "v4 wrong version", { V4, .version = 5 }, LZ_P_UNPARSED },
+	{ "v4 length below the header", { V4, .total_len = 19 }, LZ_P_KEYED | LZ_P_UNPARSED },
+	{ "v4 length below the flags", { V4, .total_len = 33, .pad = 20 },
+	  LZ_P_KEYED | LZ_P_UNPARSED },
+	{ "v4 first fragment", { V4, .flags = PKT_F_MORE, .payload = 20 }, MAPPED | LZ_P_SYN },
+	{ "v4 tiny fragment", { V4, .flags = PKT_F_MORE, .l4_bytes = 8 },
+	  LZ_P_KEYED | LZ_P_UNPARSED | LZ_P_TINY_FRAG },
+	{ "v4 tiny fragment, padded", { V4, .flags = PKT_F_MORE, .l4_bytes = 8, .pad = 20 },
+	  LZ_P_KEYED | LZ_P_UNPARSED | LZ_P_TINY_FRAG },
+	{ "v4 later fragment", { V4, .frag_off = 8 }, LZ_P_KEYED | LZ_P_LATER_FRAG },
+	{ "v6 atomic fragment", { V6, .flags = PKT_F_FRAG }, MAPPED | LZ_P_SYN },
+	{ "v6 first fragment", { V6, .flags = PKT_F_FRAG | PKT_F_MORE, .payload = 20 },
+	  MAPPED | LZ_P_SYN },
+	{ "v6 tiny fragment", { V6, .flags = PKT_F_FRAG | PKT_F_MORE, .l4_bytes = 8 },
+	  LZ_P_KEYED | LZ_P_UNPARSED | LZ_P_TINY_FRAG },
+	{ "v6 tiny fragment, padded", { V6, .flags = PKT_F_FRAG | PKT_F_MORE, .l4_bytes = 8, .pad = 20 },
+	  LZ_P_KEYED | LZ_P_UNPARSED | LZ_P_TINY_FRAG },
+	{ "v6 later fragment", { V6, .flags = PKT_F_FRAG, .frag_off = 16 },
+	  LZ_P_KEYED | LZ_P_LATER_FRAG },
+	{ "v6 short payload, padded", { V6, .total_len = 13, .pad = 20 }, LZ_P_KEYED | LZ_P_UNPARSED },
+	{ "v6 hop-by-hop, routing, options", { V6, .ext = { 0, 43, 60 }, .ext_n = 3 },
+	  MAPPED | LZ_P_SYN },
+	{ "v6 ah", { V6, .ext = { 51 }, .ext_n = 1 }, MAPPED | LZ_P_SYN },
+	{ "v6 eight headers", { V6, .ext = { 0, 60, 60, 60, 60, 60, 60, 60 }, .ext_n = 8 },
+	  MAPPED | LZ_P_SYN },
+	{ "v6 nine headers", { V6, .ext = { 0, 60, 60, 60, 60, 60, 60, 60, 60 }, .ext_n = 9 },
+	  LZ_P_KEYED | LZ_P_UNPARSED },
+	{ "v6 from ::", { .src = "::", .dst = "ff02::1", .proto = 58, .icmp_type = 135 }, 0 },
+	{ "v6 from 0100::/8", { .src = "100::1", .dst = "2001:db8::1" }, LZ_P_PORTS | LZ_P_SYN },
+	{ "v6 from ff00::/8", { .src = "ff02::1", .dst = "2001:db8::1" }, LZ_P_PORTS | LZ_P_SYN },
+	{ "arp", { .ethertype = 0x0806 }, LZ_P_NOT_IP },
+	{ "lldp", { .ethertype = 0x88cc }, LZ_P_NOT_IP },
+	{ "802.3 length: stp", { .ethertype = 38 }, LZ_P_NOT_IP },
+	{ "v4 without link header", { V4, .flags = PKT_F_L3, .dport = 25 }, MAPPED | LZ_P_SYN },
+	{ "v6 without link header", { V6, .flags = PKT_F_L3, .dport = 25 }, MAPPED | LZ_P_SYN },
+};
+
+#define ROWS (sizeof(rows) / sizeof(*rows))
+
+static void whole_frames(void)
+{
+	for (size_t i = 0; i < ROWS; i++) {
+		struct lz_pkt p;
+		struct pkt f;
+
+		pkt_build(&f, &rows[i].spec);
+		p = parse(f.data, f.bytes, rows[i].spec.flags & PKT_F_L3, 64);
+		if (!T_EQ(p.flags, rows[i].flags, rows[i].name))
+			pkt_dump("frame", f.data, f.bytes);
+		if (p.flags & LZ_P_KEYED)
+			T_EQ(p.l3_bytes, f.l3, "offset of the IP header");
+		if (p.flags & LZ_P_SYN)
+			T_OK(p.dport == rows[i].spec.dport && p.sport == 40000, "ports");
+	}
+}
+
+/* What a cut frame may still say: less than the whole, never anything else. */
+static void check_cut(const struct lz_pkt *p, const struct lz_pkt *whole, const char *name)
+{
+	const int hidden = LZ_P_UNPARSED | LZ_P_TINY_FRAG;
+
+	T_OK(!(p->flags & ~(whole->flags | hidden)), name);
+	T_OK(!(p->flags & LZ_P_KEYED) || p->key == whole->key, name);
+	T_OK(!(p->flags & LZ_P_PORTS) || (p->sport == whole->sport && p->dport == whole->dport),
+	     name);
+	T_OK(!(p->flags & LZ_P_SYN) || p->flags & LZ_P_PORTS, name);
+}
+
+static void every_truncation(void)
+{
+	for (size_t i = 0; i < ROWS; i++) {
+		struct lz_pkt whole;
+		struct pkt f;
+
+		pkt_build(&f, &rows[i].spec);
+		whole = parse(f.data, f.bytes, rows[i].spec.flags & PKT_F_L3, 64);
+		for (unsigned n = 0; n <= 128; n++) {
+			struct lz_pkt p = parse(f.data, n < f.bytes ? n : f.bytes,
+						rows[i].spec.flags & PKT_F_L3, 64);
+
+			check_cut(&p, &whole, rows[i].name);
+		}
+	}
+}
+
+/* Any byte anywhere: no crash, and the flags stay consistent. */
+static void random_bytes(void)
+{
+	__u64 state = 88172645463325252ull;
+	struct pkt f;
+
+	for (int i = 0; i < 200000; i++) {
+		struct lz_pkt p;
+
+		state ^= state << 13;
+		state ^= state >> 7;
+		state ^= state << 17;
+		if (i % 16 == 0)
+			pkt_build(&f, &rows[(state >> 20) % ROWS].spec);
+		f.data[(state >> 8) % 80] ^= (__u8)(1 << (state & 7));
+		p = parse(f.data, state >> 40 & 1 ? f.bytes : (unsigned)(state >> 48) % 128,
+			  state >> 41 & 1, 48 + (state >> 42) % 17);
+		T_OK(!(p.flags & LZ_P_NOT_IP) || p.flags == LZ_P_NOT_IP, "not IP is nothing else");
+		T_OK(!(p.flags & LZ_P_TINY_FRAG) || p.flags & LZ_P_UNPARSED, "tiny is unparsed");
+		T_OK(!(p.flags & LZ_P_SYN) || p.proto == LZ_IP_TCP, "a SYN is TCP");
+		T_OK(p.l3_bytes < LZ_OFFSET_MAX, "offset in bounds");
+	}
+}
+
+static void keys(void)
+{
+	static const struct {
+		const char *src;
+		unsigned len;
+		__u64 key;
+	} keyed[] = {
+		{ "100.64.0.1", 64, 0x64400001 },
+		{ "0.0.0.0", 64, 0 },
+		{ "255.255.255.255", 64, 0xffffffff },
+		{ "2001:db8:1:2:3:4:5:6", 64, 0x20010db800010002 },
+		{ "2001:db8:1:2fe:3:4:5:6", 56, 0x20010db800010200 },
+		{ "2001:db8:1:2fe::6", 48, 0x20010db800010000 },
+		{ "2001:db8:1:2ff::", 61, 0x20010db8000102f8 },
+		{ "fe80::1", 64, 0xfe80000000000000 },
+	};
+
+	for (size_t i = 0; i < sizeof(keyed) / sizeof(*keyed); i++) {
+		bool v6 = strchr(keyed[i].src, ':');
+		struct pkt_spec spec = { .src = keyed[i].src,
+					 .dst = v6 ? "2001:db8::1" : "192.0.2.1" };
+		struct lz_pkt p;
+		struct pkt f;
+
+		pkt_build(&f, &spec);
+		p = parse(f.data, f.bytes, 0, keyed[i].len);
+		T_OK(p.flags & LZ_P_KEYED, "keyed");
+		T_EQ(p.key, keyed[i].key, keyed[i].src);
+		T_OK(!memcmp(p.saddr + (v6 ? 0 : 12), f.data + f.l3 + (v6 ? 8 : 12), v6 ? 16 : 4),
+		     "source address");
+		T_OK(!memcmp(p.daddr + (v6 ? 0 : 12), f.data + f.l3 + (v6 ? 24 : 16), v6 ? 16 : 4),
+		     "destination address");
+	}
+}
+
+static const struct t_case cases[] = {
+	{ "every kind of frame, whole", whole_frames },
+	{ "every kind of frame, cut at 0..128 bytes", every_truncation },
+	{ "random bytes", random_bytes },
+	{ "keys", keys },
+};
+
+int main(void)
+{
+	page = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (page == MAP_FAILED || mprotect(page + PAGE, PAGE, PROT_NONE)) {
+		printf("Bail out! map two pages\n");
+		return EXIT_FAILURE;
+	}
+	return T_MAIN(cases);
+}
