@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * t_table.c - the shared table: how full it gets, what a search costs, and the byte arithmetic.
+ */
+#include <lazaret/table.h>
+
+#include "lib/t.h"
+
+#define LINES	 1024u
+#define SLOTS	 (LINES * LZ_TAG_LINE_SLOTS)
+#define SEED	 0x9e3779b97f4a7c15ull
+
+static struct lz_tag_line table[LINES];
+static struct lz_cell cells[SLOTS];
+static unsigned words_read;
+
+static struct lz_tag_line *lz_search_line(__u32 line)
+{
+	return line < LINES ? &table[line] : NULL;
+}
+
+static struct lz_cell *lz_search_cell(__u32 slot)
+{
+	words_read++;
+	return slot < SLOTS ? &cells[slot] : NULL;
+}
+
+#define LZ_SEARCH_LOOP
+#define LZ_SEARCH_FN static
+#include <lazaret/search.h>
+
+static void empty_table(void)
+{
+	memset(table, 0, sizeof(table));
+	memset(cells, 0, sizeof(cells));
+}
+
+static int find(__u64 key)
+{
+	return lz_search_find(key, lz_hash(key, SEED), LINES);
+}
+
+static int create(__u64 key)
+{
+	return lz_search_create(key, lz_hash(key, SEED), LINES);
+}
+
+/* Customers as they are: dense IPv4 ranges and /64s counted up. */
+static __u64 nth_key(unsigned i)
+{
+	return i % 2 ? 0x64400000ull + i / 2 : 0x20010db800000000ull + i / 2;
+}
+
+/* Fill to a share of the table; returns how many found no cell. */
+static unsigned fill(unsigned percent)
+{
+	unsigned failed = 0, n = SLOTS / 100 * percent;
+
+	empty_table();
+	for (unsigned i = 0; i < n; i++)
+		failed += create(nth_key(i)) < 0;
+	return failed;
+}
+
+static void fills_to_75(void)
+{
+	unsigned n = SLOTS / 100 * 75, lost = 0, wrong = 0, strangers = 0;
+
+	T_EQ(fill(75), 0, "none of three quarters finds the table full");
+	for (unsigned i = 0; i < n; i++) {
+		int slot = find(nth_key(i));
+
+		lost += slot < 0;
+		wrong += slot >= 0 && cells[slot].key != ~nth_key(i);
+	}
+	T_EQ(lost, 0, "each is found again");
+	T_EQ(wrong, 0, "in its own cell");
+	for (unsigned i = 0; i < n; i++)
+		strangers += find(nth_key(i + n)) >= 0;
+	T_EQ(strangers, 0, "a source that is not there is not found");
+}
+
+static void fills_to_85(void)
+{
+	unsigned failed = fill(85);
+
+	printf("# 85 %%: %u of %u found no cell\n", failed, SLOTS / 100 * 85);
+	T_OK(failed <= SLOTS / 1000, "no more than 1 in 1000 at 85 %");
+}
+
+static void full_is_told(void)
+{
+	unsigned failed = fill(100);
+
+	T_OK(failed > 0, "a full table says so");
+	T_EQ(create(nth_key(SLOTS * 2)), LZ_SEARCH_FULL, "and to the next as well");
+	T_OK(find(nth_key(0)) >= 0, "while those inside are found");
+}
+
+static void creates_once(void)
+{
+	int made, again;
+
+	empty_table();
+	made = create(0x64400001);
+	again = create(0x64400001);
+	T_OK(made >= 0 && made & LZ_SEARCH_MADE, "the first makes it");
+	T_EQ(again, made & ~LZ_SEARCH_MADE, "the second joins it");
+	T_EQ(find(0x64400001), again, "and it is found there");
+	T_EQ(find(0x64400002), LZ_SEARCH_NONE, "another is not");
+}
+
+/* A creator that set its tag and has not yet written its key: the next of the same key joins. */
+static void joins_a_claim(void)
+{
+	int made, joined;
+
+	empty_table();
+	made = create(7) & ~LZ_SEARCH_MADE;
+	cells[made].key = 0;
+	T_EQ(find(7), LZ_SEARCH_NONE, "a claim without a key is not found");
+	joined = create(7);
+	T_EQ(joined, made, "but joined");
+	T_EQ(cells[made].key, ~7ull, "by whoever comes first");
+}
+
+static void states_of_a_tag(void)
+{
+	__u64 *word;
+	int made, other;
+
+	empty_table();
+	made = create(7) & ~LZ_SEARCH_MADE;
+	word = &table[made / 64].word[made / 8 % 8];
+	*word |= (__u64)LZ_TAG_HELD << (8 * (made & 7));
+	T_EQ(find(7), made, "found while held");
+	*word = (__u64)LZ_TAG_DYING << (8 * (made & 7));
+	T_EQ(find(7), LZ_SEARCH_NONE, "not found while dying");
+	other = create(7) & ~LZ_SEARCH_MADE;
+	T_OK(other != made, "a dying slot is not taken");
+	empty_table();
+	*word = (__u64)LZ_TAG_RECLAIMED << (8 * (made & 7));
+	other = create(7) & ~LZ_SEARCH_MADE;
+	T_EQ(other, made, "a reclaimed one is");
+}
+
+/* The seven bytes before a free one keep a search going; a free one ends it. */
+static void search_goes_on_past_reclaimed(void)
+{
+	__u64 first = 1, second;
+	int slot;
+
+	empty_table();
+	slot = create(first) & ~LZ_SEARCH_MADE;
+	for (int i = 0; i < 8; i++)
+		table[slot / 64].word[slot / 8 % 8] |= (__u64)LZ_TAG_RECLAIMED << (8 * i);
+	cells[slot].key = 0;
+	table[slot / 64].word[slot / 8 % 8] = LZ_BYTES_01 * LZ_TAG_MIN; /* full of strangers */
+	second = create(first) & ~LZ_SEARCH_MADE;
+	T_OK((int)second != slot, "a full word sends the key on");
+	T_EQ(find(first), (int)second, "and the search after it");
+	table[slot / 64].word[slot / 8 % 8] = LZ_BYTES_01 * LZ_TAG_RECLAIMED;
+	T_EQ(find(first), (int)second, "also past reclaimed slots");
+}
+
+static void a_stranger_costs_little(void)
+{
+	unsigned n = SLOTS / 100 * 50;
+
+	fill(50);
+	words_read = 0;
+	for (unsigned i = 0; i < n; i++)
+		find(nth_key(i + n));
+	printf("# half full: %.3f cells read for a source that is not there\n",
+	       (double)words_read / n);
+	T_OK(words_read < n / 8, "tags keep strangers away from the cells");
+}
+
+static void bytes(void)
+{
+	unsigned wrong = 0;
+	__u64 state = 1;
+
+	for (int i = 0; i < 100000; i++) {
+		__u64 x, zeros = 0;
+		int first = -1;
+
+		state = state * 6364136223846793005ull + 1442695040888963407ull;
+		x = state & (state << 7 ^ state >> 9);
+		for (int n = 7; n >= 0; n--) {
+			if (state >> 56 & 1 << n)
+				x &= ~(0xffull << (8 * n));
+			if (!(x >> (8 * n) & 0xff)) {
+				zeros |= 0x80ull << (8 * n);
+				first = n;
+			}
+		}
+		wrong += lz_zero_bytes(x) != zeros;
+		wrong += first >= 0 && lz_first_byte(zeros) != (__u32)first;
+	}
+	T_EQ(wrong, 0, "lz_zero_bytes and lz_first_byte, against byte by byte");
+	for (__u32 n = 0; n < 8; n++)
+		T_EQ(lz_first_byte(0x80ull << (8 * n)), n, "each byte by itself");
+	T_EQ(lz_tag_match(0x8502050085ff7f05ull, 5), 0x8000800080000080ull, "tags, held or not");
+}
+
+static void spread(void)
+{
+	static unsigned home[LZ_TAG_LINE_WORDS], tag[128];
+	unsigned same = 0;
+
+	for (unsigned i = 0; i < 100000; i++) {
+		__u64 hash = lz_hash(nth_key(i), SEED);
+		__u32 a = lz_line_of(hash, 0, LINES), b = lz_line_of(hash, 1, LINES),
+		      c = lz_line_of(hash, 2, LINES);
+
+		T_OK(a < LINES && b < LINES && c < LINES, "lines are in the table");
+		T_OK(lz_tag_of(hash) >= LZ_TAG_MIN && lz_tag_of(hash) < 128, "tags are tags");
+		home[lz_home_of(hash)]++;
+		tag[lz_tag_of(hash)]++;
+		same += a == b || b == c || a == c;
+	}
+	for (int i = 0; i < LZ_TAG_LINE_WORDS; i++)
+		T_OK(home[i] > 11500 && home[i] < 13500, "home words are even");
+	T_OK(same < 100000 / LINES * 6, "three choices are three lines");
+}
+
+static const struct t_case cases[] = {
+	{ "three quarters full: all in, all found", fills_to_75 },
+	{ "85 % full", fills_to_85 },
+	{ "full", full_is_told },
+	{ "one cell a key", creates_once },
+	{ "a claimed cell is joined", joins_a_claim },
+	{ "held, dying, reclaimed", states_of_a_tag },
+	{ "a search goes on past full and reclaimed words", search_goes_on_past_reclaimed },
+	{ "strangers rarely touch a cell", a_stranger_costs_little },
+	{ "bytes of a word", bytes },
+	{ "hash bits are spread", spread },
+};
+
+int main(void)
+{
+	return T_MAIN(cases);
+}
