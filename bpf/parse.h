@@ -160,10 +160,11 @@ static __always_inline __u64 lz_key6(const __u8 *addr, __u32 key_len)
 	return key >> 57 == 0 || key >> 56 == 0xff ? 0 : key;
 }
 
-/* The transport header at off. A frame that ends before the ports is unparsed; one whose ports are
- * there but whose flags are not is a fragment cut on purpose. */
-static __always_inline void lz_parse_l4(const struct lz_frame *f, __u32 off, int first_frag,
-					struct lz_pkt *p)
+/* The transport header at off, claimed_bytes long with its payload by the IP header. That may be less
+ * than the frame holds: what lies behind the IP packet is padding and must not be read as ports or
+ * flags. A packet that ends before them is unparsed; a first fragment that does is cut on purpose. */
+static __always_inline void lz_parse_l4(const struct lz_frame *f, __u32 off, __s32 claimed_bytes,
+					int first_frag, struct lz_pkt *p)
 {
 	struct lz_ports_hdr *ports;
 	__u8 *flags, *type;
@@ -178,7 +179,8 @@ static __always_inline void lz_parse_l4(const struct lz_frame *f, __u32 off, int
 		return;
 	ports = LZ_AT(f, off, struct lz_ports_hdr);
 	flags = LZ_AT(f, off + 13, __u8);
-	if (!ports || (p->proto == LZ_IP_TCP && !flags)) {
+	if (!ports || (p->proto == LZ_IP_TCP && !flags) ||
+	    claimed_bytes < (p->proto == LZ_IP_TCP ? 14 : 8)) {
 		p->flags |= LZ_P_UNPARSED;
 		if (first_frag && p->proto == LZ_IP_TCP)
 			p->flags |= LZ_P_TINY_FRAG;
@@ -218,18 +220,8 @@ static __always_inline void lz_parse_ip4(const struct lz_frame *f, __u32 off, st
 		p->flags |= LZ_P_LATER_FRAG;
 		return;
 	}
-	/* The header may claim less than the frame holds: what lies behind the IP packet is
-	 * padding and must not be read as ports or flags. */
-	if ((frag & 0x2000) && ip->proto == LZ_IP_TCP && total_bytes - header_bytes < 14) {
-		p->flags |= LZ_P_UNPARSED | LZ_P_TINY_FRAG;
-		return;
-	}
-	if ((ip->proto == LZ_IP_TCP && total_bytes - header_bytes < 14) ||
-	    (ip->proto == LZ_IP_UDP && total_bytes - header_bytes < 8)) {
-		p->flags |= LZ_P_UNPARSED;
-		return;
-	}
-	lz_parse_l4(f, LZ_OFFSET(off + header_bytes), frag & 0x2000, p);
+	lz_parse_l4(f, LZ_OFFSET(off + header_bytes), LZ_FORGET(total_bytes - header_bytes),
+		    frag & 0x2000, p);
 }
 
 static __always_inline int lz_is_ext(__u8 next)
@@ -243,6 +235,7 @@ static __always_inline void lz_parse_ip6(const struct lz_frame *f, __u32 off, __
 					 struct lz_pkt *p)
 {
 	struct lz_ip6 *ip = LZ_AT(f, off, struct lz_ip6);
+	__u32 payload_bytes, end;
 	int first_frag = 0;
 	__u8 next;
 
@@ -256,6 +249,8 @@ static __always_inline void lz_parse_ip6(const struct lz_frame *f, __u32 off, __
 		p->flags |= LZ_P_KEYED;
 	next = ip->next;
 	off += sizeof(*ip);
+	payload_bytes = lz_be16_get(&ip->len);
+	end = off + payload_bytes;
 	LZ_NO_UNROLL
 	for (int i = 0; i < LZ_EXT_MAX && lz_is_ext(next); i++) {
 		struct lz_ip6_ext *ext = LZ_AT(f, off, struct lz_ip6_ext);
@@ -292,7 +287,8 @@ static __always_inline void lz_parse_ip6(const struct lz_frame *f, __u32 off, __
 		p->flags |= LZ_P_UNPARSED;
 		return;
 	}
-	lz_parse_l4(f, off, first_frag, p);
+	/* 0 = jumbogram (RFC 2675) */
+	lz_parse_l4(f, off, LZ_FORGET(payload_bytes ? end - off : LZ_OFFSET_MAX), first_frag, p);
 }
 
 /* Down to the EtherType of an IP packet, past tags, labels and PPPoE. Returns LZ_ETH_IP4,
