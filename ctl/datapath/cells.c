@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * cells.c - read the cells: one, all, the largest.
+ *
+ * A walk goes by tag words: eight slots in one look, so an empty part of the table costs its tags
+ * only, and a full one is read in the order of memory.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bpf/limit.h"
+#include "datapath/search_view.h"
+#include "datapath/tables.h"
+
+__u64 lz_key_aggregate(const struct lz_instance *instance, __u64 what, __u64 prefix)
+{
+	return LZ_KEY_AGGREGATE | lz_hash(lz_hash(prefix, instance->seed) ^ what, 0) >> 8;
+}
+
+int lz_cell_get(const struct lz_tables_view *view, __u64 key, struct lz_cell *ret)
+{
+	int slot = lz_view_find(view, key, lz_hash(key, view->instance.seed));
+
+	if (slot < 0)
+		return -ENOENT;
+	memcpy(ret, &view->cells[slot], sizeof(*ret));
+	return 0;
+}
+
+__u32 lz_cell_destinations(const struct lz_cell *cell, __u64 slot_ns, __u64 now_ns)
+{
+	return slot_ns ? lz_dests_estimate(cell->dests, now_ns / slot_ns) : 0;
+}
+
+/* Bit 7 of each byte of a tag word that is a live tag (2..127, held or not). */
+static __u64 live_tags(__u64 word)
+{
+	return ~lz_zero_bytes(word & LZ_BYTES_7F & ~LZ_BYTES_01) & LZ_BYTES_80;
+}
+
+static int visit_word(const struct lz_tables_view *view, __u32 base, __u64 tags,
+		      int (*visit)(void *arg, __u64 key, const struct lz_cell *cell), void *arg)
+{
+	int r = 0;
+
+	for (; tags && !r; tags &= tags - 1) {
+		const struct lz_cell *cell = &view->cells[base + lz_first_byte(tags)];
+		__u64 stored = *(const volatile __u64 *)&cell->key;
+
+		if (stored && !lz_key_is_aggregate(~stored))
+			r = visit(arg, ~stored, cell);
+	}
+	return r;
+}
+
+int lz_cells_each(const struct lz_tables_view *view,
+		  int (*visit)(void *arg, __u64 key, const struct lz_cell *cell), void *arg)
+{
+	const __u64 *words = view->tags[0].word;
+	__u32 n = view->instance.tag_lines * LZ_TAG_LINE_WORDS;
+	int r = 0;
+
+	for (__u32 w = 0; w < n && !r; w++)
+		r = visit_word(view, w * 8, live_tags(*(const volatile __u64 *)&words[w]), visit, arg);
+	return r;
+}
+
+struct hold_walk {
+	__u32 now_s;
+	int (*visit)(void *arg, __u64 key, __u64 word);
+	void *arg;
+};
+
+static int visit_hold(void *arg, __u64 key, const struct lz_cell *cell)
+{
+	const struct hold_walk *walk = arg;
+	__u64 word = *(const volatile __u64 *)&cell->hold;
+
+	return lz_hold_is_active(word, walk->now_s) ? walk->visit(walk->arg, key, word) : 0;
+}
+
+int lz_holds_each(const struct lz_tables_view *view, __u32 now_s,
+		  int (*visit)(void *arg, __u64 key, __u64 word), void *arg)
+{
+	struct hold_walk walk = { now_s, visit, arg };
+	const __u64 *words = view->tags[0].word;
+	__u32 n = view->instance.tag_lines * LZ_TAG_LINE_WORDS;
+	int r = 0;
+
+	for (__u32 w = 0; w < n && !r; w++) {
+		__u64 word = *(const volatile __u64 *)&words[w];
+
+		r = visit_word(view, w * 8, live_tags(word) & word, visit_hold, &walk);
+	}
+	return r;
+}
+
+static int count_hold(void *arg, __u64 key, __u64 word)
+{
+	(void)key;
+	(void)word;
+	++*(__u64 *)arg;
+	return 0;
+}
+
+__u64 lz_holds_count(const struct lz_tables_view *view, __u32 now_s)
+{
+	__u64 n = 0;
+
+	lz_holds_each(view, now_s, count_hold, &n);
+	return n;
+}
+
+/* ---------------------------------------------------------------- the largest */
+
+struct top {
+	struct lz_cell_copy *heap; /* the smallest kept is heap[0] */
+	enum lz_cell_sort sort;
+	size_t n, max, total;
+};
+
+static __u32 value_of(enum lz_cell_sort sort, const struct lz_cell *cell)
+{
+	switch (sort) {
+	case LZ_SORT_SYN:
+		return cell->syn;
+	case LZ_SORT_SMTP_CONNECTIONS:
+		return cell->smtp_connections;
+	case LZ_SORT_DROPPED:
+		return cell->dropped;
+	case LZ_SORT_WOULD_DROP:
+		return cell->would_drop;
+	case LZ_SORT_SEEN:
+		return cell->seen_s;
+	default:
+		return cell->examined;
+	}
+}
+
+/* Does a come before b in the answer? */
+static bool is_before(enum lz_cell_sort sort, const struct lz_cell_copy *a,
+		      const struct lz_cell_copy *b)
+{
+	__u32 x = value_of(sort, &a->cell), y = value_of(sort, &b->cell);
+
+	return x != y ? x > y : a->key < b->key;
+}
+
+static void sift_down(const struct top *t, size_t at)
+{
+	for (;;) {
+		size_t last = at, child = 2 * at + 1;
+		struct lz_cell_copy swap;
+
+		for (size_t c = child; c < child + 2 && c < t->n; c++)
+			if (is_before(t->sort, &t->heap[last], &t->heap[c]))
+				last = c;
+		if (last == at)
+			return;
+		swap = t->heap[at];
+		t->heap[at] = t->heap[last];
+		t->heap[last] = swap;
+		at = last;
+	}
+}
+
+static int offer(void *arg, __u64 key, const struct lz_cell *cell)
+{
+	struct top *t = arg;
+	struct lz_cell_copy copy;
+
+	t->total++;
+	if (!t->max || (t->n == t->max &&
+			value_of(t->sort, cell) < value_of(t->sort, &t->heap[0].cell)))
+		return 0;
+	copy.key = key;
+	memcpy(&copy.cell, cell, sizeof(copy.cell));
+	if (t->n < t->max) {
+		t->heap[t->n++] = copy;
+		if (t->n == t->max)
+			for (size_t i = t->n / 2; i-- > 0;)
+				sift_down(t, i);
+	} else if (is_before(t->sort, &copy, &t->heap[0])) {
+		t->heap[0] = copy;
+		sift_down(t, 0);
+	}
+	return 0;
+}
+
+size_t lz_cells_top(const struct lz_tables_view *view, enum lz_cell_sort sort, size_t max,
+		    struct lz_cell_copy *ret, size_t *ret_total)
+{
+	struct top t = { .heap = ret, .sort = sort, .max = max };
+	size_t found;
+
+	lz_cells_each(view, offer, &t);
+	found = t.n;
+	for (size_t i = t.n / 2; i-- > 0;)
+		sift_down(&t, i);
+	while (t.n > 1) { /* heap sort: the last goes to the end */
+		struct lz_cell_copy swap = ret[0];
+
+		ret[0] = ret[--t.n];
+		ret[t.n] = swap;
+		sift_down(&t, 0);
+	}
+	if (ret_total)
+		*ret_total = t.total;
+	return found;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * instance.c - how large an instance is, and the inner maps of its policies.
+ */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "datapath/kernel.h"
+
+#define FLOW_LINES_MIN 1024
+#define FLOW_LINES_MAX 131072 /* 8 MiB: a second of a million SYNs to port 25 */
+
+#define RANGE4_LINES_MAX (LZ_RANGE4_ROOT_LINES + LZ_RANGE4_BLOCK_LINES * 65536u * 129u)
+#define RANGE6_LINES_MAX (1u << 22)
+#define DESTS_MAX	 (1u << 20)
+#define CUSTOMERS_MAX	 (1u << 22)
+
+void lz_instance_size(__u32 sources_max, __u32 colony_max, struct lz_instance *ret)
+{
+	__u64 cells = (__u64)sources_max + colony_max;
+	__u64 lines = (cells * 4 + 3 * LZ_TAG_LINE_SLOTS - 1) / (3 * LZ_TAG_LINE_SLOTS);
+	__u32 flows = sources_max / 16;
+
+	ret->tag_lines = lines > 0 ? lines : 1;
+	ret->flow_lines = flows < FLOW_LINES_MIN ? FLOW_LINES_MIN :
+			  flows > FLOW_LINES_MAX ? FLOW_LINES_MAX : flows;
+}
+
+__u64 lz_instance_bytes(const struct lz_instance *instance)
+{
+	int cpus = libbpf_num_possible_cpus();
+	__u64 percpu = LZ_PORT_STATS * sizeof(struct lz_port_stats) +
+		       LZ_CLASSES_MAX * sizeof(struct lz_class_stats) +
+		       LZ_LIMIT_IDS * sizeof(struct lz_limit_stats);
+	__u64 fixed = sizeof(struct lz_control) + LZ_PORTS_SIZE * sizeof(__u16) + (1 << 20);
+
+	return (__u64)instance->tag_lines *
+		       (sizeof(struct lz_tag_line) + LZ_TAG_LINE_SLOTS * sizeof(struct lz_cell)) +
+	       (__u64)instance->flow_lines * sizeof(struct lz_flow_line) +
+	       percpu * (cpus > 0 ? cpus : 1) + fixed;
+}
+
+void lz_inner_close(struct lz_inner_fds *fds)
+{
+	lz_close_ref(&fds->range4);
+	lz_close_ref(&fds->range6);
+	lz_close_ref(&fds->dests);
+	lz_close_ref(&fds->customers);
+}
+
+static int create_inner(enum bpf_map_type type, const char *name, __u32 key_bytes,
+			__u32 value_bytes, __u32 n, __u32 max, __u32 flags, struct lz_err *reterr)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = flags);
+	int fd;
+
+	if (n == 0 || n > max)
+		return lz_err_set(reterr, E2BIG, "%s: %u entries asked for: 1..%u allowed", name, n,
+				  max);
+	fd = bpf_map_create(type, name, key_bytes, value_bytes, n, &opts);
+	if (fd < 0)
+		return lz_err_set(reterr, errno, "%s: cannot create a map of %u entries: %s", name,
+				  n, strerror(errno));
+	return fd;
+}
+
+/* Types, sizes and flags are those of the declarations in bpf/maps.h: the outer map compares. */
+int lz_inner_create(const struct lz_inner_sizes *sizes, struct lz_inner_fds *ret,
+		    struct lz_err *reterr)
+{
+	struct lz_inner_fds fds = { -1, -1, -1, -1 };
+	__u32 array_flags = BPF_F_MMAPABLE | BPF_F_INNER_MAP;
+	int r;
+
+	r = fds.range4 = create_inner(BPF_MAP_TYPE_ARRAY, "lz_range4_in", sizeof(__u32),
+				      sizeof(union lz_range4_line), sizes->range4_lines,
+				      RANGE4_LINES_MAX, array_flags, reterr);
+	if (r >= 0)
+		r = fds.range6 = create_inner(BPF_MAP_TYPE_ARRAY, "lz_range6_in", sizeof(__u32),
+					      sizeof(struct lz_range6_line), sizes->range6_lines,
+					      RANGE6_LINES_MAX, array_flags, reterr);
+	if (r >= 0)
+		r = fds.dests = create_inner(BPF_MAP_TYPE_HASH, "lz_dests_in",
+					     sizeof(struct lz_dest_key), sizeof(__u64),
+					     sizes->dests, DESTS_MAX, 0, reterr);
+	if (r >= 0)
+		r = fds.customers = create_inner(BPF_MAP_TYPE_HASH, "lz_customers_in",
+						 sizeof(struct lz_prefix_key), sizeof(__u32),
+						 sizes->customers, CUSTOMERS_MAX, 0, reterr);
+	if (r < 0) {
+		lz_inner_close(&fds);
+		return r;
+	}
+	*ret = fds;
+	return 0;
+}

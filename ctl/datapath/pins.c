@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "datapath/pins.h"
+
+#include <bpf/bpf.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+int lz_instance_check_name(const char *name, struct lz_err *reterr)
+{
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+
+	if (strlen(name) > LZ_INSTANCE_NAME_MAX || strspn(name, allowed) != strlen(name))
+		return lz_err_set(reterr, EINVAL,
+				  "instance '%s': not a name; 1..%d of A-Z a-z 0-9 _ -", name,
+				  LZ_INSTANCE_NAME_MAX);
+	return 0;
+}
+
+void lz_instance_dir(const char *name, char ret[static LZ_PIN_PATH_MAX])
+{
+	snprintf(ret, LZ_PIN_PATH_MAX, "%s/lazaret%s%s", LZ_BPFFS, *name ? "-" : "", name);
+}
+
+void lz_pin_path(const char *dir, char ret[static LZ_PIN_PATH_MAX + LZ_PIN_NAME_MAX],
+		 const char *fmt, ...)
+{
+	size_t len = strlen(dir);
+	va_list ap;
+
+	memcpy(ret, dir, len);
+	ret[len++] = '/';
+	va_start(ap, fmt);
+	vsnprintf(ret + len, LZ_PIN_PATH_MAX + LZ_PIN_NAME_MAX - len, fmt, ap);
+	va_end(ap);
+}
+
+static bool is_bpffs(const char *path)
+{
+	struct statfs s;
+
+	return !statfs(path, &s) && (__u32)s.f_type == BPF_FS_MAGIC;
+}
+
+static int ensure_bpffs(struct lz_err *reterr)
+{
+	if (is_bpffs(LZ_BPFFS))
+		return 0;
+	if (mount("bpf", LZ_BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") &&
+	    !is_bpffs(LZ_BPFFS))
+		return lz_err_set(reterr, errno, "%s: cannot mount bpffs: %s", LZ_BPFFS,
+				  strerror(errno));
+	return 0;
+}
+
+/* flock() does not say who holds it; /proc/locks does, by device and inode. 0: not found. */
+static int find_lock_holder(int fd)
+{
+	unsigned int major_n, minor_n;
+	unsigned long inode;
+	struct stat st;
+	char line[256];
+	int pid = 0, holder;
+	FILE *f;
+
+	if (fstat(fd, &st))
+		return 0;
+	f = fopen("/proc/locks", "re");
+	if (!f)
+		return 0;
+	while (!pid && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%*d: FLOCK %*s %*s %d %x:%x:%lu", &holder, &major_n, &minor_n,
+			   &inode) == 4 &&
+		    major_n == major(st.st_dev) && minor_n == minor(st.st_dev) &&
+		    inode == st.st_ino)
+			pid = holder;
+	fclose(f);
+	return pid;
+}
+
+static int lock_dir(int fd, const char *instance, struct lz_err *reterr)
+{
+	if (!flock(fd, LOCK_EX | LOCK_NB))
+		return 0;
+	if (errno != EWOULDBLOCK)
+		return lz_err_set(reterr, errno, "instance '%s': cannot lock: %s",
+				  *instance ? instance : "lazaret", strerror(errno));
+	return lz_err_set(reterr, EBUSY, "another lazaretd (pid %d) holds instance '%s'",
+			  find_lock_holder(fd), *instance ? instance : "lazaret");
+}
+
+int lz_pins_open(const char *instance, bool create, struct lz_err *reterr)
+{
+	lz_autoclose int fd = -1;
+	char dir[LZ_PIN_PATH_MAX];
+	struct stat st;
+	int r;
+
+	r = lz_instance_check_name(instance, reterr);
+	if (r)
+		return r;
+	lz_instance_dir(instance, dir);
+	if (create) {
+		r = ensure_bpffs(reterr);
+		if (r)
+			return r;
+		if (mkdir(dir, 0700) && errno != EEXIST)
+			return lz_err_set(reterr, errno, "%s: cannot create: %s", dir,
+					  strerror(errno));
+	}
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return lz_err_set(reterr, errno, "%s: cannot open: %s", dir, strerror(errno));
+	if (fstat(fd, &st))
+		return lz_err_set(reterr, errno, "%s: cannot stat: %s", dir, strerror(errno));
+	if (st.st_uid != geteuid())
+		return lz_err_set(reterr, EPERM, "%s: belongs to uid %u, not to us", dir, st.st_uid);
+	if ((st.st_mode & 0777) != 0700 && fchmod(fd, 0700))
+		return lz_err_set(reterr, errno, "%s: cannot make it 0700: %s", dir,
+				  strerror(errno));
+	r = lock_dir(fd, instance, reterr);
+	return r ? r : TAKE_FD(fd);
+}
+
+int lz_pin_get(const char *dir, const char *name)
+{
+	char path[LZ_PIN_PATH_MAX + LZ_PIN_NAME_MAX];
+	int fd;
+
+	lz_pin_path(dir, path, "%s", name);
+	fd = bpf_obj_get(path);
+	return fd < 0 ? -errno : fd;
+}
+
+int lz_pin_replace(const char *dir, const char *name, int fd)
+{
+	char path[LZ_PIN_PATH_MAX + LZ_PIN_NAME_MAX], fresh[LZ_PIN_PATH_MAX + LZ_PIN_NAME_MAX];
+
+	lz_pin_path(dir, path, "%s", name);
+	lz_pin_path(dir, fresh, "new_%s", name);
+	if (unlink(fresh) && errno != ENOENT)
+		return -errno;
+	if (bpf_obj_pin(fd, fresh))
+		return -errno;
+	if (rename(fresh, path)) {
+		int r = -errno;
+
+		unlink(fresh);
+		return r;
+	}
+	return 0;
+}
+
+int lz_pins_each(const char *dir, int (*visit)(void *arg, const char *name), void *arg)
+{
+	struct dirent *e;
+	int r = 0;
+	DIR *d = opendir(dir);
+
+	if (!d)
+		return -errno;
+	while (!r && (e = readdir(d)))
+		if (e->d_name[0] != '.')
+			r = visit(arg, e->d_name);
+	closedir(d);
+	return r;
+}
+
+__u64 lz_prog_tag(int prog_fd)
+{
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+	__u64 tag;
+
+	if (bpf_obj_get_info_by_fd(prog_fd, &info, &len))
+		return 0;
+	memcpy(&tag, info.tag, sizeof(tag));
+	return tag;
+}
+
+__u32 lz_prog_id(int prog_fd)
+{
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(prog_fd, &info, &len) ? 0 : info.id;
+}

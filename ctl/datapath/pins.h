@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * pins.h - the pin directory of an instance. Inside this room only.
+ */
+#ifndef LZ_DATAPATH_PINS_H
+#define LZ_DATAPATH_PINS_H
+
+#include "datapath/kernel.h"
+
+#define LZ_PIN_NAME_MAX 64
+
+/** lz_pins_open() - the directory, locked; @create: mount bpffs and make it if need be; fd or -errno */
+int lz_pins_open(const char *instance, bool create, struct lz_err *reterr);
+
+/** lz_pin_path() - "<dir>/<name>"; names are short words and numbers, so it always fits */
+void lz_pin_path(const char *dir, char ret[static LZ_PIN_PATH_MAX + LZ_PIN_NAME_MAX],
+		 const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/** lz_pin_get() - descriptor of a pinned object or -errno (-ENOENT) */
+int lz_pin_get(const char *dir, const char *name);
+
+/** lz_pin_replace() - pin @fd as @name, atomically over what is there */
+int lz_pin_replace(const char *dir, const char *name, int fd);
+
+/** lz_pins_each() - every name in the directory; non-zero from @visit ends it and is returned */
+int lz_pins_each(const char *dir, int (*visit)(void *arg, const char *name), void *arg);
+
+/** lz_attach_update() - put this kernel's programs behind every pinned link, in place */
+int lz_attach_update(const struct lz_kernel *kernel, struct lz_err *reterr);
+
+/** lz_prog_tag() - hash of a loaded program's instructions, 0 if it cannot be read */
+__u64 lz_prog_tag(int prog_fd);
+
+/** lz_prog_id() - kernel id of a loaded program, 0 if it cannot be read */
+__u32 lz_prog_id(int prog_fd);
+
+#endif

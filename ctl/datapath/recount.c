@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * recount.c - which words of tags must a search go past?
+ *
+ * A search stops at a word whose last tag is FREE. A word that was full sent later keys on, so its
+ * tags become RECLAIMED, not FREE, when their cells go; without more, an old table would end no
+ * search early. Here every live cell walks its own way from home; a word that no way leads past may
+ * have its RECLAIMED tags freed, if it did not change since before the walk: then nobody can have
+ * been sent past it meanwhile, for it had room.
+ */
+#include "datapath/recount.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "datapath/search_view.h"
+#include "datapath/sweep.h"
+
+struct parent {
+	__u64 key; /* 0 = free entry; no aggregate's key is 0 */
+	__u64 children;
+};
+
+struct counting {
+	struct lz_tables_view *view;
+	__u64 *before;	/* all tag words, as they were */
+	__u8 *needed;	/* by word: a search goes past it */
+	struct parent *parents; /* open addressing, a power of two */
+	size_t parents_size, parents_n;
+	__u64 live;
+};
+
+static void walk_home(struct counting *c, __u64 key, __u32 slot)
+{
+	const struct lz_tables_view *v = c->view;
+	__u64 hash = lz_hash(key, v->instance.seed);
+	__u32 home = lz_home_of(hash), found = slot / 8;
+
+	for (__u32 n = 0; n < LZ_CELL_CHOICES * LZ_TAG_LINE_WORDS; n++) {
+		__u32 line = lz_line_of(hash, n / LZ_TAG_LINE_WORDS, v->instance.tag_lines);
+		__u32 w = line * LZ_TAG_LINE_WORDS + ((home + n) & (LZ_TAG_LINE_WORDS - 1));
+
+		if (w == found)
+			return;
+		c->needed[w] = 1;
+	}
+}
+
+static int grow_parents(struct counting *c)
+{
+	size_t size = c->parents_size ? 2 * c->parents_size : 1024;
+	struct parent *grown = calloc(size, sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	for (size_t i = 0; i < c->parents_size; i++) {
+		size_t at = c->parents[i].key & (size - 1);
+
+		if (!c->parents[i].key)
+			continue;
+		while (grown[at].key)
+			at = (at + 1) & (size - 1);
+		grown[at] = c->parents[i];
+	}
+	free(c->parents);
+	c->parents = grown;
+	c->parents_size = size;
+	return 0;
+}
+
+static struct parent *find_parent(struct counting *c, __u64 key)
+{
+	size_t at = key & (c->parents_size - 1); /* low bits of a hash */
+
+	while (c->parents[at].key && c->parents[at].key != key)
+		at = (at + 1) & (c->parents_size - 1);
+	return &c->parents[at];
+}
+
+static int note_child(struct counting *c, __u64 key)
+{
+	struct parent *p;
+
+	if (2 * c->parents_n >= c->parents_size && grow_parents(c))
+		return -ENOMEM;
+	p = find_parent(c, lz_key_aggregate(&c->view->instance, LZ_V6_BUDGET_ID, key >> 16));
+	if (!p->key) {
+		p->key = lz_key_aggregate(&c->view->instance, LZ_V6_BUDGET_ID, key >> 16);
+		c->parents_n++;
+	}
+	p->children++;
+	return 0;
+}
+
+static int count_slot(struct counting *c, __u32 slot)
+{
+	__u64 stored = *(volatile __u64 *)&c->view->cells[slot].key;
+
+	c->live++;
+	if (!stored)
+		return 0;
+	walk_home(c, ~stored, slot);
+	return lz_key_is_aggregate(~stored) || !(~stored >> 32) ? 0 : note_child(c, ~stored);
+}
+
+/* Every /48's own cell gets the number of cells below it. Aggregates of limits have no hold word. */
+static void correct_parents(struct counting *c)
+{
+	struct lz_tables_view *v = c->view;
+
+	for (__u32 slot = 0; slot < v->slots; slot++) {
+		__u32 tag = c->before[slot / 8] >> (8 * (slot & 7)) & 0x7f;
+		__u64 key = ~*(volatile __u64 *)&v->cells[slot].key, old;
+
+		if (tag < LZ_TAG_MIN || !lz_key_is_aggregate(key))
+			continue;
+		old = *(volatile __u64 *)&v->cells[slot].hold;
+		if (old)
+			__sync_bool_compare_and_swap(&v->cells[slot].hold, old,
+						     find_parent(c, key)->children);
+	}
+}
+
+static __u64 free_words(const struct counting *c)
+{
+	__u64 *words = c->view->tags[0].word, freed = 0;
+
+	for (__u32 w = 0; w < c->view->slots / 8; w++) {
+		__u64 reclaimed = lz_zero_bytes(c->before[w] ^ LZ_BYTES_01);
+
+		if (!reclaimed || c->needed[w])
+			continue;
+		/* A reclaimed tag is 1: take that 1 away from each. */
+		if (__sync_bool_compare_and_swap(&words[w], c->before[w],
+						 c->before[w] & ~(reclaimed >> 7)))
+			freed += __builtin_popcountll(reclaimed);
+	}
+	return freed;
+}
+
+static int count_all(struct counting *c)
+{
+	int r = 0;
+
+	for (__u32 w = 0; w < c->view->slots / 8 && !r; w++) {
+		__u64 word = c->before[w];
+		__u64 live = ~lz_zero_bytes(word & LZ_BYTES_7F & ~LZ_BYTES_01) & LZ_BYTES_80;
+
+		for (; live && !r; live &= live - 1)
+			r = count_slot(c, w * 8 + lz_first_byte(live));
+	}
+	return r;
+}
+
+int lz_recount(struct lz_tables_view *view, struct lz_recount *ret)
+{
+	size_t words = view->slots / 8;
+	struct counting c = { .view = view };
+	int r = -ENOMEM;
+
+	c.before = malloc(words * sizeof(*c.before));
+	c.needed = calloc(words, 1);
+	if (c.before && c.needed && !grow_parents(&c)) {
+		memcpy(c.before, view->tags, words * sizeof(*c.before));
+		/* Whoever was under way when the words were copied has arrived after this. */
+		r = lz_membarrier();
+		if (!r)
+			r = count_all(&c);
+	}
+	if (!r) {
+		correct_parents(&c);
+		ret->tags_freed = free_words(&c);
+		ret->live = c.live;
+		__sync_fetch_and_add(&view->tables->cells_used,
+				     c.live - *(volatile __u64 *)&view->tables->cells_used);
+	}
+	free(c.before);
+	free(c.needed);
+	free(c.parents);
+	return r;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * recount.h - the end of a sweep's pass: what is in the tables, counted afresh. Inside this room only.
+ */
+#ifndef LZ_DATAPATH_RECOUNT_H
+#define LZ_DATAPATH_RECOUNT_H
+
+#include "datapath/tables.h"
+
+#define LZ_V6_BUDGET_ID 0xffff /* bpf/cell.h, LZ_AGGREGATE_V6_BUDGET: the cells that count a /48 */
+
+struct lz_recount {
+	__u64 live;
+	__u64 tags_freed;
+};
+
+/**
+ * lz_recount() - correct cells_used and the /48 counts, free reclaimed tags nobody searches past
+ *
+ * In one go, about the time of lz_cells_each(): what packets create meanwhile is miscounted by as
+ * many, until the next pass. Return: 0, -ENOMEM, or -errno of membarrier.
+ */
+int lz_recount(struct lz_tables_view *view, struct lz_recount *ret);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * search_view.h - the search of search.h over a mapped view. Inside this room only.
+ *
+ * search.h asks for its lines by number alone, so a search says first which view it is in. The
+ * pointer is a thread's own: threads may search different views at once.
+ */
+#ifndef LZ_DATAPATH_SEARCH_VIEW_H
+#define LZ_DATAPATH_SEARCH_VIEW_H
+
+#include "datapath/tables.h"
+
+static __thread const struct lz_tables_view *lz_search_in;
+
+static inline struct lz_tag_line *lz_search_line(__u32 line)
+{
+	return &lz_search_in->tags[line];
+}
+
+static inline struct lz_cell *lz_search_cell(__u32 slot)
+{
+	return &lz_search_in->cells[slot];
+}
+
+#define LZ_SEARCH_LOOP
+#define LZ_SEARCH_FN static inline
+#include <lazaret/search.h>
+
+static inline int lz_view_find(const struct lz_tables_view *view, __u64 key, __u64 hash)
+{
+	lz_search_in = view;
+	return lz_search_find(key, hash, view->instance.tag_lines);
+}
+
+static inline int lz_view_create(const struct lz_tables_view *view, __u64 key, __u64 hash)
+{
+	lz_search_in = view;
+	return lz_search_create(key, hash, view->instance.tag_lines);
+}
+
+/* The cell a search for this hash will most likely touch: one with its tag, else the first room. */
+static inline void lz_view_prefetch_cell(const struct lz_tables_view *view, __u64 hash)
+{
+	__u32 line = lz_line_of(hash, 0, view->instance.tag_lines), w = lz_home_of(hash);
+	__u64 word = view->tags[line].word[w], at;
+
+	at = lz_tag_match(word, lz_tag_of(hash));
+	if (!at)
+		at = lz_zero_bytes(word & ~LZ_BYTES_01);
+	if (at)
+		__builtin_prefetch(&view->cells[line * LZ_TAG_LINE_SLOTS + w * 8 +
+						lz_first_byte(at)], 1);
+}
+
+/** lz_hold_clear_slot() - release the hold @word of a slot, unless it has changed */
+void lz_hold_clear_slot(struct lz_tables_view *view, __u32 slot, __u64 word);
+
+/** lz_exceptions_recount() - lens and counts in lz_control from the map itself */
+int lz_exceptions_recount(struct lz_tables_view *view);
+
+#endif

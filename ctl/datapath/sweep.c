@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "datapath/sweep.h"
+
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "datapath/recount.h"
+#include "datapath/search_view.h"
+
+struct lz_sweep {
+	struct lz_tables_view *view;
+	struct lz_sweep_config config;
+	struct lz_sweep_totals totals;
+	__u32 *dying;	 /* slots of this slice */
+	size_t n_dying;
+	__u32 line;	 /* next one to look at */
+	__u64 held;	 /* this pass so far */
+};
+
+int lz_membarrier(void)
+{
+	return syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) ? -errno : 0;
+}
+
+int lz_sweep_new(struct lz_tables_view *view, const struct lz_sweep_config *config,
+		 struct lz_sweep **ret)
+{
+	lz_autofree struct lz_sweep *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	s->view = view;
+	s->config = *config;
+	if (!s->config.slice_lines || s->config.slice_lines > view->instance.tag_lines)
+		s->config.slice_lines = view->instance.tag_lines;
+	s->dying = calloc((size_t)s->config.slice_lines * LZ_TAG_LINE_SLOTS, sizeof(*s->dying));
+	if (!s->dying)
+		return -ENOMEM;
+	*ret = TAKE_PTR(s);
+	return 0;
+}
+
+void lz_sweep_free(struct lz_sweep **sweep)
+{
+	if (*sweep)
+		free((*sweep)->dying);
+	free(*sweep);
+	*sweep = NULL;
+}
+
+void lz_sweep_idle_set(struct lz_sweep *sweep, __u32 idle_s)
+{
+	sweep->config.idle_s = idle_s;
+}
+
+void lz_sweep_totals_get(const struct lz_sweep *sweep, struct lz_sweep_totals *ret)
+{
+	*ret = sweep->totals;
+}
+
+/* ---------------------------------------------------------------- tags */
+
+static __u64 *word_of(const struct lz_tables_view *v, __u32 slot)
+{
+	return &v->tags[slot / LZ_TAG_LINE_SLOTS].word[slot / 8 % LZ_TAG_LINE_WORDS];
+}
+
+static __u32 tag_of(const struct lz_tables_view *v, __u32 slot)
+{
+	return *(volatile __u64 *)word_of(v, slot) >> (8 * (slot & 7)) & 0xff;
+}
+
+/* Only the sweep and HELD bits change a live tag, but its neighbours change any time. */
+static void replace_tag(const struct lz_tables_view *v, __u32 slot, __u32 tag)
+{
+	__u64 *at = word_of(v, slot), old;
+	int shift = 8 * (slot & 7);
+
+	do {
+		old = *(volatile __u64 *)at;
+	} while (!__sync_bool_compare_and_swap(at, old, (old & ~(0xffULL << shift)) |
+							(__u64)tag << shift));
+}
+
+static bool is_live(__u32 tag)
+{
+	return (tag & ~LZ_TAG_HELD) >= LZ_TAG_MIN;
+}
+
+/* ---------------------------------------------------------------- which cells go */
+
+static bool is_recent(const struct lz_sweep *s, const struct lz_cell *cell, __u32 now_s)
+{
+	__u32 seen_s = *(const volatile __u32 *)&cell->seen_s;
+
+	return seen_s && (__s32)(now_s - seen_s) <= (__s32)s->config.idle_s;
+}
+
+/* An aggregate's hold counts the cells below a /48: while there are any, it stays. */
+static bool must_stay(const struct lz_sweep *s, const struct lz_cell *cell, __u64 key, __u32 now_s)
+{
+	__u64 hold = *(const volatile __u64 *)&cell->hold;
+
+	return is_recent(s, cell, now_s) ||
+	       (lz_key_is_aggregate(key) ? hold != 0 : lz_hold_is_active(hold, now_s));
+}
+
+static void look_at_hold(struct lz_sweep *s, __u32 slot, __u64 key, __u32 now_s)
+{
+	__u64 word = *(volatile __u64 *)&s->view->cells[slot].hold;
+
+	if (!word || lz_key_is_aggregate(key))
+		return;
+	if (lz_hold_is_active(word, now_s)) {
+		s->held++;
+		if ((LZ_HOLD_FLAGS(word) & LZ_HOLD_F_KERNEL) && s->config.on_kernel_hold)
+			s->config.on_kernel_hold(s->config.arg, key, word);
+		return;
+	}
+	lz_hold_clear_slot(s->view, slot, word);
+	s->totals.holds_expired++;
+}
+
+/* First half of a slice: clear expired holds, mark what is idle. */
+static void mark_slot(struct lz_sweep *s, __u32 slot, __u32 now_s)
+{
+	struct lz_tables_view *v = s->view;
+	struct lz_cell *cell = &v->cells[slot];
+	__u64 stored = *(volatile __u64 *)&cell->key, key = ~stored;
+	bool orphan;
+
+	if (!stored)
+		return; /* being claimed at this instant */
+	look_at_hold(s, slot, key, now_s);
+	/* A second cell of one key is never found by anybody: it goes, whatever its age; a hold on it
+	 * moves to the one that is found. */
+	orphan = lz_view_find(v, key, lz_hash(key, v->instance.seed)) != (int)slot;
+	if (!orphan && must_stay(s, cell, key, now_s))
+		return;
+	s->totals.orphans += orphan;
+	replace_tag(v, slot, LZ_TAG_DYING);
+	s->dying[s->n_dying++] = slot;
+}
+
+static void forget_child(const struct lz_tables_view *v, __u64 key)
+{
+	__u64 parent = lz_key_aggregate(&v->instance, LZ_V6_BUDGET_ID, key >> 16), old;
+	int slot = lz_view_find(v, parent, lz_hash(parent, v->instance.seed));
+
+	if (slot < 0)
+		return;
+	do {
+		old = *(volatile __u64 *)&v->cells[slot].hold;
+	} while (old && !__sync_bool_compare_and_swap(&v->cells[slot].hold, old, old - 1));
+}
+
+/* All but the key, then the key: a cell without one is anybody's who gets its tag. */
+static void clear_cell(struct lz_cell *cell)
+{
+	memset(&cell->hold, 0, sizeof(*cell) - offsetof(struct lz_cell, hold));
+	__sync_synchronize();
+	*(volatile __u64 *)&cell->key = 0;
+	__sync_synchronize();
+}
+
+/* Second half, after the barrier: no program can still be using the slot by its old tag, but one may
+ * have until just now. */
+static void reclaim_slot(struct lz_sweep *s, __u32 slot, __u32 now_s)
+{
+	struct lz_tables_view *v = s->view;
+	struct lz_cell *cell = &v->cells[slot];
+	__u64 key = ~cell->key, hash = lz_hash(key, v->instance.seed), hold = cell->hold;
+	bool held = !lz_key_is_aggregate(key) && lz_hold_is_active(hold, now_s);
+	bool alone = lz_view_find(v, key, hash) < 0;
+
+	if (alone && must_stay(s, cell, key, now_s)) {
+		/* It was used at the last instant, and nobody has made another since. */
+		replace_tag(v, slot, lz_tag_of(hash) | (held ? LZ_TAG_HELD : 0));
+		return;
+	}
+	if (held) {
+		if (lz_hold_set(v, key, hold, 0, NULL) < 0) {
+			replace_tag(v, slot, lz_tag_of(hash) | LZ_TAG_HELD);
+			return;
+		}
+		s->totals.holds_moved++;
+	}
+	if (alone && !lz_key_is_aggregate(key) && key >> 32)
+		forget_child(v, key);
+	clear_cell(cell);
+	replace_tag(v, slot, LZ_TAG_RECLAIMED);
+	__sync_fetch_and_add(&v->tables->cells_used, -1ULL);
+	s->totals.reclaimed++;
+}
+
+/* ---------------------------------------------------------------- steps */
+
+static int end_pass(struct lz_sweep *s)
+{
+	struct lz_recount count = {};
+	int r = lz_recount(s->view, &count);
+
+	if (r)
+		return r;
+	s->totals.tags_freed += count.tags_freed;
+	s->totals.live = count.live;
+	s->totals.held = s->held;
+	s->totals.passes++;
+	s->held = 0;
+	s->line = 0;
+	return LZ_SWEEP_DONE;
+}
+
+int lz_sweep_step(struct lz_sweep *sweep)
+{
+	struct lz_tables_view *v = sweep->view;
+	__u32 now_s = lz_tables_now_s(v), end;
+	int r;
+
+	if (sweep->line >= v->instance.tag_lines)
+		return end_pass(sweep);
+	end = v->instance.tag_lines - sweep->line > sweep->config.slice_lines ?
+		      sweep->line + sweep->config.slice_lines : v->instance.tag_lines;
+	sweep->n_dying = 0;
+	for (__u32 slot = sweep->line * LZ_TAG_LINE_SLOTS; slot < end * LZ_TAG_LINE_SLOTS; slot++)
+		if (is_live(tag_of(v, slot)))
+			mark_slot(sweep, slot, now_s);
+	sweep->line = end;
+	if (!sweep->n_dying)
+		return LZ_SWEEP_MORE;
+	r = lz_membarrier();
+	if (r) { /* nothing may be reused: all of them stay as they were */
+		for (size_t i = 0; i < sweep->n_dying; i++) {
+			__u64 hash = lz_hash(~v->cells[sweep->dying[i]].key, v->instance.seed);
+
+			replace_tag(v, sweep->dying[i], lz_tag_of(hash) | LZ_TAG_HELD);
+		}
+		return r;
+	}
+	for (size_t i = 0; i < sweep->n_dying; i++)
+		reclaim_slot(sweep, sweep->dying[i], now_s);
+	return LZ_SWEEP_MORE;
+}
+
+int lz_sweep_pass(struct lz_sweep *sweep)
+{
+	int r;
+
+	do {
+		r = lz_sweep_step(sweep);
+	} while (r == LZ_SWEEP_MORE);
+	return r;
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * tables.c - map the tables; set, read and release holds.
+ */
+#include "datapath/tables.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "datapath/search_view.h"
+
+static void *map_fd(int fd, size_t bytes, int prot, enum lz_map_id id, struct lz_err *reterr)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+	void *at = mmap(NULL, (bytes + page - 1) / page * page, prot, MAP_SHARED, fd, 0);
+
+	if (at != MAP_FAILED)
+		return at;
+	lz_err_set(reterr, errno, "map %s: cannot map %zu bytes: %s", lz_map_name(id), bytes,
+		   strerror(errno));
+	return NULL;
+}
+
+static void unmap(const volatile void *at, size_t bytes)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+	void *p;
+
+	memcpy(&p, &at, sizeof(p));
+	if (p)
+		munmap(p, (bytes + page - 1) / page * page);
+}
+
+/* Room for the largest row, of every CPU. */
+static size_t percpu_bytes(unsigned int cpus)
+{
+	return cpus * sizeof(struct lz_port_stats);
+}
+
+void lz_tables_close(struct lz_tables_view *view)
+{
+	unmap(view->tags, view->instance.tag_lines * sizeof(*view->tags));
+	unmap(view->cells, view->slots * sizeof(*view->cells));
+	unmap(view->control, sizeof(*view->control));
+	unmap(view->tables, sizeof(*view->tables));
+	unmap(view->ports, LZ_PORTS_SIZE * sizeof(*view->ports));
+	free(view->percpu);
+	memset(view, 0, sizeof(*view));
+}
+
+static int map_all(struct lz_tables_view *v, struct lz_err *reterr)
+{
+	const int *fd = v->fds.fd;
+	int rw = PROT_READ | PROT_WRITE;
+
+	v->tags = map_fd(fd[LZ_MAP_TAGS], v->instance.tag_lines * sizeof(*v->tags), rw, LZ_MAP_TAGS,
+			 reterr);
+	if (v->tags)
+		v->cells = map_fd(fd[LZ_MAP_CELLS], v->slots * sizeof(*v->cells), rw, LZ_MAP_CELLS,
+				  reterr);
+	if (v->cells)
+		v->control = map_fd(fd[LZ_MAP_CONTROL], sizeof(*v->control), rw, LZ_MAP_CONTROL,
+				    reterr);
+	if (v->control)
+		v->tables = map_fd(fd[LZ_MAP_TABLES], sizeof(*v->tables), rw, LZ_MAP_TABLES, reterr);
+	if (v->tables)
+		v->ports = map_fd(fd[LZ_MAP_PORTS], LZ_PORTS_SIZE * sizeof(*v->ports), PROT_READ,
+				  LZ_MAP_PORTS, reterr);
+	return v->ports ? 0 : -ENOMEM;
+}
+
+int lz_tables_open(const struct lz_map_fds *fds, const struct lz_instance *instance,
+		   struct lz_tables_view *ret, struct lz_err *reterr)
+{
+	struct lz_tables_view v = { .instance = *instance, .fds = *fds };
+	int cpus = libbpf_num_possible_cpus(), r;
+
+	if (instance->abi_version != LZ_ABI_VERSION || instance->tag_lines == 0 ||
+	    instance->tag_lines > LZ_SEARCH_MADE / LZ_TAG_LINE_SLOTS)
+		return lz_err_set(reterr, EPROTO, "instance: ABI version %u with %u tag lines is not "
+				  "of this build (version %u)", instance->abi_version,
+				  instance->tag_lines, LZ_ABI_VERSION);
+	if (cpus < 0)
+		return lz_err_set(reterr, cpus, "cpus: cannot count: %s", strerror(-cpus));
+	v.cpus = cpus;
+	v.slots = instance->tag_lines * LZ_TAG_LINE_SLOTS;
+	v.percpu = malloc(percpu_bytes(v.cpus));
+	if (!v.percpu)
+		return lz_err_set(reterr, ENOMEM, "instance: out of memory");
+	r = map_all(&v, reterr);
+	if (!r) {
+		r = lz_exceptions_recount(&v);
+		if (r)
+			lz_err_set(reterr, r, "map lz_exceptions: cannot read: %s", strerror(-r));
+	}
+	if (r) {
+		lz_tables_close(&v);
+		return r;
+	}
+	*ret = v;
+	return 0;
+}
+
+__u64 lz_tables_now_ns(const struct lz_tables_view *view)
+{
+	struct timespec t;
+
+	if (view->instance.replay)
+		return *(const volatile __u64 *)&view->control->replay_now_ns;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+	return (__u64)t.tv_sec * LZ_NS_PER_S + t.tv_nsec;
+}
+
+__u32 lz_tables_now_s(const struct lz_tables_view *view)
+{
+	return lz_tables_now_ns(view) / LZ_NS_PER_S;
+}
+
+/* ---------------------------------------------------------------- the tag of a slot */
+
+static __u64 *tag_word(const struct lz_tables_view *v, __u32 slot)
+{
+	return &v->tags[slot / LZ_TAG_LINE_SLOTS].word[slot / 8 % LZ_TAG_LINE_WORDS];
+}
+
+static __u64 held_bit(__u32 slot)
+{
+	return (__u64)LZ_TAG_HELD << (8 * (slot & 7));
+}
+
+/* ---------------------------------------------------------------- holds */
+
+bool lz_hold_is_active(__u64 word, __u32 now_s)
+{
+	__u32 expiry_s = LZ_HOLD_EXPIRY(word);
+
+	return expiry_s > now_s && expiry_s - now_s <= LZ_HOLD_TTL(word) &&
+	       expiry_s - now_s <= LZ_HOLD_CAP_S;
+}
+
+/* What stands and what is wanted: which of them will be, and what is that called? */
+static int merge_hold(__u64 old, __u64 word, __u32 now_s, unsigned int flags)
+{
+	if (!lz_hold_is_active(old, now_s))
+		return LZ_HOLD_NEW;
+	if (LZ_HOLD_EXPIRY(word) > LZ_HOLD_EXPIRY(old))
+		return LZ_HOLD_EXTENDED;
+	if (!(flags & LZ_HOLD_SET_EXACT) || word == old)
+		return LZ_HOLD_STOOD;
+	return LZ_HOLD_SHORTENED;
+}
+
+/* The hold word, then the bit that sends packets to it: as in bpf/cell.h. */
+static int write_hold(struct lz_tables_view *v, __u32 slot, __u64 word, __u32 now_s,
+		      unsigned int flags)
+{
+	__u64 *hold = &v->cells[slot].hold, old;
+	int result;
+
+	do {
+		old = *(volatile __u64 *)hold;
+		result = merge_hold(old, word, now_s, flags);
+	} while (result != LZ_HOLD_STOOD && !__sync_bool_compare_and_swap(hold, old, word));
+	if (!(*(volatile __u64 *)tag_word(v, slot) & held_bit(slot)))
+		__sync_fetch_and_or(tag_word(v, slot), held_bit(slot));
+	return result;
+}
+
+static int check_hold(__u64 key, __u64 word, __u32 now_s)
+{
+	return lz_key_is_aggregate(key) || !lz_hold_is_active(word, now_s) ? -EINVAL : 0;
+}
+
+static int set_hold(struct lz_tables_view *v, __u64 key, __u64 hash, __u64 word, __u32 now_s,
+		    unsigned int flags)
+{
+	int slot = lz_view_find(v, key, hash);
+
+	if (slot < 0) {
+		slot = lz_view_create(v, key, hash);
+		if (slot < 0)
+			return -ENOSPC;
+		if (slot & LZ_SEARCH_MADE) {
+			slot &= ~LZ_SEARCH_MADE;
+			v->cells[slot].seen_s = now_s;
+			__sync_fetch_and_add(&v->tables->cells_used, 1);
+		}
+	}
+	return write_hold(v, slot, word, now_s, flags);
+}
+
+int lz_hold_set(struct lz_tables_view *view, __u64 key, __u64 word, unsigned int flags,
+		__u64 *ret_word)
+{
+	__u32 now_s = lz_tables_now_s(view);
+	__u64 hash = lz_hash(key, view->instance.seed), stands;
+	int slot, r = check_hold(key, word, now_s);
+
+	if (!r)
+		r = set_hold(view, key, hash, word, now_s, flags);
+	if (r < 0)
+		return r;
+	slot = lz_view_find(view, key, hash);
+	if (slot < 0 || !(*(volatile __u64 *)tag_word(view, slot) & held_bit(slot)))
+		return -EIO;
+	stands = *(volatile __u64 *)&view->cells[slot].hold;
+	/* A limit of the data plane may have extended it meanwhile. */
+	if (r != LZ_HOLD_STOOD && stands != word && LZ_HOLD_EXPIRY(stands) <= LZ_HOLD_EXPIRY(word))
+		return -EIO;
+	if (ret_word)
+		*ret_word = stands;
+	return r;
+}
+
+int lz_hold_read(const struct lz_tables_view *view, __u64 key, __u64 *ret_word)
+{
+	int slot = lz_view_find(view, key, lz_hash(key, view->instance.seed));
+	__u64 word;
+
+	if (slot < 0 || lz_key_is_aggregate(key))
+		return -ENOENT;
+	word = *(volatile __u64 *)&view->cells[slot].hold;
+	if (!lz_hold_is_active(word, lz_tables_now_s(view)))
+		return -ENOENT;
+	*ret_word = word;
+	return 0;
+}
+
+void lz_hold_clear_slot(struct lz_tables_view *view, __u32 slot, __u64 word)
+{
+	__u64 *hold = &view->cells[slot].hold;
+
+	if (!__sync_bool_compare_and_swap(hold, word, 0))
+		return;
+	__sync_fetch_and_and(tag_word(view, slot), ~held_bit(slot));
+	/* A limit may have held it again between the two: then the bit must stand. */
+	if (*(volatile __u64 *)hold)
+		__sync_fetch_and_or(tag_word(view, slot), held_bit(slot));
+}
+
+int lz_hold_release(struct lz_tables_view *view, __u64 key, __u64 *ret_old)
+{
+	int slot = lz_view_find(view, key, lz_hash(key, view->instance.seed));
+	__u64 word;
+
+	if (slot < 0 || lz_key_is_aggregate(key))
+		return -ENOENT;
+	word = *(volatile __u64 *)&view->cells[slot].hold;
+	if (!word)
+		return -ENOENT;
+	lz_hold_clear_slot(view, slot, word);
+	if (!lz_hold_is_active(word, lz_tables_now_s(view)))
+		return -ENOENT;
+	if (ret_old)
+		*ret_old = word;
+	return 0;
+}
+
+int lz_hold_acknowledge(struct lz_tables_view *view, __u64 key, __u64 word)
+{
+	int slot = lz_view_find(view, key, lz_hash(key, view->instance.seed));
+	__u64 known = word & ~((__u64)LZ_HOLD_F_KERNEL << 56);
+
+	if (slot < 0 || lz_key_is_aggregate(key))
+		return -ENOENT;
+	return __sync_bool_compare_and_swap(&view->cells[slot].hold, word, known) ? 0 : -EAGAIN;
+}
+
+/* How far ahead the tag line and, half as far, the cell are fetched. A hold misses two lines, and
+ * with 4 kB pages two TLB entries; eight at a time hide most of it (measured: p_table prints ns an
+ * entry). */
+#define AHEAD 16
+
+size_t lz_hold_set_bulk(struct lz_tables_view *view, struct lz_hold_entry *entries, size_t n,
+			unsigned int flags)
+{
+	__u32 now_s = lz_tables_now_s(view), lines = view->instance.tag_lines;
+	__u64 seed = view->instance.seed;
+	size_t held = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct lz_hold_entry *e = &entries[i];
+
+		if (i + AHEAD < n) {
+			__u64 hash = lz_hash(entries[i + AHEAD].key, seed);
+
+			__builtin_prefetch(&view->tags[lz_line_of(hash, 0, lines)], 1);
+		}
+		if (i + AHEAD / 2 < n) {
+			__u64 hash = lz_hash(entries[i + AHEAD / 2].key, seed);
+
+			lz_view_prefetch_cell(view, hash);
+		}
+		e->result = check_hold(e->key, e->word, now_s);
+		if (!e->result)
+			e->result = set_hold(view, e->key, lz_hash(e->key, seed), e->word, now_s, flags);
+		held += e->result >= 0;
+	}
+	return held;
+}
