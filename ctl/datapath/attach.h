@@ -52,8 +52,8 @@ struct lz_attachments {
 /**
  * lz_attach() - put the hooks of @mode on an interface; nothing to do if they are there
  *
- * All or nothing: what was attached before a failure is taken back. An interface that has another
- * mode keeps it: -EEXIST (detach first). Never replaces a foreign program: -EBUSY names it.
+ * All or nothing: what was attached before a failure is taken back. An interface that has XDP keeps
+ * it: another mode is -EEXIST (detach first). Never replaces a foreign program: -EBUSY names it.
  * Return: 0; -EOPNOTSUPP no native XDP in this driver; -ERANGE MTU; -EBUSY; else -errno, with
  *         @reterr set.
  */

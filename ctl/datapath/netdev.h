@@ -26,6 +26,7 @@ struct lz_netdev {
 	bool up;
 	bool physical;	 /* hardware: the first XDP attach may flap its link */
 	bool rx_vlan_offload; /* hardware strips the tag: XDP would not see it */
+	bool pppoe;	 /* PPPoE sessions of the kernel run over it */
 	struct lz_port_addr addr; /* of refusals: first global addresses; zero = none */
 };
 
@@ -74,8 +75,7 @@ struct lz_port_wants {
  *
  * The first rule that matches a name wins over later ones only if both say the same role and hook;
  * otherwise -EINVAL. Refused with the reason: a port and its own VLAN, a bond and its member, an
- * Ethernet port and a ppp device while that port has no address of its own (its PPPoE sessions are
- * judged on the ppp devices), two ifindexes with the same low 16 bits, native XDP asked of an L3
+ * Ethernet port that carries PPPoE sessions and a ppp device, two ifindexes with the same low 16 bits, native XDP asked of an L3
  * device. A rule that matches nothing is no error: interfaces come and go. Pure.
  * Return: 0 or -EINVAL with @reterr set.
  */
