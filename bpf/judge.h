@@ -178,7 +178,7 @@ static __always_inline void lz_limit_hold(const struct lz_pkt *p, struct lz_cell
 		stats->holds++;
 }
 
-/* May this refusal stand? Exception, never-list and monitor mode overrule it, in this order. */
+/* May this refusal stand? Never-list and monitor mode overrule it, in this order. */
 static __always_inline void lz_overrule(const struct lz_pkt *p, struct lz_ruling *r, __u64 sets)
 {
 	if (r->verdict == LZ_V_PASS)
@@ -234,9 +234,12 @@ __noinline int lz_judge_held(const struct lz_pkt *p, __u32 slot_n)
 static __always_inline void lz_rule_port25(const struct lz_pkt *p, const struct lz_class *c,
 					   __u64 sets, struct lz_ruling *r)
 {
-	if (!(c->flags & LZ_CLASS_F_PORT25_RULE) || (sets & c->except_mask) ||
-	    (r->limits_lifted & (LZ_EXCEPTION_PORT25 | LZ_EXCEPTION_ALL)))
+	if (!(c->flags & LZ_CLASS_F_PORT25_RULE) || (sets & c->except_mask))
 		return;
+	if (r->limits_lifted & (LZ_EXCEPTION_PORT25 | LZ_EXCEPTION_ALL)) {
+		r->reason = LZ_R_PASS_EXCEPTION;
+		return;
+	}
 	r->verdict = p->flags & LZ_P_SYN ? c->to_world : LZ_V_DROP;
 	r->reason = LZ_R_DROP_PORT25;
 	r->told.kind = LZ_EVENT_PORT25;
