@@ -67,15 +67,17 @@ static __always_inline __u64 lz_aggregate_key(__u64 what, __u64 prefix)
  */
 __noinline int lz_cell_make(__u64 key, __u32 family, __u32 row)
 {
+	int slot;
+
 	if (lz_tables.cells_used >= lz_control.sources_max) {
 		lz_count(row, LZ_C_TABLE_FULL, 1);
 		return LZ_SEARCH_FULL;
 	}
 	if (family == 6) {
 		__u64 parent_key = lz_aggregate_key(LZ_AGGREGATE_V6_BUDGET, key >> 16);
-		int slot = lz_cell_find(parent_key);
 		struct lz_cell *parent;
 
+		slot = lz_cell_find(parent_key);
 		if (slot < 0)
 			slot = lz_cell_create(parent_key);
 		parent = slot >= 0 ? lz_search_cell(slot) : 0;
@@ -89,7 +91,10 @@ __noinline int lz_cell_make(__u64 key, __u32 family, __u32 row)
 			return slot;
 		}
 	}
-	return lz_cell_create(key);
+	slot = lz_cell_create(key);
+	if (slot < 0)
+		lz_count(row, LZ_C_TABLE_FULL, 1);
+	return slot;
 }
 
 /* Two counters that lie side by side, with one locked instruction. */
