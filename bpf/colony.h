@@ -50,7 +50,7 @@ static __always_inline int lz_reach_allowed(struct lz_cell *cell, __u64 now_ns)
 	/* Wrapping difference: an idle host starts with a full bucket. */
 	if ((__s32)(tat_ms - now_ms) < 0 || tat_ms - now_ms > 2 * LZ_REACH_BURST_MS)
 		tat_ms = now_ms;
-	if (tat_ms - now_ms > LZ_REACH_BURST_MS)
+	if (tat_ms - now_ms >= LZ_REACH_BURST_MS)
 		return 0;
 	cell->reach_ms = tat_ms + LZ_REACH_STEP_MS;
 	return 1;

@@ -54,6 +54,7 @@ struct lz_pkt {
 	__u8 saddr[16]; /* IPv4 as ::ffff:a.b.c.d; filled by lz_parse_addresses() */
 	__u8 daddr[16];
 	__u32 seq;
+	__u32 ack;
 	__u32 ifindex;
 	__u32 port_row; /* row in lz_port_stats */
 	__u32 slot;	/* generation slot that judges, 0 or 1 */
@@ -65,9 +66,11 @@ struct lz_pkt {
 	__u8 proto;
 	__u8 icmp_type;
 	__u8 uplink;	/* judged by the return hook */
+	__u8 tcp_flags;
+	__u8 pad_[3];
 	__u32 now_s;	/* of now_ns */
 };
-_Static_assert(sizeof(struct lz_pkt) == 80, "no holes: the verifier wants every byte set");
+_Static_assert(sizeof(struct lz_pkt) == 88, "no holes: the verifier wants every byte set");
 
 /* A bounds-checked view. BPF keeps the packet pointers in registers; so does the native build. */
 struct lz_frame {
@@ -139,7 +142,12 @@ struct lz_ip6_ext {
 
 struct lz_ports_hdr {
 	struct lz_be16 sport, dport;
-	__u8 seq[4];
+	__u8 seq[4]; /* UDP: length and checksum */
+} __attribute__((packed));
+
+struct lz_tcp_rest {
+	__u8 ack[4];
+	__u8 offset, flags;
 } __attribute__((packed));
 
 static __always_inline __u32 lz_be32_get(const __u8 *p)
@@ -167,7 +175,8 @@ static __always_inline void lz_parse_l4(const struct lz_frame *f, __u32 off, __s
 					int first_frag, struct lz_pkt *p)
 {
 	struct lz_ports_hdr *ports;
-	__u8 *flags, *type;
+	struct lz_tcp_rest *tcp;
+	__u8 *type;
 
 	if (p->proto == LZ_IP_ICMP6 || p->proto == LZ_IP_ICMP) {
 		type = LZ_AT(f, off, __u8);
@@ -178,8 +187,8 @@ static __always_inline void lz_parse_l4(const struct lz_frame *f, __u32 off, __s
 	if (p->proto != LZ_IP_TCP && p->proto != LZ_IP_UDP)
 		return;
 	ports = LZ_AT(f, off, struct lz_ports_hdr);
-	flags = LZ_AT(f, off + 13, __u8);
-	if (!ports || (p->proto == LZ_IP_TCP && !flags) ||
+	tcp = LZ_AT(f, off + 8, struct lz_tcp_rest);
+	if (!ports || (p->proto == LZ_IP_TCP && !tcp) ||
 	    claimed_bytes < (p->proto == LZ_IP_TCP ? 14 : 8)) {
 		p->flags |= LZ_P_UNPARSED;
 		if (first_frag && p->proto == LZ_IP_TCP)
@@ -189,9 +198,11 @@ static __always_inline void lz_parse_l4(const struct lz_frame *f, __u32 off, __s
 	p->flags |= LZ_P_PORTS;
 	p->sport = lz_be16_get(&ports->sport);
 	p->dport = lz_be16_get(&ports->dport);
-	if (p->proto == LZ_IP_TCP && flags) {
+	if (p->proto == LZ_IP_TCP && tcp) {
 		p->seq = lz_be32_get(ports->seq);
-		if ((*flags & (LZ_TCP_SYN | LZ_TCP_ACK | LZ_TCP_RST)) == LZ_TCP_SYN)
+		p->ack = lz_be32_get(tcp->ack);
+		p->tcp_flags = tcp->flags;
+		if ((tcp->flags & (LZ_TCP_SYN | LZ_TCP_ACK | LZ_TCP_RST)) == LZ_TCP_SYN)
 			p->flags |= LZ_P_SYN;
 	}
 }

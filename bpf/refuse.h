@@ -6,7 +6,7 @@
  * the Ethernet addresses are swapped, so the answer takes the way of the question. An ICMP error
  * comes from the interface's own address (RFC 1812 4.3.2.4), a reset from the address that was
  * asked (RFC 9293 3.10.7). Replies are limited a CPU and never answer what must not be answered:
- * broadcast, multicast, fragments (RFC 1122 3.2.2).
+ * broadcast, multicast, fragments (RFC 1122 3.2.2), resets (RFC 9293 3.10.7.1).
  */
 #ifndef LZ_BPF_REFUSE_H
 #define LZ_BPF_REFUSE_H
@@ -37,7 +37,7 @@ static __always_inline int lz_reply_allowed(__u64 now_ns)
 		return 0;
 	if (*tat_ns < now_ns || *tat_ns > now_ns + 2 * LZ_REPLY_BURST_NS)
 		*tat_ns = now_ns;
-	if (*tat_ns - now_ns > LZ_REPLY_BURST_NS)
+	if (*tat_ns - now_ns >= LZ_REPLY_BURST_NS)
 		return 0;
 	*tat_ns += LZ_REPLY_STEP_NS;
 	return 1;
@@ -140,14 +140,17 @@ static __always_inline int lz_resize(struct __sk_buff *skb, __u32 l3_bytes, __u3
 static __always_inline int lz_put_reset(struct __sk_buff *skb, const struct lz_pkt *p,
 					struct lz_reply *r)
 {
-	struct lz_tcp_out tcp = {
-		.ack = __builtin_bswap32(p->seq + 1),
-		.offset = 5 << 4,
-		.flags = LZ_TCP_RST | LZ_TCP_ACK,
-	};
+	struct lz_tcp_out tcp = { .offset = 5 << 4, .flags = LZ_TCP_RST };
 	__u32 ip_bytes = p->family == 4 ? 20 : 40;
 	int v4 = p->family == 4;
 
+	/* RFC 9293 3.10.7.1: a flow believes only its own next number */
+	if (p->tcp_flags & LZ_TCP_ACK) {
+		tcp.seq = __builtin_bswap32(p->ack);
+	} else {
+		tcp.ack = __builtin_bswap32(p->seq + 1);
+		tcp.flags |= LZ_TCP_ACK;
+	}
 	tcp.sport.b[0] = p->dport >> 8;
 	tcp.sport.b[1] = p->dport;
 	tcp.dport.b[0] = p->sport >> 8;
@@ -255,7 +258,8 @@ __noinline int lz_refuse(struct __sk_buff *skb, const struct lz_pkt *p, __u32 ve
 		verdict = LZ_V_ICMP_ADMIN;
 	if (verdict == LZ_V_TCP_RESET && p->proto != LZ_IP_TCP)
 		verdict = LZ_V_ICMP_ADMIN;
-	if ((p->flags & (LZ_P_LATER_FRAG | LZ_P_TINY_FRAG)) || skb->len <= p->l3_bytes ||
+	if ((p->flags & (LZ_P_LATER_FRAG | LZ_P_TINY_FRAG)) || (p->tcp_flags & LZ_TCP_RST) ||
+	    skb->len <= p->l3_bytes ||
 	    !lz_reply_allowed(lz_clock_ns()))
 		goto suppressed;
 	bytes = skb->len - p->l3_bytes;
