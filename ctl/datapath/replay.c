@@ -73,6 +73,8 @@ static int load(struct lz_replay_box *b, const struct lz_instance *instance, str
 	if (!r)
 		r = bpf_map__set_max_entries(b->skel->maps.lz_flows, instance->flow_lines);
 	if (!r) {
+		bpf_program__set_autoload(b->skel->progs.lz_tc, false); /* a second to verify, never run */
+		bpf_program__set_autoload(b->skel->progs.lz_tc_out, false);
 		b->skel->rodata->lz_instance = *instance;
 		r = lazaret__load(b->skel);
 	}
