@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* p_packets_colony.c - the fate table of a held source, and when a hold holds. */
+#include "lib/rows.h"
+#include "lib/t.h"
+
+static struct world *w;
+
+#define S 1000000000ull
+#define GARDEN LZ_V_PASS, LZ_R_PASS_GARDEN
+#define DROP   LZ_V_DROP, LZ_R_DROP_HELD
+#define RST    LZ_V_TCP_RESET, LZ_R_DROP_HELD
+#define ICMP   LZ_V_ICMP_ADMIN, LZ_R_DROP_HELD
+#define TO(d)  .src = DYN4, .dst = d
+#define TO6(d) .src = DYN6, .dst = d
+
+/* One packet, its fate in a leaky and in a strict garden. */
+static const struct fate {
+	const char *name;
+	struct pkt_spec p;
+	__u32 leaky, leaky_reason, strict, strict_reason;
+} fates[] = {
+	{ "arp", { .ethertype = 0x0806 }, LZ_V_PASS, LZ_R_PASS_NOT_IP, LZ_V_PASS, LZ_R_PASS_NOT_IP },
+	{ "ppp lcp", { TO(WORLD4), .flags = PKT_F_PPPOE, .ppp = 0xc021 },
+	  LZ_V_PASS, LZ_R_PASS_NOT_IP, LZ_V_PASS, LZ_R_PASS_NOT_IP },
+	{ "eapol", { .ethertype = 0x888e }, LZ_V_PASS, LZ_R_PASS_NOT_IP, LZ_V_PASS, LZ_R_PASS_NOT_IP },
+	{ "neighbour solicitation", { TO6("ff02::1"), .proto = 58, .icmp_type = 135 }, GARDEN, GARDEN },
+	{ "router solicitation", { TO6("ff02::2"), .proto = 58, .icmp_type = 133 }, GARDEN, GARDEN },
+	{ "echo v6", { TO6(WORLD6), .proto = 58, .icmp_type = 128 }, GARDEN, DROP },
+	{ "dhcp", { TO(WORLD4), .proto = 17, .sport = 68, .dport = 67 }, GARDEN, GARDEN },
+	{ "dhcpv6", { TO6("ff02::1:2"), .proto = 17, .sport = 546, .dport = 547 }, GARDEN, GARDEN },
+	{ "dns of always-reach", { TO(REACH4), .proto = 17, .dport = 53 }, GARDEN, GARDEN },
+	{ "dns of always-reach v6", { TO6(REACH6), .proto = 17, .dport = 53 }, GARDEN, GARDEN },
+	{ "tcp to always-reach", { TO(REACH4), .dport = 5060 }, GARDEN, GARDEN },
+	{ "later fragment to always-reach", { TO(REACH4), .frag_off = 800, .proto = 17 },
+	  GARDEN, GARDEN },
+	{ "dns elsewhere", { TO(WORLD4), .proto = 17, .dport = 53 }, GARDEN, DROP },
+	{ "port 25", { TO(WORLD4), .dport = 25 }, ICMP, ICMP },
+	{ "port 25 v6", { TO6(WORLD6), .dport = 25 }, ICMP, ICMP },
+	{ "port 25 of a smarthost", { TO(SMART4), .dport = 25 }, ICMP, ICMP },
+	{ "port 25 of a never address", { TO(NEVER4), .dport = 25 }, ICMP, ICMP },
+	{ "port 25 of a garden destination", { TO(GARDEN4), .dport = 25 }, ICMP, ICMP },
+	{ "port 25, established", { TO(WORLD4), .dport = 25, .tcp = PKT_ACK, .payload = 5 },
+	  ICMP, ICMP },
+	{ "port 25, fragmented", { TO(WORLD4), .dport = 25, .flags = PKT_F_MORE, .payload = 60 },
+	  ICMP, ICMP },
+	{ "tiny fragment", { TO(WORLD4), .dport = 25, .flags = PKT_F_MORE, .l4_bytes = 8 },
+	  DROP, DROP },
+	{ "web", { TO(WORLD4), .dport = 80 }, RST, RST },
+	{ "web, established", { TO(WORLD4), .dport = 80, .tcp = PKT_ACK, .seq = 77 }, RST, RST },
+	{ "submission", { TO(WORLD4), .dport = 587 }, GARDEN, RST },
+	{ "submissions", { TO(WORLD4), .dport = 465 }, GARDEN, RST },
+	{ "tls", { TO(WORLD4), .dport = 443 }, GARDEN, RST },
+	{ "tls, established", { TO(WORLD4), .dport = 443, .tcp = PKT_ACK }, GARDEN, RST },
+	{ "tls of a garden destination", { TO(GARDEN4), .dport = 443 }, GARDEN, GARDEN },
+	{ "quic", { TO(WORLD4), .proto = 17, .dport = 443, .payload = 60 }, GARDEN, ICMP },
+	{ "quic of a garden destination", { TO(GARDEN4), .proto = 17, .dport = 443 },
+	  GARDEN, GARDEN },
+	{ "ntp, not allowed", { TO(WORLD4), .proto = 17, .dport = 123 }, GARDEN, DROP },
+	{ "ssh", { TO(WORLD4), .dport = 22 }, GARDEN, DROP },
+	{ "udp", { TO(WORLD4), .proto = 17, .dport = 9999 }, GARDEN, DROP },
+	{ "echo", { TO(WORLD4), .proto = 1, .icmp_type = 8 }, GARDEN, DROP },
+	{ "gre", { TO(WORLD4), .proto = 47 }, GARDEN, DROP },
+	{ "later fragment", { TO(WORLD4), .frag_off = 1480 }, GARDEN, DROP },
+	{ "unparsed: bad header length", { TO(WORLD4), .ihl = 4 }, GARDEN, DROP },
+	{ "unparsed: nine headers", { TO6(WORLD6), .ext_n = 9 }, GARDEN, DROP },
+};
+
+static int garden;
+
+static void hold_both(struct world *world)
+{
+	world_hold(world, DYN4, LZ_HOLD_WORD(WORLD_START_S + 60, 100, garden, 0));
+	world_hold(world, DYN6, LZ_HOLD_WORD(WORLD_START_S + 60, 100, garden, 0));
+}
+
+static void run_fates(void)
+{
+	for (unsigned i = 0; i < sizeof(fates) / sizeof(*fates); i++) {
+		const struct fate *f = &fates[i];
+		struct row row = { f->name, f->p, f->leaky, f->leaky_reason };
+
+		if (garden == LZ_GARDEN_STRICT) {
+			row.verdict = f->strict;
+			row.reason = f->strict_reason;
+		}
+		rows_run(w, &row, 1, ROWS_XDP | ROWS_TC, hold_both);
+	}
+	ROWS_OK("rows");
+}
+
+static void leaky(void)
+{
+	garden = LZ_GARDEN_LEAKY;
+	run_fates();
+}
+
+static void strict(void)
+{
+	struct row ntp = { "ntp, allowed", { TO(WORLD4), .proto = 17, .dport = 123 }, GARDEN };
+
+	garden = LZ_GARDEN_STRICT;
+	run_fates();
+	w->control->gen[0].garden_udp_ntp = 1;
+	rows_run(w, &ntp, 1, ROWS_XDP | ROWS_TC, hold_both);
+	w->control->gen[0].garden_udp_ntp = 0;
+	ROWS_OK("rows");
+}
+
+static void resets_are_not_answered(void)
+{
+	static const struct pkt_spec rst = { TO(WORLD4), .dport = 80, .tcp = PKT_RST };
+	struct world_run r;
+
+	world_reset(w);
+	hold_both(w);
+	T_EQ(world_frame(w, WORLD_TC, &rst, &r), 0, "a reset to the web");
+	T_EQ(r.verdict, LZ_V_DROP, "stops in silence");
+	T_EQ(r.delta[LZ_C_REPLY_SUPPRESSED], 1, "and is counted");
+}
+
+static const struct row mail = { "held", { TO(WORLD4), .dport = 25 }, ICMP };
+static const struct row ssh = { "not held", { TO(WORLD4), .dport = 22 }, LZ_V_PASS,
+				LZ_R_PASS_EXAMINED };
+static const struct row ssh_held = { "held", { TO(WORLD4), .dport = 22 }, DROP };
+
+/* The clock alone ends a hold, at its second, with nobody there to end it. */
+static void expiry(void)
+{
+	world_reset(w);
+	world_hold(w, DYN4, LZ_HOLD_WORD(WORLD_START_S + 60, 60, LZ_GARDEN_STRICT, 0));
+	rows_check(w, WORLD_XDP, &ssh_held);
+	world_clock(w, (WORLD_START_S + 60) * S - 1);
+	rows_check(w, WORLD_XDP, &ssh_held);
+	rows_check(w, WORLD_TC, &ssh_held);
+	world_clock(w, (WORLD_START_S + 60) * S);
+	rows_check(w, WORLD_XDP, &ssh);
+	rows_check(w, WORLD_TC, &ssh);
+	ROWS_OK("held to the last nanosecond, free at the second");
+}
+
+static void invalid_words(void)
+{
+	static const struct {
+		const char *name;
+		__u64 word;
+		bool held;
+		unsigned invalid;
+	} words[] = {
+		{ "ttl as left", LZ_HOLD_WORD(WORLD_START_S + 60, 60, 1, 0), true, 0 },
+		{ "more left than its ttl", LZ_HOLD_WORD(WORLD_START_S + 61, 60, 1, 0), false, 1 },
+		{ "no ttl", LZ_HOLD_WORD(WORLD_START_S + 1, 0, 1, 0), false, 1 },
+		{ "31 days", LZ_HOLD_WORD(WORLD_START_S + LZ_HOLD_CAP_S, LZ_HOLD_CAP_S, 1, 0), true, 0 },
+		{ "31 days and a second", LZ_HOLD_WORD(WORLD_START_S + LZ_HOLD_CAP_S + 1,
+						       LZ_HOLD_CAP_S + 1, 1, 0), false, 1 },
+		{ "for ever", LZ_HOLD_WORD(~0u, 0x3fffff, 1, 0), false, 1 },
+		{ "all ones", ~0ull, false, 1 },
+		{ "long past", LZ_HOLD_WORD(1, 60, 1, 0), false, 0 },
+		{ "zero", 0, false, 0 },
+		{ "any flags", LZ_HOLD_WORD(WORLD_START_S + 60, 100, 1, 0xff), true, 0 },
+	};
+
+	for (unsigned i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		struct row row = words[i].held ? ssh_held : ssh;
+		struct world_run r;
+
+		world_reset(w);
+		row.name = words[i].name;
+		world_hold(w, DYN4, words[i].word);
+		r = rows_check(w, WORLD_XDP, &row);
+		T_EQ(r.delta[LZ_C_HOLD_INVALID], words[i].invalid, words[i].name);
+	}
+	ROWS_OK("only a word within its ttl and the cap holds");
+}
+
+/* I3: somebody managed to hold an address of the never-list; it is not dropped all the same. */
+static void never_is_never_dropped(void)
+{
+	struct row row = { "a held never address", { .src = "100.64.0.1", .dst = WORLD4, .dport = 25 },
+			   LZ_V_PASS, LZ_R_PASS_NEVER };
+
+	world_reset(w);
+	world_hold(w, "100.64.0.1", LZ_HOLD_WORD(WORLD_START_S + 60, 60, LZ_GARDEN_STRICT, 0));
+	rows_check(w, WORLD_XDP, &row);
+	rows_check(w, WORLD_TC, &row);
+	row.p.dport = 22;
+	rows_check(w, WORLD_XDP, &row);
+	ROWS_OK("passes");
+}
+
+static void exceptions_do_not_free(void)
+{
+	world_reset(w);
+	world_hold(w, DYN4, LZ_HOLD_WORD(WORLD_START_S + 60, 60, LZ_GARDEN_LEAKY, 0));
+	world_exception(w, DYN4 "/32", LZ_EXCEPTION_ALL, WORLD_START_S + 60);
+	rows_check(w, WORLD_XDP, &mail);
+	ROWS_OK("an exception is no release");
+}
+
+static void one_prefix_one_fate(void)
+{
+	struct row same = { "another host of the /64", { .src = "2001:db8:1000:7:abcd::1",
+			    .dst = WORLD6, .dport = 25 }, ICMP };
+	struct row other = { "the /64 beside it", { .src = "2001:db8:1000:8::1", .dst = WORLD6,
+			     .dport = 22 }, LZ_V_PASS, LZ_R_PASS_EXAMINED };
+
+	world_reset(w);
+	hold_both(w);
+	rows_check(w, WORLD_XDP, &same);
+	rows_check(w, WORLD_XDP, &other);
+	rows_check(w, WORLD_XDP, &(struct row){ "the neighbour", { .src = "100.64.0.8",
+		   .dst = WORLD4, .dport = 22 }, LZ_V_PASS, LZ_R_PASS_EXAMINED });
+	ROWS_OK("rows");
+}
+
+/* Of a flood to always-reach 200 packets pass at once, then 100 a second. */
+static void reach_is_limited(void)
+{
+	static const struct pkt_spec dns = { TO(REACH4), .proto = 17, .dport = 53 };
+	unsigned at_once = 0, later = 0;
+	struct world_run r;
+
+	world_reset(w);
+	hold_both(w);
+	for (int i = 0; i < 300; i++) {
+		world_frame(w, i % 2 ? WORLD_XDP : WORLD_TC, &dns, &r);
+		at_once += r.verdict == LZ_V_PASS;
+	}
+	T_EQ(at_once, 200, "at once");
+	T_EQ(r.reason, LZ_R_DROP_HELD, "the rest is dropped");
+	world_clock(w, WORLD_START_S * S + S);
+	for (int i = 0; i < 300; i++) {
+		world_frame(w, WORLD_XDP, &dns, &r);
+		later += r.verdict == LZ_V_PASS;
+	}
+	T_EQ(later, 100, "a second later");
+	world_clock(w, (WORLD_START_S + 50) * S);
+	world_frame(w, WORLD_XDP, &dns, &r);
+	T_EQ(r.verdict, LZ_V_PASS, "and after a pause");
+	T_EQ(world_cell(w, world_key(w, DYN4))->dropped, 300, "each drop stands in the cell");
+}
+
+static void monitor_holds_nobody(void)
+{
+	struct row row = { "monitored", { TO(WORLD4), .dport = 25 }, LZ_V_PASS, LZ_R_PASS_MONITOR };
+
+	world_reset(w);
+	hold_both(w);
+	w->control->gen[0].flags = LZ_GEN_F_MONITOR;
+	rows_check(w, WORLD_XDP, &row);
+	w->control->gen[0].flags = 0;
+	ROWS_OK("row");
+}
+
+static const struct t_case cases[] = {
+	{ "leaky garden", leaky },
+	{ "strict garden", strict },
+	{ "resets are not answered", resets_are_not_answered },
+	{ "expiry", expiry },
+	{ "invalid hold words", invalid_words },
+	{ "a never address is never dropped", never_is_never_dropped },
+	{ "an exception is no release", exceptions_do_not_free },
+	{ "one /64, one fate", one_prefix_one_fate },
+	{ "always-reach is limited", reach_is_limited },
+	{ "monitor mode", monitor_holds_nobody },
+};
+
+ROWS_MAIN(w, cases)
