@@ -21,7 +21,7 @@
 void lz_instance_size(__u32 sources_max, __u32 colony_max, struct lz_instance *ret)
 {
 	__u64 cells = (__u64)sources_max + colony_max;
-	__u64 lines = (cells * 4 + 3 * LZ_TAG_LINE_SLOTS - 1) / (3 * LZ_TAG_LINE_SLOTS);
+	__u64 lines = (cells * 3 + 2 * LZ_TAG_LINE_SLOTS - 1) / (2 * LZ_TAG_LINE_SLOTS);
 	__u32 flows = sources_max / 16;
 
 	ret->tag_lines = lines > 0 ? lines : 1;

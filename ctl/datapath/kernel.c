@@ -349,7 +349,7 @@ static int check_wishes(const struct lz_kernel *k, const struct lz_instance_conf
 		return lz_err_set(reterr, ENOSPC,
 				  "%s: has room for %u sources and holds, the policy wants %llu; "
 				  "`lazaretd --detach`, then start", k->dir,
-				  k->instance.tag_lines * (LZ_TAG_LINE_SLOTS * 3 / 4),
+				  k->instance.tag_lines * LZ_TAG_LINE_SLOTS / 3 * 2,
 				  (unsigned long long)config->sources_max + config->colony_max);
 	if (config->replay != k->instance.replay)
 		return refuse_pins(k, "it was made for another clock", reterr);

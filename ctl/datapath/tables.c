@@ -190,7 +190,6 @@ static int set_hold(struct lz_tables_view *v, __u64 key, __u64 hash, __u64 word,
 			return -ENOSPC;
 		if (slot & LZ_SEARCH_MADE) {
 			slot &= ~LZ_SEARCH_MADE;
-			v->cells[slot].seen_s = now_s;
 			__sync_fetch_and_add(&v->tables->cells_used, 1);
 		}
 	}
@@ -274,34 +273,74 @@ int lz_hold_acknowledge(struct lz_tables_view *view, __u64 key, __u64 word)
 	return __sync_bool_compare_and_swap(&view->cells[slot].hold, word, known) ? 0 : -EAGAIN;
 }
 
-/* How far ahead the tag line and, half as far, the cell are fetched. A hold misses two lines, and
- * with 4 kB pages two TLB entries; eight at a time hide most of it (measured: p_table prints ns an
- * entry). */
-#define AHEAD 16
+/* ---------------------------------------------------------------- many at once
+ *
+ * A hold touches two lines of a table of hundreds of megabytes, and with 4 kB pages misses the TLB
+ * twice, in a guest through two levels of page tables: 357 ns in the order given. Sorted into parts
+ * of the table that fit the second-level cache, it is the figure that p_table prints.
+ */
+#define PARTS_MAX  4096
+#define AHEAD	   12
+#define SORT_ABOVE 1024 /* fewer are done before they are sorted */
+
+struct bulk_item {
+	__u64 key, word;
+	size_t from;
+};
+
+static __u32 part_of(const struct lz_tables_view *v, __u64 key, __u32 parts)
+{
+	__u32 lines = v->instance.tag_lines;
+
+	return (__u64)lz_line_of(lz_hash(key, v->instance.seed), 0, lines) * parts / lines;
+}
+
+/* Counting sort by part, stable: of two entries with one key the first stays first. */
+static struct bulk_item *sort_by_part(const struct lz_tables_view *v,
+				      const struct lz_hold_entry *entries, size_t n)
+{
+	struct bulk_item *items = malloc(n * sizeof(*items));
+	__u32 parts = v->instance.tag_lines < PARTS_MAX ? v->instance.tag_lines : PARTS_MAX;
+	lz_autofree size_t *start = calloc(parts + 1, sizeof(*start));
+
+	if (!items || !start) {
+		free(items);
+		return NULL;
+	}
+	for (size_t i = 0; i < n; i++)
+		start[part_of(v, entries[i].key, parts) + 1]++;
+	for (__u32 p = 0; p < parts; p++)
+		start[p + 1] += start[p];
+	for (size_t i = 0; i < n; i++)
+		items[start[part_of(v, entries[i].key, parts)]++] =
+			(struct bulk_item){ entries[i].key, entries[i].word, i };
+	return items;
+}
+
+static int set_one(struct lz_tables_view *v, __u64 key, __u64 word, __u32 now_s,
+		   unsigned int flags)
+{
+	int r = check_hold(key, word, now_s);
+
+	return r ? r : set_hold(v, key, lz_hash(key, v->instance.seed), word, now_s, flags);
+}
 
 size_t lz_hold_set_bulk(struct lz_tables_view *view, struct lz_hold_entry *entries, size_t n,
 			unsigned int flags)
 {
-	__u32 now_s = lz_tables_now_s(view), lines = view->instance.tag_lines;
-	__u64 seed = view->instance.seed;
+	__u32 now_s = lz_tables_now_s(view);
+	lz_autofree struct bulk_item *items = n > SORT_ABOVE ? sort_by_part(view, entries, n) : NULL;
 	size_t held = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		struct lz_hold_entry *e = &entries[i];
+		struct lz_hold_entry *e = &entries[items ? items[i].from : i];
 
-		if (i + AHEAD < n) {
-			__u64 hash = lz_hash(entries[i + AHEAD].key, seed);
-
-			__builtin_prefetch(&view->tags[lz_line_of(hash, 0, lines)], 1);
+		if (items && i + AHEAD < n) {
+			lz_view_prefetch_cell(view, lz_hash(items[i + AHEAD].key, view->instance.seed));
+			__builtin_prefetch(&entries[items[i + AHEAD].from].result, 1);
 		}
-		if (i + AHEAD / 2 < n) {
-			__u64 hash = lz_hash(entries[i + AHEAD / 2].key, seed);
-
-			lz_view_prefetch_cell(view, hash);
-		}
-		e->result = check_hold(e->key, e->word, now_s);
-		if (!e->result)
-			e->result = set_hold(view, e->key, lz_hash(e->key, seed), e->word, now_s, flags);
+		e->result = items ? set_one(view, items[i].key, items[i].word, now_s, flags) :
+				    set_one(view, e->key, e->word, now_s, flags);
 		held += e->result >= 0;
 	}
 	return held;

@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * p_table.c - the shared tables through the real maps: the controller on one side, the real program
+ * under BPF_PROG_TEST_RUN on the other.
+ */
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <pthread.h>
+
+#include "base/clock.h"
+#include "datapath/kernel.h"
+#include "datapath/policyswap.h"
+#include "datapath/ports.h"
+#include "datapath/sweep.h"
+#include "datapath/search_view.h"
+#include "lib/pkt.h"
+#include "prog/room.h"
+
+#define SOURCES 600000
+#define COLONY	600000
+#define FIRST	0x64400000u /* 100.64.0.0 */
+
+static struct lz_kernel kernel;
+static struct lz_tables_view view;
+static struct lz_err err;
+static struct lz_image *image;
+
+static const char policy_text[] =
+	"{ \"version\": 1,"
+	"  \"interfaces\": { \"a\": { \"side\": \"customer\", \"match\": [\"lo\"] } },"
+	"  \"sets\": { \"own\": [\"100.64.0.0/10\", \"2001:db8::/32\"] },"
+	"  \"capacity\": { \"sources\": 600000, \"colony\": 600000 },"
+	"  \"classes\": { \"own\": { \"of\": [\"own\"], \"port25\": { \"to-world\": \"drop\" } } } }";
+
+/* ---------------------------------------------------------------- set-up */
+
+static void set_clock(__u64 now_s)
+{
+	*(volatile __u64 *)&view.control->replay_now_ns = now_s * LZ_NS_PER_S;
+}
+
+static bool publish(__u64 number, __u32 confirm_s)
+{
+	struct lz_inner_sizes sizes;
+	struct lz_inner_fds fds;
+	int r;
+
+	lz_swap_sizes(image, &sizes);
+	if (!T_OK(!lz_inner_create(&sizes, &fds, &err), err.text))
+		return false;
+	r = lz_swap_fill(image, &fds, &err);
+	if (!r)
+		r = lz_swap_publish(&view, image, &fds, number, confirm_s, &err);
+	lz_inner_close(&fds);
+	return T_OK(!r, err.text);
+}
+
+/* test_run's frames come in on the loopback device of the namespace: ifindex 1. */
+static bool give_roles(void)
+{
+	struct lz_port_want want = { .ifindex = 1, .name = "lo", .mode = LZ_ATTACH_XDP,
+				     .role = LZ_ROLE_CUSTOMER };
+	struct lz_attachments none = {};
+	struct lz_ports ports;
+	bool ok;
+
+	if (!T_OK(!lz_ports_open(&kernel.maps, &none, &ports, &err), err.text))
+		return false;
+	ok = T_OK(!lz_ports_set(&ports, &want, 0, &err), err.text) &&
+	     T_OK(!lz_ports_set(&ports, &want, 1, &err), err.text);
+	lz_ports_close(&ports);
+	return ok;
+}
+
+static bool set_up(void)
+{
+	struct lz_instance_config config = { .name = "t", .sources_max = SOURCES,
+					     .colony_max = COLONY, .ipv6_key_len = 64, .replay = 1 };
+	struct lz_policy *policy = NULL;
+	struct lz_report report = {};
+	bool ok;
+
+	if (!T_OK(!lz_kernel_open(&config, &kernel, &err), err.text) ||
+	    !T_OK(!lz_tables_open(&kernel.maps, &kernel.instance, &view, &err), err.text))
+		return false;
+	set_clock(1000);
+	ok = T_OK(!lz_policy_parse_text(policy_text, strlen(policy_text), NULL, &policy, &report),
+		  "the policy parses") &&
+	     T_OK(!lz_image_compile(policy, NULL, kernel.instance.seed, &image, &err), err.text);
+	lz_policy_free(&policy);
+	return ok && give_roles() && publish(1, 0);
+}
+
+/* One bare SYN of a source through the real XDP program; its return value. */
+static int send_syn(__u32 source, __u16 port)
+{
+	struct pkt_spec spec = { .src = "100.64.0.1", .dst = "198.51.100.1", .dport = port };
+	LIBBPF_OPTS(bpf_test_run_opts, run, .repeat = 1);
+	static __thread struct pkt p;
+	__u8 out[256];
+
+	if (!p.bytes)
+		pkt_build(&p, &spec);
+	source = htonl(source);
+	memcpy(p.data + p.l3 + 12, &source, 4);
+	p.data[p.l4 + 2] = port >> 8;
+	p.data[p.l4 + 3] = port;
+	run.data_in = p.data;
+	run.data_size_in = p.bytes;
+	run.data_out = out;
+	run.data_size_out = sizeof(out);
+	return bpf_prog_test_run_opts(kernel.prog_fd[LZ_PROG_XDP], &run) ? -1 : (int)run.retval;
+}
+
+static struct lz_replay last(void)
+{
+	struct lz_replay r = {};
+	__u32 zero = 0;
+
+	bpf_map_lookup_elem(kernel.maps.fd[LZ_MAP_REPLAY], &zero, &r);
+	return r;
+}
+
+/* ---------------------------------------------------------------- what a table must be */
+
+struct keys {
+	__u64 *v;
+	size_t n;
+};
+
+static int note_key(void *arg, __u64 key, const struct lz_cell *cell)
+{
+	struct keys *k = arg;
+
+	(void)cell;
+	k->v[k->n++] = key;
+	return 0;
+}
+
+static int compare_u64(const void *a, const void *b)
+{
+	__u64 x, y;
+
+	memcpy(&x, a, sizeof(x));
+	memcpy(&y, b, sizeof(y));
+	return x < y ? -1 : x > y;
+}
+
+/* All keys of the table, and how many stand there twice. */
+static size_t count_doubles(size_t *ret_n)
+{
+	struct keys k = { .v = malloc(view.slots * sizeof(__u64)) };
+	size_t doubles = 0;
+
+	lz_cells_each(&view, note_key, &k);
+	qsort(k.v, k.n, sizeof(*k.v), compare_u64);
+	for (size_t i = 1; i < k.n; i++)
+		doubles += k.v[i] == k.v[i - 1];
+	free(k.v);
+	*ret_n = k.n;
+	return doubles;
+}
+
+static void sweep_all(__u32 idle_s, struct lz_sweep_totals *ret)
+{
+	struct lz_sweep_config config = { .idle_s = idle_s, .slice_lines = 256 };
+	struct lz_sweep *sweep;
+
+	if (!T_OK(!lz_sweep_new(&view, &config, &sweep), "sweep_new"))
+		return;
+	T_EQ(lz_sweep_pass(sweep), LZ_SWEEP_DONE, "a pass ends");
+	lz_sweep_totals_get(sweep, ret);
+	lz_sweep_free(&sweep);
+}
+
+static bool word_is_zero(const __u64 *words, size_t n)
+{
+	__u64 any = 0;
+
+	for (size_t i = 0; i < n; i++)
+		any |= words[i];
+	return !any;
+}
+
+/* ---------------------------------------------------------------- cases */
+
+static struct lz_hold_entry *make_holds(__u32 first, size_t n, __u32 now_s, __u32 ttl_s)
+{
+	struct lz_hold_entry *e = calloc(n, sizeof(*e));
+
+	for (size_t i = 0; i < n; i++) {
+		e[i].key = first + i;
+		e[i].word = LZ_HOLD_WORD(now_s + ttl_s, ttl_s, LZ_GARDEN_LEAKY, 0);
+	}
+	return e;
+}
+
+static void fills_without_failure(void)
+{
+	struct lz_hold_entry *e = make_holds(FIRST, SOURCES + COLONY, 1000, 3600);
+	size_t n, held;
+	__u64 word;
+	double t0, t1;
+
+	t0 = room_now_s();
+	held = lz_hold_set_bulk(&view, e, SOURCES, 0);
+	t1 = room_now_s();
+	T_EQ(held, SOURCES, "600,000 holds");
+	printf("# bulk insert: 600,000 holds in %.1f ms, %.0f ns each\n", (t1 - t0) * 1e3,
+	       (t1 - t0) * 1e9 / SOURCES);
+	held = lz_hold_set_bulk(&view, e + SOURCES, COLONY, 0);
+	T_EQ(held, COLONY, "no insert fails up to the capacity");
+	T_EQ(view.tables->cells_used, SOURCES + COLONY, "cells_used");
+	t0 = room_now_s();
+	T_EQ(lz_holds_count(&view, 1000), SOURCES + COLONY, "all are held");
+	t1 = room_now_s();
+	printf("# scan: %.1f ms a million cells\n", (t1 - t0) * 1e3 * 1e6 / (SOURCES + COLONY));
+	T_EQ(count_doubles(&n), 0, "no key twice");
+	T_EQ(n, SOURCES + COLONY, "each key is seen");
+	n = 0;
+	for (size_t i = 0; i < SOURCES + COLONY; i++)
+		n += !lz_hold_read(&view, e[i].key, &word) && word == e[i].word;
+	T_EQ(n, SOURCES + COLONY, "each reads back");
+	free(e);
+}
+
+/* Everything expires, then everything is idle: the table is as it was made. */
+static void empties(void)
+{
+	struct lz_sweep_totals t = {};
+
+	set_clock(1000 + 3601);
+	T_EQ(lz_holds_count(&view, lz_tables_now_s(&view)), 0, "all expired by themselves");
+	sweep_all(60, &t);
+	T_EQ(t.holds_expired, SOURCES + COLONY, "hold words cleared");
+	T_EQ(t.reclaimed, SOURCES + COLONY, "cells reclaimed");
+	T_EQ(t.orphans, 0, "none was an orphan");
+	T_EQ(view.tables->cells_used, 0, "cells_used");
+	T_OK(word_is_zero(view.tags[0].word, view.slots / 8), "every tag is free again");
+	T_OK(word_is_zero(&view.cells[0].key, view.slots * (sizeof(struct lz_cell) / 8)),
+	     "every cell is zero");
+}
+
+static void holds_and_lets_go(void)
+{
+	__u32 a = FIRST + 7, b = FIRST + 8;
+	__u64 word = LZ_HOLD_WORD(5060, 60, LZ_GARDEN_STRICT, LZ_HOLD_F_OPERATOR), got = 0;
+	struct lz_port_stats stats;
+
+	set_clock(5000);
+	T_EQ(send_syn(a, 443), XDP_PASS, "not held: passes");
+	T_EQ(last().reason, LZ_R_PASS_EXAMINED, "examined");
+	T_EQ(lz_hold_set(&view, a, word, 0, &got), LZ_HOLD_NEW, "hold");
+	T_EQ(got, word, "read back");
+	send_syn(a, 8080);
+	T_EQ(last().reason, LZ_R_DROP_HELD, "held: refused");
+	T_EQ(send_syn(a, 8080), XDP_DROP, "strict: other TCP is dropped");
+	T_EQ(send_syn(b, 8080), XDP_PASS, "the neighbour passes");
+	T_EQ(lz_hold_set(&view, a, LZ_HOLD_WORD(5030, 30, 1, 0), 0, NULL), LZ_HOLD_STOOD,
+	     "shorter: stands");
+	T_EQ(lz_hold_set(&view, a, LZ_HOLD_WORD(5090, 90, 1, 0), 0, NULL), LZ_HOLD_EXTENDED,
+	     "longer: extended");
+	T_EQ(lz_hold_set(&view, a, LZ_HOLD_WORD(5030, 30, 1, 0), LZ_HOLD_SET_EXACT, &got),
+	     LZ_HOLD_SHORTENED, "an operator shortens");
+	T_EQ(LZ_HOLD_EXPIRY(got), 5030, "to what he said");
+	set_clock(5029);
+	T_EQ(send_syn(a, 8080), XDP_DROP, "held to the last second (I1)");
+	set_clock(5030);
+	T_EQ(send_syn(a, 8080), XDP_PASS, "passes at its end, with no daemon (I2)");
+	T_EQ(lz_hold_read(&view, a, &got), -ENOENT, "and reads as not held");
+	T_EQ(lz_hold_set(&view, a, LZ_HOLD_WORD(5090, 60, 1, 0), 0, NULL), LZ_HOLD_NEW, "held anew");
+	T_EQ(send_syn(a, 8080), XDP_DROP, "held");
+	T_EQ(lz_hold_release(&view, a, &got), 0, "release");
+	T_EQ(send_syn(a, 8080), XDP_PASS, "released: passes");
+	T_EQ(lz_hold_release(&view, a, NULL), -ENOENT, "nothing to release");
+	T_EQ(lz_hold_set(&view, a, LZ_HOLD_WORD(5100, 60, 1, 0), 0, NULL), -EINVAL,
+	     "more left than granted: refused here");
+	T_EQ(lz_hold_set(&view, LZ_KEY_AGGREGATE | 5, LZ_HOLD_WORD(5090, 60, 1, 0), 0, NULL), -EINVAL,
+	     "an aggregate is never held");
+	T_OK(!lz_port_stats_read(&view, lz_ports_row(view.ports, 1), &stats), "port statistics");
+	T_OK(stats.count[LZ_C_RECEIVED] >= 8, "packets were counted on the port's row");
+	T_OK(stats.count[LZ_R_DROP_HELD] >= 4, "and the refusals");
+}
+
+static void acknowledges(void)
+{
+	__u64 word = LZ_HOLD_WORD(5090, 60, 0, LZ_HOLD_F_KERNEL), got;
+
+	set_clock(5030);
+	T_EQ(lz_hold_set(&view, FIRST + 20, word, 0, NULL), LZ_HOLD_NEW, "as a limit would");
+	T_EQ(lz_hold_acknowledge(&view, FIRST + 20, word + 1), -EAGAIN, "another word stands");
+	T_EQ(lz_hold_acknowledge(&view, FIRST + 20, word), 0, "acknowledged");
+	T_EQ(lz_hold_read(&view, FIRST + 20, &got), 0, "still held");
+	T_EQ(LZ_HOLD_FLAGS(got), 0, "no longer the kernel's alone");
+	lz_hold_release(&view, FIRST + 20, NULL);
+}
+
+#define RACE_KEYS 20000
+
+static void *send_all(void *arg)
+{
+	(void)arg;
+	for (__u32 i = 0; i < RACE_KEYS; i++)
+		send_syn(FIRST + 0x10000 + i, 443);
+	return NULL;
+}
+
+/* Two CPUs and the controller make the same cells at the same time. */
+static void creates_once(void)
+{
+	size_t n_before, n, held = 0;
+	pthread_t a, b;
+
+	set_clock(6000);
+	count_doubles(&n_before);
+	pthread_create(&a, NULL, send_all, NULL);
+	pthread_create(&b, NULL, send_all, NULL);
+	for (__u32 i = 0; i < RACE_KEYS; i++)
+		held += lz_hold_set(&view, FIRST + 0x10000 + i,
+				    LZ_HOLD_WORD(6060, 60, LZ_GARDEN_LEAKY, 0), 0, NULL) >= 0;
+	pthread_join(a, NULL);
+	pthread_join(b, NULL);
+	T_EQ(held, RACE_KEYS, "every hold took and read back");
+	T_EQ(count_doubles(&n), 0, "no key has two cells");
+	T_EQ(n - n_before, RACE_KEYS, "each has one");
+	T_EQ(view.tables->cells_used, n, "cells_used agrees");
+}
+
+static volatile int stop;
+
+/* A few thousand sources come and go, each for a while; the clock runs with them. */
+static void *churn(void *arg)
+{
+	unsigned int seed = arg != NULL;
+
+	while (!stop)
+		send_syn(FIRST + 0x40000 + rand_r(&seed) % 3000, 443);
+	return NULL;
+}
+
+#define KEPT 500
+
+static void reuses_under_traffic(void)
+{
+	struct lz_sweep_config config = { .idle_s = 1, .slice_lines = 4096 };
+	struct lz_sweep_totals t = {};
+	struct lz_sweep *sweep;
+	__u64 word, lost = 0;
+	pthread_t a, b;
+	size_t n;
+	__u32 now_s = 7000;
+
+	set_clock(now_s);
+	for (__u32 i = 0; i < KEPT; i++)
+		lz_hold_set(&view, FIRST + 0x40000 + i * 3, LZ_HOLD_WORD(100000, 93000, 1, 0), 0, NULL);
+	stop = 0;
+	pthread_create(&a, NULL, churn, NULL);
+	pthread_create(&b, NULL, churn, &kernel);
+	T_OK(!lz_sweep_new(&view, &config, &sweep), "sweep_new");
+	for (double end = room_now_s() + 6; room_now_s() < end;) {
+		set_clock(now_s += 3);
+		if (!T_OK(lz_sweep_pass(sweep) == LZ_SWEEP_DONE, "pass"))
+			break;
+		for (__u32 i = 0; i < KEPT; i++)
+			lost += lz_hold_read(&view, FIRST + 0x40000 + i * 3, &word) != 0;
+	}
+	stop = 1;
+	pthread_join(a, NULL);
+	pthread_join(b, NULL);
+	T_EQ(lz_sweep_pass(sweep), LZ_SWEEP_DONE, "one more pass takes the orphans");
+	lz_sweep_totals_get(sweep, &t);
+	printf("# %llu passes, %llu reclaimed, %llu orphans, %llu tags freed\n", t.passes, t.reclaimed,
+	       t.orphans, t.tags_freed);
+	T_EQ(lost, 0, "a held source is held at every instant (I1)");
+	T_OK(t.reclaimed > 10000, "slots were reused while packets used them");
+	T_EQ(count_doubles(&n), 0, "no key is left with two cells");
+	T_EQ(view.tables->cells_used, n, "cells_used agrees");
+	lz_sweep_free(&sweep);
+}
+
+/* A hold that a packet's limit set between DYING and the look again must not be lost; here the
+ * orphan's hold moves to the cell that is found. */
+static void moves_an_orphans_hold(void)
+{
+	__u64 key = FIRST + 0x50000, hash = lz_hash(key, view.instance.seed), word;
+	__u32 line = lz_line_of(hash, 2, view.instance.tag_lines);
+	__u32 slot = line * LZ_TAG_LINE_SLOTS + 63;
+	struct lz_sweep_totals t = {};
+
+	set_clock(20000);
+	T_EQ(send_syn(key, 443), XDP_PASS, "the cell that is found");
+	view.cells[slot].key = ~key;
+	view.cells[slot].seen_s = 20000;
+	view.cells[slot].hold = LZ_HOLD_WORD(20060, 60, LZ_GARDEN_STRICT, LZ_HOLD_F_KERNEL);
+	view.tags[line].word[7] |= (__u64)(lz_tag_of(hash) | LZ_TAG_HELD) << 56;
+	view.tables->cells_used++;
+	sweep_all(3600, &t);
+	T_EQ(t.orphans, 1, "found as an orphan");
+	T_EQ(t.holds_moved, 1, "its hold moved");
+	T_EQ(lz_hold_read(&view, key, &word), 0, "and stands");
+	T_EQ(LZ_HOLD_EXPIRY(word), 20060, "until the same time");
+	lz_hold_release(&view, key, NULL);
+}
+
+static void swaps_and_goes_back(void)
+{
+	struct lz_swap_state s;
+
+	set_clock(30000);
+	lz_swap_state_get(&view, &s);
+	T_EQ(s.number, 1, "generation 1 judges");
+	T_OK(publish(2, 60), "generation 2 with a confirm");
+	lz_swap_state_get(&view, &s);
+	T_EQ(s.number, 2, "judges");
+	T_OK(s.pending && !s.expired, "pending");
+	T_EQ(lz_swap_idle_slot(&view), -EBUSY, "no slot is idle");
+	T_EQ(lz_swap_confirm(&view), 0, "confirm");
+	T_EQ(lz_swap_confirm(&view), -ENOENT, "nothing to confirm");
+	T_OK(publish(3, 60), "generation 3");
+	T_EQ(lz_swap_undo(&view), 0, "undo");
+	lz_swap_state_get(&view, &s);
+	T_EQ(s.number, 2, "back to 2");
+	T_OK(publish(4, 60), "generation 4");
+	set_clock(30060);
+	lz_swap_state_get(&view, &s);
+	T_EQ(s.number, 2, "past the deadline 2 judges");
+	T_OK(s.expired, "expired");
+	T_EQ(lz_swap_confirm(&view), -ETIMEDOUT, "too late");
+	T_EQ(lz_swap_settle(&view), 1, "settled");
+	T_EQ(lz_swap_settle(&view), 0, "once");
+	T_EQ(send_syn(FIRST + 1, 25), XDP_DROP, "and still refuses port 25");
+}
+
+static void excepts(void)
+{
+	struct lz_prefix_key host = { .bits = FIRST + 0x60000, .len = 64 };
+	struct lz_prefix_key net = { .bits = FIRST + 0x61000, .len = 32 + 24 };
+	struct lz_exception until = { .until_s = 40100, .flags = LZ_EXCEPTION_PORT25 };
+
+	set_clock(40000);
+	T_EQ(send_syn(FIRST + 0x60000, 25), XDP_DROP, "refused");
+	T_EQ(lz_exception_add(&view, &host, &until), 0, "a host");
+	T_EQ(lz_exception_add(&view, &host, &until), 0, "again: replaced");
+	T_EQ(lz_exception_add(&view, &net, &until), 0, "a /24");
+	T_EQ(view.control->exception_len64, 1, "one of length 64");
+	set_clock(40010);
+	T_EQ(send_syn(FIRST + 0x60000, 26), XDP_PASS, "another port is not our business");
+	T_EQ(send_syn(FIRST + 0x61055, 25), XDP_PASS, "the /24 is excepted");
+	T_EQ(lz_exceptions_recount(&view), 0, "recount");
+	T_EQ(view.exceptions, 2, "two");
+	set_clock(40100);
+	T_EQ(send_syn(FIRST + 0x61056, 25), XDP_DROP, "ends by itself");
+	T_EQ(lz_exception_del(&view, &net), 0, "del");
+	T_EQ(lz_exception_del(&view, &net), -ENOENT, "gone");
+	T_EQ(view.control->exception_lens, 0, "no length is asked any more");
+}
+
+static void ranks(void)
+{
+	struct lz_cell_copy top[3];
+	size_t total;
+
+	set_clock(50000);
+	for (int i = 0; i < 30; i++)
+		send_syn(FIRST + 0x70001, 443);
+	for (int i = 0; i < 20; i++)
+		send_syn(FIRST + 0x70002, 443);
+	T_EQ(lz_cells_top(&view, LZ_SORT_SEEN, 3, top, &total), 3, "three");
+	T_EQ(top[0].cell.seen_s, 50000, "the newest first");
+	T_EQ(top[0].key, FIRST + 0x70001, "ties by key");
+	T_EQ(top[0].cell.syn, 30, "with its counters");
+	T_EQ(top[1].key, FIRST + 0x70002, "then the next");
+	T_OK(total > 3, "and how many there are");
+}
+
+static const struct t_case cases[] = {
+	{ "a table takes its capacity without a failed insert", fills_without_failure },
+	{ "what expired and is idle goes back to nothing", empties },
+	{ "a hold holds until released or its time", holds_and_lets_go },
+	{ "a hold of the kernel is acknowledged", acknowledges },
+	{ "creators of one key share one cell", creates_once },
+	{ "slots are reused under traffic", reuses_under_traffic },
+	{ "an orphan's hold moves", moves_an_orphans_hold },
+	{ "a policy is swapped, confirmed, undone, expires", swaps_and_goes_back },
+	{ "exceptions are asked by length", excepts },
+	{ "the largest first", ranks },
+};
+
+int main(void)
+{
+	if (geteuid()) {
+		printf("1..0 # SKIP needs root\n");
+		return 0;
+	}
+	if (!room_enter(180) || !set_up()) {
+		printf("Bail out! set-up failed: %s\n", err.text);
+		return EXIT_FAILURE;
+	}
+	return T_MAIN(cases);
+}
