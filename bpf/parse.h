@@ -102,9 +102,29 @@ struct lz_be16 {
 	__u8 b[2];
 } __attribute__((packed));
 
+/* Loads from a frame, which aligns nothing. The machines this runs on load unaligned words as fast
+ * as aligned ones and the verifier knows it, but clang's BPF back end would take a packed member
+ * apart into bytes: 64 instructions for two IPv6 addresses (measured: 40 ns a SYN). */
+#ifdef __bpf__
+#define LZ_LOAD(type, p) (*(const type *)(const void *)(p))
+#define LZ_STORE(type, p, v) (*(type *)(void *)(p) = (v))
+#else
+#define LZ_LOAD(type, p)                                                                           \
+	({                                                                                         \
+		type v_;                                                                           \
+		__builtin_memcpy(&v_, (p), sizeof(v_));                                            \
+		v_;                                                                                \
+	})
+#define LZ_STORE(type, p, v)                                                                       \
+	do {                                                                                       \
+		type v_ = (v);                                                                     \
+		__builtin_memcpy((p), &v_, sizeof(v_));                                            \
+	} while (0)
+#endif
+
 static __always_inline __u16 lz_be16_get(const struct lz_be16 *p)
 {
-	return (__u16)(p->b[0] << 8 | p->b[1]);
+	return __builtin_bswap16(LZ_LOAD(__u16, p));
 }
 
 struct lz_vlan {
@@ -152,12 +172,12 @@ struct lz_tcp_rest {
 
 static __always_inline __u32 lz_be32_get(const __u8 *p)
 {
-	return (__u32)p[0] << 24 | (__u32)p[1] << 16 | (__u32)p[2] << 8 | p[3];
+	return __builtin_bswap32(LZ_LOAD(__u32, p));
 }
 
 static __always_inline __u64 lz_be64_get(const __u8 *p)
 {
-	return (__u64)lz_be32_get(p) << 32 | lz_be32_get(p + 4);
+	return __builtin_bswap64(LZ_LOAD(__u64, p));
 }
 
 /* Source or destination key of an IPv6 address; 0 = not keyed (see abi.h). */
@@ -420,15 +440,17 @@ static __always_inline void lz_parse_addresses(const struct lz_frame *f, struct 
 		if (!ip)
 			return;
 		p->saddr[10] = p->saddr[11] = p->daddr[10] = p->daddr[11] = 0xff;
-		__builtin_memcpy(p->saddr + 12, ip->saddr, 4);
-		__builtin_memcpy(p->daddr + 12, ip->daddr, 4);
+		LZ_STORE(__u32, p->saddr + 12, LZ_LOAD(__u32, ip->saddr));
+		LZ_STORE(__u32, p->daddr + 12, LZ_LOAD(__u32, ip->daddr));
 	} else if (p->family == 6) {
 		struct lz_ip6 *ip = LZ_AT(f, p->l3_bytes, struct lz_ip6);
 
 		if (!ip)
 			return;
-		__builtin_memcpy(p->saddr, ip->saddr, 16);
-		__builtin_memcpy(p->daddr, ip->daddr, 16);
+		LZ_STORE(__u64, p->saddr, LZ_LOAD(__u64, ip->saddr));
+		LZ_STORE(__u64, p->saddr + 8, LZ_LOAD(__u64, ip->saddr + 8));
+		LZ_STORE(__u64, p->daddr, LZ_LOAD(__u64, ip->daddr));
+		LZ_STORE(__u64, p->daddr + 8, LZ_LOAD(__u64, ip->daddr + 8));
 	}
 }
 
