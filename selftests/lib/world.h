@@ -19,7 +19,7 @@
 #define WORLD_EXTENTS	 8 /* different /16 with classes below /16, in one generation */
 #define WORLD_IFINDEX	 1 /* lo */
 #define WORLD_ROW	 1
-#define WORLD_FLOW_LINES 256
+#define WORLD_FLOW_LINES 1024
 #define WORLD_START_S	 1000000u /* the clock of a fresh world, seconds */
 
 enum world_hook { WORLD_XDP, WORLD_TC, WORLD_TC_OUT };

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* p_packets_limits.c - limits as packets meet them: counts, windows, retransmissions, budgets. */
+#include "lib/rows.h"
+#include "lib/t.h"
+
+static struct world *w;
+
+#define S	  1000000000ull
+#define LIMIT_ID  7
+#define SLOTS	  6 /* seven fields of six bits: six whole slots and the running one */
+
+/* At most n < 64 new connections in a window, in one word. */
+static struct lz_limit window(__u32 n, __u64 window_ns)
+{
+	return (struct lz_limit){ .kind = LZ_LIMIT_WINDOW, .what = LZ_WHAT_SMTP_CONNECTIONS,
+				  .then = LZ_THEN_DROP, .refuse = LZ_V_DROP, .id = LIMIT_ID,
+				  .n = n, .slot_ns = window_ns / SLOTS, .words = 1, .bits = 6,
+				  .counters = SLOTS + 1, .stamp = 1 };
+}
+
+static void limited(struct lz_limit l, struct lz_class c)
+{
+	c.limit[0] = l;
+	c.limits = 1;
+	world_class(w, 0, ROWS_LIMITED, &c);
+	world_reset(w);
+}
+
+static __u32 next_seq;
+
+/* One new attempt to port 25; returns its run. */
+static struct world_run attempt(const char *src, enum world_hook hook)
+{
+	struct pkt_spec p = { .src = src, .dst = strchr(src, ':') ? WORLD6 : WORLD4, .dport = 25,
+			      .seq = ++next_seq };
+	struct world_run r;
+
+	T_EQ(world_frame(w, hook, &p, &r), 0, "test run");
+	return r;
+}
+
+static unsigned admitted(const char *src, unsigned tries)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < tries; i++)
+		n += attempt(src, i % 2 ? WORLD_XDP : WORLD_TC).verdict == LZ_V_PASS;
+	return n;
+}
+
+static void expect_limit(const char *src)
+{
+	struct world_run r = attempt(src, WORLD_XDP);
+
+	T_EQ(r.verdict, LZ_V_DROP, "refused");
+	T_EQ(r.reason, LZ_R_DROP_LIMIT, "by a limit");
+}
+
+static void exactly_n(void)
+{
+	struct lz_limit_stats stats;
+	struct lz_cell *cell;
+
+	limited(window(40, 300 * S), (struct lz_class){ 0 });
+	T_EQ(admitted(LIM4, 40), 40, "forty");
+	expect_limit(LIM4);
+	T_EQ(admitted(LIM4, 9), 0, "and no more");
+	T_EQ(admitted("203.0.113.10", 41), 40, "the neighbour has his own");
+	T_EQ(admitted(LIM6, 41), 40, "IPv6 as well");
+	T_EQ(admitted("2001:db8:2000:7:1234::1", 3), 0, "per /64");
+	T_EQ(admitted("2001:db8:2000:8::1", 41), 40, "the next /64 has its own");
+	world_limit_stats(w, LIMIT_ID, &stats);
+	T_EQ(stats.asked, 50 + 41 + 44 + 41, "asked");
+	T_EQ(stats.over, 10 + 1 + 4 + 1, "over");
+	cell = world_cell(w, world_key(w, LIM4));
+	T_EQ(cell->smtp_connections, 50, "attempts");
+	T_EQ(cell->syn, 50, "SYNs");
+	T_EQ(cell->examined, 50, "examined");
+	T_EQ(cell->dropped, 10, "dropped");
+}
+
+static void gives_back(void)
+{
+	__u64 start = WORLD_START_S * S;
+
+	limited(window(40, 300 * S), (struct lz_class){ 0 });
+	T_EQ(admitted(LIM4, 41), 40, "forty");
+	world_clock(w, start + 300 * S - 1);
+	expect_limit(LIM4);
+	world_clock(w, start + 350 * S);
+	T_EQ(admitted(LIM4, 41), 40, "forty again between W and W + W/k");
+}
+
+static void two_words(void)
+{
+	struct lz_limit l = window(1000, 86400 * S);
+	__u64 start = WORLD_START_S * S;
+
+	l.words = 2;
+	l.word = 4;
+	l.bits = 10;
+	l.counters = 4;
+	l.slot_ns = 86400 * S / 7;
+	limited(l, (struct lz_class){ 0 });
+	for (int i = 0; i < 7; i++) {
+		T_EQ(admitted(LIM4, 130), 130, "seven times 130");
+		world_clock(w, world_now(w) + l.slot_ns);
+	}
+	T_EQ(admitted(LIM4, 130), 1000 - 7 * 130, "and the rest");
+	expect_limit(LIM4);
+	world_clock(w, start + 86400 * S + l.slot_ns);
+	T_EQ(admitted(LIM4, 200), 130, "what the first slot had comes back");
+}
+
+static void bucket(void)
+{
+	struct lz_limit l = { .kind = LZ_LIMIT_BUCKET, .what = LZ_WHAT_SYN, .then = LZ_THEN_DROP,
+			      .refuse = LZ_V_DROP, .id = LIMIT_ID, .n = 20, .slot_ns = S / 100,
+			      .burst_ns = 19 * (S / 100), .words = 1, .stamp = 1 };
+	struct pkt_spec web = { .src = LIM4, .dst = WORLD4, .dport = 443 };
+	unsigned n = 0, later = 0;
+	struct world_run r;
+
+	limited(l, (struct lz_class){ .flags = LZ_CLASS_F_SYN_LIMIT });
+	for (int i = 0; i < 50; i++) {
+		world_frame(w, WORLD_XDP, &web, &r);
+		n += r.verdict == LZ_V_PASS;
+	}
+	T_EQ(n, 20, "the burst, the same SYN again counted too");
+	world_clock(w, WORLD_START_S * S + S / 10);
+	for (int i = 0; i < 50; i++) {
+		world_frame(w, WORLD_TC, &web, &r);
+		later += r.verdict == LZ_V_PASS;
+	}
+	T_EQ(later, 10, "100 a second");
+	web.tcp = PKT_ACK;
+	world_frame(w, WORLD_XDP, &web, &r);
+	T_EQ(r.reason, LZ_R_PASS_OTHER, "an established flow is not limited");
+}
+
+static void per_prefix(void)
+{
+	struct lz_limit l = window(40, 300 * S);
+
+	l.per = LZ_PER_PREFIX;
+	l.per_len4 = 32 + 27;
+	l.per_len6 = 48;
+	limited(l, (struct lz_class){ 0 });
+	T_EQ(admitted("203.0.113.1", 20), 20, "one of the /27");
+	T_EQ(admitted("203.0.113.31", 30), 20, "another of it");
+	T_EQ(admitted("203.0.113.32", 41), 40, "the next /27");
+	T_EQ(admitted("2001:db8:2000:1::1", 30), 30, "one of the /48");
+	T_EQ(admitted("2001:db8:2000:ffff::1", 30), 10, "another of it");
+	T_EQ(admitted("2001:db8:2001::1", 41), 40, "the next /48");
+}
+
+static void per_customer(void)
+{
+	struct lz_limit l = window(40, 300 * S);
+
+	l.per = LZ_PER_CUSTOMER;
+	limited(l, (struct lz_class){ .flags = LZ_CLASS_F_CUSTOMER });
+	world_customer(w, 0, "203.0.113.4/30", 12);
+	world_customer(w, 0, "2001:db8:2000:40::/60", 12);
+	world_customer(w, 0, "203.0.113.8/32", 13);
+	T_EQ(admitted("203.0.113.5", 20), 20, "IPv4 of a customer");
+	T_EQ(admitted("2001:db8:2000:4f::1", 30), 20, "his IPv6");
+	T_EQ(admitted("203.0.113.8", 41), 40, "another customer");
+	T_EQ(admitted("203.0.113.99", 60), 60, "no customer, no limit");
+}
+
+static void to_some_only(void)
+{
+	struct pkt_spec relay = { .src = LIM4, .dst = SMART4, .dport = 25 };
+	struct lz_limit l = window(3, 300 * S);
+	struct world_run r;
+
+	l.to_mask = ROWS_SMARTHOSTS;
+	limited(l, (struct lz_class){ 0 });
+	T_EQ(admitted(LIM4, 20), 20, "to the world");
+	for (int i = 0; i < 4; i++) {
+		relay.seq = ++next_seq;
+		world_frame(w, WORLD_XDP, &relay, &r);
+	}
+	T_EQ(r.reason, LZ_R_DROP_LIMIT, "the fourth to the smarthost");
+}
+
+static unsigned holds_told;
+
+static void count_holds(void *arg, const struct lz_event *e)
+{
+	(void)arg;
+	holds_told += e->kind == LZ_EVENT_HOLD;
+}
+
+static void hold_on_limit(void)
+{
+	struct lz_limit l = window(3, 300 * S);
+	struct lz_limit_stats stats;
+	struct lz_cell *cell;
+
+	l.then = LZ_THEN_HOLD;
+	l.hold_ttl_s = 3600;
+	l.garden = LZ_GARDEN_STRICT;
+	limited(l, (struct lz_class){ 0 });
+	T_EQ(admitted(LIM4, 3), 3, "three");
+	expect_limit(LIM4);
+	cell = world_cell(w, world_key(w, LIM4));
+	T_EQ(cell->hold, LZ_HOLD_WORD(WORLD_START_S + 3600, 3600, LZ_GARDEN_STRICT,
+				      LZ_HOLD_F_KERNEL), "the hold word");
+	T_EQ(attempt(LIM4, WORLD_XDP).reason, LZ_R_DROP_HELD, "held from the next packet on");
+	world_events(w, count_holds, NULL);
+	T_EQ(holds_told, 1, "told once");
+	world_limit_stats(w, LIMIT_ID, &stats);
+	T_EQ(stats.holds, 1, "counted once");
+	world_clock(w, (WORLD_START_S + 3600) * S);
+	T_EQ(attempt(LIM4, WORLD_XDP).reason, LZ_R_PASS_EXAMINED, "and free when it ends");
+}
+
+static void notify_only(void)
+{
+	struct lz_limit l = window(3, 300 * S);
+
+	l.then = LZ_THEN_NOTIFY;
+	limited(l, (struct lz_class){ 0 });
+	T_EQ(admitted(LIM4, 10), 10, "notify refuses nothing");
+	l.then = LZ_THEN_DROP;
+	l.flags = LZ_LIMIT_F_MONITOR;
+	limited(l, (struct lz_class){ 0 });
+	T_EQ(admitted(LIM4, 3), 3, "three");
+	T_EQ(attempt(LIM4, WORLD_XDP).reason, LZ_R_PASS_MONITOR, "a monitored limit only says so");
+	T_EQ(world_cell(w, world_key(w, LIM4))->would_drop, 1, "in the cell");
+}
+
+/* Forty attempts open at once, each sent again in turn: the first answer stands. */
+static void retransmissions(void)
+{
+	struct pkt_spec p = { .src = LIM4, .dst = WORLD4, .dport = 25 };
+	unsigned passed[41] = { 0 };
+	struct world_run r;
+
+	limited(window(20, 300 * S), (struct lz_class){ 0 });
+	for (int round = 0; round < 11; round++) {
+		for (p.sport = 50000; p.sport < 50040; p.sport++) {
+			p.seq = p.sport * 7919u;
+			world_frame(w, round % 2 ? WORLD_XDP : WORLD_TC, &p, &r);
+			passed[p.sport - 50000] += r.verdict == LZ_V_PASS;
+			if (round)
+				T_EQ(r.reason, p.sport < 50020 ? LZ_R_PASS_RETRANSMIT :
+								 LZ_R_DROP_RETRANSMIT, "known");
+		}
+		world_clock(w, world_now(w) + 10 * S);
+	}
+	for (int i = 0; i < 40; i++)
+		T_EQ(passed[i], i < 20 ? 11 : 0, "all of an attempt or nothing");
+	T_EQ(world_cell(w, world_key(w, LIM4))->smtp_connections, 40, "each attempt counted once");
+	T_EQ(world_cell(w, world_key(w, LIM4))->syn, 440, "each SYN counted");
+	p.sport = 50000;
+	p.seq = 1;
+	world_frame(w, WORLD_XDP, &p, &r);
+	T_EQ(r.reason, LZ_R_DROP_LIMIT, "another sequence number is another attempt");
+}
+
+static void destinations(void)
+{
+	struct lz_limit l = { .kind = LZ_LIMIT_DESTS, .what = LZ_WHAT_SMTP_DESTINATIONS,
+			      .then = LZ_THEN_DROP, .refuse = LZ_V_DROP, .id = LIMIT_ID, .n = 30,
+			      .slot_ns = 600 * S, .stamp = 1 };
+	unsigned first = 0;
+	char dst[16];
+
+	limited(l, (struct lz_class){ .dests_slot_ns = 600 * S });
+	T_EQ(admitted(LIM4, 100), 100, "one destination, however often");
+	for (unsigned i = 0; i < 60 && !first; i++) {
+		struct pkt_spec p = { .src = LIM4, .dst = dst, .dport = 25, .seq = ++next_seq };
+		struct world_run r;
+
+		snprintf(dst, sizeof(dst), "198.51.100.%u", i);
+		world_frame(w, WORLD_XDP, &p, &r);
+		if (r.reason == LZ_R_DROP_LIMIT)
+			first = i + 2;
+	}
+	printf("# \"over 30\" destinations fired at %u\n", first);
+	T_OK(first >= 24 && first <= 43, "over 30 destinations");
+}
+
+static void table_full(void)
+{
+	struct world_run r;
+
+	limited(window(3, 300 * S), (struct lz_class){ 0 });
+	T_EQ(admitted(LIM4, 1), 1, "one source");
+	w->control->sources_max = 1;
+	r = attempt("203.0.113.10", WORLD_XDP);
+	T_EQ(r.verdict, LZ_V_PASS, "the next passes");
+	T_EQ(r.delta[LZ_C_TABLE_FULL], 1, "and is counted");
+	T_EQ(admitted("203.0.113.10", 9), 9, "uncounted, so unlimited");
+	T_EQ(admitted(LIM4, 3), 2, "the first is still limited");
+	T_EQ(attempt(DYN4, WORLD_XDP).reason, LZ_R_DROP_PORT25, "a class rule needs no cell");
+	world_hold(w, "203.0.113.11", LZ_HOLD_WORD(WORLD_START_S + 9, 9, LZ_GARDEN_LEAKY, 0));
+	T_EQ(attempt("203.0.113.11", WORLD_XDP).reason, LZ_R_DROP_HELD, "nor does the colony");
+	world_reset(w);
+}
+
+static void every_line_full(void)
+{
+	struct world_run r;
+
+	limited(window(3, 300 * S), (struct lz_class){ 0 });
+	memset(w->tags, LZ_TAG_MIN, w->tag_lines * 64ul);
+	r = attempt(LIM4, WORLD_XDP);
+	T_EQ(r.verdict, LZ_V_PASS, "passes");
+	T_EQ(r.delta[LZ_C_TABLE_FULL], 1, "and is counted");
+	r = attempt(LIM6, WORLD_XDP);
+	T_EQ(r.delta[LZ_C_TABLE_FULL], 1, "IPv6 too");
+	world_reset(w);
+}
+
+static void v6_budget(void)
+{
+	struct world_run r;
+	char src[40];
+
+	limited(window(40, 300 * S), (struct lz_class){ 0 });
+	w->control->v6_budget = 5;
+	for (int i = 0; i < 5; i++) {
+		snprintf(src, sizeof(src), "2001:db8:2000:%x::1", i);
+		T_EQ(attempt(src, WORLD_XDP).delta[LZ_C_PREFIX_CHARGED], 0, "within the budget");
+	}
+	T_EQ(world_cells_used(w), 6, "five cells and their /48's");
+	for (int i = 0; i < 50; i++) {
+		snprintf(src, sizeof(src), "2001:db8:2000:%x::1", 0x100 + i);
+		r = attempt(src, WORLD_XDP);
+		T_EQ(r.delta[LZ_C_PREFIX_CHARGED], 1, "the /48 is charged");
+		T_EQ(r.verdict, i < 40 ? LZ_V_PASS : LZ_V_DROP, "all of them together");
+	}
+	T_EQ(world_cells_used(w), 6, "no more cells");
+	T_EQ(admitted("2001:db8:2000:3::1", 40), 39, "those inside keep their own limit");
+	T_EQ(attempt("2001:db8:2001::1", WORLD_XDP).delta[LZ_C_PREFIX_CHARGED], 0, "another /48");
+}
+
+/* I8 over everything at once. */
+static void conservation(void)
+{
+	static const char *const sources[] = { LIM4, LIM6, DYN4, DYN6, BIZ4, WORLD4, NEVER4, DROP4 };
+	__u64 count[LZ_C_N], sum = 0;
+
+	limited(window(5, 300 * S), (struct lz_class){ 0 });
+	world_hold(w, BIZ4, LZ_HOLD_WORD(WORLD_START_S + 9, 9, LZ_GARDEN_STRICT, 0));
+	for (unsigned i = 0; i < 2000; i++) {
+		const char *src = sources[i % 8];
+		struct pkt_spec p = { .src = src, .dst = strchr(src, ':') ? WORLD6 : SMART4,
+				      .dport = i % 3 ? 25 : 80, .seq = i / 16,
+				      .tcp = i % 5 ? PKT_SYN : PKT_ACK,
+				      .vlan = { i % 7 ? 0 : 0x8100, i % 7 ? 0 : 0x8100,
+						i % 14 ? 0 : 0x8100 } };
+		struct world_run r;
+
+		world_frame(w, (enum world_hook)(i % 3), &p, &r);
+		T_OK(r.reason < LZ_R_N, "one reason a packet");
+	}
+	world_stats(w, count);
+	for (int i = 0; i < LZ_R_N; i++)
+		sum += count[i];
+	T_EQ(count[LZ_C_RECEIVED], 2000, "received");
+	T_EQ(sum, 2000, "is passed plus dropped, by reason");
+}
+
+static const struct t_case cases[] = {
+	{ "exactly N, then none", exactly_n },
+	{ "a window gives back between W and W + W/k", gives_back },
+	{ "a window of two words", two_words },
+	{ "a bucket: rate and burst", bucket },
+	{ "per prefix", per_prefix },
+	{ "per customer", per_customer },
+	{ "towards some destinations only", to_some_only },
+	{ "hold", hold_on_limit },
+	{ "notify and monitored limits", notify_only },
+	{ "retransmissions", retransmissions },
+	{ "distinct destinations", destinations },
+	{ "the table is full", table_full },
+	{ "a source's lines are full", every_line_full },
+	{ "cells of an IPv6 /48", v6_budget },
+	{ "received is passed plus dropped", conservation },
+};
+
+ROWS_MAIN(w, cases)
