@@ -2,6 +2,7 @@
 /* backtest_say.c - a backtest as a table and as JSON. */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -152,15 +153,11 @@ static int add_limits(const struct lz_backtest *b, cJSON *root)
 	return r;
 }
 
-static int add_source(const struct lz_backtest *b, cJSON *list, const struct lz_backtest_source *s)
+static int fill_source(const struct lz_backtest *b, cJSON *row, const struct lz_backtest_source *s)
 {
 	char text[LZ_PREFIX_TEXT_MAX];
-	cJSON *row = cJSON_CreateObject();
-	int r;
+	int r = lz_json_add_str(row, "address", lz_key_format(s->key, b->image->ipv6_key_len, text));
 
-	if (!row || !cJSON_AddItemToArray(list, row))
-		return -ENOMEM;
-	r = lz_json_add_str(row, "address", lz_key_format(s->key, b->image->ipv6_key_len, text));
 	r = r ?: lz_json_add_str(row, "class", lz_backtest_class(b, s->class_));
 	r = r ?: lz_json_add_u64(row, "examined", s->cell.examined);
 	r = r ?: lz_json_add_u64(row, "syn", s->cell.syn);
@@ -169,6 +166,21 @@ static int add_source(const struct lz_backtest *b, cJSON *list, const struct lz_
 	r = r ?: lz_json_add_u64(row, "dropped", s->cell.dropped);
 	r = r ?: lz_json_add_u64(row, "would_drop", s->cell.would_drop);
 	return r ?: lz_json_add_bool(row, "held", lz_hold_is_active(s->cell.hold, b->end_s));
+}
+
+/* Row by row: a tree of a million sources would take a gigabyte. */
+static int print_sources(const struct lz_backtest *b, struct lz_str *out)
+{
+	for (size_t i = 0; i < b->n_sources; i++) {
+		lz_autojson cJSON *row = cJSON_CreateObject();
+		int r = row ? fill_source(b, row, &b->sources[i]) : -ENOMEM;
+		lz_autofree char *text = r ? NULL : cJSON_PrintUnformatted(row);
+
+		if (!text)
+			return -ENOMEM;
+		lz_str_appendf(out, "%s%s", i ? "," : "", text);
+	}
+	return out->error;
 }
 
 static int add_packets(const struct lz_backtest *b, cJSON *root)
@@ -199,7 +211,6 @@ int lz_backtest_json(const struct lz_backtest *b, struct lz_str *out)
 {
 	lz_autojson cJSON *root = cJSON_CreateObject();
 	lz_autofree char *text = NULL;
-	cJSON *list;
 	int r = root ? lz_json_add_str(root, "schema", "lazaret/backtest") : -ENOMEM;
 
 	r = r ?: lz_json_add_u64(root, "version", 1);
@@ -207,13 +218,12 @@ int lz_backtest_json(const struct lz_backtest *b, struct lz_str *out)
 	r = r ?: lz_json_add_str(root, "capture", b->capture_path);
 	r = r ?: add_packets(b, root);
 	r = r ?: add_limits(b, root);
-	list = r ? NULL : cJSON_AddArrayToObject(root, "sources");
-	if (!list)
+	text = r ? NULL : cJSON_PrintUnformatted(root);
+	if (!text)
 		return -ENOMEM;
-	for (size_t i = 0; i < b->n_sources && !r; i++)
-		r = add_source(b, list, &b->sources[i]);
-	if (r)
-		return r;
-	text = cJSON_PrintUnformatted(root);
-	return text ? lz_str_appendf(out, "%s\n", text) : -ENOMEM;
+	/* without its closing brace: the sources come before it */
+	lz_str_append_n(out, text, strlen(text) - 1);
+	lz_str_append(out, ",\"sources\":[");
+	r = print_sources(b, out);
+	return r ?: lz_str_append(out, "]}\n");
 }
