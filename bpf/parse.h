@@ -117,8 +117,8 @@ struct lz_be16 {
 	})
 #define LZ_STORE(type, p, v)                                                                       \
 	do {                                                                                       \
-		type v_ = (v);                                                                     \
-		__builtin_memcpy((p), &v_, sizeof(v_));                                            \
+		type w_ = (v);                                                                     \
+		__builtin_memcpy((p), &w_, sizeof(w_));                                            \
 	} while (0)
 #endif
 
