@@ -12,6 +12,8 @@
 
 #include "base/mem.h"
 
+#define CUSTOMER_HASH_MAX 0xf0000000u /* the rest is room to move on */
+
 int lz_compile_lengths(struct lz_compile *c, const char *what, const bool seen[static 129],
 		       __u8 *ret, size_t max, __u8 *ret_n)
 {
@@ -167,31 +169,51 @@ int lz_compile_dests(struct lz_compile *c)
 
 /* ---------------------------------------------------------------- customers */
 
-/* Both lists are sorted by name: who was there keeps his number. */
+/* FNV-1a (Fowler, Noll, Vo). Two of a few thousand names hardly ever meet; then the later moves on. */
+static __u32 hash_name(const char *name)
+{
+	__u64 h = 0xcbf29ce484222325ULL;
+
+	for (; *name; name++)
+		h = (h ^ (__u8)*name) * 0x100000001b3ULL;
+	return 1 + (__u32)((h ^ h >> 32) % CUSTOMER_HASH_MAX);
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+	const struct lz_image_customer *const *x = a, *const *y = b;
+
+	if ((*x)->id != (*y)->id)
+		return (*x)->id < (*y)->id ? -1 : 1;
+	return strcmp((*x)->name, (*y)->name);
+}
+
+/* Numbers name aggregate cells, so they must not depend on who else is on the list, nor on what
+ * was compiled before: a customer's count goes on over reloads and restarts. */
 static int number_customers(struct lz_compile *c)
 {
 	const struct lz_policy *policy = c->policy;
-	const struct lz_image *previous = c->previous;
 	struct lz_image *image = c->image;
-	size_t at = 0;
+	lz_autofree struct lz_image_customer **order =
+		calloc(policy->n_customers + 1, sizeof(struct lz_image_customer *));
+	__u32 last = 0;
 
-	image->next_customer = previous ? previous->next_customer : 1;
 	image->customers = calloc(policy->n_customers + 1, sizeof(*image->customers));
-	if (!image->customers)
+	if (!image->customers || !order)
 		return -ENOMEM;
 	for (size_t i = 0; i < policy->n_customers; i++) {
-		struct lz_image_customer *customer = &image->customers[i];
-		const char *name = policy->customers[i].id;
-		int order = -1;
-
-		while (previous && at < previous->n_customers &&
-		       (order = strcmp(previous->customers[at].name, name)) < 0)
-			at++;
-		customer->name = strdup(name);
-		if (!customer->name)
+		order[i] = &image->customers[i];
+		order[i]->name = strdup(policy->customers[i].id);
+		if (!order[i]->name)
 			return -ENOMEM;
+		order[i]->id = hash_name(order[i]->name);
 		image->n_customers++;
-		customer->id = order ? image->next_customer++ : previous->customers[at].id;
+	}
+	lz_array_sort(order, image->n_customers, sizeof(struct lz_image_customer *), compare_numbers);
+	for (size_t i = 0; i < image->n_customers; i++) {
+		if (order[i]->id <= last)
+			order[i]->id = last + 1;
+		last = order[i]->id;
 	}
 	return 0;
 }

@@ -3,10 +3,11 @@
  * image.h - a compiled policy: exactly what the data plane reads, and the names behind its numbers.
  *
  * Ids are stable by name against the image before, so that a reload does not move anybody's
- * counters: classes by name, limits by class and name, customers by id, state words by limit. A
- * word that changes its user or its meaning gets a new stamp, and what is left in it reads as empty
- * (abi.h at struct lz_limit). `changes` remember every such hand-over for as long as images are
- * compiled one from the other.
+ * counters: classes by name, limits by class and name, state words by limit. A word that changes its
+ * user or its meaning gets a new stamp, and what is left in it reads as empty (abi.h at struct
+ * lz_limit). `changes` remember every such hand-over, so each image has to be compiled from the one
+ * in force, over a restart too: lz_image_ids_print() says what must be kept with a policy for that.
+ * A customer's number comes from his name alone.
  *
  * IPv4 ranges, in lines of 64 bytes:
  *
@@ -38,7 +39,7 @@ struct lz_image_customer_range {
 
 struct lz_image_customer {
 	char *name;
-	__u32 id; /* from 1 */
+	__u32 id; /* a hash of the name, moved on by one where two meet; never 0 */
 };
 
 /* Whose row of lz_limit_stats an id is. */
@@ -80,7 +81,6 @@ struct lz_image {
 	char *set_names[LZ_SETS_MAX]; /* by bit; NULL = not in use */
 	struct lz_image_customer *customers; /* sorted by name */
 	size_t n_customers;
-	__u32 next_customer;
 	__u32 word_changes[LZ_CLASSES_MAX][LZ_CELL_WORDS];
 	__u32 limit_changes[LZ_LIMIT_IDS]; /* aggregates: their cell belongs to the limit alone */
 };
@@ -99,6 +99,26 @@ int lz_image_compile(const struct lz_policy *policy, const struct lz_image *prev
 		     struct lz_image **ret, struct lz_err *reterr);
 
 void lz_image_free(struct lz_image **image);
+
+/**
+ * lz_image_ids_print() - ids, words, stamps and their history as JSON, some kB
+ * Return: 0 with *ret on the heap, or -ENOMEM.
+ */
+int lz_image_ids_print(const struct lz_image *image, char **ret);
+
+/**
+ * lz_image_ids_parse() - an image that is good for nothing but to be @previous of lz_image_compile()
+ *
+ * Compiling the policy that the ids were printed of gives the same generation again.
+ * Return: 0; -EINVAL, -ERANGE with @reterr set; -ENOMEM.
+ */
+int lz_image_ids_parse(const char *text, size_t len, struct lz_image **ret, struct lz_err *reterr);
+
+/**
+ * lz_image_outlive() - @image is in force again instead of @undone
+ * What @undone has written into cells must stay unreadable: its stamps count as given out.
+ */
+void lz_image_outlive(struct lz_image *image, const struct lz_image *undone);
 
 /**
  * lz_image_class_of() - the class of a source, as bpf/range.h finds it

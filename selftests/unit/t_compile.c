@@ -399,6 +399,66 @@ static void keeps_class_ids(void)
 	T_EQ(second ? second->gen.classes : 0, 5, "ids in use are below");
 }
 
+/* A daemon that restarts has only the text of the ids: the generation must come out the same. */
+static void survives_a_restart(void)
+{
+	static const char *const texts[] = {
+		HEAD "\"classes\": {\"a\": {\"of\": [\"10.0.0.0/8\"], \"limits\": [" WINDOW("x", "40/1h") "," BUCKET("y", "1/s") "]}}}",
+		HEAD "\"classes\": {\"b\": {\"of\": [\"10.0.0.0/8\"], \"limits\": [" WINDOW("x", "400/1h") "," BUCKET("y", "1/s") "]}}}",
+		HEAD "\"classes\": {\"c\": {\"of\": [\"10.1.0.0/16\"]}, \"b\": {\"of\": [\"10.0.0.0/8\"], \"limits\": [" BUCKET("z", "2/s") "," WINDOW("x", "400/1h") "]}}}",
+	};
+	auto_image *first = compile_text(texts[0], NULL);
+	auto_image *second = compile_text(texts[1], first);
+	auto_image *third = compile_text(texts[2], second);
+	auto_image *fresh = compile_text(texts[2], NULL);
+	lz_autofree char *ids = NULL, *again_ids = NULL;
+	struct lz_image *parsed = NULL;
+	struct lz_err err = {};
+
+	if (!third || !fresh || lz_image_ids_print(third, &ids))
+		return;
+	if (!T_EQ(lz_image_ids_parse(ids, strlen(ids), &parsed, &err), 0, "parsed"))
+		printf("# %s\n", err.text);
+	auto_image *previous = parsed, *again = compile_text(texts[2], parsed);
+	T_OK(memcmp(&fresh->gen, &third->gen, sizeof(third->gen)), "without them it comes out otherwise");
+	T_OK(again && !memcmp(&again->gen, &third->gen, sizeof(third->gen)), "with them the same");
+	if (again)
+		lz_image_ids_print(again, &again_ids);
+	T_STR(again_ids, ids, "and so do the ids");
+	T_ERR(lz_image_ids_parse("{}", 2, &parsed, &err), -ENOENT, "something is missing");
+	T_ERR(lz_image_ids_parse("{\"classes\": {\"a\": 64}}", 22, &parsed, &err), -EINVAL, "no such id");
+	T_HAS(err.text, "class 'a'", "is named");
+}
+
+/* A policy that was undone has written cells: who comes next must not read them. */
+static void outlives_an_undo(void)
+{
+	auto_image *first = compile_text(LIMITS(WINDOW("a", "40/1h")), NULL);
+	auto_image *undone = compile_text(LIMITS(WINDOW("b", "40/1h")), first);
+
+	if (!first || !undone)
+		return;
+	lz_image_outlive(first, undone);
+	auto_image *next = compile_text(LIMITS(WINDOW("c", "40/1h")), first);
+	T_EQ(limit_named(next, "c")->word, limit_named(undone, "b")->word, "the same word");
+	T_OK(limit_named(next, "c")->stamp != limit_named(undone, "b")->stamp, "another stamp than the undone one");
+	T_OK(limit_named(next, "c")->stamp != limit_named(first, "a")->stamp, "than the one before, too");
+}
+
+static void keeps_customer_numbers(void)
+{
+	static const char policy[] = "{\"version\": 1, \"customers\": {\"file\": \"c\"}}";
+	auto_reading one = read_policy(policy, (struct memory_file[]){ { "c", "B,10.0.0.1\n" }, {} });
+	auto_reading two = read_policy(policy, (struct memory_file[]){ { "c", "A,10.0.0.2\nB,10.0.0.1\nC,10.0.0.3\n" }, {} });
+	auto_image *before = compile_policy(one.policy, NULL), *after = compile_policy(two.policy, NULL);
+
+	if (!before || !after)
+		return;
+	T_EQ(lz_image_customer_of(after, 0x0a000001), lz_image_customer_of(before, 0x0a000001), "B has its number from its name");
+	T_OK(lz_image_customer_of(after, 0x0a000002) && lz_image_customer_of(after, 0x0a000003) &&
+	     lz_image_customer_of(after, 0x0a000002) != lz_image_customer_of(after, 0x0a000003), "others have others");
+}
+
 static void says_what_is_not_in_force(void)
 {
 	auto_reading reading = read_policy("{\"version\": 1, \"interfaces\": {\"a\": {\"side\": \"customer\", \"match\": [\"e\"]}},"
@@ -470,6 +530,9 @@ static const struct t_case cases[] = {
 	{ "words and stamps over reloads", keeps_words_over_a_reload },
 	{ "old words are never read", never_reads_old_words },
 	{ "class ids over reloads", keeps_class_ids },
+	{ "ids over a restart", survives_a_restart },
+	{ "stamps over an undo", outlives_an_undo },
+	{ "customer numbers over reloads", keeps_customer_numbers },
 	{ "what is not in force only tells", says_what_is_not_in_force },
 	{ "half a million prefixes", compiles_half_a_million },
 };
