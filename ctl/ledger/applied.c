@@ -14,10 +14,11 @@ static void read_applied(sqlite3_stmt *s, struct lz_applied *ret)
 	ret->generation = (__u64)sqlite3_column_int64(s, 0);
 	ret->applied_s = (__u64)sqlite3_column_int64(s, 1);
 	ret->deadline_s = (__u64)sqlite3_column_int64(s, 2);
-	lz_db_text(s, 3, ret->name, sizeof(ret->name));
-	lz_db_text(s, 4, ret->actor, sizeof(ret->actor));
-	lz_db_text(s, 5, ret->file, sizeof(ret->file));
-	lz_db_text(s, 6, ret->state, sizeof(ret->state));
+	ret->origin = (__u64)sqlite3_column_int64(s, 3);
+	lz_db_text(s, 4, ret->name, sizeof(ret->name));
+	lz_db_text(s, 5, ret->actor, sizeof(ret->actor));
+	lz_db_text(s, 6, ret->file, sizeof(ret->file));
+	lz_db_text(s, 7, ret->state, sizeof(ret->state));
 }
 
 int lz_applied_add(struct lz_ledger *l, const struct lz_applied *row, const char *text, size_t len,
@@ -28,11 +29,12 @@ int lz_applied_add(struct lz_ledger *l, const struct lz_applied *row, const char
 	sqlite3_bind_int64(s, 1, (__s64)row->generation);
 	sqlite3_bind_int64(s, 2, (__s64)row->applied_s);
 	sqlite3_bind_int64(s, 3, (__s64)row->deadline_s);
-	sqlite3_bind_text(s, 4, row->name, -1, SQLITE_STATIC);
-	sqlite3_bind_text(s, 5, row->actor, -1, SQLITE_STATIC);
-	sqlite3_bind_text(s, 6, row->file, -1, SQLITE_STATIC);
-	sqlite3_bind_text(s, 7, row->state, -1, SQLITE_STATIC);
-	sqlite3_bind_blob64(s, 8, text, len, SQLITE_STATIC);
+	sqlite3_bind_int64(s, 4, (__s64)(row->origin ? row->origin : row->generation));
+	sqlite3_bind_text(s, 5, row->name, -1, SQLITE_STATIC);
+	sqlite3_bind_text(s, 6, row->actor, -1, SQLITE_STATIC);
+	sqlite3_bind_text(s, 7, row->file, -1, SQLITE_STATIC);
+	sqlite3_bind_text(s, 8, row->state, -1, SQLITE_STATIC);
+	sqlite3_bind_blob64(s, 9, text, len, SQLITE_STATIC);
 	return lz_db_run(l, s, "write a policy", reterr);
 }
 
@@ -52,8 +54,8 @@ int lz_applied_state(struct lz_ledger *l, __u64 generation, const char *state, s
 
 static int copy_text(sqlite3_stmt *s, char **ret_text, size_t *ret_len)
 {
-	const void *blob = sqlite3_column_blob(s, 7);
-	size_t len = (size_t)sqlite3_column_bytes(s, 7);
+	const void *blob = sqlite3_column_blob(s, 8);
+	size_t len = (size_t)sqlite3_column_bytes(s, 8);
 	char *text = malloc(len + 1);
 
 	if (!text)

@@ -11,7 +11,7 @@
 
 #define HELD_COLUMNS                                                                               \
 	"key, since_s, generation, expiry_s, ttl_s, garden, address, source, actor, ticket, reason"
-#define APPLIED_COLUMNS "generation, applied_s, deadline_s, name, actor, file, state"
+#define APPLIED_COLUMNS "generation, applied_s, deadline_s, origin, name, actor, file, state"
 #define GRANTED_COLUMNS "prefix, since_s, until_s, flags, ticket, actor"
 #define NOTE_COLUMNS	"id, time_s, key, until_s, generation, event, object, actor, reason"
 
@@ -29,7 +29,7 @@ const char *const lz_db_sql[LZ_SQL_N] = {
 	[LZ_SQL_HELD_ENDED] = "SELECT " HELD_COLUMNS
 			      " FROM held WHERE expiry_s <= ?1 ORDER BY expiry_s LIMIT ?2",
 	[LZ_SQL_APPLIED_ADD] = "INSERT INTO applied (" APPLIED_COLUMNS
-			       ", text) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+			       ", text) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
 	[LZ_SQL_APPLIED_STATE] = "UPDATE applied SET state = ?2 WHERE generation = ?1",
 	[LZ_SQL_APPLIED_GET] = "SELECT " APPLIED_COLUMNS ", text FROM applied WHERE generation = ?1",
 	[LZ_SQL_APPLIED_LAST] = "SELECT " APPLIED_COLUMNS " FROM applied WHERE state = ?1 AND "

@@ -116,6 +116,7 @@ struct lz_applied {
 	__u64 generation;
 	__u64 applied_s; /* wall clock */
 	__u64 deadline_s; /* wall clock; 0 = no confirmation asked for */
+	__u64 origin; /* the generation whose text this is: another one after an undo */
 	char name[LZ_NAME_TEXT_MAX];
 	char actor[LZ_ACTOR_TEXT_MAX];
 	char file[LZ_FILE_TEXT_MAX]; /* "" = not told */

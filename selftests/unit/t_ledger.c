@@ -16,7 +16,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "ledger/ledger.h"
-#include "t.h"
+#include "lib/t.h"
 
 #define BOOT_A "aaaaaaaa-0000-4000-8000-000000000001"
 #define BOOT_B "bbbbbbbb-0000-4000-8000-000000000002"
@@ -247,6 +247,7 @@ static void keeps_policies(void)
 	T_ERR(lz_applied_get(l, 1, got, &text, &len), 0, "get");
 	T_STR(text, "{\"version\": 1}", "its text");
 	T_EQ(len, 14, "its length");
+	T_EQ(got[0].origin, 1, "its own text");
 	T_EQ(lz_applied_before(l, UINT64_MAX, got, 2), 2, "history");
 	T_EQ(got[0].generation, 2, "newest first");
 	lz_ledger_close(&l);

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * answer.c - what handlers have in common: arguments, errors, the members that many rows share.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "daemon/ctl.h"
+
+static enum lz_code code_of(int r)
+{
+	switch (-r) {
+	case EINVAL:
+	case ERANGE:
+		return LZ_CODE_INVALID;
+	case ENOENT:
+		return LZ_CODE_NO_OBJECT;
+	default:
+		return LZ_CODE_REFUSED;
+	}
+}
+
+void lz_end(struct lz_request *req, int r, const struct lz_err *err)
+{
+	lz_reply_end(req, code_of(r), err->text[0] ? err->text : strerror(-r), NULL);
+}
+
+void lz_end_invalid(struct lz_request *req, const char *fmt, ...)
+{
+	struct lz_err err;
+	va_list ap;
+
+	va_start(ap, fmt);
+	lz_err_vset(&err, EINVAL, fmt, ap);
+	va_end(ap);
+	lz_reply_end(req, LZ_CODE_INVALID, err.text, NULL);
+}
+
+const char *lz_arg_text(const struct lz_request *req, const char *name)
+{
+	const char *text = NULL;
+
+	lz_json_opt_str(lz_request_args(req), name, &text, NULL);
+	return text;
+}
+
+__u64 lz_arg_int(const struct lz_request *req, const char *name, __u64 missing)
+{
+	lz_json_opt_u64(lz_request_args(req), name, 0, LZ_JSON_INTEGER_MAX, &missing, NULL);
+	return missing;
+}
+
+bool lz_arg_bool(const struct lz_request *req, const char *name)
+{
+	bool value = false;
+
+	lz_json_opt_bool(lz_request_args(req), name, &value, NULL);
+	return value;
+}
+
+void lz_json_time(cJSON *obj, const char *key, __u64 wall_s)
+{
+	lz_json_add_time(obj, key, wall_s * LZ_NS_PER_S);
+}
+
+void lz_json_touched(cJSON *obj, const struct lz_target *target)
+{
+	cJSON *list = cJSON_AddArrayToObject(obj, "touched");
+	char text[LZ_PREFIX_TEXT_MAX];
+
+	for (size_t i = 0; list && i < target->n_touched; i++)
+		cJSON_AddItemToArray(list, cJSON_CreateString(
+						   lz_prefix_format(&target->touched[i], text)));
+	if (target->customer)
+		lz_json_add_str(obj, "customer", target->customer);
+}
+
+const char *lz_class_name(const struct lz_ctl *ctl, __u32 class_)
+{
+	if (!ctl->now.image || class_ < LZ_CLASS_FIRST || class_ >= LZ_CLASSES_MAX)
+		return NULL;
+	return ctl->now.image->class_names[class_];
+}
+
+/* A row of the list: the entry's own key, and the customer it belongs to. */
+void lz_json_held(struct lz_ctl *ctl, cJSON *obj, const struct lz_held *held)
+{
+	unsigned int key_len = ctl->view.instance.ipv6_key_len;
+	struct lz_prefix prefix = lz_key_to_prefix(held->key, key_len);
+	const struct lz_range *own = NULL;
+	char key[LZ_PREFIX_TEXT_MAX];
+	const char *class_ = NULL;
+	cJSON *touched;
+
+	lz_json_add_str(obj, "address", held->address);
+	touched = cJSON_AddArrayToObject(obj, "touched");
+	cJSON_AddItemToArray(touched, cJSON_CreateString(lz_prefix_format(&prefix, key)));
+	if (ctl->now.policy) {
+		own = lz_ranges_find(&ctl->now.policy->customer_ranges, &prefix);
+		class_ = lz_class_name(ctl, lz_image_class_of(ctl->now.image, held->key,
+							      prefix.addr.family));
+	}
+	if (own)
+		lz_json_add_str(obj, "customer", ctl->now.policy->customers[own->owner].id);
+	if (class_)
+		lz_json_add_str(obj, "class", class_);
+	lz_json_add_str(obj, "garden", lz_garden_words[held->garden & 1]);
+	lz_json_time(obj, "since", held->since_s);
+	lz_json_time(obj, "until", lz_ctl_wall_of(held->expiry_s));
+	if (held->reason[0])
+		lz_json_add_str(obj, "reason", held->reason);
+	if (held->ticket[0])
+		lz_json_add_str(obj, "ticket", held->ticket);
+	lz_json_add_str(obj, "actor", held->actor);
+}
+
+bool lz_ctl_need(struct lz_ctl *ctl, struct lz_request *req)
+{
+	if (ctl->opened)
+		return true;
+	lz_reply_end(req, LZ_CODE_REFUSED,
+		     "gateway: no policy was ever applied; say lazaretctl policy apply FILE", NULL);
+	return false;
+}
+
+/* ---------------------------------------------------------------- waiting for an import */
+
+struct lz_deferred {
+	struct lz_deferred *next;
+	struct lz_request *req;
+	lz_serve_handler again;
+};
+
+bool lz_ctl_wait(struct lz_ctl *ctl, struct lz_request *req, lz_serve_handler again)
+{
+	struct lz_deferred **end = &ctl->deferred, *d;
+
+	if (!ctl->busy)
+		return false;
+	d = calloc(1, sizeof(*d));
+	if (!d) {
+		lz_reply_end(req, LZ_CODE_REFUSED, "gateway: an import is running; try again", NULL);
+		return true;
+	}
+	d->req = req;
+	d->again = again;
+	while (*end)
+		end = &(*end)->next;
+	*end = d;
+	return true;
+}
+
+void lz_ctl_resume(struct lz_ctl *ctl)
+{
+	struct lz_deferred *list = ctl->deferred;
+
+	ctl->busy = false;
+	ctl->deferred = NULL;
+	while (list) {
+		struct lz_deferred *d = list;
+
+		list = d->next;
+		d->again(d->req, ctl); /* may begin another import and wait again */
+		free(d);
+	}
+}

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * ask.c - the controller's side of the channel: ask and wait; what the keeper tells in between is
+ * taken as it comes.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "daemon/ctl.h"
+#include "daemon/rules.h"
+
+static void hook_lost(struct lz_ctl *ctl, const char *name, bool lost)
+{
+	size_t len = strlen(name), used = strlen(ctl->lost_hooks);
+	char *at = strstr(ctl->lost_hooks, name);
+
+	if (!lost && at && (at[len] == ' ' || at[len] == '\0'))
+		memmove(at, at + len + (at[len] == ' '), strlen(at + len + (at[len] == ' ')) + 1);
+	else if (lost && !at && used + len + 2 < sizeof(ctl->lost_hooks))
+		snprintf(ctl->lost_hooks + used, sizeof(ctl->lost_hooks) - used, "%s%s",
+			 used ? " " : "", name);
+}
+
+/* The keeper has logged it; here it becomes a row of the timeline and of monitors. */
+static void take_told(struct lz_ctl *ctl, const struct lz_answer *told)
+{
+	static const char *const events[LZ_TOLD_N] = {
+		[LZ_TOLD_ATTACHED] = "hook-attached", [LZ_TOLD_DETACHED] = "hook-detached",
+		[LZ_TOLD_LOST] = "hook-lost",	      [LZ_TOLD_BACK] = "hook-back",
+		[LZ_TOLD_FAULT] = "interfaces-fault",
+	};
+	struct lz_note note = { 0 };
+
+	if (told->what >= LZ_TOLD_N)
+		return;
+	if (told->what == LZ_TOLD_LOST)
+		hook_lost(ctl, told->text, true);
+	else if (told->what != LZ_TOLD_FAULT)
+		hook_lost(ctl, told->text, false);
+	lz_text_set(note.event, sizeof(note.event), events[told->what]);
+	lz_text_set(note.actor, sizeof(note.actor), "keeper");
+	if (told->what == LZ_TOLD_FAULT)
+		lz_text_set(note.reason, sizeof(note.reason), told->text);
+	else
+		lz_text_set(note.object, sizeof(note.object), told->text);
+	lz_tell_note(ctl, LZ_LOG_DEBUG, &note);
+}
+
+/* One message; without its keeper a controller has nothing to live for. */
+static int receive(struct lz_ctl *ctl, int *fds, unsigned int *n_fds)
+{
+	int r = lz_chan_receive(ctl->keeper, &ctl->answer, sizeof(ctl->answer), fds, n_fds);
+
+	if (r == -EPIPE || r == -EBADMSG) {
+		lz_log(LZ_LOG_ERROR, "keeper-gone", "instance=%s", ctl->options->instance);
+		exit(LZ_CODE_REFUSED);
+	}
+	return r;
+}
+
+static int ask(struct lz_ctl *ctl, int *fds, unsigned int *n_fds, struct lz_err *reterr)
+{
+	int r;
+
+	r = lz_chan_send(ctl->keeper, &ctl->ask, sizeof(ctl->ask), NULL, 0, true);
+	if (r < 0)
+		return lz_err_set(reterr, -r, "keeper: cannot ask: %s", strerror(-r));
+	for (;;) {
+		r = lz_chan_wait(ctl->keeper, LZ_CHAN_WAIT_MS);
+		if (r < 0)
+			return lz_err_set(reterr, -r, "keeper: no answer: %s", strerror(-r));
+		r = receive(ctl, fds, n_fds);
+		if (r == -EAGAIN)
+			continue;
+		if (r < 0)
+			return lz_err_set(reterr, -r, "keeper: %s", strerror(-r));
+		if (ctl->answer.kind == ctl->ask.kind)
+			break;
+		take_told(ctl, &ctl->answer);
+	}
+	ctl->answer.text[sizeof(ctl->answer.text) - 1] = '\0';
+	if (ctl->answer.result < 0)
+		return lz_err_set(reterr, -ctl->answer.result, "%s", ctl->answer.text);
+	return 0;
+}
+
+static void begin(struct lz_ctl *ctl, enum lz_ask_kind kind)
+{
+	memset(&ctl->ask, 0, sizeof(ctl->ask));
+	ctl->ask.kind = kind;
+}
+
+static void on_events(uv_poll_t *handle, int status, int events)
+{
+	struct lz_ctl *ctl = handle->data;
+
+	(void)status;
+	(void)events;
+	/* Edge triggered: a full turn is followed by another one, from the timer of the sweep. */
+	lz_events_read(ctl->events, 4096);
+}
+
+/* With the maps in hand: everything that works on them. */
+static int open_tables(struct lz_ctl *ctl, struct lz_err *reterr)
+{
+	struct lz_sweep_config sweep = { .idle_s = 90000, .slice_lines = 256,
+					 .on_kernel_hold = lz_hold_learn, .arg = ctl };
+	int r;
+
+	r = lz_tables_open(&ctl->fds, &ctl->answer.instance, &ctl->view, reterr);
+	if (r < 0)
+		return r;
+	r = lz_events_open(ctl->fds.fd[LZ_MAP_EVENTS], lz_tell_event, ctl, &ctl->events, reterr);
+	if (r == 0 && lz_sweep_new(&ctl->view, &sweep, &ctl->sweep) < 0)
+		r = lz_err_set(reterr, ENOMEM, "sweep: out of memory");
+	if (r == 0 && (uv_poll_init(&ctl->loop, &ctl->events_poll, lz_events_fd(ctl->events)) < 0 ||
+		       uv_poll_start(&ctl->events_poll, UV_READABLE, on_events) < 0))
+		r = lz_err_set(reterr, EIO, "events: cannot poll");
+	if (r < 0) {
+		lz_events_close(&ctl->events);
+		lz_sweep_free(&ctl->sweep);
+		lz_tables_close(&ctl->view);
+		return r;
+	}
+	ctl->events_poll.data = ctl;
+	ctl->opened = true;
+	return 0;
+}
+
+/* The instance is there already: does this policy fit into it? */
+static int check_fits(const struct lz_ctl *ctl, const struct lz_policy *policy, struct lz_err *reterr)
+{
+	struct lz_instance need = { 0 };
+
+	if (policy->ipv6_key != ctl->view.instance.ipv6_key_len)
+		return lz_err_set(reterr, EMEDIUMTYPE,
+				  "/ipv6-key: %u: the instance was made with %u; changing it means "
+				  "lazaretd --detach and a new start",
+				  policy->ipv6_key, ctl->view.instance.ipv6_key_len);
+	lz_instance_size(policy->sources_max, policy->colony_max, &need);
+	if (need.tag_lines > ctl->view.instance.tag_lines)
+		return lz_err_set(reterr, ENOSPC,
+				  "/capacity: %u sources and %u held need more than the instance was "
+				  "made for; growing it means lazaretd --detach and a new start",
+				  policy->sources_max, policy->colony_max);
+	return 0;
+}
+
+int lz_ctl_open(struct lz_ctl *ctl, const struct lz_policy *policy, struct lz_err *reterr)
+{
+	int fds[LZ_CHAN_FDS_MAX];
+	unsigned int n = 0;
+	int r;
+
+	if (ctl->opened)
+		return check_fits(ctl, policy, reterr);
+	begin(ctl, LZ_ASK_OPEN);
+	ctl->ask.sources_max = policy->sources_max;
+	ctl->ask.colony_max = policy->colony_max;
+	ctl->ask.ipv6_key_len = policy->ipv6_key;
+	r = ask(ctl, fds, &n, reterr);
+	if (r == 0 && n != LZ_MAP_N)
+		r = lz_err_set(reterr, EPROTO, "keeper: %u maps, want %u", n, LZ_MAP_N);
+	if (r == 0) {
+		memcpy(ctl->fds.fd, fds, sizeof(ctl->fds.fd));
+		ctl->adopted = ctl->answer.adopted;
+		r = open_tables(ctl, reterr);
+	}
+	for (unsigned int i = 0; r < 0 && i < n; i++)
+		close(fds[i]);
+	return r;
+}
+
+int lz_ctl_inner(struct lz_ctl *ctl, const struct lz_inner_sizes *sizes, struct lz_inner_fds *ret,
+		 struct lz_err *reterr)
+{
+	int fds[LZ_CHAN_FDS_MAX];
+	unsigned int n = 0;
+	int r;
+
+	begin(ctl, LZ_ASK_INNER);
+	ctl->ask.sizes = *sizes;
+	r = ask(ctl, fds, &n, reterr);
+	if (r == 0 && n != 4)
+		r = lz_err_set(reterr, EPROTO, "keeper: %u inner maps, want 4", n);
+	for (unsigned int i = 0; r < 0 && i < n; i++)
+		close(fds[i]);
+	if (r == 0)
+		*ret = (struct lz_inner_fds){ .range4 = fds[0], .range6 = fds[1], .dests = fds[2],
+					      .customers = fds[3] };
+	return r;
+}
+
+int lz_ctl_plan(struct lz_ctl *ctl, const struct lz_policy *policy, __u32 slot, bool yes,
+		struct lz_err *reterr)
+{
+	begin(ctl, LZ_ASK_PLAN);
+	ctl->ask.slot = slot;
+	ctl->ask.flags = yes ? LZ_PLAN_F_YES : 0;
+	ctl->ask.n_rules = lz_rules_from_policy(policy, ctl->ask.rules);
+	return ask(ctl, NULL, NULL, reterr);
+}
+
+int lz_ctl_keep(struct lz_ctl *ctl, __u32 slot, struct lz_err *reterr)
+{
+	begin(ctl, LZ_ASK_KEEP);
+	ctl->ask.slot = slot;
+	return ask(ctl, NULL, NULL, reterr);
+}
+
+int lz_ctl_ports(struct lz_ctl *ctl, struct lz_port_told **ret, size_t *ret_n)
+{
+	struct lz_port_told *ports = NULL;
+	size_t n = 0, cap = 0;
+	__u32 after = 0;
+	int r;
+
+	do {
+		begin(ctl, LZ_ASK_PORTS);
+		ctl->ask.after_ifindex = after;
+		r = ask(ctl, NULL, NULL, NULL);
+		if (r == 0 && ctl->answer.n_ports > LZ_PORTS_A_MESSAGE)
+			r = -EPROTO;
+		if (r == 0)
+			r = lz_array_grow(&ports, &cap, n + ctl->answer.n_ports, sizeof(*ports));
+		if (r < 0) {
+			free(ports);
+			return r;
+		}
+		for (__u32 i = 0; i < ctl->answer.n_ports; i++) {
+			ports[n] = ctl->answer.ports[i];
+			after = ports[n++].ifindex;
+		}
+	} while (ctl->answer.more && ctl->answer.n_ports);
+	*ret = ports;
+	*ret_n = n;
+	return 0;
+}
+
+void lz_ctl_say(struct lz_ctl *ctl, enum lz_ask_kind kind)
+{
+	begin(ctl, kind);
+	lz_chan_send(ctl->keeper, &ctl->ask, sizeof(ctl->ask), NULL, 0, kind == LZ_ASK_READY);
+}
+
+static void on_keeper(uv_poll_t *handle, int status, int events)
+{
+	struct lz_ctl *ctl = handle->data;
+
+	(void)status;
+	(void)events;
+	while (receive(ctl, NULL, NULL) == 0)
+		if (ctl->answer.kind == LZ_ASK_N)
+			take_told(ctl, &ctl->answer);
+}
+
+int lz_ctl_keeper_start(struct lz_ctl *ctl)
+{
+	int r = uv_poll_init(&ctl->loop, &ctl->keeper_poll, ctl->keeper);
+
+	if (r < 0)
+		return r;
+	ctl->keeper_poll.data = ctl;
+	return uv_poll_start(&ctl->keeper_poll, UV_READABLE | UV_DISCONNECT, on_keeper);
+}

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * controller.c - the half of lazaretd without privileges: wires ledger, data plane and sockets to one
+ * loop.
+ *
+ * Order of start: read the first policy and open the sockets as root -> sandbox -> ledger -> holds,
+ * exceptions, policy -> answer -> READY.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "daemon/ctl.h"
+#include "daemon/keeper.h"
+#include "daemon/sandbox.h"
+
+#define LZ_SECOND_MS	  250 /* a rollback of the data plane is on record that soon */
+#define LZ_SLICE_MS	  20
+#define LZ_SWEEP_EVERY_S  10
+#define LZ_TICK_EVERY_S	  30
+#define LZ_PRUNE_EVERY_S  60
+#define LZ_PRUNE_AGE_S	  (400 * 86400ULL)
+#define LZ_PRUNE_SLICE	  1000
+#define LZ_LISTEN_TRIES	  40 /* of 50 ms: the one before may not have let go yet */
+#define LZ_OPERATORS	  "lazaret"
+#define LZ_ADMINS	  "lazaret-admin"
+
+static const struct lz_serve_route routes[] = {
+	{ "status", lz_h_status },
+	{ "health", lz_h_health },
+	{ "doctor", lz_h_doctor },
+	{ "top", lz_h_top },
+	{ "monitor", lz_h_monitor },
+	{ "policy.diff", lz_h_policy_diff },
+	{ "policy.apply", lz_h_policy_apply },
+	{ "policy.confirm", lz_h_policy_confirm },
+	{ "policy.undo", lz_h_policy_undo },
+	{ "policy.show", lz_h_policy_show },
+	{ "policy.history", lz_h_policy_history },
+	{ "source.list", lz_h_source_list },
+	{ "source.show", lz_h_source_show },
+	{ "why", lz_h_why },
+	{ "quarantine.add", lz_h_quarantine_add },
+	{ "quarantine.set", lz_h_quarantine_set },
+	{ "quarantine.del", lz_h_quarantine_del },
+	{ "quarantine.list", lz_h_quarantine_list },
+	{ "quarantine.show", lz_h_quarantine_show },
+	{ "quarantine.import", lz_h_quarantine_import },
+	{ "quarantine.export", lz_h_quarantine_export },
+	{ "quarantine.undo", lz_h_quarantine_undo },
+	{ "exception.add", lz_h_exception_add },
+	{ "exception.del", lz_h_exception_del },
+	{ "exception.list", lz_h_exception_list },
+	{ "exception.import", lz_h_exception_import },
+	{ "range.lookup", lz_h_range_lookup },
+	{ "range.add", lz_h_range_add },
+	{ "range.del", lz_h_range_del },
+	{ "bypass.on", lz_h_bypass_on },
+	{ "bypass.off", lz_h_bypass_off },
+	{ "bypass.status", lz_h_bypass_status },
+};
+
+/* ---------------------------------------------------------------- timers */
+
+static void look_at_fill(struct lz_ctl *ctl)
+{
+	__u64 held = lz_held_count(ctl->ledger), max = lz_colony_max(ctl);
+	unsigned int percent = (unsigned int)(held * 100 / max);
+	unsigned int alarm = percent >= 95 ? 95 : percent >= 90 ? 90 : percent >= 80 ? 80 : 0;
+
+	if (alarm > ctl->fill_alarm)
+		lz_log(alarm == 95 ? LZ_LOG_ERROR : LZ_LOG_WARNING, "colony-filling",
+		       "percent=%u held=%llu capacity=%llu", percent, (unsigned long long)held,
+		       (unsigned long long)max);
+	ctl->fill_alarm = alarm;
+}
+
+static void look_at_deadline(struct lz_ctl *ctl)
+{
+	struct lz_swap_state state;
+	struct lz_err err = { "" };
+
+	lz_swap_state_get(&ctl->view, &state);
+	if (state.expired && lz_running_back(ctl, true, "deadline", &err) < 0)
+		lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", err.text);
+}
+
+static void on_second(uv_timer_t *timer)
+{
+	struct lz_ctl *ctl = timer->data;
+	struct lz_now now = lz_ctl_now();
+	struct lz_err err = { "" };
+
+	lz_ctl_say(ctl, LZ_ASK_ALIVE);
+	if (ctl->opened) {
+		lz_events_read(ctl->events, 4096);
+		lz_bypass_look(ctl);
+		if (!ctl->busy) {
+			look_at_deadline(ctl);
+			lz_hold_expire(ctl);
+			lz_exception_expire(ctl);
+			look_at_fill(ctl);
+		}
+	}
+	if (ctl->busy)
+		return;
+	if (now.mono_s - ctl->ticked_s >= LZ_TICK_EVERY_S) {
+		ctl->ticked_s = now.mono_s;
+		if (lz_ledger_tick(ctl->ledger, now, &err) < 0)
+			lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", err.text);
+		lz_text_set(ctl->ledger_fault, sizeof(ctl->ledger_fault), err.text);
+	}
+	if (now.mono_s - ctl->pruned_s >= LZ_PRUNE_EVERY_S && now.wall_s > LZ_PRUNE_AGE_S) {
+		ctl->pruned_s = now.mono_s;
+		lz_note_prune(ctl->ledger, now.wall_s - LZ_PRUNE_AGE_S, LZ_PRUNE_SLICE);
+	}
+}
+
+/* A slice of the sweep; between two passes it rests. */
+static void on_slice(uv_timer_t *timer)
+{
+	struct lz_ctl *ctl = timer->data;
+	__u64 now_s = lz_clock_mono_ns() / LZ_NS_PER_S;
+
+	if (!ctl->opened || ctl->busy || now_s - ctl->swept_s < LZ_SWEEP_EVERY_S)
+		return;
+	if (lz_sweep_step(ctl->sweep) != LZ_SWEEP_MORE)
+		ctl->swept_s = now_s;
+}
+
+static void on_term(uv_signal_t *handle, int signum)
+{
+	struct lz_ctl *ctl = handle->data;
+
+	(void)signum;
+	lz_serve_close(&ctl->serve);
+	uv_stop(&ctl->loop);
+}
+
+static int start_timers(struct lz_ctl *ctl)
+{
+	ctl->second.data = ctl->slice.data = ctl->term.data = ctl;
+	uv_timer_init(&ctl->loop, &ctl->second);
+	uv_timer_init(&ctl->loop, &ctl->slice);
+	uv_signal_init(&ctl->loop, &ctl->term);
+	if (uv_timer_start(&ctl->second, on_second, LZ_SECOND_MS, LZ_SECOND_MS) < 0 ||
+	    uv_timer_start(&ctl->slice, on_slice, LZ_SLICE_MS, LZ_SLICE_MS) < 0 ||
+	    uv_signal_start(&ctl->term, on_term, SIGTERM) < 0)
+		return -EIO;
+	signal(SIGINT, SIG_IGN); /* Ctrl-C goes to the keeper, which stops this side in order */
+	return 0;
+}
+
+/* ---------------------------------------------------------------- start */
+
+static int listen_on(const struct lz_options *o, const char *name, mode_t mode, gid_t gid,
+		     struct lz_err *reterr)
+{
+	char path[PATH_MAX + 32];
+	int fd = -EADDRINUSE;
+
+	snprintf(path, sizeof(path), "%s/%s", o->run, name);
+	for (int i = 0; fd == -EADDRINUSE && i < LZ_LISTEN_TRIES; i++) {
+		if (i)
+			usleep(50000);
+		fd = lz_serve_listen(path, mode, gid, reterr);
+	}
+	return fd;
+}
+
+static int read_boot_id(char *ret, size_t size, struct lz_err *reterr)
+{
+	lz_autoclose int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, ret, size - 1);
+
+	if (n <= 0)
+		return lz_err_set(reterr, fd < 0 ? errno : EIO, "boot_id: cannot read");
+	ret[n] = '\0';
+	ret[strcspn(ret, "\n")] = '\0';
+	return 0;
+}
+
+static void add_grant(struct lz_ctl *ctl, const char *group, enum lz_peer_role role)
+{
+	struct group *gr = getgrnam(group);
+
+	if (gr)
+		ctl->grants[ctl->n_grants++] = (struct lz_serve_grant){ .role = role,
+									.is_group = true,
+									.id = gr->gr_gid };
+}
+
+static int load_first(const char *path, struct lz_policy **ret)
+{
+	lz_autostr struct lz_str text = { 0 };
+	struct lz_report report = { 0 };
+	int r;
+
+	if (!path[0])
+		return 0;
+	r = lz_policy_load(path, ret, &report);
+	if (r < 0) {
+		lz_report_format(&report, path, &text);
+		fputs(text.data ? text.data : "", stderr);
+		fprintf(stderr, "lazaretd: %s: policy is not valid, nothing was changed\n", path);
+	}
+	lz_report_done(&report);
+	return r;
+}
+
+static int open_serve(struct lz_ctl *ctl, int control, int read_only, struct lz_err *reterr)
+{
+	struct lz_serve_config config = {
+		.loop = &ctl->loop,
+		.control_fd = control,
+		.read_fd = read_only,
+		.routes = routes,
+		.routes_n = LZ_ARRAY_SIZE(routes),
+		.grants = ctl->grants,
+		.grants_n = ctl->n_grants,
+		.arg = ctl,
+	};
+
+	return lz_serve_open(&config, &ctl->serve, reterr);
+}
+
+static int start(struct lz_ctl *ctl, const struct lz_identity *who, struct lz_err *reterr)
+{
+	char boot_id[LZ_BOOT_ID_TEXT_MAX];
+	struct lz_policy *first = NULL;
+	int control, read_only, r;
+
+	add_grant(ctl, LZ_OPERATORS, LZ_PEER_OPERATE);
+	add_grant(ctl, LZ_ADMINS, LZ_PEER_ADMIN);
+	r = load_first(ctl->options->policy, &first);
+	if (r < 0)
+		exit(LZ_CODE_INVALID);
+	control = listen_on(ctl->options, LZ_PROTO_CONTROL_SOCK, 0660,
+			    who->found ? who->gid : (gid_t)-1, reterr);
+	if (control < 0)
+		return control;
+	read_only = listen_on(ctl->options, LZ_PROTO_READ_SOCK, 0666, (gid_t)-1, reterr);
+	if (read_only < 0)
+		return read_only;
+	r = lz_sandbox_enter(who, reterr);
+	if (r == 0)
+		r = read_boot_id(boot_id, sizeof(boot_id), reterr);
+	if (r == 0)
+		r = lz_ledger_open(ctl->options->state, boot_id, lz_ctl_now(), &ctl->ledger, reterr);
+	if (r == 0)
+		r = lz_ctl_keeper_start(ctl);
+	if (r == 0)
+		r = lz_running_restore(ctl, first, ctl->options->policy, reterr);
+	if (r == 0)
+		r = open_serve(ctl, control, read_only, reterr);
+	if (r == 0 && start_timers(ctl) < 0)
+		r = lz_err_set(reterr, EIO, "timers: cannot start");
+	return r;
+}
+
+int lz_controller_main(const struct lz_options *options, const struct lz_identity *who, int chan)
+{
+	static struct lz_ctl ctl;
+	struct lz_err err = { "" };
+
+	ctl.options = options;
+	ctl.keeper = chan;
+	ctl.started_s = lz_clock_mono_ns() / LZ_NS_PER_S;
+	if (uv_loop_init(&ctl.loop) < 0)
+		return LZ_CODE_REFUSED;
+	if (start(&ctl, who, &err) < 0) {
+		lz_log(LZ_LOG_ERROR, "start-failed", "why=%s", err.text);
+		return LZ_CODE_REFUSED;
+	}
+	lz_ctl_say(&ctl, LZ_ASK_READY);
+	lz_log(LZ_LOG_NOTICE, "ready", "instance=%s generation=%llu held=%llu", options->instance,
+	       (unsigned long long)lz_ctl_generation(&ctl),
+	       (unsigned long long)lz_held_count(ctl.ledger));
+	uv_run(&ctl.loop, UV_RUN_DEFAULT);
+	lz_ledger_tick(ctl.ledger, lz_ctl_now(), NULL);
+	lz_ledger_close(&ctl.ledger);
+	return ctl.code;
+}

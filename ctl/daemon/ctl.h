@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * ctl.h - the controller: what all its files share. One thread, one loop.
+ */
+#ifndef LZ_DAEMON_CTL_H
+#define LZ_DAEMON_CTL_H
+
+#include <uv.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "daemon/chan.h"
+#include "daemon/options.h"
+#include "datapath/events.h"
+#include "datapath/policyswap.h"
+#include "datapath/sweep.h"
+#include "datapath/tables.h"
+#include "ledger/ledger.h"
+#include "policy/image.h"
+#include "serve/serve.h"
+
+#define LZ_HOLD_DEFAULT_S 259200u /* 72 h: mission.md B1 */
+#define LZ_TARGET_KEYS_MAX 1024	  /* keys of one customer that are held together */
+#define LZ_FOLLOWERS_MAX   16
+
+/* A policy that judges now, or would again if nobody confirms. */
+struct lz_running {
+	struct lz_policy *policy; /* NULL: none, everything passes */
+	struct lz_image *image;
+	__u32 *by_customer; /* indices of policy->customer_ranges.v, ordered by owner */
+	struct lz_applied row;
+};
+
+struct lz_deferred;
+
+struct lz_ctl {
+	const struct lz_options *options;
+	uv_loop_t loop;
+	struct lz_serve *serve;
+	struct lz_ledger *ledger;
+	struct lz_serve_grant grants[2];
+	size_t n_grants;
+
+	int keeper; /* the channel */
+	uv_poll_t keeper_poll;
+	bool opened; /* there is an instance: view, events and sweep are there */
+	bool adopted;
+	struct lz_map_fds fds;
+	struct lz_tables_view view;
+	struct lz_events *events;
+	uv_poll_t events_poll;
+	struct lz_sweep *sweep;
+
+	struct lz_running now;
+	struct lz_running before; /* while a confirm is pending */
+
+	uv_timer_t second; /* deadlines, ends of holds, clocks */
+	uv_timer_t slice; /* sweep */
+	uv_signal_t term;
+	__u64 started_s; /* CLOCK_MONOTONIC */
+	__u64 ticked_s;
+	__u64 swept_s;
+	__u64 pruned_s;
+	bool was_bypassed;
+	__u64 bypass_since_s; /* wall clock */
+	char bypass_actor[LZ_ACTOR_TEXT_MAX];
+	unsigned int fill_alarm; /* 0, 80, 90, 95: told */
+	__u64 lost_events; /* as of the last look */
+	char ledger_fault[256]; /* last write error, "" = fine */
+	char lost_hooks[256]; /* names, "" = none */
+
+	struct lz_request *followers[LZ_FOLLOWERS_MAX];
+	bool busy; /* an import has the ledger: other changes wait */
+	struct lz_deferred *deferred;
+	struct lz_ask ask; /* too large for the stack */
+	struct lz_answer answer;
+	int code;
+};
+
+/* ---------------------------------------------------------------- ask.c: the keeper */
+
+int lz_ctl_open(struct lz_ctl *ctl, const struct lz_policy *policy, struct lz_err *reterr);
+int lz_ctl_inner(struct lz_ctl *ctl, const struct lz_inner_sizes *sizes, struct lz_inner_fds *ret,
+		 struct lz_err *reterr);
+int lz_ctl_plan(struct lz_ctl *ctl, const struct lz_policy *policy, __u32 slot, bool yes,
+		struct lz_err *reterr);
+int lz_ctl_keep(struct lz_ctl *ctl, __u32 slot, struct lz_err *reterr);
+int lz_ctl_ports(struct lz_ctl *ctl, struct lz_port_told **ret, size_t *ret_n);
+void lz_ctl_say(struct lz_ctl *ctl, enum lz_ask_kind kind); /* ALIVE, READY: no answer */
+int lz_ctl_keeper_start(struct lz_ctl *ctl);
+
+/* ---------------------------------------------------------------- running.c: policies */
+
+struct lz_now lz_ctl_now(void);
+__u64 lz_ctl_wall_of(__u32 mono_s); /* of a moment of the data plane's clock */
+__u64 lz_ctl_generation(const struct lz_ctl *ctl);
+
+int lz_running_compile(struct lz_ctl *ctl, struct lz_policy *policy, struct lz_running *ret,
+		       struct lz_err *reterr); /* takes @policy in every case */
+void lz_running_done(struct lz_running *running);
+
+/**
+ * lz_running_apply() - write down, plan, fill, switch; @next is taken in every case
+ * @confirm_s: 0: for good
+ *
+ * Return: 0; -errno with @reterr set, then everything is as it was.
+ */
+int lz_running_apply(struct lz_ctl *ctl, struct lz_running *next, __u32 confirm_s, bool yes,
+		     struct lz_err *reterr);
+int lz_running_confirm(struct lz_ctl *ctl, struct lz_err *reterr);
+
+/** lz_running_back() - while pending: to the previous one; @expired: the data plane did it already */
+int lz_running_back(struct lz_ctl *ctl, bool expired, const char *actor, struct lz_err *reterr);
+
+/** lz_running_restore() - at the start: adopt what judges, or restore what was confirmed last */
+int lz_running_restore(struct lz_ctl *ctl, struct lz_policy *first, const char *file,
+		       struct lz_err *reterr);
+
+/* ---------------------------------------------------------------- hold.c: who is held */
+
+/* What an address stands for. */
+struct lz_target {
+	struct lz_addr addr;
+	__u64 key;
+	__u64 *keys; /* all that are held together; the address's own is among them */
+	size_t n_keys;
+	struct lz_prefix *touched; /* the same, as prefixes */
+	size_t n_touched;
+	const char *customer; /* NULL = none; belongs to the policy */
+	__u32 class_;
+};
+
+int lz_target_find(struct lz_ctl *ctl, const char *address, struct lz_target *ret,
+		   struct lz_err *reterr);
+void lz_target_done(struct lz_target *target);
+
+/** lz_target_check() - may it be held? 0, or -EPERM with the reason */
+int lz_target_check(struct lz_ctl *ctl, const struct lz_target *target, struct lz_err *reterr);
+int lz_hold_check_addr(struct lz_ctl *ctl, const struct lz_addr *addr, __u64 key,
+		       struct lz_err *reterr);
+
+struct lz_order {
+	__u32 for_s;
+	int garden; /* enum lz_garden, or -1: leave or leaky */
+	bool exact; /* `set`: shorten too */
+	const char *reason; /* NULL = none */
+	const char *ticket;
+	const char *actor;
+	const char *source;
+};
+
+/** lz_hold_order() - ledger, then kernel, then read back; @ret_extended: an entry stood already */
+int lz_hold_order(struct lz_ctl *ctl, const struct lz_target *target, const struct lz_order *order,
+		  bool *ret_extended, struct lz_err *reterr);
+int lz_hold_free(struct lz_ctl *ctl, const __u64 *keys, size_t n, const char *event,
+		 const char *actor, struct lz_err *reterr);
+void lz_hold_restore(struct lz_ctl *ctl);
+void lz_hold_expire(struct lz_ctl *ctl);
+void lz_hold_learn(void *ctl, __u64 key, __u64 word); /* of a limit in the kernel */
+void lz_hold_word_put(const struct lz_held *held, __u64 *ret_word);
+__u64 lz_colony_max(const struct lz_ctl *ctl);
+
+/* ---------------------------------------------------------------- tell.c: log, timeline, monitor */
+
+/** lz_tell_note() - one log line, one row of the timeline, one row for each follower */
+void lz_tell_note(struct lz_ctl *ctl, enum lz_log_level level, struct lz_note *note);
+void lz_tell_event(void *ctl, const struct lz_event *event);
+void lz_tell_row(struct lz_ctl *ctl, cJSON *row); /* takes the row */
+void lz_tell_actor(const struct lz_request *req, char ret[static LZ_ACTOR_TEXT_MAX]);
+
+/** lz_text_set() - a fixed field from a text that may be NULL; cut if need be */
+void lz_text_set(char *dst, size_t size, const char *text);
+
+/* ---------------------------------------------------------------- answers */
+
+/** lz_end() - the final line with an error; @r: -errno, from which the code follows */
+void lz_end(struct lz_request *req, int r, const struct lz_err *err);
+void lz_end_invalid(struct lz_request *req, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+const char *lz_arg_text(const struct lz_request *req, const char *name); /* NULL = not given */
+__u64 lz_arg_int(const struct lz_request *req, const char *name, __u64 missing);
+bool lz_arg_bool(const struct lz_request *req, const char *name);
+
+/** lz_json_time() - wall-clock seconds */
+void lz_json_time(cJSON *obj, const char *key, __u64 wall_s);
+void lz_json_touched(cJSON *obj, const struct lz_target *target);
+void lz_json_note_row(struct lz_request *req, const struct lz_note *note);
+void lz_json_held(struct lz_ctl *ctl, cJSON *obj, const struct lz_held *held);
+const char *lz_class_name(const struct lz_ctl *ctl, __u32 class_); /* NULL = in no class */
+
+/** lz_ctl_wait() - while an import runs: keep the request for later; true = return now */
+bool lz_ctl_wait(struct lz_ctl *ctl, struct lz_request *req, lz_serve_handler again);
+void lz_ctl_resume(struct lz_ctl *ctl);
+
+/** lz_ctl_need() - is there an instance? if not, the request is answered and false returned */
+bool lz_ctl_need(struct lz_ctl *ctl, struct lz_request *req);
+
+struct lz_health {
+	const char *name;
+	bool ok;
+	char why[256];
+};
+#define LZ_HEALTH_CHECKS 8
+size_t lz_health_look(struct lz_ctl *ctl, struct lz_health ret[static LZ_HEALTH_CHECKS]);
+void lz_bypass_say(struct lz_ctl *ctl, cJSON *obj);
+
+/* ---------------------------------------------------------------- handlers, by object */
+
+#define LZ_HANDLER(name) void name(struct lz_request *req, void *arg)
+LZ_HANDLER(lz_h_status);
+LZ_HANDLER(lz_h_health);
+LZ_HANDLER(lz_h_doctor);
+LZ_HANDLER(lz_h_top);
+LZ_HANDLER(lz_h_monitor);
+LZ_HANDLER(lz_h_policy_diff);
+LZ_HANDLER(lz_h_policy_apply);
+LZ_HANDLER(lz_h_policy_confirm);
+LZ_HANDLER(lz_h_policy_undo);
+LZ_HANDLER(lz_h_policy_show);
+LZ_HANDLER(lz_h_policy_history);
+LZ_HANDLER(lz_h_source_list);
+LZ_HANDLER(lz_h_source_show);
+LZ_HANDLER(lz_h_why);
+LZ_HANDLER(lz_h_quarantine_add);
+LZ_HANDLER(lz_h_quarantine_set);
+LZ_HANDLER(lz_h_quarantine_del);
+LZ_HANDLER(lz_h_quarantine_list);
+LZ_HANDLER(lz_h_quarantine_show);
+LZ_HANDLER(lz_h_quarantine_import);
+LZ_HANDLER(lz_h_quarantine_export);
+LZ_HANDLER(lz_h_quarantine_undo);
+LZ_HANDLER(lz_h_exception_add);
+LZ_HANDLER(lz_h_exception_del);
+LZ_HANDLER(lz_h_exception_list);
+LZ_HANDLER(lz_h_exception_import);
+LZ_HANDLER(lz_h_range_lookup);
+LZ_HANDLER(lz_h_range_add);
+LZ_HANDLER(lz_h_range_del);
+LZ_HANDLER(lz_h_bypass_on);
+LZ_HANDLER(lz_h_bypass_off);
+LZ_HANDLER(lz_h_bypass_status);
+
+void lz_exception_restore(struct lz_ctl *ctl);
+void lz_exception_expire(struct lz_ctl *ctl);
+void lz_bypass_look(struct lz_ctl *ctl); /* switched by hand, or its time is over? */
+
+#endif /* LZ_DAEMON_CTL_H */

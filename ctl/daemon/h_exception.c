@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * h_exception.c - who may send although his class may not: state, not policy; ends by itself.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/units.h"
+#include "daemon/ctl.h"
+
+#define LZ_GRANTED_SLICE 64
+
+static const char *what_word(__u32 flags)
+{
+	return flags & LZ_EXCEPTION_ALL ? "all" : "port25";
+}
+
+static int read_what(const char *word, __u32 *ret, struct lz_err *reterr)
+{
+	if (word && lz_streq(word, "port25"))
+		*ret = LZ_EXCEPTION_PORT25;
+	else if (word && lz_streq(word, "all"))
+		*ret = LZ_EXCEPTION_ALL;
+	else
+		return lz_err_set(reterr, EINVAL, "exception: %s: want port25 or all",
+				  word ? word : "-");
+	return 0;
+}
+
+static int to_kernel(struct lz_ctl *ctl, const struct lz_granted *row, struct lz_err *reterr)
+{
+	struct lz_now now = lz_ctl_now();
+	struct lz_exception exception = { .flags = row->flags };
+	char text[LZ_PREFIX_TEXT_MAX];
+	struct lz_prefix_key key = { 0 };
+	struct lz_keyprefix kp;
+	int r;
+
+	r = lz_keyprefix_from_prefix(&row->prefix, ctl->view.instance.ipv6_key_len, &kp);
+	if (r < 0)
+		return lz_err_set(reterr, EINVAL, "%s: no exception for less than a /%u, or for what is "
+				  "no source", lz_prefix_format(&row->prefix, text),
+				  ctl->view.instance.ipv6_key_len);
+	key.bits = kp.bits;
+	key.len = kp.len;
+	exception.until_s = row->until_s - now.wall_s > 0xffffffffULL - now.mono_s ?
+				    0xffffffff : (__u32)(row->until_s - now.wall_s + now.mono_s);
+	r = lz_exception_add(&ctl->view, &key, &exception);
+	return r < 0 ? lz_err_set(reterr, -r, "exception: kernel: %s", strerror(-r)) : 0;
+}
+
+static void out_of_kernel(struct lz_ctl *ctl, const struct lz_prefix *prefix)
+{
+	struct lz_prefix_key key = { 0 };
+	struct lz_keyprefix kp;
+
+	if (lz_keyprefix_from_prefix(prefix, ctl->view.instance.ipv6_key_len, &kp) < 0)
+		return;
+	key.bits = kp.bits;
+	key.len = kp.len;
+	lz_exception_del(&ctl->view, &key);
+}
+
+static int grant(struct lz_ctl *ctl, const struct lz_granted *row, struct lz_err *reterr)
+{
+	char text[LZ_PREFIX_TEXT_MAX];
+	int r;
+
+	if (row->until_s <= lz_ctl_now().wall_s)
+		return lz_err_set(reterr, EINVAL, "%s: until: is in the past",
+				  lz_prefix_format(&row->prefix, text));
+	r = lz_granted_put(ctl->ledger, row, reterr);
+	if (r == 0 && (r = to_kernel(ctl, row, reterr)) < 0)
+		lz_granted_del(ctl->ledger, &row->prefix, NULL);
+	return r;
+}
+
+static void note_exception(struct lz_ctl *ctl, const char *event, const struct lz_granted *row,
+			   const char *actor)
+{
+	struct lz_note note = { .until_s = row->until_s };
+
+	lz_text_set(note.event, sizeof(note.event), event);
+	lz_prefix_format(&row->prefix, note.object);
+	lz_text_set(note.actor, sizeof(note.actor), actor);
+	snprintf(note.reason, sizeof(note.reason), "%s %s", what_word(row->flags), row->ticket);
+	lz_tell_note(ctl, LZ_LOG_NOTICE, &note);
+}
+
+static void add_members(struct lz_ctl *ctl, cJSON *obj, const struct lz_granted *row, bool listed)
+{
+	const struct lz_range *own = NULL;
+	char text[LZ_PREFIX_TEXT_MAX];
+	cJSON *touched;
+
+	lz_prefix_format(&row->prefix, text);
+	lz_json_add_str(obj, "prefix", text);
+	lz_json_add_str(obj, "what", what_word(row->flags));
+	if (!listed) {
+		touched = cJSON_AddArrayToObject(obj, "touched");
+		cJSON_AddItemToArray(touched, cJSON_CreateString(text));
+	}
+	if (ctl->now.policy)
+		own = lz_ranges_find(&ctl->now.policy->customer_ranges, &row->prefix);
+	if (own)
+		lz_json_add_str(obj, "customer", ctl->now.policy->customers[own->owner].id);
+	lz_json_time(obj, "until", row->until_s);
+	lz_json_add_str(obj, "ticket", row->ticket);
+	if (listed) {
+		lz_json_add_str(obj, "actor", row->actor);
+		lz_json_time(obj, "since", row->since_s);
+	}
+}
+
+void lz_h_exception_add(struct lz_request *req, void *arg)
+{
+	struct lz_ctl *ctl = arg;
+	struct lz_granted row = { .since_s = lz_ctl_now().wall_s };
+	struct lz_err err = { "" };
+	__u64 until_ns = 0;
+	cJSON *end;
+	int r;
+
+	if (lz_ctl_wait(ctl, req, lz_h_exception_add) || !lz_ctl_need(ctl, req))
+		return;
+	r = lz_prefix_parse(lz_arg_text(req, "prefix"), &row.prefix, &err);
+	if (r == 0)
+		r = read_what(lz_arg_text(req, "what"), &row.flags, &err);
+	if (r == 0)
+		r = lz_time_parse(lz_arg_text(req, "until"), &until_ns, &err);
+	row.until_s = until_ns / LZ_NS_PER_S;
+	lz_text_set(row.ticket, sizeof(row.ticket), lz_arg_text(req, "ticket"));
+	lz_tell_actor(req, row.actor);
+	if (r == 0)
+		r = grant(ctl, &row, &err);
+	if (r < 0) {
+		lz_end(req, r, &err);
+		return;
+	}
+	note_exception(ctl, "exception-added", &row, row.actor);
+	end = cJSON_CreateObject();
+	add_members(ctl, end, &row, false);
+	lz_reply_end(req, LZ_CODE_OK, NULL, end);
+}
+
+void lz_h_exception_del(struct lz_request *req, void *arg)
+{
+	struct lz_ctl *ctl = arg;
+	char actor[LZ_ACTOR_TEXT_MAX];
+	struct lz_err err = { "" };
+	struct lz_prefix prefix;
+	struct lz_granted row;
+	cJSON *end;
+	int r;
+
+	if (lz_ctl_wait(ctl, req, lz_h_exception_del) || !lz_ctl_need(ctl, req))
+		return;
+	r = lz_prefix_parse(lz_arg_text(req, "prefix"), &prefix, &err);
+	if (r == 0 && (r = lz_granted_get(ctl->ledger, &prefix, &row)) < 0)
+		lz_err_set(&err, -r, "exception: %s: there is none of exactly this prefix",
+			   lz_arg_text(req, "prefix"));
+	if (r == 0)
+		r = lz_granted_del(ctl->ledger, &prefix, &err);
+	if (r < 0) {
+		lz_end(req, r, &err);
+		return;
+	}
+	out_of_kernel(ctl, &prefix);
+	lz_tell_actor(req, actor);
+	note_exception(ctl, "exception-ended", &row, actor);
+	end = cJSON_CreateObject();
+	add_members(ctl, end, &row, false);
+	lz_reply_end(req, LZ_CODE_OK, NULL, end);
+}
+
+struct list {
+	struct lz_ctl *ctl;
+	struct lz_granted last;
+	bool begun;
+	__u64 total;
+};
+
+static void list_fill(struct lz_request *req, void *arg)
+{
+	struct lz_granted rows[LZ_GRANTED_SLICE];
+	struct list *l = arg;
+	cJSON *row;
+	int n;
+
+	n = lz_granted_next(l->ctl->ledger, l->begun ? &l->last.prefix : NULL, rows, LZ_GRANTED_SLICE);
+	for (int i = 0; i < n; i++) {
+		row = cJSON_CreateObject();
+		add_members(l->ctl, row, &rows[i], true);
+		lz_reply_row(req, row);
+		l->last = rows[i];
+		l->begun = true;
+		l->total++;
+	}
+	if (n > 0)
+		return;
+	row = cJSON_CreateObject();
+	lz_json_add_u64(row, "total", l->total);
+	lz_reply_end(req, LZ_CODE_OK, NULL, row);
+}
+
+void lz_h_exception_list(struct lz_request *req, void *arg)
+{
+	struct list *l = calloc(1, sizeof(*l));
+
+	if (!l) {
+		lz_reply_end(req, LZ_CODE_REFUSED, "exception: out of memory", NULL);
+		return;
+	}
+	l->ctl = arg;
+	lz_reply_stream(req, list_fill, free, l);
+}
+
+/* ---------------------------------------------------------------- import */
+
+/* ADDRESS|PREFIX port25|all UNTIL TICKET */
+static int read_line(char *line, struct lz_granted *ret, struct lz_err *reterr)
+{
+	char *save = NULL, *word[4];
+	__u64 until_ns;
+	int r;
+
+	for (int i = 0; i < 4; i++) {
+		word[i] = strtok_r(i ? NULL : line, " \t\r", &save);
+		if (!word[i])
+			return lz_err_set(reterr, EINVAL,
+					  "want ADDRESS|PREFIX port25|all UNTIL TICKET");
+	}
+	r = lz_prefix_parse(word[0], &ret->prefix, reterr);
+	if (r == 0)
+		r = read_what(word[1], &ret->flags, reterr);
+	if (r == 0)
+		r = lz_time_parse(word[2], &until_ns, reterr);
+	if (r == 0)
+		ret->until_s = until_ns / LZ_NS_PER_S;
+	lz_text_set(ret->ticket, sizeof(ret->ticket), word[3]);
+	return r;
+}
+
+static void send_bad(struct lz_request *req, unsigned int line, const char *prefix,
+		     const struct lz_err *err)
+{
+	cJSON *row = cJSON_CreateObject();
+
+	lz_json_add_u64(row, "line", line);
+	if (prefix)
+		lz_json_add_str(row, "prefix", prefix);
+	lz_json_add_str(row, "error", err->text);
+	lz_reply_row(req, row);
+}
+
+/* All lines as rows of a heap array; a bad one answers the request. */
+static struct lz_granted *read_lines(struct lz_request *req, char *text, size_t *ret_n)
+{
+	struct lz_granted *rows = NULL;
+	struct lz_err err = { "" };
+	size_t n = 0, cap = 0;
+	unsigned int line = 0;
+
+	for (char *at = text; at && *at;) {
+		char *end = strchr(at, '\n'), *next = end ? end + 1 : NULL;
+
+		if (end)
+			*end = '\0';
+		line++;
+		if (at[strspn(at, " \t\r")] && at[strspn(at, " \t")] != '#') {
+			if (lz_array_grow(&rows, &cap, n + 1, sizeof(*rows)) < 0)
+				break;
+			memset(&rows[n], 0, sizeof(rows[n]));
+			if (read_line(at, &rows[n++], &err) < 0) {
+				send_bad(req, line, NULL, &err);
+				lz_end_invalid(req, "line %u: %s; nothing was done", line, err.text);
+				free(rows);
+				return NULL;
+			}
+		}
+		at = next;
+	}
+	*ret_n = n;
+	return rows ? rows : calloc(1, sizeof(*rows));
+}
+
+void lz_h_exception_import(struct lz_request *req, void *arg)
+{
+	struct lz_ctl *ctl = arg;
+	lz_autofree char *text = NULL;
+	lz_autofree struct lz_granted *rows = NULL;
+	char actor[LZ_ACTOR_TEXT_MAX], prefix[LZ_PREFIX_TEXT_MAX];
+	size_t n = 0, len = 0, refused = 0;
+	struct lz_err err = { "" };
+	const char *payload;
+	cJSON *end;
+
+	if (lz_ctl_wait(ctl, req, lz_h_exception_import) || !lz_ctl_need(ctl, req))
+		return;
+	payload = lz_request_payload(req, &len);
+	text = strndup(payload, len);
+	rows = text ? read_lines(req, text, &n) : NULL;
+	if (!rows)
+		return;
+	lz_tell_actor(req, actor);
+	for (size_t i = 0; i < n; i++) {
+		rows[i].since_s = lz_ctl_now().wall_s;
+		lz_text_set(rows[i].actor, sizeof(rows[i].actor), actor);
+		if (grant(ctl, &rows[i], &err) == 0) {
+			note_exception(ctl, "exception-added", &rows[i], actor);
+			continue;
+		}
+		refused++;
+		send_bad(req, (unsigned int)i + 1, lz_prefix_format(&rows[i].prefix, prefix), &err);
+	}
+	end = cJSON_CreateObject();
+	lz_json_add_u64(end, "entries", n);
+	lz_json_add_u64(end, "added", n - refused);
+	lz_json_add_u64(end, "refused", refused);
+	lz_reply_end(req, refused ? LZ_CODE_PARTLY : LZ_CODE_OK,
+		     refused ? "some lines were refused" : NULL, end);
+}
+
+/* ---------------------------------------------------------------- over time */
+
+void lz_exception_restore(struct lz_ctl *ctl)
+{
+	struct lz_granted rows[LZ_GRANTED_SLICE], last;
+	__u64 wall_s = lz_ctl_now().wall_s;
+	struct lz_err err = { "" };
+	bool begun = false;
+	int n;
+
+	while ((n = lz_granted_next(ctl->ledger, begun ? &last.prefix : NULL, rows,
+				    LZ_GRANTED_SLICE)) > 0) {
+		for (int i = 0; i < n; i++)
+			if (rows[i].until_s > wall_s && to_kernel(ctl, &rows[i], &err) < 0)
+				lz_log(LZ_LOG_ERROR, "exception-lost", "why=%s", err.text);
+		last = rows[n - 1];
+		begun = true;
+	}
+}
+
+/* The kernel ended them by itself; once a minute or so the books are closed, a slice at a time. */
+void lz_exception_expire(struct lz_ctl *ctl)
+{
+	static struct lz_granted last;
+	static bool begun;
+	struct lz_granted rows[LZ_GRANTED_SLICE];
+	__u64 wall_s = lz_ctl_now().wall_s;
+	int n;
+
+	n = lz_granted_next(ctl->ledger, begun ? &last.prefix : NULL, rows, LZ_GRANTED_SLICE);
+	begun = n > 0;
+	for (int i = 0; i < n; i++) {
+		last = rows[i];
+		if (rows[i].until_s > wall_s)
+			continue;
+		out_of_kernel(ctl, &rows[i].prefix);
+		if (lz_granted_del(ctl->ledger, &rows[i].prefix, NULL) == 0)
+			note_exception(ctl, "exception-expired", &rows[i], "clock");
+	}
+}

@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * h_import.c - quarantine.import: hundreds of thousands of entries, all or nothing in the ledger.
+ *
+ *   read    every line is parsed before anything is done; a bad one ends the import
+ *   write   one transaction; lines that may not be held are counted and named
+ *   commit  from here on it is durable
+ *   hold    the kernel's table, in bulk
+ *
+ * In slices between which the loop turns; other changes wait (lz_ctl_wait), questions do not.
+ */
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/units.h"
+#include "daemon/ctl.h"
+
+#define LZ_IMPORT_SLICE	   4096
+#define LZ_IMPORT_GUARD	   1000 /* more at once wants --yes */
+#define LZ_IMPORT_REFUSALS 200  /* rows that name what was refused */
+
+struct entry {
+	__u64 key;
+	const char *address; /* in the payload, as the two below */
+	const char *ticket;
+	const char *reason;
+	__u32 line;
+	__u32 for_s;
+	__u8 family;
+	__s8 garden;
+};
+
+enum phase { PHASE_READ, PHASE_WRITE, PHASE_HOLD };
+
+struct import {
+	struct lz_ctl *ctl;
+	struct lz_request *req;
+	uv_idle_t idle;
+	enum phase phase;
+	char *text; /* copy of the payload, cut into words */
+	char *next;
+	struct entry *v;
+	struct lz_hold_entry *holds;
+	size_t n, cap, at, n_holds;
+	__u32 line;
+	__u64 held, extended, refused;
+	char actor[LZ_ACTOR_TEXT_MAX];
+	char file[LZ_FILE_TEXT_MAX];
+};
+
+static void idle_closed(uv_handle_t *handle)
+{
+	struct import *im = handle->data;
+
+	free(im->text);
+	free(im->v);
+	free(im->holds);
+	free(im);
+}
+
+static void finish(struct import *im, enum lz_code code, const char *error, cJSON *fields)
+{
+	struct lz_ctl *ctl = im->ctl;
+
+	lz_reply_end(im->req, code, error, fields);
+	uv_idle_stop(&im->idle);
+	uv_close((uv_handle_t *)&im->idle, idle_closed);
+	lz_ctl_resume(ctl);
+}
+
+/* ---------------------------------------------------------------- read */
+
+static char *next_word(char **at)
+{
+	char *word;
+
+	*at += strspn(*at, " \t\r");
+	if (!**at)
+		return NULL;
+	word = *at;
+	*at += strcspn(*at, " \t\r");
+	if (**at)
+		*(*at)++ = '\0';
+	return lz_streq(word, "-") ? NULL : word;
+}
+
+/* UNTIL or TIME; not given: 72 h. */
+static int read_time(const char *word, __u64 now_s, __u32 *ret, struct lz_err *reterr)
+{
+	__u64 ns, for_s = LZ_HOLD_DEFAULT_S;
+	int r;
+
+	if (word && strchr(word, 'T')) {
+		r = lz_time_parse(word, &ns, reterr);
+		for_s = ns / LZ_NS_PER_S > now_s ? ns / LZ_NS_PER_S - now_s : 0;
+	} else {
+		r = word ? lz_duration_parse(word, &ns, reterr) : 0;
+		if (word)
+			for_s = ns / LZ_NS_PER_S;
+	}
+	if (r < 0)
+		return r;
+	if (for_s > LZ_HOLD_CAP_S)
+		return lz_err_set(reterr, ERANGE, "%s: is longer than 31 days", word);
+	*ret = (__u32)for_s;
+	return 0;
+}
+
+static int read_line(struct import *im, char *line, struct lz_err *reterr)
+{
+	struct entry e = { .line = im->line, .garden = -1 };
+	char *address = next_word(&line), *time, *garden;
+	struct lz_addr addr;
+	int r;
+
+	if (!address || address[0] == '#')
+		return 0;
+	r = lz_addr_parse(address, &addr, reterr);
+	if (r < 0)
+		return r;
+	lz_addr_unmap(&addr);
+	r = lz_key_from_addr(&addr, im->ctl->view.instance.ipv6_key_len, &e.key);
+	if (r < 0)
+		return lz_err_set(reterr, EINVAL, "%s: is no source", address);
+	time = next_word(&line);
+	r = read_time(time, lz_clock_wall_ns() / LZ_NS_PER_S, &e.for_s, reterr);
+	if (r < 0)
+		return r;
+	garden = next_word(&line);
+	for (int i = 0; garden && i < LZ_GARDEN_N; i++)
+		if (lz_streq(garden, lz_garden_words[i]))
+			e.garden = (__s8)i;
+	if (garden && e.garden < 0)
+		return lz_err_set(reterr, EINVAL, "garden %s: want leaky or strict", garden);
+	e.ticket = next_word(&line);
+	line += strspn(line, " \t");
+	line[strcspn(line, "\r")] = '\0';
+	e.reason = *line && !lz_streq(line, "-") ? line : NULL;
+	if (!e.for_s) /* its time is over already: an old export */
+		return 0;
+	e.address = address;
+	e.family = addr.family;
+	r = lz_array_grow(&im->v, &im->cap, im->n + 1, sizeof(*im->v));
+	if (r == 0)
+		im->v[im->n++] = e;
+	return r;
+}
+
+/* A key may be named twice, and an index likes its keys in order. */
+static int compare_key(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+
+	if (x->key != y->key)
+		return (__s64)x->key < (__s64)y->key ? -1 : 1;
+	return x->for_s < y->for_s ? 1 : x->for_s > y->for_s ? -1 : 0;
+}
+
+static void end_reading(struct import *im)
+{
+	struct lz_err err = { "" };
+	__u64 room = lz_colony_max(im->ctl) - lz_held_count(im->ctl->ledger);
+
+	if (im->n > LZ_IMPORT_GUARD && !lz_arg_bool(im->req, "yes")) {
+		lz_err_set(&err, EPERM,
+			   "quarantine: %zu hosts at once: more than %d want --yes; nothing was done",
+			   im->n, LZ_IMPORT_GUARD);
+		finish(im, LZ_CODE_GUARDED, err.text, NULL);
+		return;
+	}
+	if (im->n > room)
+		lz_log(LZ_LOG_WARNING, "import-large", "entries=%zu room=%llu", im->n,
+		       (unsigned long long)room);
+	lz_array_sort(im->v, im->n, sizeof(*im->v), compare_key);
+	im->holds = calloc(im->n + 1, sizeof(*im->holds));
+	if (!im->holds || lz_ledger_begin(im->ctl->ledger, &err) < 0) {
+		finish(im, LZ_CODE_REFUSED, im->holds ? err.text : "quarantine: out of memory", NULL);
+		return;
+	}
+	im->phase = PHASE_WRITE;
+}
+
+static void read_slice(struct import *im)
+{
+	struct lz_err err = { "" }, line_err = { "" };
+	cJSON *row;
+
+	for (int i = 0; i < LZ_IMPORT_SLICE && *im->next; i++) {
+		char *line = im->next;
+		size_t len = strcspn(line, "\n");
+
+		im->next += len + (line[len] == '\n');
+		line[len] = '\0';
+		im->line++;
+		if (read_line(im, line, &line_err) < 0) {
+			row = cJSON_CreateObject();
+			lz_json_add_u64(row, "line", im->line);
+			lz_json_add_str(row, "error", line_err.text);
+			lz_reply_row(im->req, row);
+			lz_err_set(&err, EINVAL, "line %u: %s; nothing was done", im->line,
+				   line_err.text);
+			finish(im, LZ_CODE_INVALID, err.text, NULL);
+			return;
+		}
+	}
+	if (!*im->next)
+		end_reading(im);
+}
+
+/* ---------------------------------------------------------------- write */
+
+static void refuse(struct import *im, const struct entry *e, const char *why)
+{
+	cJSON *row;
+
+	if (++im->refused > LZ_IMPORT_REFUSALS)
+		return;
+	row = cJSON_CreateObject();
+	lz_json_add_u64(row, "line", e->line);
+	lz_json_add_str(row, "address", e->address);
+	lz_json_add_str(row, "error", why);
+	lz_reply_row(im->req, row);
+}
+
+static void fill_held(struct import *im, const struct entry *e, const struct lz_held *old,
+		      __u32 now_s, struct lz_held *ret)
+{
+	memset(ret, 0, offsetof(struct lz_held, address));
+	ret->key = e->key;
+	ret->since_s = old ? old->since_s : lz_clock_wall_ns() / LZ_NS_PER_S;
+	ret->generation = lz_ctl_generation(im->ctl);
+	ret->expiry_s = now_s + e->for_s;
+	ret->ttl_s = e->for_s;
+	if (old && old->expiry_s >= ret->expiry_s) {
+		ret->expiry_s = old->expiry_s;
+		ret->ttl_s = old->ttl_s;
+	}
+	ret->garden = e->garden >= 0 ? (__u8)e->garden : old ? old->garden : LZ_GARDEN_LEAKY;
+	strcpy(ret->source, "import");
+	lz_text_set(ret->address, sizeof(ret->address), e->address);
+	lz_text_set(ret->actor, sizeof(ret->actor), im->actor);
+	lz_text_set(ret->ticket, sizeof(ret->ticket), e->ticket);
+	lz_text_set(ret->reason, sizeof(ret->reason), e->reason);
+}
+
+static int write_one(struct import *im, const struct entry *e, __u32 now_s, struct lz_err *reterr)
+{
+	struct lz_prefix prefix = lz_key_to_prefix(e->key, im->ctl->view.instance.ipv6_key_len);
+	struct lz_err why = { "" };
+	struct lz_held held, old;
+	struct lz_addr addr = prefix.addr;
+	bool known;
+	__u64 word;
+	int r;
+
+	if (e->family == 6)
+		lz_addr_parse(e->address, &addr, NULL);
+	if (lz_hold_check_addr(im->ctl, &addr, e->key, &why) < 0) {
+		refuse(im, e, why.text);
+		return 0;
+	}
+	/* The kernel's table answers "not held" in a fraction of what the ledger needs. */
+	known = lz_hold_read(&im->ctl->view, e->key, &word) == 0 &&
+		lz_held_get(im->ctl->ledger, e->key, &old) == 0;
+	if (!known && lz_held_count(im->ctl->ledger) >= lz_colony_max(im->ctl)) {
+		refuse(im, e, "colony: full");
+		return 0;
+	}
+	fill_held(im, e, known ? &old : NULL, now_s, &held);
+	r = lz_held_put(im->ctl->ledger, &held, reterr);
+	if (r < 0)
+		return r;
+	im->holds[im->n_holds].key = e->key;
+	lz_hold_word_put(&held, &im->holds[im->n_holds++].word);
+	*(known ? &im->extended : &im->held) += 1;
+	return 0;
+}
+
+static void write_slice(struct import *im)
+{
+	__u32 now_s = lz_tables_now_s(&im->ctl->view);
+	size_t end = im->at + LZ_IMPORT_SLICE < im->n ? im->at + LZ_IMPORT_SLICE : im->n;
+	struct lz_err err = { "" };
+	int r = 0;
+
+	for (; r == 0 && im->at < end; im->at++)
+		if (!im->at || im->v[im->at - 1].key != im->v[im->at].key)
+			r = write_one(im, &im->v[im->at], now_s, &err);
+	if (r == 0 && im->at < im->n)
+		return;
+	if (r == 0)
+		r = lz_ledger_commit(im->ctl->ledger, &err);
+	else
+		lz_ledger_rollback(im->ctl->ledger);
+	if (r < 0) {
+		finish(im, LZ_CODE_REFUSED, err.text, NULL);
+		return;
+	}
+	im->phase = PHASE_HOLD;
+	im->at = 0;
+}
+
+/* ---------------------------------------------------------------- hold */
+
+/* In the ledger, but the kernel has no room: it must not stand in the ledger alone. */
+static void take_back(struct import *im, size_t from, size_t n)
+{
+	for (size_t i = from; i < from + n; i++) {
+		struct entry e = { .key = im->holds[i].key };
+		char text[LZ_PREFIX_TEXT_MAX];
+
+		if (im->holds[i].result >= 0)
+			continue;
+		e.address = lz_key_format(e.key, im->ctl->view.instance.ipv6_key_len, text);
+		lz_held_del(im->ctl->ledger, e.key, NULL);
+		refuse(im, &e, "the kernel did not take it: table full");
+		im->held -= im->held > 0;
+	}
+}
+
+static void end_import(struct import *im)
+{
+	struct lz_note note = { 0 };
+	cJSON *end = cJSON_CreateObject();
+
+	lz_json_add_u64(end, "entries", im->n);
+	lz_json_add_u64(end, "held", im->held);
+	lz_json_add_u64(end, "extended", im->extended);
+	lz_json_add_u64(end, "refused", im->refused);
+	im->ctl->busy = false; /* the note belongs to the timeline */
+	lz_text_set(note.event, sizeof(note.event), "imported");
+	lz_text_set(note.object, sizeof(note.object), im->file);
+	lz_text_set(note.actor, sizeof(note.actor), im->actor);
+	snprintf(note.reason, sizeof(note.reason), "%llu held, %llu extended, %llu refused",
+		 (unsigned long long)im->held, (unsigned long long)im->extended,
+		 (unsigned long long)im->refused);
+	lz_tell_note(im->ctl, LZ_LOG_NOTICE, &note);
+	finish(im, im->refused ? LZ_CODE_PARTLY : LZ_CODE_OK,
+	       im->refused ? "some lines were refused" : NULL, end);
+}
+
+static void hold_slice(struct import *im)
+{
+	size_t n = im->n_holds - im->at;
+
+	if (n > LZ_IMPORT_SLICE * 4)
+		n = LZ_IMPORT_SLICE * 4;
+	if (lz_hold_set_bulk(&im->ctl->view, im->holds + im->at, n, LZ_HOLD_SET_EXACT) < n)
+		take_back(im, im->at, n);
+	im->at += n;
+	if (im->at == im->n_holds)
+		end_import(im);
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+	struct import *im = idle->data;
+
+	if (im->phase == PHASE_READ)
+		read_slice(im);
+	else if (im->phase == PHASE_WRITE)
+		write_slice(im);
+	else
+		hold_slice(im);
+}
+
+void lz_h_quarantine_import(struct lz_request *req, void *arg)
+{
+	struct lz_ctl *ctl = arg;
+	struct import *im;
+	size_t len = 0;
+	const char *payload;
+
+	if (lz_ctl_wait(ctl, req, lz_h_quarantine_import) || !lz_ctl_need(ctl, req))
+		return;
+	payload = lz_request_payload(req, &len);
+	im = calloc(1, sizeof(*im));
+	if (im)
+		im->text = malloc(len + 1);
+	if (!im || !im->text) {
+		free(im);
+		lz_reply_end(req, LZ_CODE_REFUSED, "quarantine: out of memory", NULL);
+		return;
+	}
+	memcpy(im->text, payload, len);
+	im->text[len] = '\0';
+	im->next = im->text;
+	im->ctl = ctl;
+	im->req = req;
+	im->idle.data = im;
+	lz_tell_actor(req, im->actor);
+	lz_text_set(im->file, sizeof(im->file), lz_arg_text(req, "file"));
+	ctl->busy = true;
+	uv_idle_init(&ctl->loop, &im->idle);
+	uv_idle_start(&im->idle, on_idle);
+}

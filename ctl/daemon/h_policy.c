@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * h_policy.c - check, diff, apply, confirm, undo, show, history.
+ */
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/ctl.h"
+#include "policy/diff.h"
+
+#define LZ_CONFIRM_MAX_S 86400
+
+static void send_line(struct lz_request *req, const char *kind, const char *path, const char *text)
+{
+	cJSON *row = cJSON_CreateObject();
+
+	lz_json_add_str(row, "kind", kind);
+	if (path && path[0])
+		lz_json_add_str(row, "path", path);
+	lz_json_add_str(row, "text", text);
+	lz_reply_row(req, row);
+}
+
+static void send_report(struct lz_request *req, const struct lz_report *report)
+{
+	for (size_t i = 0; i < report->n; i++)
+		send_line(req, lz_severity_name(report->items[i].severity), report->items[i].pointer,
+			  report->items[i].text);
+}
+
+/* The payload as a checked policy; if it is none, the request is answered. */
+static struct lz_policy *read_payload(struct lz_request *req, bool tell)
+{
+	struct lz_report report = { 0 };
+	struct lz_policy *policy = NULL;
+	size_t len = 0;
+	const char *text = lz_request_payload(req, &len);
+
+	if (lz_policy_parse_text(text, len, NULL, &policy, &report) < 0) {
+		if (tell)
+			send_report(req, &report);
+		lz_end_invalid(req, "policy: not valid, %zu errors; nothing was changed; first: %s",
+			       report.total[LZ_SEVERITY_ERROR],
+			       report.n ? report.items[0].text : "out of memory");
+	} else if (tell) {
+		send_report(req, &report);
+	}
+	lz_report_done(&report);
+	return policy;
+}
+
+static void send_not_in_force(struct lz_request *req, const struct lz_policy *policy)
+{
+	lz_autostr struct lz_str lines = { 0 };
+	char *save = NULL;
+
+	if (lz_policy_not_in_force(policy, &lines) < 0 || !lines.data)
+		return;
+	for (char *line = strtok_r(lines.data, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		send_line(req, "not-in-force", NULL, line);
+}
+
+/* What is attached now and was not before, and the other way round. */
+static void send_port_changes(struct lz_request *req, const struct lz_port_told *a, size_t n_a,
+			      const struct lz_port_told *b, size_t n_b, const char *kind)
+{
+	char text[64];
+
+	for (size_t i = 0; i < n_b; i++) {
+		bool known = false;
+
+		for (size_t k = 0; k < n_a && !known; k++)
+			known = a[k].ifindex == b[i].ifindex && a[k].mode != LZ_ATTACH_NONE;
+		if (known || b[i].mode == LZ_ATTACH_NONE)
+			continue;
+		snprintf(text, sizeof(text), "%s by %s", b[i].name,
+			 b[i].mode < LZ_ATTACH_MODE_N ? lz_attach_mode_words[b[i].mode] : "?");
+		send_line(req, kind, NULL, text);
+	}
+}
+
+static void end_applied(struct lz_ctl *ctl, struct lz_request *req)
+{
+	cJSON *end = cJSON_CreateObject();
+
+	lz_json_add_u64(end, "generation", ctl->now.row.generation);
+	lz_json_add_str(end, "name", ctl->now.row.name);
+	if (ctl->now.row.deadline_s)
+		lz_json_time(end, "deadline", ctl->now.row.deadline_s);
+	lz_reply_end(req, LZ_CODE_OK, NULL, end);
+}
+
+/* Compile and apply; takes the policy. */
+static int apply(struct lz_ctl *ctl, struct lz_request *req, struct lz_policy *policy,
+		 struct lz_err *reterr)
+{
+	__u64 confirm_s = lz_arg_int(req, "confirm_s", 0);
+	struct lz_running next = { 0 };
+	int r = lz_ctl_open(ctl, policy, reterr);
+
+	if (r < 0) {
+		lz_policy_free(&policy);
+		return r;
+	}
+	r = lz_running_compile(ctl, policy, &next, reterr);
+	if (r < 0)
+		return r;
+	lz_tell_actor(req, next.row.actor);
+	lz_text_set(next.row.file, sizeof(next.row.file), lz_arg_text(req, "file"));
+	return lz_running_apply(ctl, &next, (__u32)confirm_s, lz_arg_bool(req, "yes"), reterr);
+}
+
+static bool may_apply(struct lz_ctl *ctl, struct lz_request *req)
+{
+	__u64 now = lz_ctl_generation(ctl), expected = lz_arg_int(req, "expected_generation", now);
+	struct lz_swap_state state = { 0 };
+	struct lz_err err;
+
+	if (lz_arg_int(req, "confirm_s", 1) == 0 ||
+	    lz_arg_int(req, "confirm_s", 1) > LZ_CONFIRM_MAX_S) {
+		lz_end_invalid(req, "confirm: want 1..%d seconds", LZ_CONFIRM_MAX_S);
+		return false;
+	}
+	if (ctl->opened)
+		lz_swap_state_get(&ctl->view, &state);
+	if (state.pending) {
+		lz_err_set(&err, EBUSY,
+			   "policy: generation %llu waits for a confirm; say confirm or undo first",
+			   (unsigned long long)now);
+		lz_end(req, -EBUSY, &err);
+		return false;
+	}
+	if (expected != now) {
+		lz_err_set(&err, EAGAIN,
+			   "policy: changed by %s meanwhile: generation %llu is in force, not %llu",
+			   ctl->now.row.actor, (unsigned long long)now,
+			   (unsigned long long)expected);
+		lz_end(req, -EAGAIN, &err);
+		return false;
+	}
+	return true;
+}
+
+void lz_h_policy_apply(struct lz_request *req, void *arg)
+{
+	struct lz_ctl *ctl = arg;
+	lz_autofree struct lz_port_told *before = NULL, *after = NULL;
+	size_t n_before = 0, n_after = 0;
+	struct lz_err err = { "" };
+	struct lz_policy *policy;
+	int r;
+
+	if (lz_ctl_wait(ctl, req, lz_h_policy_apply) || !may_apply(ctl, req))
+		return;
+	policy = read_payload(req, true);
+	if (!policy)
+		return;
+	lz_ctl_ports(ctl, &before, &n_before);
+	r = apply(ctl, req, policy, &err);
+	if (r == -EPERM) { /* the keeper's guard for links that may flap */
+		lz_reply_end(req, LZ_CODE_GUARDED, err.text, NULL);
+		return;
+	}
+	if (r < 0) {
+		lz_end(req, r, &err);
+		return;
+	}
+	send_not_in_force(req, ctl->now.policy);
+	if (lz_ctl_ports(ctl, &after, &n_after) == 0) {
+		send_port_changes(req, before, n_before, after, n_after, "attached");
+		send_port_changes(req, after, n_after, before, n_before, "detached");
+	}
+	end_applied(ctl, req);
+}
+
+void lz_h_policy_confirm(struct lz_request *req, void *arg)
+{
+	struct lz_ctl *ctl = arg;
+	struct lz_note note = { 0 };
+	struct lz_err err = { "" };
+	cJSON *end;
+	int r;
+
+	if (lz_ctl_wait(ctl, req, lz_h_policy_confirm) || !lz_ctl_need(ctl, req))
+		return;
+	r = lz_running_confirm(ctl, &err);
+	if (r < 0) {
+		lz_end(req, r == -ENOENT ? -EBUSY : r, &err);
+		return;
+	}
+	lz_text_set(note.event, sizeof(note.event), "policy-confirmed");
+	lz_text_set(note.object, sizeof(note.object), ctl->now.row.name);
+	lz_tell_actor(req, note.actor);
+	lz_tell_note(ctl, LZ_LOG_NOTICE, &note);
+	end = cJSON_CreateObject();
+	lz_json_add_u64(end, "generation", ctl->now.row.generation);
+	lz_reply_end(req, LZ_CODE_OK, NULL, end);
+}
+
+/* After a confirm the way back is the text of the policy confirmed before, applied again. */
+static int undo_confirmed(struct lz_ctl *ctl, struct lz_request *req, struct lz_err *reterr)
+{
+	struct lz_applied left = ctl->now.row, row;
+	lz_autofree char *text = NULL;
+	struct lz_policy *policy = NULL;
+	struct lz_report report = { 0 };
+	struct lz_running next = { 0 };
+	size_t len = 0;
+	int r;
+
+	if (lz_applied_last(ctl->ledger, LZ_STATE_CONFIRMED, left.origin, &row) < 0 ||
+	    lz_applied_get(ctl->ledger, row.generation, &row, &text, &len) < 0)
+		return lz_err_set(reterr, EBUSY, "policy: nothing to go back to");
+	r = lz_policy_parse_text(text, len, NULL, &policy, &report);
+	lz_report_done(&report);
+	if (r < 0)
+		return lz_err_set(reterr, -r, "policy: generation %llu cannot be read any more",
+				  (unsigned long long)row.generation);
+	r = lz_ctl_open(ctl, policy, reterr);
+	if (r < 0) {
+		lz_policy_free(&policy);
+		return r;
+	}
+	r = lz_running_compile(ctl, policy, &next, reterr);
+	if (r < 0)
+		return r;
+	next.row.origin = row.origin;
+	lz_text_set(next.row.file, sizeof(next.row.file), row.file);
+	lz_tell_actor(req, next.row.actor);
+	r = lz_running_apply(ctl, &next, 0, true, reterr);
+	if (r == 0)
+		r = lz_applied_state(ctl->ledger, left.generation, LZ_STATE_UNDONE, reterr);
+	return r;
+}
+
+void lz_h_policy_undo(struct lz_request *req, void *arg)
+{
+	struct lz_ctl *ctl = arg;
+	struct lz_swap_state state;
+	char actor[LZ_ACTOR_TEXT_MAX];
+	struct lz_err err = { "" };
+	cJSON *end;
+	int r;
+
+	if (lz_ctl_wait(ctl, req, lz_h_policy_undo) || !lz_ctl_need(ctl, req))
+		return;
+	lz_tell_actor(req, actor);
+	lz_swap_state_get(&ctl->view, &state);
+	r = state.pending ? lz_running_back(ctl, false, actor, &err) : undo_confirmed(ctl, req, &err);
+	if (r < 0) {
+		lz_end(req, r, &err);
+		return;
+	}
+	end = cJSON_CreateObject();
+	lz_json_add_u64(end, "generation", lz_ctl_generation(ctl));
+	lz_json_add_str(end, "name", ctl->now.policy ? ctl->now.row.name : "");
+	lz_reply_end(req, LZ_CODE_OK, NULL, end);
+}
+
+void lz_h_policy_diff(struct lz_request *req, void *arg)
+{
+	struct lz_ctl *ctl = arg;
+	struct lz_policy *policy = read_payload(req, false);
+	struct lz_changes changes = { 0 };
+	struct lz_err err = { "" };
+	cJSON *end;
+	int r;
+
+	if (!policy)
+		return;
+	r = lz_policy_diff(ctl->now.policy, policy, &changes, &err);
+	for (size_t i = 0; r == 0 && i < changes.n; i++) {
+		cJSON *row = cJSON_CreateObject();
+
+		lz_json_add_str(row, "path", changes.v[i].path);
+		if (changes.v[i].from)
+			lz_json_add_str(row, "from", changes.v[i].from);
+		if (changes.v[i].to)
+			lz_json_add_str(row, "to", changes.v[i].to);
+		lz_reply_row(req, row);
+	}
+	if (r < 0) {
+		lz_end(req, r, &err);
+	} else {
+		end = cJSON_CreateObject();
+		lz_json_add_u64(end, "generation", lz_ctl_generation(ctl));
+		lz_json_add_u64(end, "changes", changes.n);
+		lz_reply_end(req, LZ_CODE_OK, NULL, end);
+	}
+	lz_changes_done(&changes);
+	lz_policy_free(&policy);
+}
+
+/* ---------------------------------------------------------------- show, history */
+
+struct show {
+	char *text;
+	size_t len, sent;
+	struct lz_applied row;
+};
+
+static void show_fill(struct lz_request *req, void *arg)
+{
+	struct show *s = arg;
+	size_t n = s->len - s->sent;
+	cJSON *end;
+
+	if (n > LZ_PROTO_CHUNK_BYTES)
+		n = LZ_PROTO_CHUNK_BYTES;
+	if (n && lz_reply_payload(req, s->text + s->sent, n) == 0) {
+		s->sent += n;
+		return;
+	}
+	if (n)
+		return;
+	end = cJSON_CreateObject();
+	lz_json_add_u64(end, "generation", s->row.generation);
+	lz_json_add_str(end, "name", s->row.name);
+	lz_reply_end(req, LZ_CODE_OK, NULL, end);
+}
+
+static void show_done(void *arg)
+{
+	struct show *s = arg;
+
+	free(s->text);
+	free(s);
+}
+
+void lz_h_policy_show(struct lz_request *req, void *arg)
+{
+	struct lz_ctl *ctl = arg;
+	__u64 generation = lz_arg_int(req, "generation", lz_ctl_generation(ctl));
+	struct show *s = calloc(1, sizeof(*s));
+	struct lz_err err;
+
+	if (!s || lz_applied_get(ctl->ledger, generation, &s->row, &s->text, &s->len) < 0) {
+		free(s);
+		if (generation)
+			lz_err_set(&err, ENOENT, "policy: generation %llu: there is none",
+				   (unsigned long long)generation);
+		else
+			lz_err_set(&err, ENOENT, "policy: none is in force");
+		lz_end(req, -ENOENT, &err);
+		return;
+	}
+	lz_reply_stream(req, show_fill, show_done, s);
+}
+
+struct history {
+	struct lz_ctl *ctl;
+	__u64 below;
+};
+
+static void history_fill(struct lz_request *req, void *arg)
+{
+	struct history *h = arg;
+	struct lz_applied row;
+	cJSON *one;
+
+	if (lz_applied_before(h->ctl->ledger, h->below, &row, 1) <= 0) {
+		lz_reply_end(req, LZ_CODE_OK, NULL, NULL);
+		return;
+	}
+	one = cJSON_CreateObject();
+	lz_json_add_u64(one, "generation", row.generation);
+	lz_json_add_str(one, "name", row.name);
+	lz_json_time(one, "applied", row.applied_s);
+	lz_json_add_str(one, "actor", row.actor);
+	lz_json_add_str(one, "state", row.state);
+	if (row.file[0])
+		lz_json_add_str(one, "file", row.file);
+	if (lz_reply_row(req, one) == 0)
+		h->below = row.generation;
+}
+
+void lz_h_policy_history(struct lz_request *req, void *arg)
+{
+	struct history *h = calloc(1, sizeof(*h));
+
+	if (!h) {
+		lz_reply_end(req, LZ_CODE_REFUSED, "policy: out of memory", NULL);
+		return;
+	}
+	h->ctl = arg;
+	h->below = UINT64_MAX;
+	lz_reply_stream(req, history_fill, free, h);
+}

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * h_status.c - status, health, doctor: what the gateway does, and whether all of it is in force.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "base/clock.h"
+#include "daemon/ctl.h"
+#include "datapath/bypass.h"
+
+static void check(struct lz_health *h, const char *name, const char *why)
+{
+	h->name = name;
+	h->ok = !why[0];
+	lz_text_set(h->why, sizeof(h->why), why);
+}
+
+static void check_hooks(struct lz_ctl *ctl, struct lz_health *h)
+{
+	lz_autofree struct lz_port_told *ports = NULL;
+	char why[256] = "";
+	size_t n = 0, planned = 0;
+
+	if (lz_ctl_ports(ctl, &ports, &n) < 0)
+		snprintf(why, sizeof(why), "the keeper does not answer");
+	for (size_t i = 0; i < n; i++) {
+		planned += ports[i].planned;
+		if (ports[i].planned && ports[i].mode == LZ_ATTACH_NONE && !why[0])
+			snprintf(why, sizeof(why), "%s: no hook is attached", ports[i].name);
+	}
+	if (!why[0] && ctl->now.policy && !planned)
+		snprintf(why, sizeof(why), "no interface matches the policy");
+	if (!why[0] && ctl->lost_hooks[0])
+		snprintf(why, sizeof(why), "lost: %.200s", ctl->lost_hooks);
+	check(h, "hooks", why);
+}
+
+static void check_tables(struct lz_ctl *ctl, struct lz_health *colony, struct lz_health *sources)
+{
+	__u64 held = lz_held_count(ctl->ledger), max = lz_colony_max(ctl);
+	__u64 used = ctl->opened ? ctl->view.tables->cells_used : 0;
+	__u64 cells = ctl->opened ? ctl->view.control->sources_max : 0;
+	char why[256] = "";
+
+	if (held * 100 >= max * 90)
+		snprintf(why, sizeof(why), "%llu of %llu held", (unsigned long long)held,
+			 (unsigned long long)max);
+	check(colony, "colony-room", why);
+	why[0] = '\0';
+	if (cells && used * 100 >= cells * 90)
+		snprintf(why, sizeof(why), "%llu of %llu cells used: new sources are soon not counted",
+			 (unsigned long long)used, (unsigned long long)cells);
+	check(sources, "source-room", why);
+}
+
+static __u64 count_lost_events(struct lz_ctl *ctl)
+{
+	struct lz_port_stats stats;
+	__u64 lost = 0;
+
+	for (__u32 row = 0; ctl->opened && row < LZ_PORT_STATS; row++)
+		if (lz_port_stats_read(&ctl->view, row, &stats) == 0)
+			lost += stats.count[LZ_C_EVENT_LOST];
+	return lost;
+}
+
+size_t lz_health_look(struct lz_ctl *ctl, struct lz_health ret[static LZ_HEALTH_CHECKS])
+{
+	__u64 lost = count_lost_events(ctl);
+	struct lz_swap_state state = { 0 };
+	char why[256] = "";
+	size_t n = 0;
+
+	if (ctl->opened)
+		lz_swap_state_get(&ctl->view, &state);
+	check(&ret[n++], "bypass",
+	      ctl->opened && lz_bypass_get(ctl->view.control, NULL) ? "the kill switch is on" : "");
+	check(&ret[n++], "policy", ctl->now.policy ? "" : "no policy is in force");
+	if (ctl->opened) {
+		check_hooks(ctl, &ret[n++]);
+		check_tables(ctl, &ret[n], &ret[n + 1]);
+		n += 2;
+	}
+	check(&ret[n++], "ledger", ctl->ledger_fault);
+	if (lost > ctl->lost_events)
+		snprintf(why, sizeof(why), "%llu events lost since the last look",
+			 (unsigned long long)(lost - ctl->lost_events));
+	ctl->lost_events = lost;
+	check(&ret[n++], "events", why);
+	check(&ret[n++], "confirm", state.pending ? "a policy waits for its confirm" : "");
+	return n;
+}
+
+static void add_policy(struct lz_ctl *ctl, cJSON *end)
+{
+	cJSON *policy = cJSON_AddObjectToObject(end, "policy");
+	const struct lz_applied *row = &ctl->now.row;
+
+	if (!ctl->now.policy) {
+		cJSON_AddNullToObject(policy, "name");
+		return;
+	}
+	lz_json_add_str(policy, "name", row->name);
+	lz_json_add_str(policy, "mode", lz_mode_words[ctl->now.policy->mode]);
+	lz_json_add_u64(policy, "generation", row->generation);
+	lz_json_time(policy, "applied", row->applied_s);
+	lz_json_add_str(policy, "actor", row->actor);
+	lz_json_add_bool(policy, "confirmed", lz_streq(row->state, LZ_STATE_CONFIRMED));
+	if (lz_streq(row->state, LZ_STATE_PENDING))
+		lz_json_time(policy, "deadline", row->deadline_s);
+}
+
+static void add_alarms(struct lz_ctl *ctl, cJSON *end)
+{
+	struct lz_health checks[LZ_HEALTH_CHECKS];
+	cJSON *alarms = cJSON_AddArrayToObject(end, "alarms");
+	size_t n = lz_health_look(ctl, checks);
+	char text[300];
+
+	for (size_t i = 0; i < n; i++) {
+		if (checks[i].ok)
+			continue;
+		snprintf(text, sizeof(text), "%s: %s", checks[i].name, checks[i].why);
+		cJSON_AddItemToArray(alarms, cJSON_CreateString(text));
+	}
+}
+
+static void send_port(struct lz_ctl *ctl, struct lz_request *req, const struct lz_port_told *port)
+{
+	__u32 slot = LZ_GEN_ACTIVE(ctl->view.control->gen_word);
+	__u16 entry = ctl->view.ports[port->ifindex & (LZ_PORTS_SIZE - 1)];
+	struct lz_port_stats stats = { { 0 } };
+	__u32 role = slot < LZ_GENERATIONS ? LZ_PORT_ROLE(entry, slot) : LZ_ROLE_NONE;
+	cJSON *row = cJSON_CreateObject();
+	__u64 passed = 0, dropped = 0;
+
+	lz_port_stats_read(&ctl->view, entry >> LZ_PORT_STATS_SHIFT, &stats);
+	for (int i = 0; i < LZ_R_N; i++)
+		*(i < LZ_R_PASS_N ? &passed : &dropped) += stats.count[i];
+	lz_json_add_str(row, "interface", port->name);
+	lz_json_add_str(row, "side", role == LZ_ROLE_CUSTOMER ? "customer" :
+			role == LZ_ROLE_UPLINK ? "uplink" : "none");
+	lz_json_add_str(row, "hook", port->mode < LZ_ATTACH_MODE_N ?
+					     lz_attach_mode_words[port->mode] : "none");
+	lz_json_add_bool(row, "up", port->up);
+	lz_json_add_u64(row, "received_packets", stats.count[LZ_C_RECEIVED]);
+	lz_json_add_u64(row, "passed_packets", passed);
+	lz_json_add_u64(row, "dropped_packets", dropped);
+	lz_reply_row(req, row);
+}
+
+void lz_h_status(struct lz_request *req, void *arg)
+{
+	struct lz_ctl *ctl = arg;
+	lz_autofree struct lz_port_told *ports = NULL;
+	cJSON *end = cJSON_CreateObject(), *part;
+	struct utsname un;
+	size_t n = 0;
+
+	if (ctl->opened && lz_ctl_ports(ctl, &ports, &n) == 0)
+		for (size_t i = 0; i < n; i++)
+			send_port(ctl, req, &ports[i]);
+	lz_bypass_say(ctl, end);
+	lz_json_add_str(end, "version", LZ_VERSION);
+	lz_json_add_str(end, "instance", ctl->options->instance);
+	lz_json_add_str(end, "kernel", uname(&un) == 0 ? un.release : "");
+	lz_json_add_u64(end, "uptime_s", lz_clock_mono_ns() / LZ_NS_PER_S - ctl->started_s);
+	add_policy(ctl, end);
+	part = cJSON_AddObjectToObject(end, "sources");
+	lz_json_add_u64(part, "used", ctl->opened ? ctl->view.tables->cells_used : 0);
+	lz_json_add_u64(part, "capacity", ctl->opened ? ctl->view.control->sources_max : 0);
+	part = cJSON_AddObjectToObject(end, "colony");
+	lz_json_add_u64(part, "held", lz_held_count(ctl->ledger));
+	lz_json_add_u64(part, "capacity", ctl->now.image ? ctl->now.image->colony_max : 0);
+	lz_json_add_u64(end, "exceptions", lz_granted_count(ctl->ledger));
+	add_alarms(ctl, end);
+	lz_reply_end(req, LZ_CODE_OK, NULL, end);
+}
+
+void lz_h_health(struct lz_request *req, void *arg)
+{
+	struct lz_ctl *ctl = arg;
+	struct lz_health checks[LZ_HEALTH_CHECKS];
+	size_t n = lz_health_look(ctl, checks);
+	cJSON *end = cJSON_CreateObject();
+	cJSON *list = cJSON_AddArrayToObject(end, "checks");
+	const char *first = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		cJSON *one = cJSON_CreateObject();
+
+		lz_json_add_str(one, "name", checks[i].name);
+		lz_json_add_bool(one, "ok", checks[i].ok);
+		if (!checks[i].ok) {
+			lz_json_add_str(one, "why", checks[i].why);
+			first = first ? first : checks[i].why;
+		}
+		cJSON_AddItemToArray(list, one);
+	}
+	lz_json_add_bool(end, "healthy", !first);
+	lz_bypass_say(ctl, end);
+	lz_reply_end(req, first ? LZ_CODE_REFUSED : LZ_CODE_OK, first, end);
+}
+
+/* ---------------------------------------------------------------- doctor */
+
+#define LZ_DOCTOR_ROWS 100
+
+struct doctor {
+	struct lz_ctl *ctl;
+	struct lz_request *req;
+	__u64 faults;
+};
+
+static void diagnose(struct doctor *d, const char *what, bool ok, const char *why, const char *todo)
+{
+	cJSON *row;
+
+	if (!ok && ++d->faults > LZ_DOCTOR_ROWS)
+		return;
+	row = cJSON_CreateObject();
+	lz_json_add_str(row, "check", what);
+	lz_json_add_bool(row, "ok", ok);
+	if (!ok) {
+		lz_json_add_str(row, "why", why);
+		lz_json_add_str(row, "todo", todo);
+	}
+	lz_reply_row(d->req, row);
+}
+
+static int kernel_only(void *arg, __u64 key, __u64 word)
+{
+	struct doctor *d = arg;
+	char text[LZ_PREFIX_TEXT_MAX];
+	struct lz_held held;
+
+	if (lz_held_get(d->ctl->ledger, key, &held) != -ENOENT || (LZ_HOLD_FLAGS(word) & LZ_HOLD_F_KERNEL))
+		return 0;
+	lz_key_format(key, d->ctl->view.instance.ipv6_key_len, text);
+	diagnose(d, text, false, "held in the kernel, not in the ledger",
+		 "lazaretctl quarantine del, or restart lazaretd");
+	return 0;
+}
+
+static void ledger_only(struct doctor *d)
+{
+	static struct lz_held rows[256];
+	__u32 now_s = lz_tables_now_s(&d->ctl->view);
+	struct lz_held_walk walk = { 0 };
+	int n;
+
+	while ((n = lz_held_next(d->ctl->ledger, &walk, rows, 256)) > 0)
+		for (int i = 0; i < n; i++) {
+			char text[LZ_PREFIX_TEXT_MAX];
+			__u64 word = 0;
+			int r = lz_hold_read(&d->ctl->view, rows[i].key, &word);
+
+			if (rows[i].expiry_s <= now_s + 1 ||
+			    (r == 0 && LZ_HOLD_EXPIRY(word) >= rows[i].expiry_s))
+				continue;
+			lz_key_format(rows[i].key, d->ctl->view.instance.ipv6_key_len, text);
+			diagnose(d, text, false,
+				 r ? "held in the ledger, not in the kernel" :
+				     "ends earlier in the kernel than in the ledger",
+				 "restart lazaretd: it restores what the ledger says");
+		}
+}
+
+void lz_h_doctor(struct lz_request *req, void *arg)
+{
+	struct lz_ctl *ctl = arg;
+	struct doctor d = { .ctl = ctl, .req = req };
+	struct lz_health checks[LZ_HEALTH_CHECKS];
+	struct lz_swap_state state;
+	size_t n = lz_health_look(ctl, checks);
+	cJSON *end;
+
+	for (size_t i = 0; i < n; i++)
+		diagnose(&d, checks[i].name, checks[i].ok, checks[i].why, "see lazaretctl status");
+	if (ctl->opened) {
+		__u64 before = d.faults;
+
+		lz_swap_state_get(&ctl->view, &state);
+		diagnose(&d, "generation", state.number == lz_ctl_generation(ctl),
+			 "kernel and ledger name different generations", "restart lazaretd");
+		lz_holds_each(&ctl->view, lz_tables_now_s(&ctl->view), kernel_only, &d);
+		ledger_only(&d);
+		if (d.faults == before)
+			diagnose(&d, "holds", true, "", "");
+	}
+	end = cJSON_CreateObject();
+	lz_json_add_u64(end, "faults", d.faults);
+	lz_reply_end(req, d.faults ? LZ_CODE_REFUSED : LZ_CODE_OK,
+		     d.faults ? "intent, ledger and kernel do not agree" : NULL, end);
+}

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * hold.c - hold and free: ledger first (durable), then the kernel, then read back, then the answer.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "daemon/ctl.h"
+
+__u64 lz_colony_max(const struct lz_ctl *ctl)
+{
+	return ctl->now.image ? ctl->now.image->colony_max : LZ_POLICY_CAPACITY_MIN;
+}
+
+void lz_hold_word_put(const struct lz_held *held, __u64 *ret_word)
+{
+	unsigned int flags = lz_streq(held->source, "operator") ? LZ_HOLD_F_OPERATOR : 0;
+
+	*ret_word = LZ_HOLD_WORD(held->expiry_s, held->ttl_s, held->garden, flags);
+}
+
+/* What one key's entry becomes: extended, never shortened, unless the operator sets it exactly. */
+static void merge(const struct lz_ctl *ctl, const struct lz_target *t, const struct lz_order *o,
+		  const struct lz_held *old, __u32 now_s, struct lz_held *ret)
+{
+	__u32 expiry_s = now_s + o->for_s;
+
+	memset(ret, 0, sizeof(*ret));
+	if (old)
+		*ret = *old;
+	else
+		ret->since_s = lz_clock_wall_ns() / LZ_NS_PER_S;
+	if (!old || o->exact || expiry_s > old->expiry_s) {
+		ret->expiry_s = expiry_s;
+		ret->ttl_s = o->for_s;
+	}
+	if (o->garden >= 0)
+		ret->garden = (__u8)o->garden;
+	ret->generation = lz_ctl_generation(ctl);
+	lz_addr_format(&t->addr, ret->address);
+	if (o->actor)
+		lz_text_set(ret->actor, sizeof(ret->actor), o->actor);
+	if (o->source)
+		lz_text_set(ret->source, sizeof(ret->source), o->source);
+	if (o->reason)
+		lz_text_set(ret->reason, sizeof(ret->reason), o->reason);
+	if (o->ticket)
+		lz_text_set(ret->ticket, sizeof(ret->ticket), o->ticket);
+}
+
+static int write_ledger(struct lz_ctl *ctl, const struct lz_held *entries, size_t n,
+			struct lz_err *reterr)
+{
+	int r = lz_ledger_begin(ctl->ledger, reterr);
+
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = lz_held_put(ctl->ledger, &entries[i], reterr);
+	if (r == 0)
+		r = lz_ledger_commit(ctl->ledger, reterr);
+	else if (lz_ledger_in_batch(ctl->ledger))
+		lz_ledger_rollback(ctl->ledger);
+	lz_text_set(ctl->ledger_fault, sizeof(ctl->ledger_fault), r < 0 && reterr ? reterr->text : "");
+	return r;
+}
+
+static int write_kernel(struct lz_ctl *ctl, const struct lz_held *held, struct lz_err *reterr)
+{
+	char key[LZ_PREFIX_TEXT_MAX];
+	__u64 word, stands = 0;
+	int r;
+
+	lz_hold_word_put(held, &word);
+	r = lz_hold_set(&ctl->view, held->key, word, LZ_HOLD_SET_EXACT, &stands);
+	if (r >= 0 && LZ_HOLD_EXPIRY(stands) == held->expiry_s)
+		return 0;
+	lz_key_format(held->key, ctl->view.instance.ipv6_key_len, key);
+	return lz_err_set(reterr, r < 0 ? -r : EIO, "%s: the kernel did not take it: %s", key,
+			  r == -ENOSPC ? "table full" : strerror(r < 0 ? -r : EIO));
+}
+
+static int check_room(struct lz_ctl *ctl, const struct lz_target *t, struct lz_err *reterr)
+{
+	if (lz_held_count(ctl->ledger) + t->n_keys <= lz_colony_max(ctl))
+		return 0;
+	return lz_err_set(reterr, ENOSPC,
+			  "colony: full: %llu of %llu are held; raise /capacity/colony or free some",
+			  (unsigned long long)lz_held_count(ctl->ledger),
+			  (unsigned long long)lz_colony_max(ctl));
+}
+
+static void note_hold(struct lz_ctl *ctl, const struct lz_held *held, const char *event)
+{
+	struct lz_note note = { .key = held->key, .until_s = lz_ctl_wall_of(held->expiry_s) };
+
+	lz_text_set(note.event, sizeof(note.event), event);
+	lz_key_format(held->key, ctl->view.instance.ipv6_key_len, note.object);
+	lz_text_set(note.actor, sizeof(note.actor), held->actor);
+	lz_text_set(note.reason, sizeof(note.reason), held->reason);
+	lz_tell_note(ctl, LZ_LOG_NOTICE, &note);
+}
+
+int lz_hold_order(struct lz_ctl *ctl, const struct lz_target *target, const struct lz_order *order,
+		  bool *ret_extended, struct lz_err *reterr)
+{
+	lz_autofree struct lz_held *entries = calloc(target->n_keys, sizeof(*entries));
+	__u32 now_s = lz_tables_now_s(&ctl->view);
+	bool extended = false;
+	int r;
+
+	if (!entries)
+		return lz_err_set(reterr, ENOMEM, "quarantine: out of memory");
+	for (size_t i = 0; i < target->n_keys; i++) {
+		struct lz_held old;
+		bool known = lz_held_get(ctl->ledger, target->keys[i], &old) == 0 &&
+			     old.expiry_s > now_s;
+
+		merge(ctl, target, order, known ? &old : NULL, now_s, &entries[i]);
+		entries[i].key = target->keys[i];
+		extended |= known && target->keys[i] == target->key;
+	}
+	if (!extended) {
+		r = check_room(ctl, target, reterr);
+		if (r < 0)
+			return r;
+	}
+	r = write_ledger(ctl, entries, target->n_keys, reterr);
+	for (size_t i = 0; r == 0 && i < target->n_keys; i++)
+		r = write_kernel(ctl, &entries[i], reterr);
+	if (r < 0) {
+		/* Not acknowledged, so it must not come back at the next start either. */
+		for (size_t i = 0; !extended && i < target->n_keys; i++) {
+			lz_hold_release(&ctl->view, target->keys[i], NULL);
+			lz_held_del(ctl->ledger, target->keys[i], NULL);
+		}
+		return r;
+	}
+	for (size_t i = 0; i < target->n_keys; i++)
+		note_hold(ctl, &entries[i], order->exact ? "set" : extended ? "extended" : "held");
+	*ret_extended = extended;
+	return 0;
+}
+
+int lz_hold_free(struct lz_ctl *ctl, const __u64 *keys, size_t n, const char *event,
+		 const char *actor, struct lz_err *reterr)
+{
+	int r = lz_ledger_begin(ctl->ledger, reterr);
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		r = lz_held_del(ctl->ledger, keys[i], reterr);
+		if (r == -ENOENT)
+			r = 0;
+	}
+	if (r == 0)
+		r = lz_ledger_commit(ctl->ledger, reterr);
+	else if (lz_ledger_in_batch(ctl->ledger))
+		lz_ledger_rollback(ctl->ledger);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		struct lz_held freed = { .key = keys[i] };
+
+		lz_hold_release(&ctl->view, keys[i], NULL);
+		freed.expiry_s = lz_tables_now_s(&ctl->view);
+		lz_text_set(freed.actor, sizeof(freed.actor), actor);
+		note_hold(ctl, &freed, event);
+	}
+	return 0;
+}
+
+/* ---------------------------------------------------------------- over time */
+
+/* A limit in the kernel held somebody: from now on the ledger knows. Found by the event, or by the
+ * sweep when the event was lost or nobody was there to read it. */
+void lz_hold_learn(void *arg, __u64 key, __u64 word)
+{
+	struct lz_ctl *ctl = arg;
+	__u32 now_s = lz_tables_now_s(&ctl->view);
+	struct lz_held held = { .key = key }, old;
+	struct lz_prefix prefix;
+	struct lz_cell cell;
+	struct lz_err err = { "" };
+
+	if (ctl->busy || !lz_hold_is_active(word, now_s))
+		return;
+	if (lz_held_get(ctl->ledger, key, &old) == 0 && old.expiry_s >= LZ_HOLD_EXPIRY(word)) {
+		lz_hold_acknowledge(&ctl->view, key, word);
+		return;
+	}
+	held.since_s = lz_ctl_wall_of(LZ_HOLD_EXPIRY(word) - LZ_HOLD_TTL(word));
+	held.generation = lz_ctl_generation(ctl);
+	held.expiry_s = LZ_HOLD_EXPIRY(word);
+	held.ttl_s = LZ_HOLD_TTL(word);
+	held.garden = (__u8)LZ_HOLD_GARDEN(word);
+	prefix = lz_key_to_prefix(key, ctl->view.instance.ipv6_key_len);
+	lz_addr_format(&prefix.addr, held.address);
+	lz_text_set(held.source, sizeof(held.source), "limit");
+	lz_text_set(held.actor, sizeof(held.actor), "kernel");
+	if (lz_cell_get(&ctl->view, key, &cell) == 0)
+		snprintf(held.reason, sizeof(held.reason),
+			 "over a limit: %u connections to port 25, %u SYNs seen", cell.smtp_connections,
+			 cell.syn);
+	if (write_ledger(ctl, &held, 1, &err) < 0) {
+		lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", err.text);
+		return;
+	}
+	lz_hold_acknowledge(&ctl->view, key, word);
+	note_hold(ctl, &held, "held");
+}
+
+#define LZ_EXPIRE_SLICE 256
+
+/* The kernel has let them go by itself; this only closes the books. */
+void lz_hold_expire(struct lz_ctl *ctl)
+{
+	static struct lz_held ended[LZ_EXPIRE_SLICE];
+	struct lz_err err = { "" };
+	__u64 word;
+	int n, r;
+
+	n = lz_held_ended(ctl->ledger, lz_tables_now_s(&ctl->view), ended, LZ_EXPIRE_SLICE);
+	if (n <= 0 || lz_ledger_begin(ctl->ledger, &err) < 0)
+		return;
+	r = 0;
+	for (int i = 0; r == 0 && i < n; i++)
+		r = lz_held_del(ctl->ledger, ended[i].key, &err);
+	for (int i = 0; r == 0 && i < n; i++) {
+		lz_text_set(ended[i].actor, sizeof(ended[i].actor), "clock");
+		note_hold(ctl, &ended[i], "expired");
+	}
+	if (r == 0)
+		r = lz_ledger_commit(ctl->ledger, &err);
+	else
+		lz_ledger_rollback(ctl->ledger);
+	if (r < 0)
+		lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", err.text);
+	/* A limit may have held it anew meanwhile, longer than the ledger knew. */
+	for (int i = 0; r == 0 && i < n; i++)
+		if (lz_hold_read(&ctl->view, ended[i].key, &word) == 0)
+			lz_hold_learn(ctl, ended[i].key, word);
+}
+
+/* ---------------------------------------------------------------- at the start */
+
+#define LZ_RESTORE_SLICE 1024
+
+struct strangers {
+	struct lz_ctl *ctl;
+	__u64 *keys;
+	size_t n, cap;
+};
+
+/* In force, not from a limit, and not in the ledger: a release that was cut off in the middle. */
+static int find_stranger(void *arg, __u64 key, __u64 word)
+{
+	struct strangers *s = arg;
+	struct lz_held held;
+
+	if ((LZ_HOLD_FLAGS(word) & LZ_HOLD_F_KERNEL) ||
+	    lz_held_get(s->ctl->ledger, key, &held) != -ENOENT)
+		return 0;
+	if (lz_array_grow(&s->keys, &s->cap, s->n + 1, sizeof(*s->keys)) < 0)
+		return -ENOMEM;
+	s->keys[s->n++] = key;
+	return 0;
+}
+
+static void release_strangers(struct lz_ctl *ctl)
+{
+	struct strangers s = { .ctl = ctl };
+
+	lz_holds_each(&ctl->view, lz_tables_now_s(&ctl->view), find_stranger, &s);
+	for (size_t i = 0; i < s.n; i++)
+		lz_hold_release(&ctl->view, s.keys[i], NULL);
+	if (s.n)
+		lz_log(LZ_LOG_NOTICE, "releases-finished", "sources=%zu", s.n);
+	free(s.keys);
+}
+
+void lz_hold_restore(struct lz_ctl *ctl)
+{
+	static struct lz_held rows[LZ_RESTORE_SLICE];
+	static struct lz_hold_entry entries[LZ_RESTORE_SLICE];
+	struct lz_held_walk walk = { 0 };
+	__u32 now_s = lz_tables_now_s(&ctl->view);
+	size_t restored = 0;
+	int n;
+
+	while ((n = lz_held_next(ctl->ledger, &walk, rows, LZ_RESTORE_SLICE)) > 0) {
+		size_t m = 0;
+
+		for (int i = 0; i < n; i++) {
+			__u64 stands = 0;
+
+			if (rows[i].expiry_s <= now_s)
+				continue;
+			/* A limit held it for longer: the sweep tells the ledger. */
+			if (lz_hold_read(&ctl->view, rows[i].key, &stands) == 0 &&
+			    (LZ_HOLD_FLAGS(stands) & LZ_HOLD_F_KERNEL) &&
+			    LZ_HOLD_EXPIRY(stands) > rows[i].expiry_s)
+				continue;
+			entries[m].key = rows[i].key;
+			lz_hold_word_put(&rows[i], &entries[m++].word);
+		}
+		restored += lz_hold_set_bulk(&ctl->view, entries, m, LZ_HOLD_SET_EXACT);
+	}
+	if (ctl->adopted)
+		release_strangers(ctl);
+	lz_log(LZ_LOG_NOTICE, "holds-restored", "sources=%zu of=%llu", restored,
+	       (unsigned long long)lz_held_count(ctl->ledger));
+}

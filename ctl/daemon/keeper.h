@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * keeper.h - what the keeper's two files share: its state, and the answers to the controller.
+ */
+#ifndef LZ_DAEMON_KEEPER_H
+#define LZ_DAEMON_KEEPER_H
+
+#include "daemon/options.h"
+#include "daemon/wiring.h"
+
+struct lz_keeper {
+	const struct lz_options *options;
+	struct lz_identity who;
+	struct lz_kernel kernel;
+	bool opened; /* kernel and wiring are there */
+	struct lz_wiring wiring;
+	struct lz_netdev_monitor *monitor;
+	int signal_fd;
+	int chan; /* to the controller; -1 while there is none */
+	pid_t controller;
+	__u64 heard_ns; /* last message of the controller */
+	__u64 restart_at_ns; /* 0 = it runs */
+	__u64 backoff_ns;
+	bool ready; /* READY=1 was said */
+	bool stopping;
+	int code; /* exit code */
+	struct lz_ask ask; /* one message each way, too large for the stack */
+	struct lz_answer answer;
+};
+
+/** lz_keeper_serve() - read and answer one request; 0, -EAGAIN, or -EPIPE: the controller is gone */
+int lz_keeper_serve(struct lz_keeper *k);
+
+/** lz_keeper_tell() - tell the controller and the log; the controller may be deaf */
+void lz_keeper_tell(void *keeper, enum lz_told_what what, const char *text);
+
+/** lz_controller_main() - the child; returns its exit code */
+int lz_controller_main(const struct lz_options *options, const struct lz_identity *who, int chan);
+
+#endif /* LZ_DAEMON_KEEPER_H */

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * modes.c - what lazaretd does without a daemon: kill switch, preflight, detach.
+ */
+#include <errno.h>
+#include <lazaret/proto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/units.h"
+#include "daemon/options.h"
+#include "daemon/rules.h"
+#include "datapath/bypass.h"
+#include "datapath/kernel.h"
+#include "datapath/preflight.h"
+
+static int fail(int error, const struct lz_err *err)
+{
+	fprintf(stderr, "lazaretd: %s\n", err->text);
+	return error == -ENOENT			      ? LZ_CODE_NO_OBJECT :
+	       error == -EPERM || error == -EACCES ? LZ_CODE_NOT_PERMITTED :
+							     LZ_CODE_REFUSED;
+}
+
+static void print_bypass(const struct lz_control *control, bool json)
+{
+	lz_autojson cJSON *doc = NULL;
+	lz_autofree char *text = NULL;
+	char until[LZ_TIME_TEXT_MAX];
+	__u64 left_s = 0, until_ns = 0;
+	bool on = lz_bypass_get(control, &left_s);
+	cJSON *bypass;
+
+	if (on && left_s != LZ_BYPASS_FOREVER)
+		until_ns = lz_clock_wall_ns() + left_s * LZ_NS_PER_S;
+	if (!json) {
+		printf("bypass is %s%s%s\n", on ? "ON: nothing is enforced" : "off",
+		       until_ns ? " until " : "", until_ns ? lz_time_format(until_ns, until) : "");
+		return;
+	}
+	doc = cJSON_CreateObject();
+	lz_json_add_str(doc, "schema", "lazaret/bypass");
+	lz_json_add_u64(doc, "version", 1);
+	bypass = cJSON_AddObjectToObject(doc, "bypass");
+	lz_json_add_bool(bypass, "on", on);
+	if (until_ns)
+		lz_json_add_time(bypass, "until", until_ns);
+	text = cJSON_PrintUnformatted(doc);
+	puts(text ? text : "{}");
+}
+
+int lz_bypass_main(const struct lz_options *o)
+{
+	struct lz_control *control = NULL;
+	struct lz_err err = { "" };
+	__u64 for_s = 0;
+	int r;
+
+	if (!lz_streq(o->bypass, "on") && !lz_streq(o->bypass, "off") &&
+	    !lz_streq(o->bypass, "status")) {
+		fprintf(stderr, "lazaretd: --bypass %s: want on, off or status\n", o->bypass);
+		return LZ_CODE_INVALID;
+	}
+	if (o->bypass_for && (!lz_streq(o->bypass, "on") ||
+			      lz_u64_parse(o->bypass_for, 1, 0xffffffff, &for_s, &err) < 0)) {
+		fprintf(stderr, "lazaretd: --bypass %s %s: want seconds, with `on` only\n",
+			o->bypass, o->bypass_for);
+		return LZ_CODE_INVALID;
+	}
+	r = lz_bypass_open(o->instance, &control, &err);
+	if (r < 0)
+		return fail(r, &err);
+	if (lz_streq(o->bypass, "on")) {
+		lz_bypass_set(control, for_s);
+		lz_log(LZ_LOG_WARNING, "bypass-on", "instance=%s for_s=%llu by=lazaretd", o->instance,
+		       for_s);
+	} else if (lz_streq(o->bypass, "off")) {
+		lz_bypass_clear(control);
+		lz_log(LZ_LOG_WARNING, "bypass-off", "instance=%s by=lazaretd", o->instance);
+	}
+	print_bypass(control, o->json);
+	lz_bypass_close(&control);
+	return LZ_CODE_OK;
+}
+
+static int load_policy(const char *path, struct lz_policy **ret)
+{
+	struct lz_report report = { 0 };
+	lz_autostr struct lz_str text = { 0 };
+	int r = lz_policy_load(path, ret, &report);
+
+	if (r < 0) {
+		lz_report_format(&report, path, &text);
+		fputs(text.data ? text.data : "", stderr);
+	}
+	lz_report_done(&report);
+	return r;
+}
+
+static int print_preflight(const struct lz_preflight *report, bool json)
+{
+	lz_autostr struct lz_str text = { 0 };
+	lz_autojson cJSON *doc = NULL;
+	lz_autofree char *line = NULL;
+
+	if (!json) {
+		if (lz_preflight_print(report, &text) < 0)
+			return -ENOMEM;
+		fputs(text.data ? text.data : "", stdout);
+		return 0;
+	}
+	doc = cJSON_CreateObject();
+	lz_json_add_str(doc, "schema", "lazaret/preflight");
+	lz_json_add_u64(doc, "version", 1);
+	cJSON_AddItemToObject(doc, "checks", lz_preflight_json(report));
+	line = cJSON_PrintUnformatted(doc);
+	if (!line)
+		return -ENOMEM;
+	puts(line);
+	return 0;
+}
+
+int lz_preflight_main(const struct lz_options *o)
+{
+	lz_autofree struct lz_port_rule *rules = NULL;
+	struct lz_preflight_input input = { 0 };
+	struct lz_policy *policy = NULL;
+	struct lz_preflight report = { 0 };
+	struct lz_instance size;
+	int r;
+
+	if (o->policy[0]) {
+		if (load_policy(o->policy, &policy) < 0)
+			return LZ_CODE_INVALID;
+		rules = calloc(LZ_POLICY_GLOBS_MAX, sizeof(*rules));
+		if (!rules)
+			return LZ_CODE_REFUSED;
+		input.rules = rules;
+		input.n_rules = lz_rules_from_policy(policy, rules);
+		lz_instance_size(policy->sources_max, policy->colony_max, &size);
+		input.memory_bytes = lz_instance_bytes(&size);
+		lz_policy_free(&policy);
+	}
+	r = lz_preflight_run(&input, &report);
+	if (r == 0)
+		r = print_preflight(&report, o->json);
+	if (r < 0)
+		fputs("lazaretd: preflight: out of memory\n", stderr);
+	else
+		r = lz_preflight_worst(&report) == LZ_PREFLIGHT_FAIL ? LZ_CODE_REFUSED : LZ_CODE_OK;
+	lz_preflight_done(&report);
+	return r < 0 ? LZ_CODE_REFUSED : r;
+}
+
+int lz_detach_main(const struct lz_options *o)
+{
+	struct lz_err err = { "" };
+	unsigned int n = 0;
+	int r = lz_kernel_remove(o->instance, &n, &err);
+
+	if (r < 0)
+		return fail(r, &err);
+	lz_log(LZ_LOG_WARNING, "detached", "instance=%s interfaces=%u", o->instance, n);
+	return LZ_CODE_OK;
+}

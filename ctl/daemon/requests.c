@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * requests.c - the keeper answers the controller, and believes none of its numbers.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "daemon/keeper.h"
+#include "daemon/notify.h"
+#include "policy/policy.h"
+
+static bool has_end(const char *text, size_t size)
+{
+	return memchr(text, '\0', size) != NULL;
+}
+
+static int check_rules(const struct lz_ask *ask, struct lz_err *reterr)
+{
+	if (ask->slot >= LZ_GENERATIONS || ask->n_rules > LZ_PLAN_RULES_MAX ||
+	    (ask->flags & ~(__u32)LZ_PLAN_F_YES))
+		return lz_err_set(reterr, EINVAL, "plan: slot %u, %u rules, flags %x: out of range",
+				  ask->slot, ask->n_rules, ask->flags);
+	for (__u32 i = 0; i < ask->n_rules; i++) {
+		const struct lz_port_rule *rule = &ask->rules[i];
+
+		if (!has_end(rule->group, sizeof(rule->group)) || !rule->match[0] ||
+		    !has_end(rule->match, sizeof(rule->match)) || rule->role == LZ_ROLE_NONE ||
+		    rule->role > LZ_ROLE_UPLINK || rule->hook > LZ_WANT_TC || rule->egress > 1)
+			return lz_err_set(reterr, EINVAL, "plan: rule %u: is malformed", i);
+	}
+	return 0;
+}
+
+static int open_instance(struct lz_keeper *k, const struct lz_ask *ask, struct lz_err *reterr)
+{
+	struct lz_instance_config config = {
+		.name = k->options->instance,
+		.sources_max = ask->sources_max,
+		.colony_max = ask->colony_max,
+		.ipv6_key_len = ask->ipv6_key_len,
+	};
+	int r;
+
+	if (k->opened)
+		return 0;
+	if (config.sources_max < LZ_POLICY_CAPACITY_MIN || config.sources_max > LZ_POLICY_CAPACITY_MAX ||
+	    config.colony_max < LZ_POLICY_CAPACITY_MIN || config.colony_max > LZ_POLICY_CAPACITY_MAX ||
+	    config.ipv6_key_len < LZ_IPV6_KEY_LEN_MIN || config.ipv6_key_len > LZ_IPV6_KEY_LEN_MAX)
+		return lz_err_set(reterr, EINVAL, "open: %u sources, %u held, key /%u: out of range",
+				  config.sources_max, config.colony_max, config.ipv6_key_len);
+	r = lz_kernel_open(&config, &k->kernel, reterr);
+	if (r < 0)
+		return r;
+	r = lz_wiring_open(&k->wiring, &k->kernel, reterr);
+	if (r < 0) {
+		lz_kernel_close(&k->kernel);
+		return r;
+	}
+	k->opened = true;
+	lz_log(LZ_LOG_INFO, "kernel-open", "pins=%s adopted=%d upgraded=%d", k->kernel.dir,
+	       k->kernel.adopted, k->kernel.upgraded);
+	return 0;
+}
+
+static int answer_open(struct lz_keeper *k, struct lz_err *reterr)
+{
+	int r = open_instance(k, &k->ask, reterr);
+
+	if (r < 0)
+		return r;
+	k->answer.instance = k->kernel.instance;
+	k->answer.adopted = k->kernel.adopted;
+	return lz_chan_send(k->chan, &k->answer, sizeof(k->answer), k->kernel.maps.fd, LZ_MAP_N, true);
+}
+
+static int answer_inner(struct lz_keeper *k, struct lz_err *reterr)
+{
+	struct lz_inner_fds inner;
+	int fds[4];
+	int r = lz_inner_create(&k->ask.sizes, &inner, reterr);
+
+	if (r < 0)
+		return r;
+	fds[0] = inner.range4;
+	fds[1] = inner.range6;
+	fds[2] = inner.dests;
+	fds[3] = inner.customers;
+	r = lz_chan_send(k->chan, &k->answer, sizeof(k->answer), fds, 4, true);
+	lz_inner_close(&inner);
+	return r;
+}
+
+static int answer_ports(struct lz_keeper *k)
+{
+	int r = k->opened ? lz_wiring_ports(&k->wiring, k->ask.after_ifindex, &k->answer) : 0;
+
+	k->answer.result = r;
+	return lz_chan_send(k->chan, &k->answer, sizeof(k->answer), NULL, 0, true);
+}
+
+/* Requests that only say yes or no. */
+static int answer_plain(struct lz_keeper *k, struct lz_err *reterr)
+{
+	int r;
+
+	if (!k->opened)
+		return lz_err_set(reterr, ENODEV, "keeper: no instance is open yet");
+	if (k->ask.kind == LZ_ASK_PLAN) {
+		r = check_rules(&k->ask, reterr);
+		if (r == 0)
+			r = lz_wiring_plan(&k->wiring, &k->ask, reterr);
+	} else {
+		r = k->ask.slot < LZ_GENERATIONS ?
+			    lz_wiring_keep(&k->wiring, k->ask.slot, reterr) :
+			    lz_err_set(reterr, EINVAL, "keep: slot %u: out of range", k->ask.slot);
+	}
+	if (r < 0)
+		return r;
+	return lz_chan_send(k->chan, &k->answer, sizeof(k->answer), NULL, 0, true);
+}
+
+int lz_keeper_serve(struct lz_keeper *k)
+{
+	struct lz_err err = { "" };
+	unsigned int n_fds = 0;
+	int r;
+
+	r = lz_chan_receive(k->chan, &k->ask, sizeof(k->ask), NULL, &n_fds);
+	if (r < 0)
+		return r == -EBADMSG ? -EPIPE : r;
+	k->heard_ns = lz_clock_mono_ns();
+	memset(&k->answer, 0, sizeof(k->answer));
+	k->answer.kind = k->ask.kind;
+	switch (k->ask.kind) {
+	case LZ_ASK_ALIVE:
+		return 0;
+	case LZ_ASK_READY:
+		if (!k->ready)
+			lz_notify("READY=1");
+		k->ready = true;
+		k->backoff_ns = 0;
+		return 0;
+	case LZ_ASK_OPEN:
+		r = answer_open(k, &err);
+		break;
+	case LZ_ASK_INNER:
+		r = answer_inner(k, &err);
+		break;
+	case LZ_ASK_PORTS:
+		return answer_ports(k);
+	case LZ_ASK_PLAN:
+	case LZ_ASK_KEEP:
+		r = answer_plain(k, &err);
+		break;
+	default:
+		r = lz_err_set(&err, EINVAL, "keeper: request %u: there is none", k->ask.kind);
+	}
+	if (r == -EPIPE || r == 0)
+		return r;
+	k->answer.result = r;
+	snprintf(k->answer.text, sizeof(k->answer.text), "%s", err.text);
+	return lz_chan_send(k->chan, &k->answer, sizeof(k->answer), NULL, 0, true);
+}
+
+void lz_keeper_tell(void *keeper, enum lz_told_what what, const char *text)
+{
+	static const struct {
+		const char *event;
+		enum lz_log_level level;
+	} words[LZ_TOLD_N] = {
+		[LZ_TOLD_ATTACHED] = { "hook-attached", LZ_LOG_NOTICE },
+		[LZ_TOLD_DETACHED] = { "hook-detached", LZ_LOG_NOTICE },
+		[LZ_TOLD_LOST] = { "hook-lost", LZ_LOG_ERROR },
+		[LZ_TOLD_BACK] = { "hook-back", LZ_LOG_NOTICE },
+		[LZ_TOLD_FAULT] = { "interfaces-fault", LZ_LOG_ERROR },
+	};
+	struct lz_keeper *k = keeper;
+	lz_autofree struct lz_answer *told = calloc(1, sizeof(*told));
+
+	if (what == LZ_TOLD_FAULT)
+		lz_log(words[what].level, words[what].event, "why=%s", text);
+	else
+		lz_log(words[what].level, words[what].event, "interface=%s", text);
+	if (!told || k->chan < 0)
+		return;
+	told->kind = LZ_ASK_N;
+	told->what = what;
+	snprintf(told->text, sizeof(told->text), "%s", text);
+	lz_chan_send(k->chan, told, sizeof(*told), NULL, 0, false);
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * restore.c - at the start: adopt the generation that judges, or restore what was confirmed last.
+ *
+ *   kernel has generation N, and so has the ledger     adopt: nothing is written, packets see nothing
+ *   kernel has none (reboot, detach)                   holds first, then the last confirmed policy
+ *   ledger has none either                             --policy FILE, if one was given
+ */
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "daemon/ctl.h"
+
+/* A policy of the ledger, parsed and compiled. */
+static int load(struct lz_ctl *ctl, __u64 generation, struct lz_running *ret, struct lz_err *reterr)
+{
+	struct lz_report report = { 0 };
+	struct lz_policy *policy = NULL;
+	lz_autofree char *text = NULL;
+	struct lz_applied row;
+	size_t len = 0;
+	int r;
+
+	r = lz_applied_get(ctl->ledger, generation, &row, &text, &len);
+	if (r < 0)
+		return lz_err_set(reterr, -r, "policy: generation %llu: not in the ledger",
+				  (unsigned long long)generation);
+	r = lz_policy_parse_text(text, len, NULL, &policy, &report);
+	if (r < 0)
+		r = lz_err_set(reterr, -r, "policy: generation %llu: %s",
+			       (unsigned long long)generation,
+			       report.n ? report.items[0].text : "cannot be read");
+	lz_report_done(&report);
+	if (r == 0 && (r = lz_ctl_open(ctl, policy, reterr)) < 0)
+		lz_policy_free(&policy);
+	if (r == 0)
+		r = lz_running_compile(ctl, policy, ret, reterr);
+	if (r == 0)
+		ret->row = row;
+	return r;
+}
+
+/* Which policy tells how large the instance is? Any that was in force lately. */
+static int newest(struct lz_ctl *ctl, __u64 *ret)
+{
+	static const char *const states[] = { LZ_STATE_CONFIRMED, LZ_STATE_PENDING,
+					      LZ_STATE_APPLYING };
+	struct lz_applied row;
+
+	for (size_t i = 0; i < LZ_ARRAY_SIZE(states); i++)
+		if (lz_applied_last(ctl->ledger, states[i], UINT64_MAX, &row) == 0) {
+			*ret = row.generation;
+			return 0;
+		}
+	return -ENOENT;
+}
+
+/* What was left half done by a daemon that was killed: the kernel knows how it ended. */
+static void close_books(struct lz_ctl *ctl, const struct lz_swap_state *state)
+{
+	static const char *const open_states[] = { LZ_STATE_APPLYING, LZ_STATE_PENDING };
+	struct lz_applied row;
+
+	for (size_t i = 0; i < LZ_ARRAY_SIZE(open_states); i++) {
+		__u64 below = UINT64_MAX;
+
+		while (lz_applied_last(ctl->ledger, open_states[i], below, &row) == 0) {
+			const char *became = LZ_STATE_EXPIRED;
+
+			below = row.generation;
+			if (row.generation == state->number)
+				became = state->pending ? LZ_STATE_PENDING : LZ_STATE_CONFIRMED;
+			else if (lz_streq(open_states[i], LZ_STATE_APPLYING))
+				became = LZ_STATE_FAILED;
+			if (lz_streq(became, row.state))
+				continue;
+			lz_applied_state(ctl->ledger, row.generation, became, NULL);
+			lz_log(LZ_LOG_NOTICE, "policy-settled", "generation=%llu was=%s is=%s",
+			       (unsigned long long)row.generation, row.state, became);
+		}
+	}
+}
+
+static int adopt(struct lz_ctl *ctl, const struct lz_swap_state *state, struct lz_err *reterr)
+{
+	struct lz_running got = { 0 };
+	int r;
+
+	if (state->pending && state->previous) {
+		r = load(ctl, state->previous, &got, reterr);
+		if (r < 0)
+			return r;
+		ctl->now = got;
+		r = lz_ctl_plan(ctl, got.policy, !state->slot, true, reterr);
+		if (r < 0)
+			return r;
+		ctl->before = ctl->now;
+	}
+	r = load(ctl, state->number, &got, reterr);
+	if (r < 0)
+		return r;
+	ctl->now = got;
+	r = lz_ctl_plan(ctl, got.policy, state->slot, true, reterr);
+	if (r == 0 && !state->pending)
+		r = lz_ctl_keep(ctl, state->slot, reterr);
+	lz_sweep_idle_set(ctl->sweep, (__u32)(got.image->idle_ns / 1000000000));
+	lz_log(LZ_LOG_NOTICE, "policy-adopted", "generation=%llu name=%s pending=%d",
+	       (unsigned long long)state->number, got.row.name, state->pending);
+	return r;
+}
+
+/* Not in the kernel: into it again, under a number of its own. */
+static int apply_again(struct lz_ctl *ctl, struct lz_running *next, struct lz_err *reterr)
+{
+	next->row.origin = next->row.origin ? next->row.origin : next->row.generation;
+	return lz_running_apply(ctl, next, 0, true, reterr);
+}
+
+static int apply_first(struct lz_ctl *ctl, struct lz_policy *first, const char *file,
+		       struct lz_err *reterr)
+{
+	struct lz_running next = { 0 };
+	int r = lz_ctl_open(ctl, first, reterr);
+
+	if (r < 0) {
+		lz_policy_free(&first);
+		return r;
+	}
+	r = lz_running_compile(ctl, first, &next, reterr);
+	if (r < 0)
+		return r;
+	lz_text_set(next.row.actor, sizeof(next.row.actor), "lazaretd");
+	lz_text_set(next.row.file, sizeof(next.row.file), file);
+	return lz_running_apply(ctl, &next, 0, true, reterr);
+}
+
+int lz_running_restore(struct lz_ctl *ctl, struct lz_policy *first, const char *file,
+		       struct lz_err *reterr)
+{
+	struct lz_running next = { 0 };
+	struct lz_swap_state state;
+	struct lz_applied row;
+	__u64 generation;
+	int r;
+
+	if (newest(ctl, &generation) < 0)
+		return first ? apply_first(ctl, first, file, reterr) : 0;
+	lz_policy_free(&first);
+	r = load(ctl, generation, &next, reterr); /* opens the instance */
+	if (r < 0)
+		return r;
+	lz_swap_settle(&ctl->view);
+	lz_swap_state_get(&ctl->view, &state);
+	close_books(ctl, &state);
+	lz_hold_restore(ctl);
+	lz_exception_restore(ctl);
+	if (state.number && lz_applied_get(ctl->ledger, state.number, &row, NULL, NULL) == 0) {
+		lz_running_done(&next);
+		return adopt(ctl, &state, reterr);
+	}
+	if (lz_applied_last(ctl->ledger, LZ_STATE_CONFIRMED, UINT64_MAX, &row) < 0) {
+		lz_running_done(&next);
+		return 0; /* the only policy there was went back to "pass all" */
+	}
+	if (row.generation != generation) {
+		lz_running_done(&next);
+		r = load(ctl, row.generation, &next, reterr);
+		if (r < 0)
+			return r;
+	}
+	return apply_again(ctl, &next, reterr);
+}

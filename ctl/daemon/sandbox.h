@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * sandbox.h - the controller gives away what it does not need, and looks that it is gone.
+ */
+#ifndef LZ_DAEMON_SANDBOX_H
+#define LZ_DAEMON_SANDBOX_H
+
+#include "base/err.h"
+#include "daemon/options.h"
+
+/** lz_identity_find() - uid and gid of an account; @ret->found false when there is none of that name */
+int lz_identity_find(const char *user, struct lz_identity *ret, struct lz_err *reterr);
+
+/**
+ * lz_sandbox_enter() - another user, no capabilities, no new privileges, no core file, seccomp
+ *
+ * Without the account the uid stays 0, but the capabilities go all the same. What was dropped is
+ * read back; a failure anywhere is an error and the caller must end (faults.md F72).
+ */
+int lz_sandbox_enter(const struct lz_identity *who, struct lz_err *reterr);
+
+#endif /* LZ_DAEMON_SANDBOX_H */

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * why.c - the operator on the telephone: why is this customer blocked, since when, until when, who did
+ * it, how do I let him out?
+ */
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/units.h"
+#include "daemon/ctl.h"
+#include "datapath/bypass.h"
+
+#define LZ_WHY_NOTES 32
+
+static const struct lz_policy_class *class_of(const struct lz_ctl *ctl, __u32 class_)
+{
+	const char *name = lz_class_name(ctl, class_);
+
+	for (size_t i = 0; name && i < ctl->now.policy->n_classes; i++)
+		if (lz_streq(ctl->now.policy->classes[i].name, name))
+			return &ctl->now.policy->classes[i];
+	return NULL;
+}
+
+static void say_held(struct lz_ctl *ctl, const struct lz_target *t, __u64 word, cJSON *end)
+{
+	struct lz_held held = { .key = 0 };
+	char release[LZ_ADDR_TEXT_MAX + 40], address[LZ_ADDR_TEXT_MAX];
+
+	lz_json_add_str(end, "verdict", "held");
+	if (lz_held_get(ctl->ledger, t->key, &held) == 0) {
+		lz_json_add_str(end, "rule", held.source);
+		lz_json_add_str(end, "actor", held.actor);
+		if (held.reason[0])
+			lz_json_add_str(end, "reason", held.reason);
+		if (held.ticket[0])
+			lz_json_add_str(end, "ticket", held.ticket);
+		lz_json_time(end, "since", held.since_s);
+		lz_json_add_u64(end, "generation", held.generation);
+	} else {
+		lz_json_add_str(end, "rule", "limit");
+		lz_json_add_str(end, "actor", "kernel");
+		lz_json_add_u64(end, "generation", lz_ctl_generation(ctl));
+	}
+	lz_json_time(end, "until", lz_ctl_wall_of(LZ_HOLD_EXPIRY(word)));
+	lz_json_add_str(end, "garden", lz_garden_words[LZ_HOLD_GARDEN(word) & 1]);
+	snprintf(release, sizeof(release), "lazaretctl quarantine del %s",
+		 lz_addr_format(&t->addr, address));
+	lz_json_add_str(end, "release", release);
+}
+
+/* The limit it is nearest to, or over: by what the cell has counted. */
+static void say_limit(struct lz_ctl *ctl, const struct lz_policy_class *class,
+		      const struct lz_cell *cell, __u64 slot_ns, cJSON *end)
+{
+	const struct lz_policy_limit *worst = NULL;
+	__u64 worst_value = 0, worst_max = 1;
+	char rule[2 * LZ_NAME_MAX + 8];
+
+	for (size_t i = 0; i < class->n_limits; i++) {
+		const struct lz_policy_limit *limit = &class->limits[i];
+		__u64 max = limit->is_bucket ? limit->burst : limit->at_most.count;
+		__u64 value = limit->what == LZ_WHAT_SYN ? cell->syn :
+			      limit->what == LZ_WHAT_SMTP_CONNECTIONS ?
+							   cell->smtp_connections :
+			      lz_cell_destinations(cell, slot_ns, lz_tables_now_ns(&ctl->view));
+
+		if (!max || (worst && value * worst_max <= worst_value * max))
+			continue;
+		worst = limit;
+		worst_value = value;
+		worst_max = max;
+	}
+	if (!worst)
+		return;
+	snprintf(rule, sizeof(rule), "%s/%s", class->name, worst->name);
+	lz_json_add_str(end, "rule", rule);
+	lz_json_add_u64(end, "value", worst_value);
+	lz_json_add_u64(end, "at_most", worst_max);
+}
+
+static void say_free(struct lz_ctl *ctl, const struct lz_target *t, const struct lz_cell *cell,
+		     bool excepted, cJSON *end)
+{
+	const struct lz_policy_class *class = class_of(ctl, t->class_);
+	__u64 slot_ns = ctl->now.image ? ctl->now.image->gen.class_[t->class_].dests_slot_ns : 0;
+	char rule[LZ_NAME_MAX + 16];
+
+	if (!excepted && class && class->port25.to_world != LZ_V_PASS) {
+		snprintf(rule, sizeof(rule), "%s/port25", class->name);
+		lz_json_add_str(end, "verdict",
+				ctl->now.policy->mode == LZ_MODE_MONITOR ? "monitor" :
+							lz_refusal_words[class->port25.to_world]);
+		lz_json_add_str(end, "rule", rule);
+		lz_json_add_str(end, "reason", "the class may not reach port 25 of the world");
+		lz_json_add_str(end, "release",
+				"lazaretctl exception add ADDRESS port25 until DATE ticket ID");
+	} else {
+		lz_json_add_str(end, "verdict", "pass");
+		if (class && cell)
+			say_limit(ctl, class, cell, slot_ns, end);
+	}
+	lz_json_add_u64(end, "generation", lz_ctl_generation(ctl));
+}
+
+static void say_evidence(const struct lz_cell *cell, cJSON *end)
+{
+	char text[160];
+
+	snprintf(text, sizeof(text),
+		 "%u connections to port 25, %u SYNs, %u packets examined, %u refused, %u would be",
+		 cell->smtp_connections, cell->syn, cell->examined, cell->dropped, cell->would_drop);
+	lz_json_add_str(end, "evidence", text);
+}
+
+static bool say_exception(struct lz_ctl *ctl, const struct lz_target *t, cJSON *end)
+{
+	struct lz_prefix host = lz_prefix_host(&t->addr);
+	char prefix[LZ_PREFIX_TEXT_MAX], until[LZ_TIME_TEXT_MAX], text[200];
+	struct lz_granted row;
+
+	for (unsigned int len = host.len + 1; len-- > 0;) {
+		struct lz_prefix cut = lz_prefix_cut(&host, len);
+
+		if (lz_granted_get(ctl->ledger, &cut, &row) < 0 ||
+		    row.until_s <= lz_ctl_now().wall_s)
+			continue;
+		snprintf(text, sizeof(text), "%s %s until %s ticket %s",
+			 lz_prefix_format(&row.prefix, prefix),
+			 row.flags & LZ_EXCEPTION_ALL ? "all" : "port25",
+			 lz_time_format(row.until_s * LZ_NS_PER_S, until), row.ticket);
+		lz_json_add_str(end, "exception", text);
+		return true;
+	}
+	return false;
+}
+
+static void say_place(struct lz_ctl *ctl, const struct lz_target *t, cJSON *end)
+{
+	struct lz_prefix host = lz_prefix_host(&t->addr);
+	char text[LZ_PREFIX_TEXT_MAX];
+	const struct lz_range *range;
+
+	lz_json_add_str(end, "address", lz_addr_format(&t->addr, text));
+	lz_json_add_str(end, "key", lz_key_format(t->key, ctl->view.instance.ipv6_key_len, text));
+	if (t->customer)
+		lz_json_add_str(end, "customer", t->customer);
+	if (lz_class_name(ctl, t->class_))
+		lz_json_add_str(end, "class", lz_class_name(ctl, t->class_));
+	else
+		cJSON_AddNullToObject(end, "class");
+	if (!ctl->now.policy)
+		return;
+	range = lz_ranges_find(&ctl->now.policy->class_ranges, &host);
+	if (range)
+		lz_json_add_str(end, "set", lz_prefix_format(&range->prefix, text));
+	range = lz_ranges_find(&ctl->now.policy->never_ranges, &host);
+	if (range)
+		lz_json_add_str(end, "never", lz_prefix_format(&range->prefix, text));
+}
+
+void lz_h_why(struct lz_request *req, void *arg)
+{
+	static struct lz_note notes[LZ_WHY_NOTES];
+	struct lz_ctl *ctl = arg;
+	struct lz_target target;
+	struct lz_cell cell;
+	struct lz_err err = { "" };
+	bool seen, excepted;
+	__u64 word;
+	cJSON *end;
+	int r, n;
+
+	if (!lz_ctl_need(ctl, req))
+		return;
+	r = lz_target_find(ctl, lz_arg_text(req, "address"), &target, &err);
+	if (r < 0) {
+		lz_end(req, r, &err);
+		return;
+	}
+	n = lz_note_before(ctl->ledger, target.key, UINT64_MAX, notes, LZ_WHY_NOTES);
+	for (int i = n - 1; i >= 0; i--)
+		lz_json_note_row(req, &notes[i]);
+	end = cJSON_CreateObject();
+	say_place(ctl, &target, end);
+	seen = lz_cell_get(&ctl->view, target.key, &cell) == 0;
+	excepted = say_exception(ctl, &target, end);
+	if (lz_bypass_get(ctl->view.control, NULL))
+		lz_json_add_str(end, "verdict", "bypass: everything passes");
+	else if (lz_hold_read(&ctl->view, target.key, &word) == 0)
+		say_held(ctl, &target, word, end);
+	else
+		say_free(ctl, &target, seen ? &cell : NULL, excepted, end);
+	if (seen)
+		say_evidence(&cell, end);
+	lz_reply_end(req, LZ_CODE_OK, NULL, end);
+	lz_target_done(&target);
+}

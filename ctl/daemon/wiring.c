@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * wiring.c - from globs to hooks, and back when interfaces come and go.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "daemon/wiring.h"
+
+/* One look at the machine: interfaces, our hooks on them, and what each generation wants. */
+struct look {
+	struct lz_netdevs devs;
+	struct lz_attachments have;
+	struct lz_port_wants want[LZ_GENERATIONS];
+};
+
+static void look_done(struct look *look)
+{
+	lz_netdevs_done(&look->devs);
+	lz_attachments_done(&look->have);
+	for (int slot = 0; slot < LZ_GENERATIONS; slot++)
+		lz_port_wants_done(&look->want[slot]);
+}
+
+static int look_around(struct lz_wiring *w, struct look *ret, struct lz_err *reterr)
+{
+	int r;
+
+	memset(ret, 0, sizeof(*ret));
+	r = lz_netdevs_read(&ret->devs, reterr);
+	if (r == 0)
+		r = lz_attachments_read(w->kernel, &ret->have, reterr);
+	for (int slot = 0; r == 0 && slot < LZ_GENERATIONS; slot++)
+		if (w->planned[slot])
+			r = lz_port_wants_resolve(&ret->devs, w->rules[slot], w->n_rules[slot],
+						  &ret->want[slot], reterr);
+	if (r < 0)
+		look_done(ret);
+	return r;
+}
+
+static const struct lz_attachment *find_have(const struct look *look, __u32 ifindex)
+{
+	for (size_t i = 0; i < look->have.n; i++)
+		if (look->have.v[i].ifindex == ifindex)
+			return &look->have.v[i];
+	return NULL;
+}
+
+static struct lz_port_want *find_want(struct look *look, int slot, __u32 ifindex)
+{
+	for (size_t i = 0; i < look->want[slot].n; i++)
+		if (look->want[slot].v[i].ifindex == ifindex)
+			return &look->want[slot].v[i];
+	return NULL;
+}
+
+static void tell(struct lz_wiring *w, enum lz_told_what what, const char *text)
+{
+	if (w->told)
+		w->told(w->arg, what, text);
+}
+
+static bool was_lost(struct lz_wiring *w, __u32 ifindex, bool forget)
+{
+	for (size_t i = 0; i < w->n_lost; i++)
+		if (w->lost[i] == ifindex) {
+			if (forget)
+				w->lost[i] = w->lost[--w->n_lost];
+			return true;
+		}
+	return false;
+}
+
+/* The entry first, then the hook: a program that runs without an entry passes everything. */
+static int wire(struct lz_wiring *w, struct look *look, struct lz_port_want *want, __u32 slot,
+		struct lz_err *reterr)
+{
+	const struct lz_attachment *have = find_have(look, want->ifindex);
+	unsigned int flags = want->egress ? LZ_ATTACH_F_EGRESS : 0;
+	bool there = have && have->mode != LZ_ATTACH_NONE;
+	int r;
+
+	if (there)
+		want->mode = have->mode; /* another hook is a detach and an attach, by the operator */
+	r = lz_ports_set(&w->ports, want, slot, reterr);
+	if (r < 0 || (there && have->egress >= want->egress))
+		return r;
+	r = lz_attach(w->kernel, want->ifindex, want->mode, flags, reterr);
+	if (r == 0)
+		tell(w, was_lost(w, want->ifindex, true) ? LZ_TOLD_BACK : LZ_TOLD_ATTACHED,
+		     want->name);
+	return r;
+}
+
+/* Take back what a plan did before it failed. */
+static void unwire(struct lz_wiring *w, struct look *look, __u32 slot)
+{
+	for (size_t i = 0; i < look->want[slot].n; i++) {
+		struct lz_port_want *want = &look->want[slot].v[i];
+
+		if (find_have(look, want->ifindex) || find_want(look, !slot, want->ifindex))
+			continue;
+		lz_detach(w->kernel, want->ifindex, NULL);
+		lz_ports_clear(&w->ports, want->ifindex);
+	}
+}
+
+int lz_wiring_open(struct lz_wiring *w, const struct lz_kernel *kernel, struct lz_err *reterr)
+{
+	struct lz_attachments have = { 0 };
+	int r;
+
+	r = lz_attachments_read(kernel, &have, reterr);
+	if (r == 0)
+		r = lz_ports_open(&kernel->maps, &have, &w->ports, reterr);
+	lz_attachments_done(&have);
+	if (r == 0)
+		w->kernel = kernel;
+	return r;
+}
+
+void lz_wiring_close(struct lz_wiring *w)
+{
+	if (w->kernel)
+		lz_ports_close(&w->ports);
+	w->kernel = NULL;
+}
+
+static int check_first_xdp(struct look *look, const struct lz_ask *ask, struct lz_err *reterr)
+{
+	const char *name;
+
+	if (ask->flags & LZ_PLAN_F_YES)
+		return 0;
+	name = lz_port_wants_first_xdp(&look->want[ask->slot], &look->have);
+	if (!name)
+		return 0;
+	return lz_err_set(reterr, EPERM,
+			  "%s: first XDP program on a physical port may flap its link; repeat with "
+			  "--yes, or say \"hook\": \"tc\"",
+			  name);
+}
+
+int lz_wiring_plan(struct lz_wiring *w, const struct lz_ask *ask, struct lz_err *reterr)
+{
+	bool was_planned = w->planned[ask->slot];
+	struct look look;
+	int r;
+
+	memcpy(w->rules[ask->slot], ask->rules, sizeof(ask->rules));
+	w->n_rules[ask->slot] = ask->n_rules;
+	w->planned[ask->slot] = true;
+	r = look_around(w, &look, reterr);
+	if (r < 0) {
+		w->planned[ask->slot] = was_planned;
+		return r;
+	}
+	r = check_first_xdp(&look, ask, reterr);
+	for (size_t i = 0; r == 0 && i < look.want[ask->slot].n; i++)
+		r = wire(w, &look, &look.want[ask->slot].v[i], ask->slot, reterr);
+	if (r < 0) {
+		unwire(w, &look, ask->slot);
+		w->planned[ask->slot] = false;
+	} else {
+		w->settled = false;
+	}
+	look_done(&look);
+	return r;
+}
+
+/* An interface is gone, or nobody wants it any more. */
+static void drop_unwanted(struct lz_wiring *w, struct look *look)
+{
+	for (size_t i = 0; i < look->have.n; i++) {
+		const struct lz_attachment *have = &look->have.v[i];
+		bool wanted = find_want(look, 0, have->ifindex) || find_want(look, 1, have->ifindex);
+
+		if (!have->dead && (wanted || !w->settled))
+			continue;
+		if (lz_detach(w->kernel, have->ifindex, NULL) < 0)
+			continue;
+		lz_ports_clear(&w->ports, have->ifindex);
+		was_lost(w, have->ifindex, true);
+		tell(w, LZ_TOLD_DETACHED, have->name[0] ? have->name : "an interface that is gone");
+	}
+}
+
+/* A port of one slot that the other does not want keeps no role there: it may have been renamed. */
+static void clear_roles(struct lz_wiring *w, struct look *look, __u32 slot)
+{
+	for (size_t i = 0; i < look->want[!slot].n; i++) {
+		struct lz_port_want want = look->want[!slot].v[i];
+
+		if (find_want(look, (int)slot, want.ifindex))
+			continue;
+		want.role = LZ_ROLE_NONE;
+		lz_ports_set(&w->ports, &want, slot, NULL);
+	}
+}
+
+int lz_wiring_keep(struct lz_wiring *w, __u32 slot, struct lz_err *reterr)
+{
+	struct look look;
+	int r;
+
+	if (!w->planned[slot])
+		return lz_err_set(reterr, EINVAL, "keep: slot %u has no plan", slot);
+	w->planned[!slot] = false;
+	w->n_rules[!slot] = 0;
+	w->settled = true;
+	r = look_around(w, &look, reterr);
+	if (r < 0)
+		return r;
+	drop_unwanted(w, &look);
+	lz_ports_clear_slot(&w->ports, !slot);
+	look_done(&look);
+	return 0;
+}
+
+static void tell_fault(struct lz_wiring *w, const struct lz_err *err)
+{
+	if (lz_streq(w->fault, err->text))
+		return;
+	snprintf(w->fault, sizeof(w->fault), "%s", err->text);
+	tell(w, LZ_TOLD_FAULT, err->text);
+}
+
+void lz_wiring_sync(struct lz_wiring *w)
+{
+	struct lz_err err = { "" };
+	struct look look;
+	bool fault = false;
+
+	if (!w->kernel || (!w->planned[0] && !w->planned[1]))
+		return;
+	if (look_around(w, &look, &err) < 0) {
+		tell_fault(w, &err);
+		return;
+	}
+	for (__u32 slot = 0; slot < LZ_GENERATIONS; slot++) {
+		for (size_t i = 0; i < look.want[slot].n; i++) {
+			struct lz_port_want *want = &look.want[slot].v[i];
+			const struct lz_attachment *have = find_have(&look, want->ifindex);
+
+			if (have && have->mode == LZ_ATTACH_NONE &&
+			    !was_lost(w, want->ifindex, false) &&
+			    w->n_lost < LZ_ARRAY_SIZE(w->lost)) {
+				w->lost[w->n_lost++] = want->ifindex;
+				tell(w, LZ_TOLD_LOST, want->name);
+			}
+			if (wire(w, &look, want, slot, &err) < 0) {
+				fault = true;
+				tell_fault(w, &err);
+			}
+		}
+		if (w->planned[slot])
+			clear_roles(w, &look, slot);
+	}
+	if (!fault)
+		w->fault[0] = '\0';
+	drop_unwanted(w, &look);
+	look_done(&look);
+}
+
+int lz_wiring_ports(struct lz_wiring *w, __u32 after, struct lz_answer *ret)
+{
+	struct lz_err err;
+	struct look look;
+	int r;
+
+	r = look_around(w, &look, &err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < look.devs.n; i++) {
+		const struct lz_netdev *dev = &look.devs.v[i];
+		const struct lz_attachment *have = find_have(&look, dev->ifindex);
+		bool planned = find_want(&look, 0, dev->ifindex) || find_want(&look, 1, dev->ifindex);
+		struct lz_port_told *port;
+
+		if (dev->ifindex <= after || (!have && !planned))
+			continue;
+		if (ret->n_ports == LZ_PORTS_A_MESSAGE) {
+			ret->more = 1;
+			break;
+		}
+		port = &ret->ports[ret->n_ports++];
+		memcpy(port->name, dev->name, sizeof(port->name));
+		port->ifindex = dev->ifindex;
+		port->mode = (__u8)(have ? have->mode : LZ_ATTACH_NONE);
+		port->up = dev->up;
+		port->planned = planned;
+	}
+	look_done(&look);
+	return 0;
+}

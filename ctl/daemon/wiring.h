@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * wiring.h - the keeper's side of interfaces: what both generations want, what is there, and the way
+ * from one to the other. Roles are per generation, the union is attached; nothing is detached
+ * before the generation that wanted it is over.
+ */
+#ifndef LZ_DAEMON_WIRING_H
+#define LZ_DAEMON_WIRING_H
+
+#include "daemon/chan.h"
+#include "datapath/ports.h"
+
+struct lz_wiring {
+	const struct lz_kernel *kernel;
+	struct lz_ports ports;
+	struct lz_port_rule rules[LZ_GENERATIONS][LZ_PLAN_RULES_MAX];
+	size_t n_rules[LZ_GENERATIONS];
+	bool planned[LZ_GENERATIONS];
+	bool settled; /* no generation is waiting: what nobody wants may be detached */
+	void (*told)(void *arg, enum lz_told_what what, const char *text);
+	void *arg;
+	char fault[512]; /* why the last look did not work out, so that it is told once */
+	__u32 lost[64]; /* ifindexes whose hook is missing, told */
+	size_t n_lost;
+};
+
+int lz_wiring_open(struct lz_wiring *w, const struct lz_kernel *kernel, struct lz_err *reterr);
+void lz_wiring_close(struct lz_wiring *w);
+
+/**
+ * lz_wiring_plan() - roles for an idle slot (or again for the active one), and the hooks for them
+ * All or nothing: a hook that cannot be attached leaves roles and hooks as they were.
+ */
+int lz_wiring_plan(struct lz_wiring *w, const struct lz_ask *ask, struct lz_err *reterr);
+
+/** lz_wiring_keep() - only @slot's wishes count from now on; detach what it does not want */
+int lz_wiring_keep(struct lz_wiring *w, __u32 slot, struct lz_err *reterr);
+
+/** lz_wiring_sync() - look again: after a change of interfaces, and every second */
+void lz_wiring_sync(struct lz_wiring *w);
+
+/** lz_wiring_ports() - what is planned or attached, by ifindex, above @after */
+int lz_wiring_ports(struct lz_wiring *w, __u32 after, struct lz_answer *ret);
+
+#endif /* LZ_DAEMON_WIRING_H */
