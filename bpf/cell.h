@@ -114,6 +114,18 @@ static __always_inline void lz_cell_mark_held(__u32 slot)
 				    (__u64)LZ_TAG_HELD << (8 * (slot & 7)));
 }
 
+/* Is the hold word in force at now_s? Nothing but the word and the clock decides, so no daemon is
+ * needed to end a hold and none can make it longer than its own ttl or the cap. */
+static __always_inline int lz_hold_active(__u64 word, __u32 now_s)
+{
+	__u32 left_s = LZ_HOLD_EXPIRY(word) - now_s;
+	__u32 ttl_s = LZ_HOLD_TTL(word);
+
+	if (!word || LZ_HOLD_EXPIRY(word) <= now_s)
+		return 0;
+	return left_s <= ttl_s && left_s <= LZ_HOLD_CAP_S;
+}
+
 /**
  * lz_cell_hold() - quarantine a source from inside the data plane
  *
@@ -131,7 +143,7 @@ static __always_inline int lz_cell_hold(struct lz_cell *cell, __u32 slot, __u64 
 	for (int i = 0; i < 4; i++) {
 		__u64 old = *(volatile __u64 *)&cell->hold;
 
-		if (LZ_HOLD_EXPIRY(old) >= now_s + ttl_s)
+		if (lz_hold_active(old, now_s) && LZ_HOLD_EXPIRY(old) >= now_s + ttl_s)
 			return 0;
 		if (__sync_val_compare_and_swap(&cell->hold, old, word) == old) {
 			lz_cell_mark_held(slot);

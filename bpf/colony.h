@@ -24,18 +24,6 @@
 #define LZ_REACH_STEP_MS  10
 #define LZ_REACH_BURST_MS 2000
 
-/* Is the hold word in force at now_s? Nothing but the word and the clock decides, so no daemon is
- * needed to end a hold and none can make it longer than its own ttl or the cap. */
-static __always_inline int lz_hold_active(__u64 word, __u32 now_s)
-{
-	__u32 left_s = LZ_HOLD_EXPIRY(word) - now_s;
-	__u32 ttl_s = LZ_HOLD_TTL(word);
-
-	if (!word || LZ_HOLD_EXPIRY(word) <= now_s)
-		return 0;
-	return left_s <= ttl_s && left_s <= LZ_HOLD_CAP_S;
-}
-
 /* The word is there, says the future, and is refused: somebody wrote nonsense. */
 static __always_inline int lz_hold_invalid(__u64 word, __u32 now_s)
 {

@@ -143,7 +143,7 @@ static __always_inline void lz_limit_act(const struct lz_pkt *p, const struct lz
 					 struct lz_cell *cell, struct lz_ruling *r)
 {
 	const struct lz_generation *gen = &lz_control.gen[p->slot & 1];
-	__u32 verdict = l->then == LZ_THEN_DROP ? l->refuse : LZ_V_DROP;
+	__u32 verdict = l->then == LZ_THEN_DROP && l->refuse ? l->refuse : LZ_V_DROP;
 
 	r->told.limit_id = l->id;
 	r->told.limit_n = l->n;
@@ -156,7 +156,7 @@ static __always_inline void lz_limit_act(const struct lz_pkt *p, const struct lz
 		lz_tell(p, cell, &r->told);
 		return;
 	}
-	r->verdict = verdict ?: LZ_V_DROP;
+	r->verdict = verdict;
 	r->reason = LZ_R_DROP_LIMIT;
 	r->told.kind = LZ_EVENT_LIMIT;
 	r->told.verdict = r->verdict;
