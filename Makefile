@@ -81,7 +81,7 @@ $(call room,datapath): $(O)/skel/lazaret.skel.h
 
 UNIT := $(patsubst selftests/unit/%.c,$(O)/selftests/unit/%,$(wildcard selftests/unit/t_*.c))
 PROG := $(patsubst selftests/prog/%.c,$(O)/selftests/prog/%,$(wildcard selftests/prog/p_*.c))
-TEST_LIB := $(patsubst %.c,$(O)/%.o,$(wildcard selftests/lib/*.c))
+TEST_LIB := $(patsubst %.c,$(O)/%.o,$(wildcard selftests/lib/*.c selftests/model/*.c))
 CLI_TEST_OBJS := $(filter-out $(O)/ctl/cli/main.o $(O)/ctl/cli/lazaretctl.o,$(call room,cli))
 
 $(O)/selftests/%.o: selftests/%.c $(O)/skel/lazaret.skel.h

@@ -265,8 +265,8 @@ static void count_reason(struct world_run *r, const __u64 before[LZ_C_N], const 
 		r->reason = LZ_R_N;
 }
 
-static int run_hook(struct world *w, enum world_hook hook, const __u8 *frame, __u32 bytes,
-		    __u32 l3, struct world_run *r)
+int world_bytes(struct world *w, enum world_hook hook, const __u8 *frame, __u32 bytes, __u32 l3,
+		struct world_run *r)
 {
 	__u64 before[LZ_C_N], after[LZ_C_N];
 	unsigned flags = w->port_flags | (hook == WORLD_XDP ? LZ_PORT_F_XDP : 0u);
@@ -284,19 +284,13 @@ static int run_hook(struct world *w, enum world_hook hook, const __u8 *frame, __
 	return err;
 }
 
-int world_bytes(struct world *w, enum world_hook hook, const __u8 *frame, __u32 bytes,
-		struct world_run *ret)
-{
-	return run_hook(w, hook, frame, bytes, 14, ret);
-}
-
 int world_frame(struct world *w, enum world_hook hook, const struct pkt_spec *s,
 		struct world_run *ret)
 {
 	struct pkt p;
 
 	pkt_build(&p, s);
-	return run_hook(w, hook, p.data, p.bytes, p.l3, ret);
+	return world_bytes(w, hook, p.data, p.bytes, p.l3, ret);
 }
 
 static int take_event(void *ctx, void *data, size_t bytes)

@@ -107,8 +107,13 @@ void world_stats(const struct world *w, __u64 count[LZ_C_N]);
 void world_class_stats(const struct world *w, int id, struct lz_class_stats *ret);
 void world_limit_stats(const struct world *w, int id, struct lz_limit_stats *ret);
 
-/** world_bytes() - one frame through one hook; 0 or -errno of the test run */
-int world_bytes(struct world *w, enum world_hook hook, const __u8 *frame, __u32 bytes,
+/**
+ * world_bytes() - one frame through one hook
+ * @l3: where its IP header is, to read a reply by
+ *
+ * Return: 0 or -errno of the test run.
+ */
+int world_bytes(struct world *w, enum world_hook hook, const __u8 *frame, __u32 bytes, __u32 l3,
 		struct world_run *ret);
 int world_frame(struct world *w, enum world_hook hook, const struct pkt_spec *s,
 		struct world_run *ret);
