@@ -16,10 +16,12 @@
 #include <signal.h>
 #include <sys/socket.h>
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "datapath/bypass.h"
 #include "datapath/kernel.h"
 #include "datapath/ports.h"
+#include "datapath/preflight.h"
 #include "datapath/tables.h"
 #include "lib/pkt.h"
 #include "prog/room.h"
@@ -549,6 +551,35 @@ static void resolves_and_refuses(void)
 	T_HAS(err.text, "both mean it", "says so");
 }
 
+static void looks_before_it_leaps(void)
+{
+	struct lz_port_rule rule = { .group = "access", .match = "lz-a", .role = LZ_ROLE_CUSTOMER };
+	struct lz_preflight_input input = { .rules = &rule, .n_rules = 1, .memory_bytes = 1 << 20 };
+	lz_autoclose int prog = load_dummy(BPF_PROG_TYPE_XDP, XDP_PASS);
+	struct lz_preflight report = {};
+	lz_autojson cJSON *json = NULL;
+	lz_autostr struct lz_str text = {};
+
+	start_afresh();
+	T_OK(!lz_preflight_run(&input, &report), "run");
+	T_OK(!lz_preflight_print(&report, &text), "print");
+	T_HAS(text.data, "lz-a: hook", "the interface's hook");
+	T_HAS(text.data, "xdp, driver veth", "is native XDP");
+	T_HAS(text.data, "needs 1MiB of ", "memory");
+	if (!T_OK(lz_preflight_worst(&report) < LZ_PREFLIGHT_FAIL, "this machine will do"))
+		t_show("report", text.data);
+	json = lz_preflight_json(&report);
+	T_EQ(cJSON_GetArraySize(json), report.n, "as many in JSON");
+	lz_preflight_done(&report);
+	lz_str_done(&text);
+	T_EQ(bpf_xdp_attach(if_nametoindex("lz-a"), prog, XDP_FLAGS_DRV_MODE, NULL), 0, "somebody's");
+	T_OK(!lz_preflight_run(&input, &report), "run");
+	T_OK(!lz_preflight_print(&report, &text), "print");
+	T_HAS(text.data, "program 'lz_foreign' (id ", "a foreign program is named");
+	T_EQ(lz_preflight_worst(&report), LZ_PREFLIGHT_FAIL, "and fails the report");
+	lz_preflight_done(&report);
+}
+
 static const struct t_case cases[] = {
 	{ "native XDP sees every frame", attaches_native },
 	{ "generic XDP sees every frame", attaches_generic },
@@ -566,6 +597,7 @@ static const struct t_case cases[] = {
 	{ "bypass needs no daemon", bypasses_through_the_pin },
 	{ "changes of interfaces", notices_changes },
 	{ "which interfaces a policy means", resolves_and_refuses },
+	{ "preflight", looks_before_it_leaps },
 };
 
 int main(void)

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * preflight_ports.c - what a policy's interfaces are like, before anything touches them.
+ */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/if_link.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "datapath/preflight_rows.h"
+
+/* A native program without frags support in its driver takes one page less its overhead. */
+#define MTU_ONE_PAGE 3498
+
+static int check_hook(const struct lz_port_want *w, const struct lz_netdev *dev,
+		      struct lz_preflight *report)
+{
+	char check[48];
+
+	snprintf(check, sizeof(check), "%s: hook", w->name);
+	if (w->mode == LZ_ATTACH_XDP && dev->physical)
+		return lz_preflight_add(report, LZ_PREFLIGHT_WARN, check,
+					"the first attach may flap the link: apply needs --yes",
+					"native XDP, driver %s", dev->driver);
+	if (w->mode == LZ_ATTACH_XDP_GENERIC)
+		return lz_preflight_add(report, LZ_PREFLIGHT_WARN, check,
+					"say \"hook\": \"tc\" unless generic XDP is what you want",
+					"generic XDP, driver %s", *dev->driver ? dev->driver : "none");
+	return lz_preflight_add(report, LZ_PREFLIGHT_OK, check, "", "%s, driver %s",
+				lz_attach_mode_words[w->mode], *dev->driver ? dev->driver : "none");
+}
+
+/* Our own programs are no news. */
+static bool is_ours(const char *name)
+{
+	return lz_streq(name, "lz_xdp") || lz_streq(name, "lz_tc") || lz_streq(name, "lz_tc_out");
+}
+
+static int check_foreign_xdp(const struct lz_port_want *w, struct lz_preflight *report)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, there);
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info), id;
+	lz_autoclose int fd = -1;
+	char check[48];
+
+	if (bpf_xdp_query(w->ifindex, 0, &there) || there.attach_mode == XDP_ATTACHED_NONE)
+		return 0;
+	id = there.prog_id ? there.prog_id : there.drv_prog_id ? there.drv_prog_id :
+	     there.skb_prog_id ? there.skb_prog_id : there.hw_prog_id;
+	fd = bpf_prog_get_fd_by_id(id);
+	if (fd >= 0)
+		bpf_obj_get_info_by_fd(fd, &info, &len);
+	if (is_ours(info.name))
+		return 0;
+	snprintf(check, sizeof(check), "%s: other XDP", w->name);
+	return lz_preflight_add(report, w->mode == LZ_ATTACH_TC ? LZ_PREFLIGHT_WARN : LZ_PREFLIGHT_FAIL,
+				check, "take it off, or say \"hook\": \"tc\"",
+				"program '%s' (id %u) is there", info.name, id);
+}
+
+static int check_port(const struct lz_port_want *w, const struct lz_netdev *dev,
+		      struct lz_preflight *report)
+{
+	bool xdp = w->mode == LZ_ATTACH_XDP || w->mode == LZ_ATTACH_XDP_GENERIC;
+	char check[48];
+	int r = check_hook(w, dev, report);
+
+	if (!r)
+		r = check_foreign_xdp(w, report);
+	if (!r && xdp && dev->rx_vlan_offload) {
+		char todo[80];
+
+		snprintf(check, sizeof(check), "%s: vlan", w->name);
+		snprintf(todo, sizeof(todo), "ethtool -K %s rxvlan off", w->name);
+		r = lz_preflight_add(report, LZ_PREFLIGHT_WARN, check, todo,
+				     "the card strips VLAN tags: XDP does not see them");
+	}
+	if (!r && xdp && dev->mtu > MTU_ONE_PAGE) {
+		snprintf(check, sizeof(check), "%s: mtu", w->name);
+		r = lz_preflight_add(report, LZ_PREFLIGHT_WARN, check,
+				     "if the attach is refused: lower it, or say \"hook\": \"tc\"",
+				     "%u: not every driver has XDP for frames of several pages",
+				     dev->mtu);
+	}
+	if (!r && !dev->up) {
+		snprintf(check, sizeof(check), "%s: link", w->name);
+		r = lz_preflight_add(report, LZ_PREFLIGHT_WARN, check, "ip link set up", "down");
+	}
+	return r;
+}
+
+static int check_rules(const struct lz_port_rule *rules, size_t n, const struct lz_port_wants *wants,
+		       struct lz_preflight *report)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n && !r; i++) {
+		bool found = false;
+
+		for (size_t j = 0; j < wants->n; j++)
+			found |= wants->v[j].rule == i;
+		if (!found)
+			r = lz_preflight_add(report, LZ_PREFLIGHT_WARN, "interfaces",
+					     "none needed if it appears later",
+					     "'%s' of %s means no interface now", rules[i].match,
+					     rules[i].group);
+	}
+	return r;
+}
+
+int lz_preflight_ports(const struct lz_port_rule *rules, size_t n, struct lz_preflight *report)
+{
+	struct lz_port_wants wants = {};
+	struct lz_netdevs devs = {};
+	struct lz_err err = {};
+	int r = lz_netdevs_read(&devs, &err);
+
+	if (!r)
+		r = lz_port_wants_resolve(&devs, rules, n, &wants, &err);
+	if (r) {
+		lz_netdevs_done(&devs);
+		return lz_preflight_add(report, LZ_PREFLIGHT_FAIL, "interfaces", "", "%s", err.text);
+	}
+	r = check_rules(rules, n, &wants, report);
+	for (size_t i = 0; i < wants.n && !r; i++)
+		r = check_port(&wants.v[i], lz_netdevs_find(&devs, wants.v[i].ifindex), report);
+	lz_port_wants_done(&wants);
+	lz_netdevs_done(&devs);
+	return r;
+}
