@@ -74,6 +74,8 @@ links()
 
 # ---------------------------------------------------------------- files that are odd
 
+# one_line WORDS: nothing on stdout, one line with these words on stderr; for t_ok
+# shellcheck disable=SC2317
 one_line()
 {
 	[ "$(wc -l <"$WORK/err")" = 1 ] && grep -q "$1" "$WORK/err" && [ ! -s "$WORK/out" ]
