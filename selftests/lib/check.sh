@@ -123,8 +123,9 @@ main()
 {
 	local section
 	[ "${1:-}" = --strict ] && STRICT=1 && shift
+	[ $# -gt 0 ] || set -- unit san prog lint fuzz net vm
 	mkdir -p "$LOGS"
-	for section in ${*:-unit san prog lint fuzz net vm}; do
+	for section in "$@"; do
 		echo "== $section"
 		"section_$section"
 	done
