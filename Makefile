@@ -112,6 +112,26 @@ demo:
 	$(Q)$(MAKE) --no-print-directory -s -j2 O=$(O) all
 	$(Q)selftests/demo/demo.sh
 
+# ---------------------------------------------------------------- the bench
+
+BENCH := $(O)/selftests/bench/bench $(O)/selftests/bench/bench.bpf.o
+
+$(O)/selftests/bench/%.bpf.o: selftests/bench/%.bpf.c
+	@mkdir -p $(@D)
+	@echo "  BPF     $<"
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(O)/selftests/bench/bench: $(patsubst %.c,$(O)/%.o,$(filter-out %.bpf.c,$(wildcard selftests/bench/*.c))) \
+		$(TEST_OBJS)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS) -lpthread
+
+# QUICK=1: tiny tables and few packets, only to see that verdicts and output are right.
+bench:
+	$(Q)selftests/lib/deps.sh --quiet --no-guest
+	$(Q)$(MAKE) --no-print-directory -s -j2 O=$(O) $(BENCH)
+	$(Q)selftests/bench/run.sh $(if $(QUICK),--quick)
+
 fuzz:
 	$(Q)selftests/fuzz/run.sh $(or $(SECONDS_EACH),600)
 
@@ -121,4 +141,4 @@ lint:
 clean:
 	$(Q)rm -rf $(O)
 
--include $(shell find $(O) -name '*.d' 2>/dev/null)
+-include $(shell find $(O) -name '*.d' -type f 2>/dev/null)

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * bench.bpf.c - the data plane as it is, behind a generator of sources, and its rivals on stock maps.
+ *
+ *   bench_empty, bench_line      calibration: the generator alone; with one locked add on a random line
+ *   bench_ours, bench_class      lz_process(); lz_class_of() alone
+ *   bench_bucket, bench_window   one limit on one cell, for two CPUs at once
+ *   stock_*                      the same jobs on HASH, LRU_HASH, LPM_TRIE and bpf_ktime_get_ns()
+ *   live_*                       generator and ends of the veth pairs
+ */
+#include "../../bpf/lazaret.bpf.c"
+#include "gen.h"
+
+struct bench_gen bench_gen SEC(".data.gen");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* at creation: one a source */
+	__type(key, __u32);
+	__type(value, struct lz_cell);
+} bench_lines SEC(".maps");
+
+static __always_inline __u64 next_random(void)
+{
+	__u64 *state = bench_gen.random[bpf_get_smp_processor_id() & (BENCH_CPUS - 1)];
+	__u64 x = *state;
+
+	x ^= x << 13;
+	x ^= x >> 7;
+	x ^= x << 17;
+	return *state = x;
+}
+
+/* Which of the n sources sends next. Ranks are spread over the range by a prime: the busiest
+ * sources are no neighbours. */
+static __always_inline __u32 draw_source(__u64 r)
+{
+	__u32 octave, rank;
+
+	if (bench_gen.draw == BENCH_UNIFORM)
+		return lz_scale(r >> 32, bench_gen.n);
+	if (bench_gen.draw == BENCH_EACH)
+		return bench_gen.turn++ % bench_gen.n;
+	octave = lz_scale(r >> 32, bench_gen.octaves) & 31;
+	rank = (1u << octave) + ((r & 0xffffffff) >> 5) % (1u << octave);
+	return (__u64)rank * 2654435761u % bench_gen.n;
+}
+
+struct source {
+	__u64 key6;
+	__u32 addr4;
+};
+
+static __always_inline struct source next_source(__u64 r)
+{
+	struct source s;
+	__u32 i;
+
+	if (bench_gen.planted_every && !(r & (bench_gen.planted_every - 1))) {
+		i = lz_scale(r >> 32, BENCH_PLANTED);
+		if (i < BENCH_PLANTED)
+			bench_gen.planted_sent[i]++;
+		s.addr4 = bench_gen.planted_base4 + i;
+		s.key6 = bench_gen.planted_base6 + ((__u64)i << (bench_gen.planted_shift6 & 63));
+		return s;
+	}
+	i = draw_source(r);
+	s.addr4 = bench_gen.base4 + i;
+	s.key6 = bench_gen.base6 + ((__u64)i << (bench_gen.shift6 & 63));
+	return s;
+}
+
+/* Ports and sequence number of a new attempt, so that no SYN is a retransmission. */
+static __always_inline void write_tcp(__u8 *tcp, __u64 r)
+{
+	__u16 sport = r >> 40;
+	__u32 seq = r;
+
+	__builtin_memcpy(tcp, &sport, sizeof(sport));
+	__builtin_memcpy(tcp + 4, &seq, sizeof(seq));
+}
+
+/* Give the packet its next source. Returns the random number behind it; 0: frame too short. */
+static __always_inline __u64 generate(struct xdp_md *ctx)
+{
+	__u8 *p = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	__u64 r = next_random(), key6;
+	struct source s;
+	__u32 addr4;
+
+	if (p + 78 > end)
+		return 0;
+	if (bench_gen.l3_bytes == 18)
+		p += 4;
+	s = next_source(r);
+	if (bench_gen.family == 4) {
+		addr4 = __builtin_bswap32(s.addr4);
+		__builtin_memcpy(p + 26, &addr4, sizeof(addr4));
+		write_tcp(p + 34, r);
+	} else {
+		key6 = __builtin_bswap64(s.key6);
+		__builtin_memcpy(p + 22, &key6, sizeof(key6));
+		write_tcp(p + 54, r);
+	}
+	return r;
+}
+
+SEC("xdp")
+int bench_empty(struct xdp_md *ctx)
+{
+	return generate(ctx) ? XDP_PASS : XDP_ABORTED;
+}
+
+SEC("xdp")
+int bench_line(struct xdp_md *ctx)
+{
+	__u64 r = generate(ctx);
+	__u32 i = lz_scale(r >> 32, bench_gen.line_n);
+	struct lz_cell *line = bpf_map_lookup_elem(&bench_lines, &i);
+
+	if (!line)
+		return XDP_ABORTED;
+	__sync_fetch_and_add(&line->key, 1);
+	return XDP_PASS;
+}
+
+static __always_inline __u32 judge(struct xdp_md *ctx)
+{
+	struct lz_frame f = { (void *)(long)ctx->data, (void *)(long)ctx->data_end };
+	struct lz_pkt p = {};
+	__u32 port;
+
+	return lz_process(&f, &p, ctx->ingress_ifindex, f.end - f.data, 0, &port) & 0xff;
+}
+
+SEC("xdp")
+int bench_ours(struct xdp_md *ctx)
+{
+	if (!generate(ctx))
+		return XDP_ABORTED;
+	return judge(ctx) == LZ_V_PASS ? XDP_PASS : XDP_DROP;
+}
+
+/* Found ranges are counted, so that an empty table cannot win. */
+__u64 bench_found[BENCH_CPUS] SEC(".data.found");
+
+static __always_inline int count_found(int class_)
+{
+	if (class_ >= LZ_CLASS_FIRST)
+		bench_found[bpf_get_smp_processor_id() & (BENCH_CPUS - 1)]++;
+	return XDP_PASS;
+}
+
+SEC("xdp")
+int bench_class(struct xdp_md *ctx)
+{
+	struct lz_frame f;
+	struct lz_pkt p = {};
+
+	if (!generate(ctx))
+		return XDP_ABORTED;
+	f.data = (void *)(long)ctx->data;
+	f.end = (void *)(long)ctx->data_end;
+	lz_parse(&f, 0, lz_instance.ipv6_key_len & 127, &p);
+	return count_found(lz_class_of(LZ_GEN_ACTIVE(lz_control.gen_word) & 1, p.key, p.family));
+}
+
+/* One cell, one limit of the first class: struct lz_limit index 0 a window, 2 a bucket. */
+struct lz_cell bench_cell SEC(".data.cell");
+
+struct lz_bench_limits {
+	struct lz_limit window, bucket;
+} bench_limits SEC(".data.limits");
+
+__u64 bench_admitted[BENCH_CPUS][8] SEC(".data.admitted");
+
+static __always_inline int count_admitted(enum lz_charge charge)
+{
+	if (charge != LZ_CHARGE_OK)
+		return XDP_DROP;
+	bench_admitted[bpf_get_smp_processor_id() & (BENCH_CPUS - 1)][0]++;
+	return XDP_PASS;
+}
+
+SEC("xdp")
+int bench_bucket(struct xdp_md *ctx)
+{
+	__u32 value;
+
+	if (!generate(ctx))
+		return XDP_ABORTED;
+	return count_admitted(lz_bucket_charge(&bench_cell.state[0], &bench_limits.bucket,
+					       lz_clock_ns(), &value));
+}
+
+SEC("xdp")
+int bench_window(struct xdp_md *ctx)
+{
+	__u32 value;
+
+	if (!generate(ctx))
+		return XDP_ABORTED;
+	return count_admitted(lz_window_charge(&bench_cell.state[2], &bench_limits.window,
+					       lz_clock_ns(), &value));
+}
+
+#include "stock.h"
+#include "live.h"

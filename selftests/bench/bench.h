@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * bench.h - the parts of `make bench` and what they hand to each other.
+ *
+ *   scene    one BPF object: sizes, policy, sources, holds          scene.c, text.c
+ *   variant  one program over one kind of traffic in one scene      variants.c, run.c
+ *   result   one row of build/bench.json                            figures*.c, result.c, plot.c
+ *
+ * Every variant runs once a round, rounds follow each other: what disturbs the machine disturbs all.
+ * A set-up step that fails ends the process: a bench without its set-up measures nothing.
+ */
+#ifndef LZ_BENCH_BENCH_H
+#define LZ_BENCH_BENCH_H
+
+#include <bpf/libbpf.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "datapath/kernel.h"
+#include "datapath/policyswap.h"
+#include "datapath/tables.h"
+#include "gen.h"
+
+#define BENCH_ROUNDS_MAX   64
+#define BENCH_VARIANTS_MAX 96
+#define BENCH_RESULTS_MAX  128
+#define BENCH_BASES_MAX	   8
+#define BENCH_IFINDEX	   1 /* lo: what BPF_PROG_TEST_RUN says by default */
+#define BENCH_ROW	   1
+#define BENCH_FRAME_BYTES  78
+#define BENCH_HELD6	   0x20010db840000000ULL /* first held IPv6 source, in key space */
+#define BENCH_PLANTED6	   0x20010db808000000ULL
+
+struct bench_options {
+	const char *object; /* path of bench.bpf.o */
+	const char *json, *svg;
+	const char *policy; /* policies/small-cable-isp.json */
+	const char *net;    /* prefix of the rivals' network namespaces; NULL: no live frames */
+	unsigned rounds;
+	__u32 repeats;	    /* packets a run */
+	__u32 scale_shift;  /* quick: every table is 2^shift times smaller */
+	bool quick;
+};
+
+extern struct bench_options options;
+
+/* ---------------------------------------------------------------- scene */
+
+struct scene_config {
+	const char *name;
+	__u32 sources;	     /* different sources of the traffic; all known before it is timed */
+	__u32 held;	     /* others, held: 600,000 neighbours in the tables */
+	__u32 ranges;	     /* prefixes in the policy's range file */
+	unsigned family;
+	const char *own4;    /* the policy's dynamic range */
+	const char *own6;
+	__u64 base6;
+	__u32 base4;
+	__u32 held4;	     /* first held one; where no traffic comes from */
+	__u32 planted4;
+	bool prefix_limit;   /* a limit of a covering prefix on top: figure e */
+	__u32 exceptions;
+	const char *programs; /* names, a blank around each */
+};
+
+struct scene {
+	struct scene_config config;
+	struct bpf_object *object;
+	struct lz_map_fds fds;
+	struct lz_instance instance;
+	struct lz_tables_view view;
+	struct lz_image *image;
+	struct ring_buffer *events;
+	struct bench_gen *gen;
+	__u64 *found;	  /* [BENCH_CPUS] */
+	__u64 *admitted;  /* [BENCH_CPUS][8] */
+	struct lz_cell *cell; /* of the two-CPU figures */
+	__u64 compile_ns, fill_ns, hold_ns; /* how long it took: figures h and j */
+};
+
+void scene_open(const struct scene_config *config, struct scene *ret);
+void scene_close(struct scene *s);
+int scene_prog(const struct scene *s, const char *name);
+__u32 scene_capacity(const struct scene_config *config);
+__u64 scene_held_key(const struct scene_config *config, __u32 i);
+void scene_drain(struct scene *s);
+void scene_stats(const struct scene *s, struct lz_port_stats *ret);
+struct bpf_map *scene_map(const struct scene *s, const char *name);
+void *scene_mmap(const struct scene *s, const char *name);
+
+/** text_policy() - the policy of a scene; heap */
+struct lz_policy *text_policy(const struct scene_config *config);
+
+/** text_range() - prefix i of a scene with ranges; its key-space bits, *ret_len its key-space length */
+__u64 text_range(const struct scene_config *config, __u32 i, __u32 *ret_len);
+
+/** text_range_print() - the same as an operator writes it */
+void text_range_print(const struct scene_config *config, __u32 i, char *ret, size_t bytes);
+
+/** stock_fill() - the same sources, holds, ranges in the stock maps of the object */
+void stock_fill(struct scene *s);
+void stock_size(struct scene *s);
+
+/* ---------------------------------------------------------------- variant */
+
+enum frame_kind {
+	FRAME_SYN25,	  /* to the smarthost: what the policy counts and limits */
+	FRAME_SYN25_VLAN,
+	FRAME_OTHER,	  /* TCP, no SYN, no port 25 */
+	FRAME_OTHER_VLAN,
+	FRAME_WORLD25,	  /* SYN to port 25 of the world: refused by the class */
+	FRAME_N,
+};
+
+void frame_make(enum frame_kind kind, unsigned family, __u8 frame[static BENCH_FRAME_BYTES]);
+
+enum check {
+	CHECK_RET,	/* the program's answer to the last packet */
+	CHECK_REASONS,	/* the port's counters: nearly all packets ended for one of these reasons */
+	CHECK_FOUND,	/* ranges found */
+	CHECK_ADMITTED, /* by a rival's limit: at least so many a thousand */
+};
+
+struct variant {
+	const char *name;
+	struct scene *scene;
+	const char *program;
+	enum frame_kind frame;
+	__u32 n;	/* sources; 0: all of the scene */
+	__u32 draw;	/* enum bench_draw */
+	__u32 base4;	/* 0: the scene's */
+	__u64 base6;
+	__u32 planted_every;
+	enum check check;
+	__u64 want;	/* return code; bits of enum lz_reason; packets in a thousand */
+	/* what came out */
+	double ns[BENCH_ROUNDS_MAX];
+	unsigned rounds;
+};
+
+struct spread {
+	double median, min, p90;
+};
+
+struct variant *variant_add(const struct variant *v);
+struct variant *variant_find(const char *name);
+struct spread variant_stat(const char *name);
+void variants_run(void);
+void variant_once(struct variant *v, __u32 repeats);
+void variant_prepare(const struct variant *v);
+double variant_time(const struct variant *v, __u32 repeats, __u32 *ret_answer);
+struct spread stat_of(const double *values, unsigned n);
+__u64 bench_now_ns(void);
+
+/** bench_wrong() - a verdict or a count is not what it must be: said, and the bench fails at its end */
+void bench_wrong(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void bench_must(int r, const char *what);
+unsigned bench_wrongs(void);
+
+/* ---------------------------------------------------------------- result */
+
+struct base {
+	const char *name;
+	double value;
+};
+
+struct result {
+	char name[64];
+	const char *unit;
+	struct spread ours;
+	struct base base[BENCH_BASES_MAX];
+	unsigned bases;
+	double ratio;
+	char wanted[64];
+	bool met;
+};
+
+struct result *result_add(const char *name, const char *unit, struct spread ours);
+void result_base(struct result *r, const char *name, double value);
+/** result_lines() - met if (ours - empty) / U <= lines */
+void result_lines(struct result *r, double empty, double line, double lines);
+/** result_at_most() - met if ours / value <= times */
+void result_at_most(struct result *r, const char *what, double value, double times);
+/** result_faster() - met if value / ours >= times */
+void result_faster(struct result *r, const char *what, double value, double times);
+/** result_limit() - met if ours <= limit; @ratio is ours / limit */
+void result_limit(struct result *r, double limit);
+void results_print(void);
+int results_write(const char *path, bool is_void);
+const struct result *results(unsigned *ret_n);
+
+int plot_write(const char *path);
+
+/* ---------------------------------------------------------------- figures */
+
+void figures_kernel_add(void);	   /* scenes and variants of a..e and g, before the rounds */
+void figures_kernel_report(void);
+void figures_pair(void);	   /* f: two CPUs */
+void figures_tables(void);	   /* h..k */
+void figures_live(void);	   /* end to end */
+bool figures_void(void);
+struct scene *figures_scene(const char *name);
+void figures_list(const char *what);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * live.h - real frames: a generator that sends into a veth pair, and what XDP does at its far end.
+ */
+#ifndef LZ_BENCH_LIVE_H
+#define LZ_BENCH_LIVE_H
+
+/* The kernel hands us pages that went this way before: everything that changes is written anew, the
+ * IPv4 checksum too, for the rivals look at it. */
+static __always_inline void write_checksum(__u8 *ip)
+{
+	__s64 sum;
+
+	ip[10] = ip[11] = 0;
+	sum = bpf_csum_diff(0, 0, (__be32 *)ip, 20, 0);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = ~sum;
+	ip[10] = sum;
+	ip[11] = sum >> 8;
+}
+
+SEC("xdp")
+int live_send(struct xdp_md *ctx)
+{
+	__u8 *p, *end;
+
+	if (!generate(ctx))
+		return XDP_ABORTED;
+	p = (void *)(long)ctx->data;
+	end = (void *)(long)ctx->data_end;
+	if (p + 78 > end)
+		return XDP_ABORTED;
+	write_checksum(p + 14);
+	return bpf_redirect(bench_gen.out_ifindex, 0);
+}
+
+/* The generator's own row: everything but the sending. */
+SEC("xdp")
+int live_make(struct xdp_md *ctx)
+{
+	__u8 *p, *end;
+
+	if (!generate(ctx))
+		return XDP_ABORTED;
+	p = (void *)(long)ctx->data;
+	end = (void *)(long)ctx->data_end;
+	if (p + 78 > end)
+		return XDP_ABORTED;
+	write_checksum(p + 14);
+	return XDP_DROP;
+}
+
+SEC("xdp")
+int live_empty(struct xdp_md *ctx)
+{
+	(void)ctx;
+	bench_found[bpf_get_smp_processor_id() & (BENCH_CPUS - 1)]++;
+	return XDP_DROP;
+}
+
+/* Judged, counted, and dropped whatever the verdict: the rivals' rules end in a drop as well, so
+ * that nobody's row has the cost of forwarding in it. */
+SEC("xdp")
+int live_ours(struct xdp_md *ctx)
+{
+	judge(ctx);
+	return XDP_DROP;
+}
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * main.c - usage: bench [--quick] [--rounds N] [--repeats N] [--net PREFIX] OBJECT POLICY JSON SVG
+ *                 bench [--quick] --list held|ranges
+ *
+ * Writes JSON and SVG, prints the table. Exit status: 0 all verdicts were right (whatever the
+ * figures), 1 a verdict or a count was wrong, 2 set-up failed. --quick: small tables, few packets:
+ * a check of the bench itself. --net: prefix of the namespaces that run.sh made. --list: what the
+ * rivals' sets must hold.
+ */
+#include <getopt.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "bench.h"
+
+struct bench_options options = { .rounds = 7, .repeats = 200000 };
+
+static void parse(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "quick", no_argument, NULL, 'q' },
+		{ "rounds", required_argument, NULL, 'r' },
+		{ "repeats", required_argument, NULL, 'n' },
+		{ "net", required_argument, NULL, 't' },
+		{ "list", required_argument, NULL, 'l' },
+		{},
+	};
+	const char *list = NULL;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		if (c == 'q')
+			options.quick = true;
+		else if (c == 'r')
+			options.rounds = (unsigned)strtoul(optarg, NULL, 10);
+		else if (c == 'n')
+			options.repeats = (__u32)strtoul(optarg, NULL, 10);
+		else if (c == 't')
+			options.net = optarg;
+		else if (c == 'l')
+			list = optarg;
+		else
+			exit(2);
+	}
+	if (options.quick) {
+		options.rounds = 3;
+		options.repeats = 2000;
+		options.scale_shift = 8;
+	}
+	if (list) {
+		figures_list(list);
+		exit(0);
+	}
+	if (argc - optind != 4 || options.rounds < 1 || options.rounds > BENCH_ROUNDS_MAX ||
+	    !options.repeats) {
+		fprintf(stderr, "usage: bench [--quick] [--rounds 1..%d] [--repeats N] [--net PREFIX] "
+				"OBJECT POLICY JSON SVG\n", BENCH_ROUNDS_MAX);
+		exit(2);
+	}
+	options.object = argv[optind];
+	options.policy = argv[optind + 1];
+	options.json = argv[optind + 2];
+	options.svg = argv[optind + 3];
+}
+
+static void stay_on_first_cpu(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	bench_must(sched_setaffinity(0, sizeof(set), &set), "stay on cpu 0");
+}
+
+int main(int argc, char **argv)
+{
+	bool is_void;
+
+	parse(argc, argv);
+	stay_on_first_cpu();
+	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
+	figures_kernel_add();
+	variants_run();
+	figures_kernel_report();
+	figures_pair();
+	figures_tables();
+	if (options.net)
+		figures_live();
+	is_void = figures_void();
+	results_print();
+	if (is_void)
+		printf("VOID: the empty program was not steady (p90 > 2 x min): somebody else used "
+		       "the machine\n");
+	bench_must(results_write(options.json, is_void), options.json);
+	bench_must(plot_write(options.svg), options.svg);
+	if (bench_wrongs())
+		printf("%u verdicts or counts were wrong, see above\n", bench_wrongs());
+	return bench_wrongs() ? 1 : 0;
+}

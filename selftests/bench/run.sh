@@ -1,0 +1,87 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# usage: run.sh [--quick]
+#
+# The whole of `make bench`: a laboratory of veth pairs, one namespace a rival, each with its own
+# rules; then selftests/bench/bench inside it. Results: $LZ_BUILD/bench.json, bench.svg, a table.
+set -u
+
+cd "$(dirname "$0")/../.." || exit 2
+export LZ_BUILD=${LZ_BUILD:-$PWD/build}
+export LZ_LAB=lz-bench
+. selftests/lib/ns.sh
+
+XDP_RIVALS="xdp-empty lazaret-b lazaret-c lazaret-d"
+SKB_RIVALS="nft-set nft-limit nft-interval hashlimit ipset-ip ipset-net"
+BENCH=$LZ_BUILD/selftests/bench/bench
+OBJECT=$LZ_BUILD/selftests/bench/bench.bpf.o
+
+# rival_add NAME: a pair gen:NAME -- NAME:in, with the address the frames are for. Without XDP at its end a veth only takes frames that
+# were sent by XDP when generic receive offload is on.
+rival_add()
+{
+	lz_ns_add "$1" && lz_link_add gen "$1" "$1" in || return 1
+	ip -n "$LZ_LAB-$1" link set in address 02:00:00:00:00:00 || return 1
+	case " $SKB_RIVALS " in
+	*" $1 "*) lz_ns_run "$1" ethtool -K in gro on ;;
+	esac
+}
+
+# list KIND: addresses or prefixes of the scene, one a line, as the bench itself uses them.
+list()
+{
+	"$BENCH" $QUICK --list "$1"
+}
+
+nft_elements()
+{
+	echo "add element netdev lz $1 {"
+	sed 's/$/,/'
+	echo "}"
+}
+
+fill()
+{
+	case $1 in
+	nft-set) list held | nft_elements held | lz_ns_run "$1" nft -f - ;;
+	nft-interval) list ranges | nft_elements ranges | lz_ns_run "$1" nft -f - ;;
+	ipset-ip)
+		{ echo "create held hash:ip hashsize 1048576 maxelem 1048576 timeout 86400"
+		  list held | sed 's/^/add held /'; } | lz_ns_run "$1" ipset restore ;;
+	ipset-net)
+		{ echo "create ranges hash:net hashsize 1048576 maxelem 1048576"
+		  list ranges | sed 's/^/add ranges /'; } | lz_ns_run "$1" ipset restore ;;
+	esac
+}
+
+rules_load()
+{
+	case " $SKB_RIVALS " in
+	*" $1 "*) ;;
+	*) return 0 ;;
+	esac
+	case $1 in
+	nft-*) lz_ns_run "$1" nft -f "selftests/bench/rules/$1.nft" && fill "$1" ;;
+	*) fill "$1" && lz_ns_run "$1" iptables-restore "selftests/bench/rules/$1.rules" ;;
+	esac
+}
+
+main()
+{
+	local rival
+	lz_ns_add gen || exit 2
+	for rival in $XDP_RIVALS $SKB_RIVALS; do
+		if ! rival_add "$rival" || ! rules_load "$rival"; then
+			echo "bench: set-up of $rival failed" >&2
+			exit 2
+		fi
+	done
+	"$BENCH" $QUICK --net "/run/netns/$LZ_LAB" "$OBJECT" policies/small-cable-isp.json \
+		"$LZ_BUILD/bench.json" "$LZ_BUILD/bench.svg"
+}
+
+QUICK=
+[ "${1:-}" = --quick ] && QUICK=--quick
+lz_lab_enter 900 "$@"
+main

@@ -1,0 +1,36 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# The bench itself, with tiny tables: every verdict and count in it must be right, and its JSON must
+# have the form that is fixed. Its figures are not looked at.
+set -u
+
+cd "$(dirname "$0")/../.." || exit 1
+. selftests/lib/t.sh
+
+BUILD=${LZ_BUILD:-$PWD/build}
+JSON=$BUILD/bench.json
+
+if [ "$(id -u)" != 0 ]; then
+	t_skip "bench, quick" "needs root"
+	t_end
+fi
+
+# Each letter of the figures has a row, and no row lacks a member.
+form()
+{
+	jq -e '
+		(.machine | type == "object") and (.void | type == "boolean") and
+		([.results[].name[0:1]] | unique == ["a","b","c","d","e","f","g","h","i","j","k"]) and
+		([.results[].name] | length == (unique | length)) and
+		all(.results[]; (keys == ["baselines","met","min","name","ours","p90","ratio","unit","wanted"])
+			and ([.ours, .min, .p90, .ratio] | all(type == "number"))
+			and (.unit | type == "string") and (.met | type == "boolean")
+			and (.baselines | type == "object" and all(.[]; type == "number")))' "$JSON"
+}
+
+rm -f "$JSON" "$BUILD/bench.svg"
+t_ok "every verdict and count is right" make -s O="$BUILD" QUICK=1 bench
+t_ok "bench.json has the fixed form" form
+t_ok "bench.svg is XML with four lines" sh -c "grep -c '<polyline' '$BUILD/bench.svg' | grep -qx 4"
+t_end
