@@ -38,20 +38,6 @@ static inline int lz_view_create(const struct lz_tables_view *view, __u64 key, _
 	return lz_search_create(key, hash, view->instance.tag_lines);
 }
 
-/* The cell a search for this hash will most likely touch: one with its tag, else the first room. */
-static inline void lz_view_prefetch_cell(const struct lz_tables_view *view, __u64 hash)
-{
-	__u32 line = lz_line_of(hash, 0, view->instance.tag_lines), w = lz_home_of(hash);
-	__u64 word = view->tags[line].word[w], at;
-
-	at = lz_tag_match(word, lz_tag_of(hash));
-	if (!at)
-		at = lz_zero_bytes(word & ~LZ_BYTES_01);
-	if (at)
-		__builtin_prefetch(&view->cells[line * LZ_TAG_LINE_SLOTS + w * 8 +
-						lz_first_byte(at)], 1);
-}
-
 /** lz_hold_clear_slot() - release the hold @word of a slot, unless it has changed */
 void lz_hold_clear_slot(struct lz_tables_view *view, __u32 slot, __u64 word);
 

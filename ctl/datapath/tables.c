@@ -275,24 +275,25 @@ int lz_hold_acknowledge(struct lz_tables_view *view, __u64 key, __u64 word)
 
 /* ---------------------------------------------------------------- many at once
  *
- * A hold touches two lines of a table of hundreds of megabytes, and with 4 kB pages misses the TLB
- * twice, in a guest through two levels of page tables: 357 ns in the order given. Sorted into parts
- * of the table that fit the second-level cache, it is the figure that p_table prints.
+ * In the order given, a hold waits for a cell and its page-table entries from memory; fetching
+ * ahead hides little of that behind locked instructions. So many holds go in the order of the table,
+ * and the table is read through, as fast as memory streams, just ahead of them. Measured side by
+ * side, 600,000 holds in 1.8 million slots, ns each: 357 as given, 180 sorted, 85-115 read ahead.
  */
-#define PARTS_MAX  4096
-#define AHEAD	   12
-#define SORT_ABOVE 1024 /* fewer are done before they are sorted */
+#define PARTS	   4096
+#define AHEAD	   12 /* holds */
+#define LINES_PAST 8  /* a part of the sort is as many lines, in tables up to a million holds */
+#define SHARE	   16 /* below one hold in so many slots, reading through costs more than it saves */
 
 struct bulk_item {
 	__u64 key, word;
 	size_t from;
 };
 
-static __u32 part_of(const struct lz_tables_view *v, __u64 key, __u32 parts)
+/* The line of a key is its hash scaled to the table, so parts of the hash are parts of the table. */
+static __u32 part_of(const struct lz_tables_view *v, __u64 key)
 {
-	__u32 lines = v->instance.tag_lines;
-
-	return (__u64)lz_line_of(lz_hash(key, v->instance.seed), 0, lines) * parts / lines;
+	return lz_line_of(lz_hash(key, v->instance.seed), 0, PARTS);
 }
 
 /* Counting sort by part, stable: of two entries with one key the first stays first. */
@@ -300,19 +301,18 @@ static struct bulk_item *sort_by_part(const struct lz_tables_view *v,
 				      const struct lz_hold_entry *entries, size_t n)
 {
 	struct bulk_item *items = malloc(n * sizeof(*items));
-	__u32 parts = v->instance.tag_lines < PARTS_MAX ? v->instance.tag_lines : PARTS_MAX;
-	lz_autofree size_t *start = calloc(parts + 1, sizeof(*start));
+	lz_autofree size_t *start = calloc(PARTS + 1, sizeof(*start));
 
 	if (!items || !start) {
 		free(items);
 		return NULL;
 	}
 	for (size_t i = 0; i < n; i++)
-		start[part_of(v, entries[i].key, parts) + 1]++;
-	for (__u32 p = 0; p < parts; p++)
+		start[part_of(v, entries[i].key) + 1]++;
+	for (__u32 p = 0; p < PARTS; p++)
 		start[p + 1] += start[p];
 	for (size_t i = 0; i < n; i++)
-		items[start[part_of(v, entries[i].key, parts)]++] =
+		items[start[part_of(v, entries[i].key)]++] =
 			(struct bulk_item){ entries[i].key, entries[i].word, i };
 	return items;
 }
@@ -325,18 +325,31 @@ static int set_one(struct lz_tables_view *v, __u64 key, __u64 word, __u32 now_s,
 	return r ? r : set_hold(v, key, lz_hash(key, v->instance.seed), word, now_s, flags);
 }
 
+/* Read the cells up to and a little past the line of @key. */
+static void read_ahead(const struct lz_tables_view *v, __u64 key, __u32 *line)
+{
+	__u32 lines = v->instance.tag_lines;
+	__u32 end = lz_line_of(lz_hash(key, v->instance.seed), 0, lines) + LINES_PAST;
+
+	for (; *line < end && *line < lines; ++*line)
+		for (__u32 i = 0; i < LZ_TAG_LINE_SLOTS; i++)
+			(void)*(volatile __u64 *)&v->cells[*line * LZ_TAG_LINE_SLOTS + i].key;
+}
+
 size_t lz_hold_set_bulk(struct lz_tables_view *view, struct lz_hold_entry *entries, size_t n,
 			unsigned int flags)
 {
 	__u32 now_s = lz_tables_now_s(view);
-	lz_autofree struct bulk_item *items = n > SORT_ABOVE ? sort_by_part(view, entries, n) : NULL;
+	lz_autofree struct bulk_item *items =
+		n > view->slots / SHARE ? sort_by_part(view, entries, n) : NULL;
+	__u32 line = 0;
 	size_t held = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		struct lz_hold_entry *e = &entries[items ? items[i].from : i];
 
 		if (items && i + AHEAD < n) {
-			lz_view_prefetch_cell(view, lz_hash(items[i + AHEAD].key, view->instance.seed));
+			read_ahead(view, items[i + AHEAD].key, &line);
 			__builtin_prefetch(&entries[items[i + AHEAD].from].result, 1);
 		}
 		e->result = items ? set_one(view, items[i].key, items[i].word, now_s, flags) :

@@ -101,7 +101,7 @@ struct lz_hold_entry {
 /**
  * lz_hold_set_bulk() - many holds: import, restore at boot
  *
- * The same as lz_hold_set() for each, with the cache misses of several entries overlapped.
+ * The same as lz_hold_set() for each, without reading back; entries of one key in their order.
  * Return: entries now held (result >= 0).
  */
 size_t lz_hold_set_bulk(struct lz_tables_view *view, struct lz_hold_entry *entries, size_t n,
