@@ -204,19 +204,19 @@ static void fills_without_failure(void)
 	__u64 word;
 	double t0, t1;
 
-	t0 = room_now_s();
+	t0 = room_cpu_s();
 	held = lz_hold_set_bulk(&view, e, SOURCES, 0);
-	t1 = room_now_s();
+	t1 = room_cpu_s();
 	T_EQ(held, SOURCES, "600,000 holds");
-	printf("# bulk insert: 600,000 holds in %.1f ms, %.0f ns each\n", (t1 - t0) * 1e3,
+	printf("# bulk insert: 600,000 holds in %.1f ms of CPU, %.0f ns each\n", (t1 - t0) * 1e3,
 	       (t1 - t0) * 1e9 / SOURCES);
 	held = lz_hold_set_bulk(&view, e + SOURCES, COLONY, 0);
 	T_EQ(held, COLONY, "no insert fails up to the capacity");
 	T_EQ(view.tables->cells_used, SOURCES + COLONY, "cells_used");
-	t0 = room_now_s();
+	t0 = room_cpu_s();
 	T_EQ(lz_holds_count(&view, 1000), SOURCES + COLONY, "all are held");
-	t1 = room_now_s();
-	printf("# scan: %.1f ms a million cells\n", (t1 - t0) * 1e3 * 1e6 / (SOURCES + COLONY));
+	t1 = room_cpu_s();
+	printf("# scan: %.1f ms of CPU a million cells\n", (t1 - t0) * 1e3 * 1e6 / (SOURCES + COLONY));
 	T_EQ(count_doubles(&n), 0, "no key twice");
 	T_EQ(n, SOURCES + COLONY, "each key is seen");
 	n = 0;
