@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -247,6 +248,7 @@ static int start(struct lz_ctl *ctl, const struct lz_identity *who, struct lz_er
 	read_only = listen_on(ctl->options, LZ_PROTO_READ_SOCK, 0666, (gid_t)-1, reterr);
 	if (read_only < 0)
 		return read_only;
+	umask(0077); /* the ledger names customers */
 	r = lz_sandbox_enter(who, reterr);
 	if (r == 0)
 		r = read_boot_id(boot_id, sizeof(boot_id), reterr);

@@ -96,8 +96,9 @@ struct lz_now lz_ctl_now(void);
 __u64 lz_ctl_wall_of(__u32 mono_s); /* of a moment of the data plane's clock */
 __u64 lz_ctl_generation(const struct lz_ctl *ctl);
 
-int lz_running_compile(struct lz_ctl *ctl, struct lz_policy *policy, struct lz_running *ret,
-		       struct lz_err *reterr); /* takes @policy in every case */
+/** lz_running_compile() - takes @policy in every case; @previous: for stable ids, may be NULL */
+int lz_running_compile(struct lz_ctl *ctl, struct lz_policy *policy, const struct lz_image *previous,
+		       struct lz_running *ret, struct lz_err *reterr);
 void lz_running_done(struct lz_running *running);
 
 /**
@@ -163,7 +164,11 @@ __u64 lz_colony_max(const struct lz_ctl *ctl);
 
 /* ---------------------------------------------------------------- tell.c: log, timeline, monitor */
 
-/** lz_tell_note() - one log line, one row of the timeline, one row for each follower */
+/** lz_tell_write() - a row of the timeline; within a batch it is part of it */
+void lz_tell_write(struct lz_ctl *ctl, struct lz_note *note);
+/** lz_tell_say() - a log line, and a row for each follower */
+void lz_tell_say(struct lz_ctl *ctl, enum lz_log_level level, const struct lz_note *note);
+/** lz_tell_note() - both */
 void lz_tell_note(struct lz_ctl *ctl, enum lz_log_level level, struct lz_note *note);
 void lz_tell_event(void *ctl, const struct lz_event *event);
 void lz_tell_row(struct lz_ctl *ctl, cJSON *row); /* takes the row */

@@ -104,7 +104,7 @@ static int apply(struct lz_ctl *ctl, struct lz_request *req, struct lz_policy *p
 		lz_policy_free(&policy);
 		return r;
 	}
-	r = lz_running_compile(ctl, policy, &next, reterr);
+	r = lz_running_compile(ctl, policy, ctl->now.image, &next, reterr);
 	if (r < 0)
 		return r;
 	lz_tell_actor(req, next.row.actor);
@@ -207,13 +207,12 @@ static int undo_confirmed(struct lz_ctl *ctl, struct lz_request *req, struct lz_
 	struct lz_policy *policy = NULL;
 	struct lz_report report = { 0 };
 	struct lz_running next = { 0 };
-	size_t len = 0;
 	int r;
 
 	if (lz_applied_last(ctl->ledger, LZ_STATE_CONFIRMED, left.origin, &row) < 0 ||
-	    lz_applied_get(ctl->ledger, row.generation, &row, &text, &len) < 0)
+	    lz_applied_get(ctl->ledger, row.generation, &row, &text, NULL) < 0)
 		return lz_err_set(reterr, EBUSY, "policy: nothing to go back to");
-	r = lz_policy_parse_text(text, len, NULL, &policy, &report);
+	r = lz_policy_parse_text(text, strlen(text), NULL, &policy, &report);
 	lz_report_done(&report);
 	if (r < 0)
 		return lz_err_set(reterr, -r, "policy: generation %llu cannot be read any more",
@@ -223,7 +222,7 @@ static int undo_confirmed(struct lz_ctl *ctl, struct lz_request *req, struct lz_
 		lz_policy_free(&policy);
 		return r;
 	}
-	r = lz_running_compile(ctl, policy, &next, reterr);
+	r = lz_running_compile(ctl, policy, ctl->now.image, &next, reterr);
 	if (r < 0)
 		return r;
 	next.row.origin = row.origin;
@@ -336,7 +335,7 @@ void lz_h_policy_show(struct lz_request *req, void *arg)
 	struct show *s = calloc(1, sizeof(*s));
 	struct lz_err err;
 
-	if (!s || lz_applied_get(ctl->ledger, generation, &s->row, &s->text, &s->len) < 0) {
+	if (!s || lz_applied_get(ctl->ledger, generation, &s->row, &s->text, NULL) < 0) {
 		free(s);
 		if (generation)
 			lz_err_set(&err, ENOENT, "policy: generation %llu: there is none",
@@ -346,6 +345,7 @@ void lz_h_policy_show(struct lz_request *req, void *arg)
 		lz_end(req, -ENOENT, &err);
 		return;
 	}
+	s->len = strlen(s->text);
 	lz_reply_stream(req, show_fill, show_done, s);
 }
 

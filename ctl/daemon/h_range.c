@@ -119,7 +119,7 @@ static int apply_text(struct lz_ctl *ctl, struct lz_request *req, const char *te
 			       report.n ? report.items[0].text : "out of memory");
 	lz_report_done(&report);
 	if (r == 0)
-		r = lz_running_compile(ctl, policy, &next, reterr);
+		r = lz_running_compile(ctl, policy, ctl->now.image, &next, reterr);
 	if (r < 0)
 		return r;
 	lz_tell_actor(req, next.row.actor);

@@ -50,13 +50,46 @@ static void merge(const struct lz_ctl *ctl, const struct lz_target *t, const str
 		lz_text_set(ret->ticket, sizeof(ret->ticket), o->ticket);
 }
 
+static struct lz_note note_of(struct lz_ctl *ctl, const struct lz_held *held, const char *event)
+{
+	struct lz_note note = { .key = held->key, .until_s = lz_ctl_wall_of(held->expiry_s) };
+
+	lz_text_set(note.event, sizeof(note.event), event);
+	lz_key_format(held->key, ctl->view.instance.ipv6_key_len, note.object);
+	lz_text_set(note.actor, sizeof(note.actor), held->actor);
+	lz_text_set(note.reason, sizeof(note.reason), held->reason);
+	return note;
+}
+
+/* A case each up to here, then one line for all: a log must not drown in an undo of 600,000. */
+#define LZ_LINES_MAX 20
+
+static void say_all(struct lz_ctl *ctl, const struct lz_held *entries, size_t n, const char *event)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct lz_note note = note_of(ctl, &entries[i], event);
+
+		note.time_s = lz_ctl_now().wall_s;
+		note.generation = lz_ctl_generation(ctl);
+		lz_tell_say(ctl, n <= LZ_LINES_MAX ? LZ_LOG_NOTICE : LZ_LOG_DEBUG, &note);
+	}
+	if (n > LZ_LINES_MAX)
+		lz_log(LZ_LOG_NOTICE, event, "sources=%zu actor=%s", n, entries[0].actor);
+}
+
+/* Entries and their rows of the timeline: one transaction, one sync. */
 static int write_ledger(struct lz_ctl *ctl, const struct lz_held *entries, size_t n,
-			struct lz_err *reterr)
+			const char *event, struct lz_err *reterr)
 {
 	int r = lz_ledger_begin(ctl->ledger, reterr);
 
-	for (size_t i = 0; r == 0 && i < n; i++)
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		struct lz_note note = note_of(ctl, &entries[i], event);
+
 		r = lz_held_put(ctl->ledger, &entries[i], reterr);
+		if (r == 0)
+			lz_tell_write(ctl, &note);
+	}
 	if (r == 0)
 		r = lz_ledger_commit(ctl->ledger, reterr);
 	else if (lz_ledger_in_batch(ctl->ledger))
@@ -90,23 +123,13 @@ static int check_room(struct lz_ctl *ctl, const struct lz_target *t, struct lz_e
 			  (unsigned long long)lz_colony_max(ctl));
 }
 
-static void note_hold(struct lz_ctl *ctl, const struct lz_held *held, const char *event)
-{
-	struct lz_note note = { .key = held->key, .until_s = lz_ctl_wall_of(held->expiry_s) };
-
-	lz_text_set(note.event, sizeof(note.event), event);
-	lz_key_format(held->key, ctl->view.instance.ipv6_key_len, note.object);
-	lz_text_set(note.actor, sizeof(note.actor), held->actor);
-	lz_text_set(note.reason, sizeof(note.reason), held->reason);
-	lz_tell_note(ctl, LZ_LOG_NOTICE, &note);
-}
-
 int lz_hold_order(struct lz_ctl *ctl, const struct lz_target *target, const struct lz_order *order,
 		  bool *ret_extended, struct lz_err *reterr)
 {
 	lz_autofree struct lz_held *entries = calloc(target->n_keys, sizeof(*entries));
 	__u32 now_s = lz_tables_now_s(&ctl->view);
 	bool extended = false;
+	const char *event;
 	int r;
 
 	if (!entries)
@@ -125,7 +148,8 @@ int lz_hold_order(struct lz_ctl *ctl, const struct lz_target *target, const stru
 		if (r < 0)
 			return r;
 	}
-	r = write_ledger(ctl, entries, target->n_keys, reterr);
+	event = order->exact ? "set" : extended ? "extended" : "held";
+	r = write_ledger(ctl, entries, target->n_keys, event, reterr);
 	for (size_t i = 0; r == 0 && i < target->n_keys; i++)
 		r = write_kernel(ctl, &entries[i], reterr);
 	if (r < 0) {
@@ -136,8 +160,7 @@ int lz_hold_order(struct lz_ctl *ctl, const struct lz_target *target, const stru
 		}
 		return r;
 	}
-	for (size_t i = 0; i < target->n_keys; i++)
-		note_hold(ctl, &entries[i], order->exact ? "set" : extended ? "extended" : "held");
+	say_all(ctl, entries, target->n_keys, event);
 	*ret_extended = extended;
 	return 0;
 }
@@ -145,12 +168,24 @@ int lz_hold_order(struct lz_ctl *ctl, const struct lz_target *target, const stru
 int lz_hold_free(struct lz_ctl *ctl, const __u64 *keys, size_t n, const char *event,
 		 const char *actor, struct lz_err *reterr)
 {
-	int r = lz_ledger_begin(ctl->ledger, reterr);
+	lz_autofree struct lz_held *freed = calloc(n + 1, sizeof(*freed));
+	int r;
 
+	if (!freed)
+		return lz_err_set(reterr, ENOMEM, "quarantine: out of memory");
+	r = lz_ledger_begin(ctl->ledger, reterr);
 	for (size_t i = 0; r == 0 && i < n; i++) {
+		struct lz_note note;
+
+		freed[i].key = keys[i];
+		freed[i].expiry_s = lz_tables_now_s(&ctl->view);
+		lz_text_set(freed[i].actor, sizeof(freed[i].actor), actor);
+		note = note_of(ctl, &freed[i], event);
 		r = lz_held_del(ctl->ledger, keys[i], reterr);
-		if (r == -ENOENT)
+		if (r == -ENOENT) /* one of a customer's keys that was not held */
 			r = 0;
+		else if (r == 0)
+			lz_tell_write(ctl, &note);
 	}
 	if (r == 0)
 		r = lz_ledger_commit(ctl->ledger, reterr);
@@ -158,14 +193,9 @@ int lz_hold_free(struct lz_ctl *ctl, const __u64 *keys, size_t n, const char *ev
 		lz_ledger_rollback(ctl->ledger);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < n; i++) {
-		struct lz_held freed = { .key = keys[i] };
-
+	for (size_t i = 0; i < n; i++)
 		lz_hold_release(&ctl->view, keys[i], NULL);
-		freed.expiry_s = lz_tables_now_s(&ctl->view);
-		lz_text_set(freed.actor, sizeof(freed.actor), actor);
-		note_hold(ctl, &freed, event);
-	}
+	say_all(ctl, freed, n, event);
 	return 0;
 }
 
@@ -201,12 +231,12 @@ void lz_hold_learn(void *arg, __u64 key, __u64 word)
 		snprintf(held.reason, sizeof(held.reason),
 			 "over a limit: %u connections to port 25, %u SYNs seen", cell.smtp_connections,
 			 cell.syn);
-	if (write_ledger(ctl, &held, 1, &err) < 0) {
+	if (write_ledger(ctl, &held, 1, "held", &err) < 0) {
 		lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", err.text);
 		return;
 	}
 	lz_hold_acknowledge(&ctl->view, key, word);
-	note_hold(ctl, &held, "held");
+	say_all(ctl, &held, 1, "held");
 }
 
 #define LZ_EXPIRE_SLICE 256
@@ -223,11 +253,13 @@ void lz_hold_expire(struct lz_ctl *ctl)
 	if (n <= 0 || lz_ledger_begin(ctl->ledger, &err) < 0)
 		return;
 	r = 0;
-	for (int i = 0; r == 0 && i < n; i++)
-		r = lz_held_del(ctl->ledger, ended[i].key, &err);
 	for (int i = 0; r == 0 && i < n; i++) {
+		struct lz_note note;
+
 		lz_text_set(ended[i].actor, sizeof(ended[i].actor), "clock");
-		note_hold(ctl, &ended[i], "expired");
+		note = note_of(ctl, &ended[i], "expired");
+		lz_tell_write(ctl, &note);
+		r = lz_held_del(ctl->ledger, ended[i].key, &err);
 	}
 	if (r == 0)
 		r = lz_ledger_commit(ctl->ledger, &err);
@@ -235,6 +267,8 @@ void lz_hold_expire(struct lz_ctl *ctl)
 		lz_ledger_rollback(ctl->ledger);
 	if (r < 0)
 		lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", err.text);
+	else
+		say_all(ctl, ended, (size_t)n, "expired");
 	/* A limit may have held it anew meanwhile, longer than the ledger knew. */
 	for (int i = 0; r == 0 && i < n; i++)
 		if (lz_hold_read(&ctl->view, ended[i].key, &word) == 0)

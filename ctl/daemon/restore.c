@@ -17,16 +17,16 @@ static int load(struct lz_ctl *ctl, __u64 generation, struct lz_running *ret, st
 {
 	struct lz_report report = { 0 };
 	struct lz_policy *policy = NULL;
-	lz_autofree char *text = NULL;
+	lz_autofree char *text = NULL, *ids = NULL;
+	struct lz_image *previous = NULL;
 	struct lz_applied row;
-	size_t len = 0;
 	int r;
 
-	r = lz_applied_get(ctl->ledger, generation, &row, &text, &len);
+	r = lz_applied_get(ctl->ledger, generation, &row, &text, &ids);
 	if (r < 0)
 		return lz_err_set(reterr, -r, "policy: generation %llu: not in the ledger",
 				  (unsigned long long)generation);
-	r = lz_policy_parse_text(text, len, NULL, &policy, &report);
+	r = lz_policy_parse_text(text, strlen(text), NULL, &policy, &report);
 	if (r < 0)
 		r = lz_err_set(reterr, -r, "policy: generation %llu: %s",
 			       (unsigned long long)generation,
@@ -34,8 +34,16 @@ static int load(struct lz_ctl *ctl, __u64 generation, struct lz_running *ret, st
 	lz_report_done(&report);
 	if (r == 0 && (r = lz_ctl_open(ctl, policy, reterr)) < 0)
 		lz_policy_free(&policy);
-	if (r == 0)
-		r = lz_running_compile(ctl, policy, ret, reterr);
+	if (r < 0)
+		return r;
+	/* Against its own ids the same text compiles to the very image that the kernel has. */
+	r = lz_image_ids_parse(ids, strlen(ids), &previous, reterr);
+	if (r < 0) {
+		lz_policy_free(&policy);
+		return r;
+	}
+	r = lz_running_compile(ctl, policy, previous, ret, reterr);
+	lz_image_free(&previous);
 	if (r == 0)
 		ret->row = row;
 	return r;
@@ -110,13 +118,6 @@ static int adopt(struct lz_ctl *ctl, const struct lz_swap_state *state, struct l
 	return r;
 }
 
-/* Not in the kernel: into it again, under a number of its own. */
-static int apply_again(struct lz_ctl *ctl, struct lz_running *next, struct lz_err *reterr)
-{
-	next->row.origin = next->row.origin ? next->row.origin : next->row.generation;
-	return lz_running_apply(ctl, next, 0, true, reterr);
-}
-
 static int apply_first(struct lz_ctl *ctl, struct lz_policy *first, const char *file,
 		       struct lz_err *reterr)
 {
@@ -127,7 +128,7 @@ static int apply_first(struct lz_ctl *ctl, struct lz_policy *first, const char *
 		lz_policy_free(&first);
 		return r;
 	}
-	r = lz_running_compile(ctl, first, &next, reterr);
+	r = lz_running_compile(ctl, first, NULL, &next, reterr);
 	if (r < 0)
 		return r;
 	lz_text_set(next.row.actor, sizeof(next.row.actor), "lazaretd");
@@ -169,5 +170,6 @@ int lz_running_restore(struct lz_ctl *ctl, struct lz_policy *first, const char *
 		if (r < 0)
 			return r;
 	}
-	return apply_again(ctl, &next, reterr);
+	/* Into the kernel again, under a number of its own; its origin stays. */
+	return lz_running_apply(ctl, &next, 0, true, reterr);
 }

@@ -19,11 +19,17 @@ struct lz_now lz_ctl_now(void)
 				.mono_s = lz_clock_mono_ns() / LZ_NS_PER_S };
 }
 
+/* The distance of the clocks is kept until the wall clock is set: otherwise one and the same end would
+ * be told a second earlier or later, as the two readings are cut to whole seconds. */
 __u64 lz_ctl_wall_of(__u32 mono_s)
 {
-	struct lz_now now = lz_ctl_now();
+	static __s64 distance_ns;
+	__s64 now_ns = (__s64)(lz_clock_wall_ns() - lz_clock_mono_ns());
 
-	return now.wall_s + mono_s - now.mono_s;
+	if (now_ns - distance_ns > (__s64)LZ_NS_PER_S / 2 ||
+	    distance_ns - now_ns > (__s64)LZ_NS_PER_S / 2)
+		distance_ns = now_ns;
+	return (__u64)(distance_ns / (__s64)LZ_NS_PER_S + mono_s);
 }
 
 __u64 lz_ctl_generation(const struct lz_ctl *ctl)
@@ -63,13 +69,13 @@ static int index_customers(struct lz_running *running)
 	return 0;
 }
 
-int lz_running_compile(struct lz_ctl *ctl, struct lz_policy *policy, struct lz_running *ret,
-		       struct lz_err *reterr)
+int lz_running_compile(struct lz_ctl *ctl, struct lz_policy *policy, const struct lz_image *previous,
+		       struct lz_running *ret, struct lz_err *reterr)
 {
 	struct lz_running next = { .policy = policy };
 	int r;
 
-	r = lz_image_compile(policy, ctl->now.image, ctl->view.instance.seed, &next.image, reterr);
+	r = lz_image_compile(policy, previous, ctl->view.instance.seed, &next.image, reterr);
 	if (r == 0 && index_customers(&next) < 0)
 		r = lz_err_set(reterr, ENOMEM, "policy: out of memory");
 	if (r < 0) {
@@ -141,20 +147,24 @@ static void note_policy(struct lz_ctl *ctl, const char *event, const struct lz_a
 int lz_running_apply(struct lz_ctl *ctl, struct lz_running *next, __u32 confirm_s, bool yes,
 		     struct lz_err *reterr)
 {
-	lz_autofree char *text = NULL;
+	lz_autofree char *text = NULL, *ids = NULL;
 	struct lz_now now = lz_ctl_now();
 	const char *state = confirm_s ? LZ_STATE_PENDING : LZ_STATE_CONFIRMED;
 	int r;
 
 	next->row.generation = lz_applied_highest(ctl->ledger) + 1;
+	if (!next->row.origin)
+		next->row.origin = next->row.generation;
 	next->row.applied_s = now.wall_s;
 	next->row.deadline_s = confirm_s ? now.wall_s + confirm_s : 0;
 	lz_text_set(next->row.state, sizeof(next->row.state), LZ_STATE_APPLYING);
 	r = lz_policy_print(next->policy, LZ_PRINT_INLINE_FILES, &text);
+	if (r == 0)
+		r = lz_image_ids_print(next->image, &ids);
 	if (r < 0)
 		r = lz_err_set(reterr, ENOMEM, "policy: out of memory");
 	if (r == 0)
-		r = lz_applied_add(ctl->ledger, &next->row, text, strlen(text), reterr);
+		r = lz_applied_add(ctl->ledger, &next->row, text, ids, reterr);
 	if (r < 0) {
 		lz_running_done(next);
 		return r;
@@ -217,6 +227,8 @@ int lz_running_back(struct lz_ctl *ctl, bool expired, const char *actor, struct 
 	else if ((r = lz_swap_undo(&ctl->view)) < 0)
 		return lz_err_set(reterr, -r, "policy: nothing waits for a confirm");
 	r = lz_applied_state(ctl->ledger, left.generation, state, reterr);
+	if (ctl->before.image) /* stamps that the one left has used up are not used again */
+		lz_image_outlive(ctl->before.image, ctl->now.image);
 	lz_running_done(&ctl->now);
 	ctl->now = ctl->before;
 	memset(&ctl->before, 0, sizeof(ctl->before));

@@ -50,20 +50,25 @@ static bool followed(const struct lz_ctl *ctl)
 	return false;
 }
 
-void lz_tell_note(struct lz_ctl *ctl, enum lz_log_level level, struct lz_note *note)
+void lz_tell_write(struct lz_ctl *ctl, struct lz_note *note)
 {
 	struct lz_err err = { "" };
-	char until[LZ_TIME_TEXT_MAX] = "-";
-	cJSON *row;
 
 	note->time_s = lz_clock_wall_ns() / LZ_NS_PER_S;
 	note->generation = lz_ctl_generation(ctl);
+	if (ctl->ledger && !ctl->busy && lz_note_add(ctl->ledger, note, &err) < 0)
+		lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", err.text);
+}
+
+void lz_tell_say(struct lz_ctl *ctl, enum lz_log_level level, const struct lz_note *note)
+{
+	char until[LZ_TIME_TEXT_MAX] = "-";
+	cJSON *row;
+
 	if (note->until_s)
 		lz_time_format(note->until_s * LZ_NS_PER_S, until);
 	lz_log(level, note->event, "object=%s actor=%s until=%s generation=%llu reason=%s",
 	       note->object, note->actor, until, (unsigned long long)note->generation, note->reason);
-	if (ctl->ledger && !ctl->busy && lz_note_add(ctl->ledger, note, &err) < 0)
-		lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", err.text);
 	if (!followed(ctl))
 		return;
 	row = cJSON_CreateObject();
@@ -78,6 +83,12 @@ void lz_tell_note(struct lz_ctl *ctl, enum lz_log_level level, struct lz_note *n
 	if (note->until_s)
 		lz_json_time(row, "until", note->until_s);
 	lz_tell_row(ctl, row);
+}
+
+void lz_tell_note(struct lz_ctl *ctl, enum lz_log_level level, struct lz_note *note)
+{
+	lz_tell_write(ctl, note);
+	lz_tell_say(ctl, level, note);
 }
 
 static const char *const event_words[LZ_EVENT_KIND_N] = {

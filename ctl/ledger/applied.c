@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "ledger/db.h"
 
 static void read_applied(sqlite3_stmt *s, struct lz_applied *ret)
@@ -21,8 +22,8 @@ static void read_applied(sqlite3_stmt *s, struct lz_applied *ret)
 	lz_db_text(s, 7, ret->state, sizeof(ret->state));
 }
 
-int lz_applied_add(struct lz_ledger *l, const struct lz_applied *row, const char *text, size_t len,
-		   struct lz_err *reterr)
+int lz_applied_add(struct lz_ledger *l, const struct lz_applied *row, const char *text,
+		   const char *ids, struct lz_err *reterr)
 {
 	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_APPLIED_ADD);
 
@@ -34,7 +35,8 @@ int lz_applied_add(struct lz_ledger *l, const struct lz_applied *row, const char
 	sqlite3_bind_text(s, 6, row->actor, -1, SQLITE_STATIC);
 	sqlite3_bind_text(s, 7, row->file, -1, SQLITE_STATIC);
 	sqlite3_bind_text(s, 8, row->state, -1, SQLITE_STATIC);
-	sqlite3_bind_blob64(s, 9, text, len, SQLITE_STATIC);
+	sqlite3_bind_text(s, 9, text, -1, SQLITE_STATIC);
+	sqlite3_bind_text(s, 10, ids, -1, SQLITE_STATIC);
 	return lz_db_run(l, s, "write a policy", reterr);
 }
 
@@ -52,26 +54,19 @@ int lz_applied_state(struct lz_ledger *l, __u64 generation, const char *state, s
 	return r;
 }
 
-static int copy_text(sqlite3_stmt *s, char **ret_text, size_t *ret_len)
+static int copy_text(sqlite3_stmt *s, int column, char **ret)
 {
-	const void *blob = sqlite3_column_blob(s, 8);
-	size_t len = (size_t)sqlite3_column_bytes(s, 8);
-	char *text = malloc(len + 1);
+	const unsigned char *text = sqlite3_column_text(s, column);
 
-	if (!text)
-		return -ENOMEM;
-	if (len)
-		memcpy(text, blob, len);
-	text[len] = '\0';
-	*ret_text = text;
-	*ret_len = len;
-	return 0;
+	*ret = strdup(text ? (const char *)text : "");
+	return *ret ? 0 : -ENOMEM;
 }
 
 int lz_applied_get(struct lz_ledger *l, __u64 generation, struct lz_applied *ret, char **ret_text,
-		   size_t *ret_len)
+		   char **ret_ids)
 {
 	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_APPLIED_GET);
+	lz_autofree char *text = NULL;
 	int rc, r = 0;
 
 	sqlite3_bind_int64(s, 1, (__s64)generation);
@@ -80,10 +75,15 @@ int lz_applied_get(struct lz_ledger *l, __u64 generation, struct lz_applied *ret
 		r = -ENOENT;
 	else if (rc != SQLITE_ROW)
 		r = lz_db_error(l, "read a policy", NULL);
-	else if (ret_text)
-		r = copy_text(s, ret_text, ret_len);
-	if (r == 0)
+	if (r == 0 && ret_text)
+		r = copy_text(s, 8, &text);
+	if (r == 0 && ret_ids)
+		r = copy_text(s, 9, ret_ids);
+	if (r == 0) {
 		read_applied(s, ret);
+		if (ret_text)
+			*ret_text = TAKE_PTR(text);
+	}
 	sqlite3_reset(s);
 	return r;
 }

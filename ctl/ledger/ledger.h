@@ -123,14 +123,17 @@ struct lz_applied {
 	char state[LZ_STATE_TEXT_MAX];
 };
 
-/** lz_applied_add() - write a policy down; @row->generation is taken as it is */
-int lz_applied_add(struct lz_ledger *l, const struct lz_applied *row, const char *text, size_t len,
-		   struct lz_err *reterr);
+/**
+ * lz_applied_add() - write a policy down; @row->generation is taken as it is
+ * @ids: what keeps its counters over a restart, see lz_image_ids_print()
+ */
+int lz_applied_add(struct lz_ledger *l, const struct lz_applied *row, const char *text,
+		   const char *ids, struct lz_err *reterr);
 int lz_applied_state(struct lz_ledger *l, __u64 generation, const char *state, struct lz_err *reterr);
 
-/** lz_applied_get() - @ret_text may be NULL, else heap memory of the caller; -ENOENT */
+/** lz_applied_get() - @ret_text, @ret_ids: heap memory of the caller, or NULL; -ENOENT */
 int lz_applied_get(struct lz_ledger *l, __u64 generation, struct lz_applied *ret, char **ret_text,
-		   size_t *ret_len);
+		   char **ret_ids);
 
 /** lz_applied_last() - the newest in this state with a generation below @below; -ENOENT */
 int lz_applied_last(struct lz_ledger *l, const char *state, __u64 below, struct lz_applied *ret);

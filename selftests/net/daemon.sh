@@ -1,0 +1,296 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# The daemon with real traffic: what is held stays held and what is honest passes, while processes
+# are killed, interfaces vanish, policies roll back and the machine "reboots".
+set -u
+
+ROOT=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=selftests/lib/ns.sh
+. "$ROOT/selftests/lib/ns.sh"
+# shellcheck source=selftests/lib/topology.sh
+. "$ROOT/selftests/lib/topology.sh"
+# shellcheck source=selftests/lib/t.sh
+. "$ROOT/selftests/lib/t.sh"
+BUILD=${LZ_BUILD:-$ROOT/build}
+ENDS="python3 $ROOT/selftests/net/tcp_ends.py"
+
+lz_lab_enter 150 "$@"
+
+HELD=198.51.100.10
+HONEST=198.51.100.11
+WORLD=203.0.113.25
+STATE=$LZ_DIR/state
+
+# policy NAME TO-WORLD: a class for all customers, of which port 25 is left alone or not
+policy()
+{
+	cat >"$LZ_DIR/$1.json" <<-END
+	{ "version": 1, "name": "$1",
+	  "interfaces": { "access": { "side": "customer", "match": ["acc0"], "source-validation": "strict" },
+			  "transit": { "side": "uplink", "match": ["upl0"] } },
+	  "sets": { "offices": ["198.51.100.0/24", "2001:db8:2000::/36"], "smarthosts": ["192.0.2.25"] },
+	  "never": ["192.0.2.1", "smarthosts"],
+	  "classes": { "offices": { "of": ["offices"], "port25": $2 } },
+	  "capacity": { "sources": 4096, "colony": 4096 } }
+	END
+}
+
+daemon_start()
+{
+	lz_proc_start daemon gw "$BUILD/lazaretd" --instance lab --policy "$LZ_DIR/open.json" \
+		--state "$STATE" --run /run/lazaret-lab
+	lz_wait 10 ctl status
+}
+
+daemon_kill()
+{
+	kill -KILL "${LZ_PROC[daemon]}"
+	wait "${LZ_PROC[daemon]}" 2>/dev/null
+	cat "$LZ_DIR/log/daemon.log" >>"$LZ_DIR/log/daemons.log"
+	unset "LZ_PROC[daemon]"
+}
+
+daemon_stop()
+{
+	local status=0
+	lz_proc_stop daemon || status=$?
+	cat "$LZ_DIR/log/daemon.log" >>"$LZ_DIR/log/daemons.log"
+	return $status
+}
+
+controller_pid()
+{
+	pgrep -P "${LZ_PROC[daemon]}"
+}
+
+ctl()
+{
+	lz_ns_run gw "$BUILD/lazaretctl" --instance lab "$@"
+}
+
+# status_of COMMAND...: its exit status
+status_of()
+{
+	"$@" >/dev/null 2>&1
+	echo $?
+}
+
+# reach NAME PORT
+reach()
+{
+	lz_ns_run "$1" $ENDS once "$WORLD" "$2"
+}
+
+# came ADDRESS PORT: how often a source was accepted by the world's server
+came()
+{
+	grep -c "^$1 $2\$" "$LZ_DIR/came"
+}
+
+beat_start()
+{
+	: >"$LZ_DIR/beat.held"
+	: >"$LZ_DIR/beat.honest"
+	lz_proc_start beat-held shop $ENDS beat "$LZ_DIR/beat.held" "$WORLD" 25 20
+	lz_proc_start beat-honest office $ENDS beat "$LZ_DIR/beat.honest" "$WORLD" 25 20
+	lz_wait 5 beating
+}
+
+beating()
+{
+	[ "$(wc -l <"$LZ_DIR/beat.held")" -ge 10 ] && [ "$(wc -l <"$LZ_DIR/beat.honest")" -ge 10 ]
+}
+
+# beat_stop WHAT: the held one never got through, the honest one always
+beat_stop()
+{
+	sleep 0.5
+	lz_proc_stop beat-held
+	lz_proc_stop beat-honest
+	t_ok "$1: there was traffic" beating
+	t_eq "$1: nothing of the held source passed" "$(grep -c ok "$LZ_DIR/beat.held")" 0
+	t_eq "$1: nothing of the honest one was lost" "$(grep -c no "$LZ_DIR/beat.honest")" 0
+}
+
+attached()
+{
+	ctl -j status | jq -e '[.interfaces[] | select(.hook != "none")] | length == 2'
+}
+
+t_need lz_provider_add
+t_need lz_customer_add shop "$HELD" 2001:db8:2000::10
+t_need lz_customer_add office "$HONEST" 2001:db8:2000:1::10
+policy open '"leave-alone"'
+policy shut '{ "to-world": "drop", "except-to": ["smarthosts"] }'
+: >"$LZ_DIR/came"
+lz_proc_start server world $ENDS serve "$LZ_DIR/came" 25 80 443
+t_need lz_port_wait 5 world 25
+
+# ---------------------------------------------------------------- without privilege
+
+t_eq "no privilege: exit code" "$(status_of setpriv --reuid 65534 --regid 65534 --clear-groups \
+	"$BUILD/lazaretd" --instance lab --state "$STATE" --run /run/lazaret-lab)" 5
+t_eq "no privilege: one line" "$(setpriv --reuid 65534 --regid 65534 --clear-groups \
+	"$BUILD/lazaretd" --instance lab 2>&1 | wc -l)" 1
+t_eq "no daemon: exit code" "$(status_of ctl status)" 3
+
+# ---------------------------------------------------------------- start, hold, free
+
+t_need daemon_start
+t_ok "honest traffic passes" reach office 25
+t_ok "the later held one, too" reach shop 25
+t_eq "controller: no capabilities" \
+	"$(sed -n 's/^CapEff:\t//p' "/proc/$(controller_pid)/status")" 0000000000000000
+t_eq "controller: filtered" "$(sed -n 's/^Seccomp:\t//p' "/proc/$(controller_pid)/status")" 2
+t_eq "controller: not root" "$(awk '/^Uid:/ { print ($2 != 0) }' "/proc/$(controller_pid)/status")" 1
+t_eq "controller: holds no program and no link" \
+	"$(cat "/proc/$(controller_pid)"/fdinfo/* 2>/dev/null | grep -cE '^(prog_id|link_id):')" 0
+t_ok "add" ctl quarantine add "$HELD" for 1h reason "spam trap" ticket RT-1
+t_eq "held: port 25" "$(status_of reach shop 25)" 1
+t_ok "held: port 443 passes in a leaky garden" reach shop 443
+t_ok "the neighbour is not held" reach office 25
+t_eq "never-list: refused" "$(status_of ctl quarantine add 192.0.2.25)" 2
+t_eq "own address: refused" "$(status_of ctl quarantine add 203.0.113.254)" 2
+t_eq "multicast: refused" "$(status_of ctl quarantine add 224.0.0.1)" 2
+t_eq "too long: invalid" "$(status_of ctl quarantine add "$HELD" for 40d)" 1
+t_eq "not held: no such object" "$(status_of ctl quarantine del 198.51.100.99)" 4
+UNTIL=$(ctl -j quarantine show "$HELD" | jq -r .until)
+t_ok "add again, shorter" ctl quarantine add "$HELD" for 1min
+t_eq "is never shortened" "$(ctl -j quarantine show "$HELD" | jq -r .until)" "$UNTIL"
+t_eq "IPv6: touched is its /64" "$(ctl -j quarantine add 2001:db8:2000:7::5 | jq -r '.touched[0]')" \
+	2001:db8:2000:7::/64
+t_eq "why" "$(ctl -j why "$HELD" | jq -r '"\(.verdict) \(.actor) \(.reason) \(.ticket)"')" \
+	"held root spam trap RT-1"
+t_ok "doctor agrees" ctl doctor
+
+# ---------------------------------------------------------------- kill -9 under traffic
+
+beat_start
+OLD=$(controller_pid)
+kill -KILL "$OLD"
+t_ok "controller killed: answers again" lz_wait 5 ctl status
+t_ok "controller killed: a new one" test "$(controller_pid)" != "$OLD"
+t_ok "controller killed: knows who is held" ctl quarantine show "$HELD"
+beat_stop "controller killed"
+
+beat_start
+daemon_kill
+sleep 1
+beat_stop "keeper killed"
+
+beat_start
+t_need daemon_start
+t_ok "restart adopts" grep -q event=policy-adopted "$LZ_DIR/log/daemon.log"
+t_eq "restart attaches nothing" "$(grep -c event=hook-attached "$LZ_DIR/log/daemon.log")" 0
+beat_stop "restart"
+t_ok "restart: doctor agrees" ctl doctor
+
+# ---------------------------------------------------------------- interfaces come and go
+
+beat_start
+ip -n "$LZ_LAB-gw" link delete acc0
+sleep 0.3
+t_need lz_link_add gw acc0 sw gw
+t_need ip -n "$LZ_LAB-sw" link set gw master br0
+t_need lz_addr_add gw acc0 198.51.100.1/24 2001:db8:2000::1/64
+for host in shop office; do # the gateway has another MAC address now
+	t_need ip -n "$LZ_LAB-$host" neighbour flush all
+done
+t_ok "interface made again: attached" lz_wait 3 attached
+t_ok "interface made again: honest traffic" lz_wait 5 reach office 25
+sleep 0.5
+lz_proc_stop beat-held
+lz_proc_stop beat-honest
+t_ok "interface made again: the held one is held" test "$(status_of reach shop 25)" = 1
+ip -n "$LZ_LAB-gw" link set acc0 name other0
+t_ok "renamed: no longer ours" lz_wait 3 test "$(status_of attached)" != 0
+ip -n "$LZ_LAB-gw" link set other0 name acc0
+t_ok "renamed back: attached" lz_wait 3 attached
+t_eq "renamed back: the held one is held" "$(status_of reach shop 25)" 1
+
+# ---------------------------------------------------------------- policies
+
+echo '{ "version": 1, "clases": {} }' >"$LZ_DIR/bad.json"
+t_eq "bad policy: exit code" "$(status_of ctl policy apply "$LZ_DIR/bad.json")" 1
+t_eq "bad policy: nothing changed" "$(ctl -j status | jq -r .policy.generation)" 1
+t_ok "apply" ctl policy apply "$LZ_DIR/shut.json"
+t_eq "apply: is in force" "$(status_of reach office 25)" 1
+t_ok "undo" ctl policy undo
+t_ok "undo: is in force" reach office 25
+t_ok "apply with a confirm" ctl policy apply "$LZ_DIR/shut.json" --confirm 60
+t_eq "pending: apply is refused" "$(status_of ctl policy apply "$LZ_DIR/open.json")" 2
+t_ok "confirm" ctl policy confirm
+t_eq "confirm: is in force" "$(status_of reach office 25)" 1
+t_ok "back to the open one" ctl policy apply "$LZ_DIR/open.json"
+t_ok "apply, to be forgotten" ctl policy apply "$LZ_DIR/shut.json" --confirm 3
+t_eq "forgotten: in force at first" "$(status_of reach office 25)" 1
+daemon_kill
+sleep 3.5
+t_ok "forgotten and killed: the data plane went back" reach office 25
+t_eq "forgotten and killed: the hold stands" "$(status_of reach shop 25)" 1
+t_need daemon_start
+t_eq "forgotten: on record" "$(ctl -j policy history | jq -r '.policies[0].state // .generations[0].state // .entries[0].state')" \
+	expired
+t_eq "too late to confirm" "$(status_of ctl policy confirm)" 2
+t_ok "apply, to be forgotten again" ctl policy apply "$LZ_DIR/shut.json" --confirm 1
+sleep 2
+t_ok "the daemon notices" grep -q event=policy-rolled-back "$LZ_DIR/log/daemon.log"
+t_ok "the daemon notices: traffic" reach office 25
+
+# ---------------------------------------------------------------- time
+
+t_ok "hold for 3 s" ctl quarantine add "$HONEST" for 3s
+t_eq "held" "$(status_of reach office 25)" 1
+daemon_kill
+sleep 3.2
+t_ok "its end without a daemon" reach office 25
+t_need daemon_start
+t_eq "its end is on record" "$(lz_wait 3 grep -q event=expired "$LZ_DIR/log/daemon.log"; status_of ctl quarantine show "$HONEST")" 4
+
+# ---------------------------------------------------------------- bypass
+
+t_ok "bypass on" ctl bypass on for 1h
+t_ok "bypass: everything passes" reach shop 25
+t_eq "bypass: not healthy" "$(status_of ctl health)" 2
+t_ok "bypass off" ctl bypass off
+t_eq "bypass off: held again" "$(status_of reach shop 25)" 1
+daemon_kill
+t_ok "bypass on without a daemon" "$BUILD/lazaretd" --instance lab --bypass on
+t_ok "bypass without a daemon: passes" reach shop 25
+t_ok "bypass off without a daemon" "$BUILD/lazaretd" --instance lab --bypass off
+t_eq "bypass off without a daemon: held" "$(status_of reach shop 25)" 1
+
+# ---------------------------------------------------------------- stop, "reboot"
+
+t_need daemon_start
+t_eq "second daemon: refused" "$(status_of lz_ns_run gw timeout 20 "$BUILD/lazaretd" --instance lab \
+	--state "$LZ_DIR/other" --run "$LZ_DIR/other-run" --policy "$LZ_DIR/open.json")" 2
+daemon_stop
+t_eq "stop in order" $? 0
+t_eq "stopped: still held" "$(status_of reach shop 25)" 1
+t_ok "detach" lz_ns_run gw "$BUILD/lazaretd" --instance lab --detach
+t_ok "detached: passes" reach shop 25
+t_eq "detached: no pin is left" "$(ls /sys/fs/bpf | grep -c lazaret-lab)" 0
+t_need daemon_start
+t_eq "after a reboot: held again" "$(status_of reach shop 25)" 1
+t_ok "after a reboot: not longer than before" test "$(date -d "$(ctl -j quarantine show "$HELD" | jq -r .until)" +%s)" -le \
+	"$(($(date -d "$UNTIL" +%s) + 1))"
+t_ok "after a reboot: doctor agrees" ctl doctor
+t_ok "free" ctl quarantine del "$HELD"
+t_ok "freed: passes" reach shop 25
+
+# ---------------------------------------------------------------- many
+
+seq 0 3999 | awk '{ printf "198.51.%d.%d 2h leaky T-1 bulk\n", 101 + int($1 / 250), $1 % 250 + 1 }' >"$LZ_DIR/many"
+t_eq "import: many want --yes" "$(status_of ctl quarantine import "$LZ_DIR/many")" 7
+t_eq "import" "$(ctl -j quarantine import "$LZ_DIR/many" --yes | jq -r '"\(.held) \(.refused)"')" "4000 0"
+t_eq "import: listed" "$(ctl -j quarantine list | jq '.entries | length')" 4001
+t_eq "export: what import reads" "$(ctl quarantine export | wc -l)" 4001
+t_ok "undo what was imported" ctl -q quarantine undo --since 2000-01-01 --source import
+t_eq "undone" "$(ctl -j status | jq .colony.held)" 1
+
+daemon_stop >/dev/null
+t_eq "nothing was logged as failed" "$(grep -cE 'event=(ledger-failed|start-failed|controller-hangs)' "$LZ_DIR/log/daemons.log")" 0
+[ "$T_FAILED" = 0 ] || sed 's/^/# /' "$LZ_DIR/log/daemons.log" | tail -n 60
+t_end

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Both ends of plain TCP connections, for tests that count them.
+
+    tcp_ends.py serve FILE PORT...           write the address of each who connects to FILE
+    tcp_ends.py once ADDRESS PORT            exit 0 when connected within a second
+    tcp_ends.py beat FILE ADDRESS PORT MS    connect again and again every MS milliseconds until
+                                             SIGTERM; FILE: a line "ok" or "no" for each
+"""
+import selectors
+import signal
+import socket
+import sys
+import time
+
+
+def serve(path, ports):
+    wait = selectors.DefaultSelector()
+    for port in ports:
+        for family, address in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
+            s = socket.socket(family, socket.SOCK_STREAM)
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            s.bind((address, port))
+            s.listen(512)
+            wait.register(s, selectors.EVENT_READ)
+    with open(path, "a", buffering=1) as log:
+        while True:
+            for key, _ in wait.select():
+                peer, address = key.fileobj.accept()
+                log.write("%s %d\n" % (address[0], key.fileobj.getsockname()[1]))
+                peer.close()
+
+
+def connects(address, port, seconds):
+    try:
+        socket.create_connection((address, port), seconds).close()
+        return True
+    except OSError:
+        return False
+
+
+def beat(path, address, port, step_s):
+    stop = []
+    signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
+    with open(path, "a", buffering=1) as log:
+        while not stop:
+            began = time.monotonic()
+            log.write("ok\n" if connects(address, port, 0.5) else "no\n")
+            time.sleep(max(0.0, step_s - (time.monotonic() - began)))
+
+
+def main():
+    what, args = sys.argv[1], sys.argv[2:]
+    if what == "serve":
+        serve(args[0], [int(port) for port in args[1:]])
+    elif what == "once":
+        sys.exit(0 if connects(args[0], int(args[1]), 1.0) else 1)
+    elif what == "beat":
+        beat(args[0], args[1], int(args[2]), int(args[3]) / 1000)
+
+
+main()
