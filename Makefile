@@ -14,7 +14,6 @@ DESTDIR ?=
 Q := $(if $(V),,@)
 
 .DELETE_ON_ERROR:
-.SECONDARY:
 .SUFFIXES:
 
 VERSION := 0.1.0
@@ -75,6 +74,7 @@ $(O)/skel/%.skel.h: $(O)/bpf/%.bpf.o
 	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@ 2>$@.log || { cat $@.log; rm -f $@; exit 1; }
 
 # The skeleton is a system header to the compiler, so -MMD does not list it: say it here.
+.PRECIOUS: $(O)/bpf/%.bpf.o $(O)/skel/%.skel.h
 $(call room,datapath): $(O)/skel/lazaret.skel.h
 
 # ---------------------------------------------------------------- tests
