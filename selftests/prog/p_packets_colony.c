@@ -25,6 +25,8 @@ static const struct fate {
 	{ "eapol", { .ethertype = 0x888e }, LZ_V_PASS, LZ_R_PASS_NOT_IP, LZ_V_PASS, LZ_R_PASS_NOT_IP },
 	{ "neighbour solicitation", { TO6("ff02::1"), .proto = 58, .icmp_type = 135 }, GARDEN, GARDEN },
 	{ "router solicitation", { TO6("ff02::2"), .proto = 58, .icmp_type = 133 }, GARDEN, GARDEN },
+	{ "neighbour redirect", { TO6(WORLD6), .proto = 58, .icmp_type = 137 }, GARDEN, GARDEN },
+	{ "router renumbering", { TO6(WORLD6), .proto = 58, .icmp_type = 138 }, GARDEN, DROP },
 	{ "echo v6", { TO6(WORLD6), .proto = 58, .icmp_type = 128 }, GARDEN, DROP },
 	{ "dhcp", { TO(WORLD4), .proto = 17, .sport = 68, .dport = 67 }, GARDEN, GARDEN },
 	{ "dhcpv6", { TO6("ff02::1:2"), .proto = 17, .sport = 546, .dport = 547 }, GARDEN, GARDEN },
