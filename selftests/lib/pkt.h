@@ -67,7 +67,7 @@ void pkt_build(struct pkt *p, const struct pkt_spec *s);
 /** pkt_sum() - Internet checksum (RFC 1071) of bytes, big-endian result, byte-wise and slow */
 __u16 pkt_sum(const __u8 *bytes, __u32 n, __u32 start);
 
-/** pkt_sum_l4() - checksum of a transport header with its pseudo header; 0 = the stored one is right */
+/** pkt_sum_l4() - of a transport header with its pseudo header; 0 = the stored one is right */
 __u16 pkt_sum_l4(const __u8 *ip, __u32 l4_bytes);
 
 /** pkt_dump() - hex dump in comment lines, for a failed row */

@@ -34,7 +34,8 @@ static struct lz_cell *lz_search_cell(__u32 slot)
 
 #define RANGE6_LINES   64
 #define EXTENT_BLOCKS  257 /* the extent's own and 256 children */
-#define RANGE4_LINES   (LZ_RANGE4_ROOT_LINES + WORLD_EXTENTS * EXTENT_BLOCKS * LZ_RANGE4_BLOCK_LINES)
+#define EXTENT_LINES   (EXTENT_BLOCKS * LZ_RANGE4_BLOCK_LINES)
+#define RANGE4_LINES   (LZ_RANGE4_ROOT_LINES + WORLD_EXTENTS * EXTENT_LINES)
 #define DESTS_MAX      256
 
 void world_must(int err, const char *what)
