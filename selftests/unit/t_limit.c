@@ -120,7 +120,8 @@ static void exactly_n_then_none(void)
 }
 
 /* A word keeps 16 bits of its epoch. A source that was over its limit and then silent for long
- * must not find its old counts valid again: for seconds-long windows the epoch comes round in an hour. */
+ * must not find its old counts valid again: for windows of seconds the epoch comes round within
+ * the hour. */
 static void idle_is_forgotten(void)
 {
 	for (unsigned words = 1; words <= 2; words++) {
