@@ -204,7 +204,7 @@ void lz_json_note_row(struct lz_request *req, const struct lz_note *note)
 
 /* ---------------------------------------------------------------- undo */
 
-#define LZ_UNDO_SLICE 256
+#define LZ_UNDO_SLICE 1024 /* as many rows as fit below the high water mark */
 
 struct undo {
 	struct lz_ctl *ctl;

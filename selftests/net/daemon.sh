@@ -29,9 +29,12 @@ policy()
 	{ "version": 1, "name": "$1",
 	  "interfaces": { "access": { "side": "customer", "match": ["acc0"], "source-validation": "strict" },
 			  "transit": { "side": "uplink", "match": ["upl0"] } },
-	  "sets": { "offices": ["198.51.100.0/24", "2001:db8:2000::/36"], "smarthosts": ["192.0.2.25"] },
+	  "sets": { "offices": ["198.51.100.0/24", "2001:db8:2000::/36"], "bots": ["198.51.102.0/24"],
+		    "smarthosts": ["192.0.2.25"] },
 	  "never": ["192.0.2.1", "smarthosts"],
-	  "classes": { "offices": { "of": ["offices"], "port25": $2 } },
+	  "classes": { "offices": { "of": ["offices"], "port25": $2 },
+		       "bots": { "of": ["bots"], "port25": "leave-alone", "limits": [
+			 { "name": "spam", "count": "smtp-connections", "at-most": "5/10s", "then": "hold 1h" } ] } },
 	  "capacity": { "sources": 4096, "colony": 4096 } }
 	END
 }
@@ -121,6 +124,8 @@ attached()
 t_need lz_provider_add
 t_need lz_customer_add shop "$HELD" 2001:db8:2000::10
 t_need lz_customer_add office "$HONEST" 2001:db8:2000:1::10
+t_need lz_customer_add bot 198.51.102.10 2001:db8:2000:2::10
+t_need lz_customer_add zombie 198.51.102.11 2001:db8:2000:2::11
 policy open '"leave-alone"'
 policy shut '{ "to-world": "drop", "except-to": ["smarthosts"] }'
 : >"$LZ_DIR/came"
@@ -193,7 +198,7 @@ ip -n "$LZ_LAB-gw" link delete acc0
 sleep 0.3
 t_need lz_link_add gw acc0 sw gw
 t_need ip -n "$LZ_LAB-sw" link set gw master br0
-t_need lz_addr_add gw acc0 198.51.100.1/24 2001:db8:2000::1/64
+t_need lz_addr_add gw acc0 198.51.100.1/24 198.51.102.1/24 2001:db8:2000::1/64
 for host in shop office; do # the gateway has another MAC address now
 	t_need ip -n "$LZ_LAB-$host" neighbour flush all
 done
@@ -248,6 +253,38 @@ t_ok "its end without a daemon" reach office 25
 t_need daemon_start
 t_eq "its end is on record" "$(lz_wait 3 grep -q event=expired "$LZ_DIR/log/daemon.log"; status_of ctl quarantine show "$HONEST")" 4
 
+# ---------------------------------------------------------------- held by a limit in the kernel
+
+# spam NAME: more connections than the limit allows
+spam()
+{
+	for _ in 1 2 3 4 5 6 7; do
+		reach "$1" 25
+	done
+	true
+}
+
+# held_by ADDRESS ACTOR
+held_by()
+{
+	ctl -j quarantine show "$1" | jq -e --arg a "$2" '.actor == $a'
+}
+
+timeout 20 nsenter --net="/run/netns/$LZ_LAB-gw" "$BUILD/lazaretctl" --instance lab -j monitor \
+	>"$LZ_DIR/events" &
+sleep 0.3
+t_ok "not over a limit: passes" reach bot 25
+t_ok "nor the other one" reach zombie 25
+spam bot
+t_ok "over a limit: held, on record" lz_wait 3 held_by 198.51.102.10 kernel
+t_ok "over a limit: monitors see it" lz_wait 3 grep -q '"address":"198.51.102.10"' "$LZ_DIR/events"
+daemon_kill
+spam zombie
+t_eq "over a limit without a daemon: held" "$(status_of reach zombie 25)" 1
+t_need daemon_start
+t_ok "over a limit without a daemon: on record later" lz_wait 3 held_by 198.51.102.11 kernel
+t_ok "a limit's hold can be freed" ctl quarantine del 198.51.102.11
+
 # ---------------------------------------------------------------- bypass
 
 t_ok "bypass on" ctl bypass on for 1h
@@ -269,6 +306,12 @@ t_eq "second daemon: refused" "$(status_of lz_ns_run gw timeout 20 "$BUILD/lazar
 daemon_stop
 t_eq "stop in order" $? 0
 t_eq "stopped: still held" "$(status_of reach shop 25)" 1
+mv "$STATE/ledger.db" "$STATE/good" && rm -f "$STATE"/ledger.db-*
+head -c 8192 /dev/zero | tr '\0' 'x' >"$STATE/ledger.db"
+t_eq "damaged ledger: refused" "$(status_of lz_ns_run gw timeout 20 "$BUILD/lazaretd" --instance lab \
+	--state "$STATE" --run /run/lazaret-lab)" 2
+t_eq "damaged ledger: still held" "$(status_of reach shop 25)" 1
+mv "$STATE/good" "$STATE/ledger.db"
 t_ok "detach" lz_ns_run gw "$BUILD/lazaretd" --instance lab --detach
 t_ok "detached: passes" reach shop 25
 t_eq "detached: no pin is left" "$(ls /sys/fs/bpf | grep -c lazaret-lab)" 0
@@ -282,13 +325,13 @@ t_ok "freed: passes" reach shop 25
 
 # ---------------------------------------------------------------- many
 
-seq 0 3999 | awk '{ printf "198.51.%d.%d 2h leaky T-1 bulk\n", 101 + int($1 / 250), $1 % 250 + 1 }' >"$LZ_DIR/many"
+seq 0 3999 | awk '{ printf "198.51.%d.%d 2h leaky T-1 bulk\n", 110 + int($1 / 250), $1 % 250 + 1 }' >"$LZ_DIR/many"
 t_eq "import: many want --yes" "$(status_of ctl quarantine import "$LZ_DIR/many")" 7
 t_eq "import" "$(ctl -j quarantine import "$LZ_DIR/many" --yes | jq -r '"\(.held) \(.refused)"')" "4000 0"
-t_eq "import: listed" "$(ctl -j quarantine list | jq '.entries | length')" 4001
-t_eq "export: what import reads" "$(ctl quarantine export | wc -l)" 4001
+t_eq "import: listed" "$(ctl -j quarantine list | jq '.entries | length')" 4002
+t_eq "export: what import reads" "$(ctl quarantine export | wc -l)" 4002
 t_ok "undo what was imported" ctl -q quarantine undo --since 2000-01-01 --source import
-t_eq "undone" "$(ctl -j status | jq .colony.held)" 1
+t_eq "undone" "$(ctl -j status | jq .colony.held)" 2
 
 daemon_stop >/dev/null
 t_eq "nothing was logged as failed" "$(grep -cE 'event=(ledger-failed|start-failed|controller-hangs)' "$LZ_DIR/log/daemons.log")" 0
