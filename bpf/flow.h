@@ -36,7 +36,7 @@ static __always_inline __u64 lz_flow_hash(const struct lz_pkt *p)
 /**
  * lz_flow_find() - has this SYN been judged in the last LZ_FLOW_HORIZON_S seconds?
  *
- * Return: enum lz_verdict it was given, and the entry's age is reset; or LZ_FLOW_NEW.
+ * Return: enum lz_verdict it was given, or LZ_FLOW_NEW.
  */
 __noinline int lz_flow_find(__u64 hash, __u64 now_ns)
 {
@@ -53,7 +53,6 @@ __noinline int lz_flow_find(__u64 hash, __u64 now_ns)
 			continue;
 		if (((now - (__u32)e) & LZ_FLOW_TIME_MASK) > LZ_FLOW_HORIZON_TICKS)
 			return LZ_FLOW_NEW;
-		line->entry[i] = (e & ~(__u64)LZ_FLOW_TIME_MASK) | now;
 		return (e >> 14) & 15;
 	}
 	return LZ_FLOW_NEW;

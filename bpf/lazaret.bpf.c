@@ -135,6 +135,14 @@ static __always_inline int lz_process(struct lz_frame *f, struct lz_pkt *p, __u3
 	return ruling;
 }
 
+/* The frame in hand, generic XDP only: was it refused? */
+static __always_inline __u64 *lz_pending_of(__u32 port)
+{
+	__u32 zero = 0;
+
+	return port & LZ_PORT_F_GENERIC ? bpf_map_lookup_elem(&lz_pending, &zero) : 0;
+}
+
 SEC("xdp.frags")
 int lz_xdp(struct xdp_md *ctx)
 {
@@ -142,8 +150,12 @@ int lz_xdp(struct xdp_md *ctx)
 	struct lz_pkt p = {};
 	struct lz_meta *meta;
 	__u32 verdict, port;
+	__u64 *pending;
 
 	verdict = lz_process(&f, &p, ctx->ingress_ifindex, f.end - f.data, 0, &port) & 0xff;
+	pending = lz_pending_of(port);
+	if (pending)
+		*pending = verdict != LZ_V_PASS;
 	if (verdict == LZ_V_PASS)
 		return XDP_PASS;
 	if (verdict == LZ_V_DROP)
@@ -167,10 +179,15 @@ static __always_inline int lz_tc_answer(struct __sk_buff *skb, __u32 port)
 {
 	struct lz_frame f = { (void *)(long)skb->data, (void *)(long)skb->data_end };
 	struct lz_meta *meta = (void *)(long)skb->data_meta;
+	__u64 *pending = lz_pending_of(port);
 	struct lz_pkt p = {};
 
-	if ((void *)(meta + 1) > f.data || meta->magic != LZ_META_MAGIC)
-		return TC_ACT_UNSPEC;
+	if ((void *)(meta + 1) > f.data || meta->magic != LZ_META_MAGIC) {
+		if (!pending || !*pending)
+			return TC_ACT_UNSPEC;
+		lz_count(port >> LZ_PORT_STATS_SHIFT, LZ_C_REPLY_SUPPRESSED, 1);
+		return TC_ACT_SHOT;
+	}
 	p.ifindex = skb->ifindex;
 	p.port_row = port >> LZ_PORT_STATS_SHIFT;
 	lz_parse(&f, 0, lz_instance.ipv6_key_len & 127, &p);

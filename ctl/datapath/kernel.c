@@ -34,6 +34,7 @@ static const char *const map_names[LZ_MAP_N] = {
 	[LZ_MAP_CLASS_STATS] = "lz_class_stats",
 	[LZ_MAP_LIMIT_STATS] = "lz_limit_stats",
 	[LZ_MAP_REPLY_BUCKET] = "lz_reply_bucket",
+	[LZ_MAP_PENDING] = "lz_pending",
 	[LZ_MAP_EVENTS] = "lz_events",
 };
 

@@ -79,8 +79,10 @@ int lz_ports_set(struct lz_ports *ports, const struct lz_port_want *want, __u32 
 		role[i] = fresh ? LZ_ROLE_NONE : LZ_PORT_ROLE(ports->entry[at], i);
 	role[slot] = want->role;
 	flags |= want->l3 ? LZ_PORT_F_L3 : 0;
-	flags |= want->mode == LZ_ATTACH_XDP || want->mode == LZ_ATTACH_XDP_GENERIC ?
-			 LZ_PORT_F_XDP : 0;
+	if (want->mode == LZ_ATTACH_XDP || want->mode == LZ_ATTACH_XDP_GENERIC)
+		flags |= LZ_PORT_F_XDP;
+	if (want->mode == LZ_ATTACH_XDP_GENERIC)
+		flags |= LZ_PORT_F_GENERIC;
 	ports->taker[at] = want->ifindex;
 	ports->row_user[row] = want->ifindex;
 	/* One store: a packet sees the old entry or the new one. */

@@ -44,7 +44,7 @@
 #define LZ_CELL_WORDS	      6
 #define LZ_CELL_CHOICES	      3	     /* tag lines a key may live in */
 #define LZ_PORTS_SIZE	      65536  /* ifindex modulo this; userland refuses a second taker */
-#define LZ_PORT_STATS	      1024   /* statistics rows; the last is shared by all further ports */
+#define LZ_PORT_STATS	      512    /* statistics rows; the last is shared by all further ports */
 #define LZ_HOLD_CAP_S	      2678400u /* 31 days: no hold lasts longer, whoever wrote it (I2) */
 #define LZ_FLOW_HORIZON_S     130u   /* Linux gives up a SYN after 127 s (tcp_syn_retries 6) */
 
@@ -118,9 +118,10 @@ _Static_assert(sizeof(struct lz_cell) == 128, "a cell is two cache lines");
 
 /* ---------------------------------------------------------------- flows */
 
-/* Eight recent port-25 SYNs a line. Entry: bits 0..13 last seen, ticks of 2^28 ns; bits 14..17
+/* Eight recent port-25 SYNs a line. Entry: bits 0..13 first seen, ticks of 2^28 ns; bits 14..17
  * verdict (enum lz_verdict); bits 18..63 fingerprint of source, destination, ports and sequence
- * number under the instance seed. 0 = free. */
+ * number under the instance seed. 0 = free. The age counts from the first SYN: one that is sent again
+ * and again would otherwise open connections for ever and be counted once. */
 #define LZ_FLOW_LINE_ENTRIES 8
 struct lz_flow_line {
 	__u64 entry[LZ_FLOW_LINE_ENTRIES];
@@ -416,7 +417,8 @@ enum lz_role {
 #define LZ_PORT_ROLE(e, slot) (((e) >> (2 * (slot))) & 3) /* slot 0 or 1 */
 #define LZ_PORT_F_L3	      0x10 /* headerless: the frame starts at IP (ppp, tun) */
 #define LZ_PORT_F_XDP	      0x20 /* XDP judges here; tc ingress only answers */
-#define LZ_PORT_STATS_SHIFT   6	   /* bits 6..15: row in lz_port_stats */
+#define LZ_PORT_F_GENERIC     0x40 /* ... generic XDP: see lz_pending in maps.h */
+#define LZ_PORT_STATS_SHIFT   7	   /* bits 7..15: row in lz_port_stats */
 #define LZ_PORT_ENTRY(role0, role1, flags, row)                                                    \
 	((__u16)((role0) | ((role1) << 2) | (flags) | ((row) << LZ_PORT_STATS_SHIFT)))
 

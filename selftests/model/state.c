@@ -248,7 +248,7 @@ static bool same_flow(const struct m_flow *f, const struct m_packet *p)
 	       f->dport == p->dport && f->seq == p->seq;
 }
 
-/* A flow seen in the last 130 s, in ticks of 2^28 ns; being seen makes it young again. */
+/* A flow seen in the last 130 s, in ticks of 2^28 ns, counted from its first SYN. */
 struct m_flow *m_flow_find(struct model *m, const struct m_packet *p)
 {
 	__u64 tick = world_now(m->w) >> 28;
@@ -260,7 +260,6 @@ struct m_flow *m_flow_find(struct model *m, const struct m_packet *p)
 			continue;
 		if (tick - f->tick > 130000000000ull >> 28)
 			return NULL;
-		f->tick = tick;
 		return f;
 	}
 	return NULL;
