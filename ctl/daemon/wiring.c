@@ -164,7 +164,9 @@ int lz_wiring_plan(struct lz_wiring *w, const struct lz_ask *ask, struct lz_err 
 		r = wire(w, &look, &look.want[ask->slot].v[i], ask->slot, reterr);
 	if (r < 0) {
 		unwire(w, &look, ask->slot);
-		w->planned[ask->slot] = false;
+		if (!was_planned) /* idle: nobody is judged by its roles */
+			lz_ports_clear_slot(&w->ports, ask->slot);
+		w->planned[ask->slot] = was_planned;
 	} else {
 		w->settled = false;
 	}
