@@ -360,6 +360,10 @@ __noinline int lz_judge_class(const struct lz_pkt *p)
 
 	if (!p)
 		return 0;
+	if ((p->flags & LZ_P_SYN) && p->dport == 25) {
+		flow = lz_flow_hash(p);
+		lz_flow_touch(flow);
+	}
 	ask.class_ = lz_class_of(p->slot, p->key, p->family) & (LZ_CLASSES_MAX - 1);
 	r.told.class_ = ask.class_;
 	if (ask.class_ < LZ_CLASS_FIRST) {
@@ -383,7 +387,6 @@ __noinline int lz_judge_class(const struct lz_pkt *p)
 		ask.sets = lz_sets_of(p, 0);
 	if (p->flags & LZ_P_SYN) {
 		if (p->dport == 25) {
-			flow = lz_flow_hash(p);
 			known = lz_attempt(p, c, cell, flow);
 			ask.fresh = known == LZ_FLOW_NEW;
 		}
