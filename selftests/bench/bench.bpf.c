@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * bench.bpf.c - the data plane as it is, behind a generator of sources, and its rivals on stock maps.
+ * bench.bpf.c - the data plane as it is, behind a generator of sources; rivals on stock maps.
  *
- *   bench_empty, bench_line      calibration: the generator alone; with one locked add on a random line
+ *   bench_empty, bench_line      calibration: the generator alone, and a locked add on a line
  *   bench_ours, bench_class      lz_process(); lz_class_of() alone
  *   bench_bucket, bench_window   one limit on one cell, for two CPUs at once
  *   stock_*                      the same jobs on HASH, LRU_HASH, LPM_TRIE and bpf_ktime_get_ns()

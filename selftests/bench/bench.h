@@ -6,7 +6,7 @@
  *   variant  one program over one kind of traffic in one scene      variants.c, run.c
  *   result   one row of build/bench.json                            figures*.c, result.c, plot.c
  *
- * Every variant runs once a round, rounds follow each other: what disturbs the machine disturbs all.
+ * Every variant runs once a round: what disturbs the machine for a while disturbs them all.
  * A set-up step that fails ends the process: a bench without its set-up measures nothing.
  */
 #ifndef LZ_BENCH_BENCH_H
@@ -48,7 +48,7 @@ extern struct bench_options options;
 
 struct scene_config {
 	const char *name;
-	__u32 sources;	     /* different sources of the traffic; all known before it is timed */
+	__u32 sources;	     /* different ones; all known before they are timed */
 	__u32 held;	     /* others, held: 600,000 neighbours in the tables */
 	__u32 ranges;	     /* prefixes in the policy's range file */
 	unsigned family;
@@ -74,12 +74,11 @@ struct scene {
 	struct bench_gen *gen;
 	__u64 *found;	  /* [BENCH_CPUS] */
 	__u64 *admitted;  /* [BENCH_CPUS][8] */
-	struct lz_cell *cell; /* of the two-CPU figures */
+	struct lz_cell *cell; /* the one that two CPUs hammer: figure f */
 	__u64 compile_ns, fill_ns, hold_ns; /* how long it took: figures h and j */
 };
 
 void scene_open(const struct scene_config *config, struct scene *ret);
-void scene_close(struct scene *s);
 int scene_prog(const struct scene *s, const char *name);
 __u32 scene_capacity(const struct scene_config *config);
 __u64 scene_held_key(const struct scene_config *config, __u32 i);
@@ -91,7 +90,7 @@ void *scene_mmap(const struct scene *s, const char *name);
 /** text_policy() - the policy of a scene; heap */
 struct lz_policy *text_policy(const struct scene_config *config);
 
-/** text_range() - prefix i of a scene with ranges; its key-space bits, *ret_len its key-space length */
+/** text_range() - prefix i of a scene with ranges: its bits and *ret_len in key space */
 __u64 text_range(const struct scene_config *config, __u32 i, __u32 *ret_len);
 
 /** text_range_print() - the same as an operator writes it */
@@ -116,7 +115,7 @@ void frame_make(enum frame_kind kind, unsigned family, __u8 frame[static BENCH_F
 
 enum check {
 	CHECK_RET,	/* the program's answer to the last packet */
-	CHECK_REASONS,	/* the port's counters: nearly all packets ended for one of these reasons */
+	CHECK_REASONS,	/* the port's counters: all packets ended for these reasons */
 	CHECK_FOUND,	/* ranges found */
 	CHECK_ADMITTED, /* by a rival's limit: at least so many a thousand */
 };
@@ -152,7 +151,7 @@ double variant_time(const struct variant *v, __u32 repeats, __u32 *ret_answer);
 struct spread stat_of(const double *values, unsigned n);
 __u64 bench_now_ns(void);
 
-/** bench_wrong() - a verdict or a count is not what it must be: said, and the bench fails at its end */
+/** bench_wrong() - a verdict or a count is not what it must be: the bench fails at its end */
 void bench_wrong(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void bench_must(int r, const char *what);
 unsigned bench_wrongs(void);
@@ -190,6 +189,9 @@ int results_write(const char *path, bool is_void);
 const struct result *results(unsigned *ret_n);
 
 int plot_write(const char *path);
+
+/** nft_counters_read() - counters "hit" and "miss" of the one table of this network namespace */
+int nft_counters_read(__u64 *ret_hit, __u64 *ret_miss);
 
 /* ---------------------------------------------------------------- figures */
 

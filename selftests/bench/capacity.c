@@ -117,7 +117,7 @@ static void row_ranges(const char *name, const char *scene)
 	row(name, "ms/500k ranges", ms, 3, 1000);
 }
 
-/* k: an instance for a million customers and as many holds, by the kernel's own sizes. */
+/* k: an instance for a million customers, all its tables but the policy's. */
 static void row_bytes(void)
 {
 	struct lz_instance instance = {};

@@ -20,6 +20,12 @@ enum bench_draw {
 	BENCH_ZIPF, /* s = 1: every octave of ranks equally often, uniform within an octave */
 };
 
+/* Key of the rivals' LPM_TRIE maps. */
+struct stock_prefix {
+	__u32 len;
+	__u8 bits[8]; /* of the key space, big endian */
+};
+
 struct bench_gen {
 	__u64 random[BENCH_CPUS][8]; /* xorshift state, a cache line a CPU */
 	__u64 turn;		     /* BENCH_EACH: packets made */
@@ -32,7 +38,7 @@ struct bench_gen {
 	__u32 family;		     /* 4 or 6 */
 	__u32 l3_bytes;		     /* 14, or 18 behind a VLAN tag */
 	__u32 draw;		     /* enum bench_draw */
-	__u32 planted_every;	     /* 0, or a power of two: each so many-th packet is a planted one */
+	__u32 planted_every;	     /* 0, or a power of two: one planted in so many packets */
 	__u32 planted_base4;
 	__u32 planted_shift6;	     /* as shift6; planted sources lie behind planted_base6 */
 	__u64 planted_base6;

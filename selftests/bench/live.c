@@ -21,8 +21,8 @@
 #include "base/mem.h"
 #include "bench.h"
 
-#define BATCH 64
-#define FRAMES_TIMES 4
+#define BATCH	     64
+#define FRAMES_TIMES 4 /* as many frames as the other figures have packets */
 #define SENT_LEAST 0.999 /* a veth's ring may overflow when something else takes the CPU */
 
 enum counting { COUNT_XDP, COUNT_OURS, COUNT_NFT, COUNT_IPTABLES };
@@ -75,25 +75,32 @@ static void attach(const struct rival *r)
 				  XDP_FLAGS_DRV_MODE, NULL), "attach XDP to a veth");
 }
 
-/* Numbers in the output of a command: the packets that matched the rule, and all it judged. */
-static void read_rules(const struct rival *r, __u64 ret[2])
+/* Packets that the rule matched, and all it judged. */
+static void read_nft(const struct rival *r, __u64 ret[2])
 {
-	bool nft = r->counting == COUNT_NFT;
+	__u64 miss;
+
+	enter(r->name);
+	if (nft_counters_read(&ret[0], &miss))
+		bench_wrong("live %s: its two counters are not there", r->name);
+	ret[1] = ret[0] + miss;
+}
+
+static void read_iptables(const struct rival *r, __u64 ret[2])
+{
 	char line[512];
 	unsigned n = 0;
 	FILE *f;
 
 	enter(r->name);
-	f = popen(nft ? "nft list counters | grep packets" :
-			"iptables -t raw -L PREROUTING -nvx | grep DROP", "r");
+	f = popen("iptables -t raw -L PREROUTING -nvx | grep DROP", "r");
 	bench_must(f ? 0 : -errno, "read a rival's counters");
 	ret[0] = ret[1] = 0;
 	while (fgets(line, sizeof(line), f)) {
-		const char *at = nft ? strstr(line, "packets ") : line;
-		__u64 packets = at ? strtoull(nft ? at + 8 : at, NULL, 10) : 0;
+		__u64 packets = strtoull(line, NULL, 10);
 
 		if (n++ == 0)
-			ret[0] += packets; /* the first is the one that matters, the last the rest */
+			ret[0] = packets; /* the first rule matters, the last has the rest */
 		ret[1] += packets;
 	}
 	if (pclose(f) || n != 2)
@@ -105,12 +112,16 @@ static void read_counts(const struct rival *r, __u64 ret[2])
 	struct lz_port_stats stats;
 	struct scene *s;
 
-	if (r->counting == COUNT_NFT || r->counting == COUNT_IPTABLES) {
-		read_rules(r, ret);
+	ret[0] = ret[1] = 0;
+	if (r->counting == COUNT_NFT) {
+		read_nft(r, ret);
+		return;
+	}
+	if (r->counting == COUNT_IPTABLES) {
+		read_iptables(r, ret);
 		return;
 	}
 	s = figures_scene(r->scene);
-	ret[0] = ret[1] = 0;
 	if (r->counting == COUNT_XDP) {
 		for (unsigned cpu = 0; cpu < BENCH_CPUS; cpu++)
 			ret[1] += s->found[cpu];
@@ -154,7 +165,8 @@ static double send_frames(const char *program, const char *device, enum frame_ki
 	t = bench_now_ns();
 	bench_must(bpf_prog_test_run_opts(scene_prog(s, program), &run), program);
 	t = bench_now_ns() - t;
-	return t > fixed_ns ? (double)(t - fixed_ns) / frames_n() : 0;
+	/* only --quick sends so few frames that the setting up may outweigh them */
+	return (double)(t > fixed_ns ? t - fixed_ns : t) / frames_n();
 }
 
 static void round_of(struct rival *r, unsigned round)
@@ -220,6 +232,7 @@ void figures_live(void)
 		make_ns[round] = send_frames("live_make", NULL, FRAME_SYN25, false);
 		for (unsigned i = 0; i < LZ_ARRAY_SIZE(rivals); i++)
 			round_of(&rivals[i], round);
+		fprintf(stderr, "bench: live round %u of %u\n", round + 1, options.rounds);
 	}
 	for (unsigned i = 0; i < LZ_ARRAY_SIZE(rivals); i++)
 		if (rivals[i].program)

@@ -56,8 +56,8 @@ static void parse(int argc, char **argv)
 	}
 	if (argc - optind != 4 || options.rounds < 1 || options.rounds > BENCH_ROUNDS_MAX ||
 	    !options.repeats) {
-		fprintf(stderr, "usage: bench [--quick] [--rounds 1..%d] [--repeats N] [--net PREFIX] "
-				"OBJECT POLICY JSON SVG\n", BENCH_ROUNDS_MAX);
+		fprintf(stderr, "usage: bench [--quick] [--rounds 1..%d] [--repeats N] "
+				"[--net PREFIX] OBJECT POLICY JSON SVG\n", BENCH_ROUNDS_MAX);
 		exit(2);
 	}
 	options.object = argv[optind];

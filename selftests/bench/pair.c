@@ -89,16 +89,16 @@ static void row_bucket(const char *name, const char *program, __u64 want_most)
 		ns[i] = hammer_both(&v, options.repeats) - hammer_both(&empty, options.repeats);
 		got = admitted(s) - before;
 		if (got != counted(s) && !want_most)
-			bench_wrong("%s: %llu admitted, %llu counted", name, (unsigned long long)got,
-				    (unsigned long long)counted(s));
+			bench_wrong("%s: %llu admitted, %llu counted", name,
+				    (unsigned long long)got, (unsigned long long)counted(s));
 		if (want_most && got > want_most)
-			bench_wrong("%s: %llu admitted, at most %llu", name, (unsigned long long)got,
-				    (unsigned long long)want_most);
+			bench_wrong("%s: %llu admitted, at most %llu", name,
+				    (unsigned long long)got, (unsigned long long)want_most);
 		lost += want_most ? 0 : sent - got;
 	}
 	if (lost)
-		fprintf(stderr, "bench: %s: %llu of %llu lost every compare-and-swap: refused\n", name,
-			(unsigned long long)lost, (unsigned long long)sent * options.rounds);
+		fprintf(stderr, "bench: %s: %llu of %llu lost every compare-and-swap: refused\n",
+			name, (unsigned long long)lost, (unsigned long long)sent * options.rounds);
 	r = result_add(name, "ns/bucket, 2 CPUs", stat_of(ns, options.rounds));
 	result_limit(r, 100);
 }

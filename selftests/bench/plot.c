@@ -2,7 +2,7 @@
 /*
  * plot.c - build/bench.svg: cost of a counted SYN against the number of customers.
  *
- * Plain SVG, readable in any browser and in print: logarithmic x, linear y, a line for each of ours,
+ * Plain SVG: logarithmic x, linear y, a line for each of ours,
  * the rival on stock maps, one random line, the generator alone; bars from the best round to p90.
  */
 #include <errno.h>
@@ -81,19 +81,19 @@ static void draw_axes(FILE *f, double most, double step)
 {
 	for (double ns = 0; ns <= most; ns += step)
 		fprintf(f,
-			"<line x1=\"%.0f\" x2=\"%.0f\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#e5e5e5\"/>\n"
+			"<line x1=\"%.0f\" x2=\"%.0f\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#eee\"/>\n"
 			"<text x=\"%.0f\" y=\"%.1f\" text-anchor=\"end\">%g</text>\n",
 			LEFT, WIDTH - RIGHT, y_of(ns, most), y_of(ns, most), LEFT - 8,
 			y_of(ns, most) + 4, ns);
 	for (unsigned s = 0; s < SIZES; s++)
-		fprintf(f, "<text x=\"%.1f\" y=\"%.0f\" text-anchor=\"middle\">%s</text>\n", x_of(s),
-			HEIGHT - BOTTOM + 20, sizes[s].label);
+		fprintf(f, "<text x=\"%.1f\" y=\"%.0f\" text-anchor=\"middle\">%s</text>\n",
+			x_of(s), HEIGHT - BOTTOM + 20, sizes[s].label);
 	fprintf(f,
 		"<text x=\"%.0f\" y=\"%.0f\" text-anchor=\"middle\">customers in the table</text>\n"
-		"<text x=\"16\" y=\"%.0f\" text-anchor=\"middle\" transform=\"rotate(-90 16 %.0f)\">"
-		"ns a packet, one CPU</text>\n"
-		"<text x=\"%.0f\" y=\"22\" font-weight=\"bold\">A SYN to port 25, counted and limited, "
-		"sources at random</text>\n",
+		"<text x=\"16\" y=\"%.0f\" text-anchor=\"middle\" "
+		"transform=\"rotate(-90 16 %.0f)\">ns a packet, one CPU</text>\n"
+		"<text x=\"%.0f\" y=\"22\" font-weight=\"bold\">"
+		"A SYN to port 25, counted and limited, sources at random</text>\n",
 		(LEFT + WIDTH - RIGHT) / 2, HEIGHT - 16, HEIGHT / 2, HEIGHT / 2, LEFT);
 }
 

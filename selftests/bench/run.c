@@ -207,8 +207,8 @@ static void check(const struct variant *v, const struct before *a, __u32 repeats
 			ended += b.stats.count[r] - a->stats.count[r];
 	if (received == repeats && ended == repeats)
 		return;
-	bench_wrong("%s: %u packets sent, %llu received, %llu with the right fate", v->name, repeats,
-		    (unsigned long long)received, (unsigned long long)ended);
+	bench_wrong("%s: %u packets sent, %llu received, %llu with the right fate", v->name,
+		    repeats, (unsigned long long)received, (unsigned long long)ended);
 	for (unsigned r = 0; r < LZ_C_N; r++)
 		if (b.stats.count[r] != a->stats.count[r])
 			fprintf(stderr, "bench:   counter %u rose by %llu\n", r,

@@ -17,8 +17,8 @@ SKB_RIVALS="nft-set nft-limit nft-interval hashlimit ipset-ip ipset-net"
 BENCH=$LZ_BUILD/selftests/bench/bench
 OBJECT=$LZ_BUILD/selftests/bench/bench.bpf.o
 
-# rival_add NAME: a pair gen:NAME -- NAME:in, with the address the frames are for. Without XDP at its end a veth only takes frames that
-# were sent by XDP when generic receive offload is on.
+# rival_add NAME: a pair gen:NAME -- NAME:in, with the address the frames are for. A veth without
+# XDP takes frames that XDP sent only when generic receive offload is on.
 rival_add()
 {
 	lz_ns_add "$1" && lz_link_add gen "$1" "$1" in || return 1

@@ -71,8 +71,9 @@ struct bpf_map *scene_map(const struct scene *s, const char *name)
 void *scene_mmap(const struct scene *s, const char *name)
 {
 	struct bpf_map *map = scene_map(s, name);
-	size_t bytes = ((size_t)bpf_map__value_size(map) * bpf_map__max_entries(map) + 4095) & ~4095ul;
-	void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+	size_t bytes = (size_t)bpf_map__value_size(map) * bpf_map__max_entries(map);
+	void *at = mmap(NULL, (bytes + 4095) & ~4095ul, PROT_READ | PROT_WRITE, MAP_SHARED,
+			bpf_map__fd(map), 0);
 
 	bench_must(at == MAP_FAILED ? -errno : 0, name);
 	return at;
@@ -118,7 +119,8 @@ static void size_maps(struct scene *s)
 	memcpy(rodata + variable_offset(s, ".rodata", "lz_instance"), &s->instance,
 	       sizeof(s->instance));
 	bpf_map__set_max_entries(scene_map(s, "lz_tags"), s->instance.tag_lines);
-	bpf_map__set_max_entries(scene_map(s, "lz_cells"), s->instance.tag_lines * LZ_TAG_LINE_SLOTS);
+	bpf_map__set_max_entries(scene_map(s, "lz_cells"),
+				 s->instance.tag_lines * LZ_TAG_LINE_SLOTS);
 	bpf_map__set_max_entries(scene_map(s, "lz_flows"), s->instance.flow_lines);
 	bpf_map__set_max_entries(scene_map(s, "bench_lines"), c->sources);
 	stock_size(s);
@@ -179,8 +181,10 @@ static void apply_policy(struct scene *s)
 	lz_inner_close(&fds);
 	lz_policy_free(&policy);
 	ports = scene_mmap(s, ".data.ports");
-	for (unsigned i = 0; i < LZ_PORTS_SIZE; i++) /* any interface: those of the veth pairs too */
-		ports[i] = LZ_PORT_ENTRY(LZ_ROLE_CUSTOMER, LZ_ROLE_CUSTOMER, LZ_PORT_F_XDP, BENCH_ROW);
+	/* any interface: those of the veth pairs too */
+	for (unsigned i = 0; i < LZ_PORTS_SIZE; i++)
+		ports[i] = LZ_PORT_ENTRY(LZ_ROLE_CUSTOMER, LZ_ROLE_CUSTOMER, LZ_PORT_F_XDP,
+					 BENCH_ROW);
 }
 
 __u64 scene_held_key(const struct scene_config *c, __u32 i)
@@ -218,7 +222,8 @@ static void except(struct scene *s)
 				  .flags = LZ_EXCEPTION_PORT25 };
 
 	for (__u32 i = 0; i < s->config.exceptions; i++) {
-		struct lz_prefix_key key = { .bits = scene_held_key(&s->config, i * 512), .len = 64 };
+		struct lz_prefix_key key = { .bits = scene_held_key(&s->config, i * 512),
+					     .len = 64 };
 
 		bench_must(lz_exception_add(&s->view, &key, &e), "add an exception");
 	}
@@ -284,17 +289,9 @@ void scene_open(const struct scene_config *config, struct scene *ret)
 	except(ret);
 	introduce(ret);
 	stock_fill(ret);
-	fprintf(stderr, "bench: scene %-10s %7u sources %6u held %6u ranges  %.1f s\n", config->name,
-		config->sources, config->held, config->ranges,
+	fprintf(stderr, "bench: scene %-10s %7u sources %6u held %6u ranges  %.1f s\n",
+		config->name, config->sources, config->held, config->ranges,
 		(double)(bench_now_ns() - t) / 1e9);
-}
-
-void scene_close(struct scene *s)
-{
-	ring_buffer__free(s->events);
-	lz_tables_close(&s->view);
-	lz_image_free(&s->image);
-	bpf_object__close(s->object);
 }
 
 int scene_prog(const struct scene *s, const char *name)

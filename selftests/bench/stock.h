@@ -13,11 +13,6 @@ struct stock_source {
 	__u32 smtp_connections;
 };
 
-struct stock_prefix {
-	__u32 len;
-	__u8 bits[8]; /* of the key space, big endian */
-};
-
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1); /* at creation: twice the sources */
@@ -158,7 +153,7 @@ static __always_inline int stock_prefix_over(const struct lz_pkt *p, __u64 now_n
 }
 
 /* All of it on one SYN: colony, range, source, exception, destination, retransmission, a window, a
- * bucket, a covering prefix. */
+ * bucket, a covering prefix. Ours has one window more. */
 SEC("xdp")
 int stock_all(struct xdp_md *ctx)
 {

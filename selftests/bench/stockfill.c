@@ -11,11 +11,6 @@
 
 #define BATCH 65536
 
-struct stock_prefix {
-	__u32 len;
-	__u8 bits[8];
-};
-
 static bool uses(const struct scene *s, const char *word)
 {
 	return strstr(s->config.programs, word) != NULL;

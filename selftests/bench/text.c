@@ -14,19 +14,19 @@
  * compiler would see that they say nothing. It has the rules of the homes. */
 #define SECOND_FILE "ranges/second.cidr"
 #define SECOND_SET  "\"second\": [{ \"file\": \"" SECOND_FILE "\" }],\n"
-#define SECOND_CLASS(limit)                                                                        \
-	"\"second\": { \"of\": [\"second\"],\n"                                                   \
-	"\"port25\": { \"to-world\": \"icmp-admin\", \"except-to\": [\"smarthosts\"] },\n"        \
-	"\"limits\": [" limit                                                                      \
-	"{ \"name\": \"relay-at-once\", \"count\": \"smtp-connections\", \"to\": [\"smarthosts\"],"  \
-	" \"at-most\": \"40/5min\", \"then\": \"drop\" },\n"                                        \
-	"{ \"name\": \"relay-day\", \"count\": \"smtp-connections\", \"to\": [\"smarthosts\"],"      \
-	" \"at-most\": \"1000/24h\", \"then\": \"drop\" },\n"                                       \
-	"{ \"name\": \"syn\", \"count\": \"syn\", \"rate\": \"100/s\", \"burst\": 200,"              \
+#define SECOND_CLASS(limit) \
+	"\"second\": { \"of\": [\"second\"],\n" \
+	"\"port25\": { \"to-world\": \"icmp-admin\", \"except-to\": [\"smarthosts\"] },\n" \
+	"\"limits\": [" limit \
+	"{ \"name\": \"relay-at-once\", \"count\": \"smtp-connections\", \"to\": [\"smarthosts\"" \
+	"], \"at-most\": \"40/5min\", \"then\": \"drop\" },\n" \
+	"{ \"name\": \"relay-day\", \"count\": \"smtp-connections\", \"to\": [\"smarthosts\"]," \
+	" \"at-most\": \"1000/24h\", \"then\": \"drop\" },\n" \
+	"{ \"name\": \"syn\", \"count\": \"syn\", \"rate\": \"100/s\", \"burst\": 200," \
 	" \"then\": \"drop\" }] },\n"
-#define PREFIX_LIMIT                                                                               \
-	"{ \"name\": \"block\", \"count\": \"smtp-connections\", \"to\": [\"smarthosts\"], "         \
-	"\"per\": { \"ipv4\": 27, \"ipv6\": 48 }, \"at-most\": \"4000000/24h\", "                    \
+#define PREFIX_LIMIT \
+	"{ \"name\": \"block\", \"count\": \"smtp-connections\", \"to\": [\"smarthosts\"], " \
+	"\"per\": { \"ipv4\": 27, \"ipv6\": 48 }, \"at-most\": \"4000000/24h\", " \
 	"\"then\": \"drop\" },\n"
 
 /* Bits mixed so that prefix i of any scene is the same in every run. */
@@ -87,7 +87,7 @@ static int read_ranges(void *arg, const char *name, char **ret_text, size_t *ret
 
 	(void)reterr;
 	append(&text, "# made by the bench\n");
-	/* What the policy itself names stays empty; the scene's prefixes are a class of their own. */
+	/* What the policy itself names stays empty: the prefixes are a class of their own. */
 	for (__u32 i = 0; i < config->ranges && !strcmp(name, SECOND_FILE); i++) {
 		char prefix[64];
 
