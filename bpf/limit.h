@@ -61,6 +61,29 @@ static __always_inline __u32 lz_window_sum(__u64 counts, const struct lz_limit *
 	return sum;
 }
 
+/* Both words of a window as they read in `slot`: what it holds now. */
+static __always_inline __u32 lz_window_value(const __u64 *state, const struct lz_limit *l,
+					     __u64 now_ns)
+{
+	__u64 slot = now_ns / l->slot_ns;
+
+	if (l->words != 2)
+		return lz_window_sum(lz_window_at(lz_word_read(state), l, slot), l);
+	return lz_window_sum(lz_window_at(lz_word_read(state), l, slot >> 1), l) +
+	       lz_window_sum(lz_window_at(lz_word_read(state + 1), l, (slot - 1) >> 1), l);
+}
+
+/* Tokens in use now. */
+static __always_inline __u32 lz_bucket_value(const __u64 *state, const struct lz_limit *l,
+					     __u64 now_ns)
+{
+	__u64 old = lz_word_read(state), tat = old & ~(15ULL << 60);
+
+	if (old >> 60 != l->stamp || tat <= now_ns)
+		return 0;
+	return (tat - now_ns + l->slot_ns - 1) / l->slot_ns;
+}
+
 /**
  * lz_window_charge() - admit one unit to an "at most N in any window" limit
  * @state:     the limit's one or two state words
@@ -114,12 +137,14 @@ static __always_inline enum lz_charge lz_window_charge(__u64 *state, const struc
  * lz_bucket_charge() - admit one unit to a token bucket
  *
  * GCRA (ITU-T I.371): the word holds the theoretical arrival time; a unit fits while that lies no
- * more than burst_ns ahead of now. @ret_value: tokens in use, this unit included.
+ * more than burst_ns ahead of now. @ret_value: tokens in use, this unit included. Read the limit
+ * before the loop: a load on the way back to its head is what Linux 6.1 calls a back-edge.
  */
 static __always_inline enum lz_charge lz_bucket_charge(__u64 *state, const struct lz_limit *l,
 						       __u64 now_ns, __u32 *ret_value)
 {
 	__u64 stamp = (__u64)l->stamp << 60;
+	__u64 slot_ns = l->slot_ns, burst_ns = l->burst_ns;
 
 	LZ_NO_UNROLL
 	for (int i = 0; i < LZ_CAS_RETRIES; i++) {
@@ -129,18 +154,18 @@ static __always_inline enum lz_charge lz_bucket_charge(__u64 *state, const struc
 		/* Beyond the horizon of this rule only by an older, larger burst: clamp. */
 		if ((old ^ stamp) >> 60 || tat < now_ns)
 			tat = now_ns;
-		if (tat > now_ns + l->burst_ns + l->slot_ns)
-			tat = now_ns + l->burst_ns + l->slot_ns;
-		if (tat - now_ns > l->burst_ns) {
+		if (tat > now_ns + burst_ns + slot_ns)
+			tat = now_ns + burst_ns + slot_ns;
+		if (tat - now_ns > burst_ns) {
 			/* A clamped word is kept, or it would be clamped anew from each later now. */
 			if ((stamp | tat) != old)
 				__sync_val_compare_and_swap(state, old, stamp | tat);
 			*ret_value = l->n;
 			return LZ_CHARGE_OVER;
 		}
-		tat += l->slot_ns;
+		tat += slot_ns;
 		if (__sync_val_compare_and_swap(state, old, stamp | tat) == old) {
-			*ret_value = (tat - now_ns) / l->slot_ns;
+			*ret_value = (tat - now_ns) / slot_ns;
 			return LZ_CHARGE_OK;
 		}
 	}

@@ -159,8 +159,27 @@ int lz_hold_free(struct lz_ctl *ctl, const __u64 *keys, size_t n, const char *ev
 void lz_hold_restore(struct lz_ctl *ctl);
 void lz_hold_expire(struct lz_ctl *ctl);
 void lz_hold_learn(void *ctl, __u64 key, __u64 word); /* of a limit in the kernel */
+void lz_hold_learn_event(struct lz_ctl *ctl, const struct lz_event *event);
 void lz_hold_word_put(const struct lz_held *held, __u64 *ret_word);
 __u64 lz_colony_max(const struct lz_ctl *ctl);
+
+/* ---------------------------------------------------------------- counted.c: limits of a source */
+
+/* A limit of a source's class and what it has counted at this moment. */
+struct lz_counted {
+	const struct lz_limit *limit; /* in ctl->now.image */
+	const struct lz_image_limit *name;
+	__u32 value;
+};
+
+unsigned int lz_key_family(__u64 key); /* 4 or 6 */
+
+/** lz_counted_read() - all limits of the class of a source, in the order of the policy; how many */
+size_t lz_counted_read(const struct lz_ctl *ctl, __u64 key,
+		       struct lz_counted ret[static LZ_LIMITS_PER_CLASS]);
+
+/** lz_counted_nearest() - the one it is nearest to, or over; @holding: of those that hold; or NULL */
+const struct lz_counted *lz_counted_nearest(const struct lz_counted *v, size_t n, bool holding);
 
 /* ---------------------------------------------------------------- tell.c: log, timeline, monitor */
 

@@ -39,14 +39,9 @@ static int read_sort(struct lz_request *req, int missing)
 	return -1;
 }
 
-static unsigned int family_of(__u64 key)
-{
-	return key >> 32 ? 6 : 4;
-}
-
 static void add_source(struct lz_ctl *ctl, cJSON *obj, __u64 key, const struct lz_cell *cell)
 {
-	__u32 class_ = ctl->now.image ? lz_image_class_of(ctl->now.image, key, family_of(key)) : 0;
+	__u32 class_ = ctl->now.image ? lz_image_class_of(ctl->now.image, key, lz_key_family(key)) : 0;
 	__u64 slot_ns = ctl->now.image ? ctl->now.image->gen.class_[class_].dests_slot_ns : 0;
 	__u32 customer = ctl->now.image ? lz_image_customer_of(ctl->now.image, key) : 0;
 	char text[LZ_PREFIX_TEXT_MAX];
@@ -136,6 +131,20 @@ void lz_h_source_list(struct lz_request *req, void *arg)
 
 /* ---------------------------------------------------------------- show */
 
+/* As the policy wrote it. */
+static const struct lz_policy_limit *limit_of(const struct lz_ctl *ctl,
+					      const struct lz_image_limit *name)
+{
+	const struct lz_policy *policy = ctl->now.policy;
+
+	for (size_t i = 0; i < policy->n_classes; i++)
+		for (size_t k = 0; k < policy->classes[i].n_limits; k++)
+			if (lz_streq(policy->classes[i].name, name->class_) &&
+			    lz_streq(policy->classes[i].limits[k].name, name->name))
+				return &policy->classes[i].limits[k];
+	return NULL;
+}
+
 static const char *then_word(const struct lz_policy_limit *limit)
 {
 	static const char *const words[] = { "drop", "refuse", "notify", "hold", "ladder" };
@@ -143,43 +152,22 @@ static const char *then_word(const struct lz_policy_limit *limit)
 	return words[limit->then];
 }
 
-/* What a window or bucket of this source has counted, as far as the cell tells: connections and SYNs
- * since the cell was made, destinations in their window. */
-static __u64 counted(struct lz_ctl *ctl, const struct lz_policy_limit *limit,
-		     const struct lz_cell *cell, __u64 slot_ns)
+static void send_limits(struct lz_ctl *ctl, struct lz_request *req, __u64 key)
 {
-	if (limit->what == LZ_WHAT_SYN)
-		return cell->syn;
-	if (limit->what == LZ_WHAT_SMTP_CONNECTIONS)
-		return cell->smtp_connections;
-	return lz_cell_destinations(cell, slot_ns, lz_tables_now_ns(&ctl->view));
-}
+	struct lz_counted counted[LZ_LIMITS_PER_CLASS];
+	size_t n = lz_counted_read(ctl, key, counted);
 
-static void send_limits(struct lz_ctl *ctl, struct lz_request *req, __u64 key,
-			const struct lz_cell *cell)
-{
-	__u32 class_ = lz_image_class_of(ctl->now.image, key, family_of(key));
-	__u64 slot_ns = ctl->now.image->gen.class_[class_].dests_slot_ns;
-	const char *name = lz_class_name(ctl, class_);
-	const struct lz_policy *policy = ctl->now.policy;
+	for (size_t i = 0; i < n; i++) {
+		const struct lz_policy_limit *limit = limit_of(ctl, counted[i].name);
+		cJSON *row = cJSON_CreateObject();
 
-	for (size_t i = 0; name && i < policy->n_classes; i++) {
-		if (!lz_streq(policy->classes[i].name, name))
-			continue;
-		for (size_t k = 0; k < policy->classes[i].n_limits; k++) {
-			const struct lz_policy_limit *limit = &policy->classes[i].limits[k];
-			cJSON *row = cJSON_CreateObject();
-
-			lz_json_add_str(row, "name", limit->name);
-			lz_json_add_u64(row, "counted", counted(ctl, limit, cell, slot_ns));
-			lz_json_add_u64(row, "at_most",
-					limit->is_bucket ? limit->burst : limit->at_most.count);
-			if (!limit->is_bucket)
-				lz_json_add_u64(row, "window_s",
-						limit->at_most.window_ns / LZ_NS_PER_S);
-			lz_json_add_str(row, "then", then_word(limit));
-			lz_reply_row(req, row);
-		}
+		lz_json_add_str(row, "name", counted[i].name->name);
+		lz_json_add_u64(row, "counted", counted[i].value);
+		lz_json_add_u64(row, "at_most", counted[i].limit->n);
+		if (limit && !limit->is_bucket)
+			lz_json_add_u64(row, "window_s", limit->at_most.window_ns / LZ_NS_PER_S);
+		lz_json_add_str(row, "then", limit ? then_word(limit) : "drop");
+		lz_reply_row(req, row);
 	}
 }
 
@@ -206,7 +194,7 @@ void lz_h_source_show(struct lz_request *req, void *arg)
 		lz_end(req, -ENOENT, &err);
 	} else {
 		if (ctl->now.image)
-			send_limits(ctl, req, target.key, &cell);
+			send_limits(ctl, req, target.key);
 		end = cJSON_CreateObject();
 		add_source(ctl, cJSON_AddObjectToObject(end, "source"), target.key, &cell);
 		lz_reply_end(req, LZ_CODE_OK, NULL, end);
@@ -270,7 +258,7 @@ static void send_busiest(struct top *t, __u32 slot, const struct sample *diff, _
 	const struct lz_cell *cell = &t->ctl->view.cells[slot];
 	__u64 key = lz_cell_key(cell), word;
 	__u32 class_ = t->ctl->now.image ?
-			       lz_image_class_of(t->ctl->now.image, key, family_of(key)) : 0;
+			       lz_image_class_of(t->ctl->now.image, key, lz_key_family(key)) : 0;
 	__u64 slot_ns = t->ctl->now.image ? t->ctl->now.image->gen.class_[class_].dests_slot_ns : 0;
 	char text[LZ_PREFIX_TEXT_MAX];
 	cJSON *row = cJSON_CreateObject();

@@ -203,13 +203,46 @@ int lz_hold_free(struct lz_ctl *ctl, const __u64 *keys, size_t n, const char *ev
 
 /* A limit in the kernel held somebody: from now on the ledger knows. Found by the event, or by the
  * sweep when the event was lost or nobody was there to read it. */
-void lz_hold_learn(void *arg, __u64 key, __u64 word)
+/* Which limit was it? The event says so; a hold found by the sweep is put down to the holding limit
+ * that is nearest to its number. */
+static void name_limit(struct lz_ctl *ctl, struct lz_held *held, const struct lz_event *event)
 {
-	struct lz_ctl *ctl = arg;
+	const struct lz_image_limit *name = NULL;
+	struct lz_counted counted[LZ_LIMITS_PER_CLASS];
+	const struct lz_counted *nearest;
+	__u32 value = 0, n = 0;
+	struct lz_cell cell;
+
+	if (event && ctl->now.image && event->limit_id < LZ_LIMIT_IDS) {
+		name = &ctl->now.image->limits[event->limit_id];
+		value = event->value;
+		n = event->limit_n;
+	} else if (!event) {
+		nearest = lz_counted_nearest(counted, lz_counted_read(ctl, held->key, counted), true);
+		if (nearest) {
+			name = nearest->name;
+			value = nearest->value;
+			n = nearest->limit->n;
+		}
+	}
+	if (!name || !name->name[0]) {
+		lz_text_set(held->source, sizeof(held->source), "limit");
+		lz_text_set(held->reason, sizeof(held->reason), "over a limit");
+		return;
+	}
+	snprintf(held->source, sizeof(held->source), "limit:%s", name->name);
+	if (lz_cell_get(&ctl->view, held->key, &cell) < 0)
+		cell = (struct lz_cell){ 0 };
+	snprintf(held->reason, sizeof(held->reason),
+		 "over limit %s/%s: %u of at most %u; %u connections to port 25, %u SYNs seen",
+		 name->class_, name->name, value, n, cell.smtp_connections, cell.syn);
+}
+
+static void learn(struct lz_ctl *ctl, __u64 key, __u64 word, const struct lz_event *event)
+{
 	__u32 now_s = lz_tables_now_s(&ctl->view);
 	struct lz_held held = { .key = key }, old;
 	struct lz_prefix prefix;
-	struct lz_cell cell;
 	struct lz_err err = { "" };
 
 	if (ctl->busy || !lz_hold_is_active(word, now_s))
@@ -219,24 +252,30 @@ void lz_hold_learn(void *arg, __u64 key, __u64 word)
 		return;
 	}
 	held.since_s = lz_ctl_wall_of(LZ_HOLD_EXPIRY(word) - LZ_HOLD_TTL(word));
-	held.generation = lz_ctl_generation(ctl);
+	held.generation = event ? event->generation : lz_ctl_generation(ctl);
 	held.expiry_s = LZ_HOLD_EXPIRY(word);
 	held.ttl_s = LZ_HOLD_TTL(word);
 	held.garden = (__u8)LZ_HOLD_GARDEN(word);
 	prefix = lz_key_to_prefix(key, ctl->view.instance.ipv6_key_len);
 	lz_addr_format(&prefix.addr, held.address);
-	lz_text_set(held.source, sizeof(held.source), "limit");
 	lz_text_set(held.actor, sizeof(held.actor), "kernel");
-	if (lz_cell_get(&ctl->view, key, &cell) == 0)
-		snprintf(held.reason, sizeof(held.reason),
-			 "over a limit: %u connections to port 25, %u SYNs seen", cell.smtp_connections,
-			 cell.syn);
+	name_limit(ctl, &held, event);
 	if (write_ledger(ctl, &held, 1, "held", &err) < 0) {
 		lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", err.text);
 		return;
 	}
 	lz_hold_acknowledge(&ctl->view, key, word);
 	say_all(ctl, &held, 1, "held");
+}
+
+void lz_hold_learn(void *arg, __u64 key, __u64 word)
+{
+	learn(arg, key, word, NULL);
+}
+
+void lz_hold_learn_event(struct lz_ctl *ctl, const struct lz_event *event)
+{
+	learn(ctl, event->key, event->hold, event);
 }
 
 #define LZ_EXPIRE_SLICE 256

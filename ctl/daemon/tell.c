@@ -131,7 +131,7 @@ void lz_tell_event(void *arg, const struct lz_event *e)
 	if (followed(ctl))
 		tell_followers(ctl, e, address);
 	if (e->kind == LZ_EVENT_HOLD) {
-		lz_hold_learn(ctl, e->key, e->hold);
+		lz_hold_learn_event(ctl, e);
 	} else if (lz_log_allow(&packet_lines, lz_clock_mono_ns(), &suppressed)) {
 		lz_log(LZ_LOG_INFO, event_words[e->kind],
 		       "address=%s dport=%u value=%u at_most=%u suppressed=%llu", address, e->dport,

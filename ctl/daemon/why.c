@@ -52,41 +52,26 @@ static void say_held(struct lz_ctl *ctl, const struct lz_target *t, __u64 word, 
 	lz_json_add_str(end, "release", release);
 }
 
-/* The limit it is nearest to, or over: by what the cell has counted. */
-static void say_limit(struct lz_ctl *ctl, const struct lz_policy_class *class,
-		      const struct lz_cell *cell, __u64 slot_ns, cJSON *end)
+/* The limit it is nearest to, or over. */
+static void say_limit(struct lz_ctl *ctl, __u64 key, cJSON *end)
 {
-	const struct lz_policy_limit *worst = NULL;
-	__u64 worst_value = 0, worst_max = 1;
+	struct lz_counted counted[LZ_LIMITS_PER_CLASS];
+	const struct lz_counted *nearest =
+		lz_counted_nearest(counted, lz_counted_read(ctl, key, counted), false);
 	char rule[2 * LZ_NAME_MAX + 8];
 
-	for (size_t i = 0; i < class->n_limits; i++) {
-		const struct lz_policy_limit *limit = &class->limits[i];
-		__u64 max = limit->is_bucket ? limit->burst : limit->at_most.count;
-		__u64 value = limit->what == LZ_WHAT_SYN ? cell->syn :
-			      limit->what == LZ_WHAT_SMTP_CONNECTIONS ?
-							   cell->smtp_connections :
-			      lz_cell_destinations(cell, slot_ns, lz_tables_now_ns(&ctl->view));
-
-		if (!max || (worst && value * worst_max <= worst_value * max))
-			continue;
-		worst = limit;
-		worst_value = value;
-		worst_max = max;
-	}
-	if (!worst)
+	if (!nearest)
 		return;
-	snprintf(rule, sizeof(rule), "%s/%s", class->name, worst->name);
+	snprintf(rule, sizeof(rule), "%s/%s", nearest->name->class_, nearest->name->name);
 	lz_json_add_str(end, "rule", rule);
-	lz_json_add_u64(end, "value", worst_value);
-	lz_json_add_u64(end, "at_most", worst_max);
+	lz_json_add_u64(end, "value", nearest->value);
+	lz_json_add_u64(end, "at_most", nearest->limit->n);
 }
 
 static void say_free(struct lz_ctl *ctl, const struct lz_target *t, const struct lz_cell *cell,
 		     bool excepted, cJSON *end)
 {
 	const struct lz_policy_class *class = class_of(ctl, t->class_);
-	__u64 slot_ns = ctl->now.image ? ctl->now.image->gen.class_[t->class_].dests_slot_ns : 0;
 	char rule[LZ_NAME_MAX + 16];
 
 	if (!excepted && class && class->port25.to_world != LZ_V_PASS) {
@@ -101,7 +86,7 @@ static void say_free(struct lz_ctl *ctl, const struct lz_target *t, const struct
 	} else {
 		lz_json_add_str(end, "verdict", "pass");
 		if (class && cell)
-			say_limit(ctl, class, cell, slot_ns, end);
+			say_limit(ctl, t->key, end);
 	}
 	lz_json_add_u64(end, "generation", lz_ctl_generation(ctl));
 }

@@ -33,6 +33,19 @@ __u32 lz_cell_destinations(const struct lz_cell *cell, __u64 slot_ns, __u64 now_
 	return slot_ns ? lz_dests_estimate(cell->dests, now_ns / slot_ns) : 0;
 }
 
+__u32 lz_cell_limit_value(const struct lz_cell *cell, const struct lz_limit *limit, __u64 now_ns)
+{
+	const __u64 *state = &cell->state[limit->word];
+
+	if (!limit->slot_ns)
+		return 0;
+	if (limit->kind == LZ_LIMIT_WINDOW)
+		return lz_window_value(state, limit, now_ns);
+	if (limit->kind == LZ_LIMIT_BUCKET)
+		return lz_bucket_value(state, limit, now_ns);
+	return lz_cell_destinations(cell, limit->slot_ns, now_ns);
+}
+
 /* Bit 7 of each byte of a tag word that is a live tag (2..127, held or not). */
 static __u64 live_tags(__u64 word)
 {

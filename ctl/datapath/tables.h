@@ -129,6 +129,10 @@ __u64 lz_key_aggregate(const struct lz_instance *instance, __u64 what, __u64 pre
  * @slot_ns: dests_slot_ns of the source's class; 0 = the class counts none */
 __u32 lz_cell_destinations(const struct lz_cell *cell, __u64 slot_ns, __u64 now_ns);
 
+/** lz_cell_limit_value() - what a limit has counted in its cell now: units in the window, tokens in
+ * use, or destinations */
+__u32 lz_cell_limit_value(const struct lz_cell *cell, const struct lz_limit *limit, __u64 now_ns);
+
 /**
  * lz_cells_each() - every source's cell, in no order; aggregates are left out
  * @visit: gets the cell where it lies: it may change while it is read. Non-zero ends the walk.
