@@ -138,6 +138,33 @@ fuzz:
 lint:
 	$(Q)selftests/lib/check.sh lint
 
+# ---------------------------------------------------------------- install
+
+EXAMPLES := $(DESTDIR)$(PREFIX)/share/lazaret/policies
+
+install: all
+	install -D -m 755 $(O)/lazaretd $(DESTDIR)$(PREFIX)/sbin/lazaretd
+	install -D -m 755 $(O)/lazaretctl $(DESTDIR)$(PREFIX)/bin/lazaretctl
+	install -D -m 644 ctl/daemon/lazaret.service $(DESTDIR)/lib/systemd/system/lazaret.service
+	install -D -m 644 ctl/daemon/lazaret.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/lazaret.conf
+	install -d -m 755 $(DESTDIR)/etc/lazaret $(EXAMPLES)/ranges $(EXAMPLES)/schema
+	install -m 644 policies/*.json $(EXAMPLES)
+	install -m 644 policies/ranges/* $(EXAMPLES)/ranges
+	install -m 644 policies/schema/*.json $(EXAMPLES)/schema
+	install -d $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	$(O)/lazaretctl --man > $(DESTDIR)$(PREFIX)/share/man/man8/lazaretctl.8
+	$(O)/lazaretctl --completion > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lazaretctl
+	$(if $(DESTDIR),,command -v systemd-sysusers >/dev/null && systemd-sysusers lazaret.conf || true)
+	$(if $(DESTDIR),,[ ! -d /run/systemd/system ] || systemctl daemon-reload)
+
+# What was attached stays attached and what was held stays held: 'lazaretd --detach' ends that.
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/sbin/lazaretd $(DESTDIR)$(PREFIX)/bin/lazaretctl
+	rm -f $(DESTDIR)/lib/systemd/system/lazaret.service $(DESTDIR)$(PREFIX)/lib/sysusers.d/lazaret.conf
+	rm -f $(DESTDIR)$(PREFIX)/share/man/man8/lazaretctl.8
+	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lazaretctl
+	rm -rf $(DESTDIR)$(PREFIX)/share/lazaret
+
 clean:
 	$(Q)rm -rf $(O)
 
