@@ -58,8 +58,13 @@ static __always_inline void lz_count_class(__u32 class_, __u32 verdict, __u32 wo
 	if (!s)
 		return;
 	s->examined++;
-	s->verdict[verdict < LZ_V_N ? verdict : LZ_V_PASS]++;
-	if (would && would < LZ_V_N)
+	LZ_HIDE(verdict);
+	if (verdict < LZ_V_N)
+		s->verdict[verdict]++;
+	if (!would)
+		return;
+	LZ_HIDE(would);
+	if (would < LZ_V_N)
 		s->would[would]++;
 }
 

@@ -88,6 +88,9 @@ struct lz_frame {
 #define LZ_FORGET(x) (x)
 #define LZ_NO_UNROLL
 #endif
+/* What stands behind must compare this very register: clang likes to compare a copy, or the value
+ * minus one, and then Linux 6.1 no longer knows the bounds of an index. Costs no instruction. */
+#define LZ_HIDE(x) asm volatile("" : "+r"(x))
 #define LZ_OFFSET_MAX  512 /* offsets stay below this */
 #define LZ_OFFSET(off) (LZ_FORGET(off) & (LZ_OFFSET_MAX - 1))
 

@@ -174,7 +174,8 @@ static __always_inline int lz_put_reset(struct __sk_buff *skb, const struct lz_p
 static __always_inline int lz_put_icmp(struct __sk_buff *skb, const struct lz_pkt *p,
 				       struct lz_reply *r)
 {
-	struct lz_port_addr *own = bpf_map_lookup_elem(&lz_port_addrs, &p->ifindex);
+	__u32 ifindex = p->ifindex; /* Linux 6.1 wants a key on this function's own stack */
+	struct lz_port_addr *own = bpf_map_lookup_elem(&lz_port_addrs, &ifindex);
 	struct lz_icmp_out icmp = { .type = 3, .code = 13 };
 	__u32 quote_bytes = r->quote_bytes & ~3u;
 	int v4 = p->family == 4;

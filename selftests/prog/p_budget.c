@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * p_budget.c - each program needs less than half of what the verifier walks at most (1,000,000
- * instructions), so that another kernel's verifier, or the next feature, does not stop it loading.
+ * instructions), so that another kernel's verifier, or the next feature, does not stop it loading;
+ * and the one shape of a loop that older kernels refuse at first sight is not there.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -16,6 +17,103 @@
 #define LOG_STATS   4 /* BPF_LOG_STATS: the totals only */
 
 static char logs[3][LOG_BYTES];
+
+/* ---------------------------------------------------------------- a loop that Linux 6.1 refuses
+ *
+ * Before its search, the verifier walks the instructions depth first, and up to Linux 6.1 calls it a
+ * back-edge when a plain instruction, not a jump, is followed by one that is still on that walk: a
+ * loop whose way back ends in a load or a move. Where the compiler puts such a thing depends on its
+ * mood, and newer kernels say nothing.
+ */
+enum walk { UNSEEN, ON_WALK, DONE };
+
+static bool is_jump(const struct bpf_insn *i)
+{
+	__u8 class_ = BPF_CLASS(i->code), op = BPF_OP(i->code);
+
+	return (class_ == BPF_JMP && op != BPF_CALL && op != BPF_EXIT) || class_ == BPF_JMP32;
+}
+
+/* Where can it go from @at? Fills at most two, returns how many. */
+static int nexts(const struct bpf_insn *i, int at, int ret[static 2])
+{
+	if (i->code == (BPF_JMP | BPF_EXIT))
+		return 0;
+	ret[0] = at + (i->code == (BPF_LD | BPF_IMM | BPF_DW) ? 2 : 1);
+	if (!is_jump(i))
+		return 1;
+	ret[1] = at + 1 + i->off;
+	if (BPF_OP(i->code) != BPF_JA)
+		return 2;
+	ret[0] = ret[1];
+	return 1;
+}
+
+/* Walks one function from its first instruction. Returns where it is bad, or -1. */
+static int walk_function(const struct bpf_insn *insns, int start, enum walk *state, int *stack)
+{
+	int depth = 0, to[2];
+
+	stack[depth++] = start;
+	state[start] = ON_WALK;
+	while (depth) {
+		int at = stack[depth - 1], n = nexts(&insns[at], at, to), next = -1;
+
+		for (int i = 0; i < n && next < 0; i++) {
+			if (state[to[i]] == UNSEEN)
+				next = to[i];
+			else if (state[to[i]] == ON_WALK && !is_jump(&insns[at]))
+				return at;
+		}
+		if (next < 0) {
+			state[at] = DONE;
+			depth--;
+		} else {
+			state[next] = ON_WALK;
+			stack[depth++] = next;
+		}
+	}
+	return -1;
+}
+
+/* Of a whole program as loaded: its functions begin where calls lead, or at the start. */
+static int walk_program(const struct bpf_program *prog)
+{
+	const struct bpf_insn *insns = bpf_program__insns(prog);
+	int n = (int)bpf_program__insn_cnt(prog), bad = -1;
+	enum walk *state = calloc((size_t)n, sizeof(*state));
+	int *stack = calloc((size_t)n, sizeof(*stack));
+
+	if (!state || !stack)
+		abort();
+	bad = walk_function(insns, 0, state, stack);
+	for (int i = 0; i < n && bad < 0; i++) {
+		int callee = i + 1 + insns[i].imm;
+
+		if (insns[i].code == (BPF_JMP | BPF_CALL) && insns[i].src_reg == BPF_PSEUDO_CALL &&
+		    state[callee] == UNSEEN)
+			bad = walk_function(insns, callee, state, stack);
+	}
+	free(state);
+	free(stack);
+	return bad;
+}
+
+static void loops_end_in_jumps(void)
+{
+	struct lazaret *skel = lazaret__open_and_load();
+	struct bpf_program *prog;
+
+	if (!skel && errno == EPERM)
+		T_SKIP("loading BPF needs CAP_BPF and CAP_NET_ADMIN");
+	if (!T_OK(skel, "the object loads"))
+		return;
+	bpf_object__for_each_program(prog, skel->obj)
+		T_EQ(walk_program(prog), -1, bpf_program__name(prog));
+	lazaret__destroy(skel);
+}
+
+/* ---------------------------------------------------------------- the verifier's budget */
 
 /* The number in "processed N insns (limit ...)"; -1 without one. */
 static long processed(const char *log)
@@ -61,6 +159,7 @@ static void programs_fit(void)
 
 static const struct t_case cases[] = {
 	{ "each program needs less than half of the verifier's limit", programs_fit },
+	{ "no loop's way back ends in anything but a jump", loops_end_in_jumps },
 };
 
 int main(void)
