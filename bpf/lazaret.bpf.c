@@ -55,15 +55,20 @@ static __always_inline int lz_is_return_business(const struct lz_pkt *p)
 	return p->proto == LZ_IP_TCP && (p->sport == 25 || (p->dport == 25 && (p->flags & LZ_P_SYN)));
 }
 
-static __always_inline int lz_unparsed_fate(const struct lz_pkt *p)
+/* A packet no rule looks at. Where its addresses were found, the never-list has a word (I3). */
+static __always_inline int lz_ordinary_fate(const struct lz_frame *f, struct lz_pkt *p)
 {
+	__u32 flags = lz_control.gen[p->slot & 1].flags;
+
 	if (!(p->flags & LZ_P_UNPARSED))
-		return LZ_RULING(LZ_R_PASS_OTHER, LZ_V_PASS);
-	if ((lz_control.gen[p->slot & 1].flags & LZ_GEN_F_UNPARSED_DROP) &&
-	    !(lz_control.gen[p->slot & 1].flags & LZ_GEN_F_MONITOR) &&
-	    !(lz_sets_of(p, 1) & LZ_SET_NEVER))
-		return LZ_RULING(LZ_R_DROP_UNPARSED, LZ_V_DROP);
-	return LZ_RULING(LZ_R_PASS_UNPARSED, LZ_V_PASS);
+		return LZ_RULING(p->flags & LZ_P_KEYED ? LZ_R_PASS_OTHER : LZ_R_PASS_UNKEYED,
+				 LZ_V_PASS);
+	if (!(flags & LZ_GEN_F_UNPARSED_DROP) || (flags & LZ_GEN_F_MONITOR))
+		return LZ_RULING(LZ_R_PASS_UNPARSED, LZ_V_PASS);
+	lz_parse_addresses(f, p);
+	if (p->family && ((lz_sets_of(p, 1) | lz_sets_of(p, 0)) & LZ_SET_NEVER))
+		return LZ_RULING(LZ_R_PASS_UNPARSED, LZ_V_PASS);
+	return LZ_RULING(LZ_R_DROP_UNPARSED, LZ_V_DROP);
 }
 
 /* From the parsed packet to its ruling: reason << 8 | verdict. */
@@ -83,8 +88,7 @@ static __always_inline int lz_decide(const struct lz_frame *f, struct lz_pkt *p)
 		return lz_judge_return(p);
 	}
 	if (!(p->flags & LZ_P_KEYED))
-		return p->flags & LZ_P_UNPARSED ? lz_unparsed_fate(p) :
-						  LZ_RULING(LZ_R_PASS_UNKEYED, LZ_V_PASS);
+		return lz_ordinary_fate(f, p);
 	if (lz_maybe_held(lz_hash(p->key, lz_instance.seed))) {
 		slot = lz_cell_find(p->key);
 		if (slot >= 0) {
@@ -100,9 +104,7 @@ static __always_inline int lz_decide(const struct lz_frame *f, struct lz_pkt *p)
 		lz_now_ns(p);
 		return lz_judge_class(p);
 	}
-	if (p->flags & LZ_P_UNPARSED)
-		lz_parse_addresses(f, p);
-	return lz_unparsed_fate(p);
+	return lz_ordinary_fate(f, p);
 }
 
 /* Everything before the rules, the same for every hook. Returns a ruling. */

@@ -19,6 +19,7 @@
 #define LZ_VLAN_MAX 2
 #define LZ_MPLS_MAX 8
 #define LZ_EXT_MAX  8
+#define LZ_EXT_BYTES_MIN 8
 
 #define LZ_ETH_IP4	0x0800
 #define LZ_ETH_IP6	0x86dd
@@ -43,7 +44,7 @@
 #define LZ_P_NOT_IP	   0x0001 /* no IP header: ARP, PPP control, LLDP, ... */
 #define LZ_P_UNPARSED	   0x0002 /* beyond the stated depth, truncated, or malformed */
 #define LZ_P_LATER_FRAG	   0x0004 /* no transport header in it */
-#define LZ_P_TINY_FRAG	   0x0008 /* first TCP fragment that hides the flags (RFC 1858, 3128) */
+#define LZ_P_TINY_FRAG	   0x0008 /* first fragment that hides its TCP flags (RFC 1858, 7112) */
 #define LZ_P_KEYED	   0x0010 /* key is set */
 #define LZ_P_SYN	   0x0020 /* TCP, SYN without ACK and RST */
 #define LZ_P_PORTS	   0x0040 /* sport and dport are set (TCP or UDP) */
@@ -270,7 +271,7 @@ static __always_inline void lz_parse_ip6(const struct lz_frame *f, __u32 off, __
 {
 	struct lz_ip6 *ip = LZ_AT(f, off, struct lz_ip6);
 	__u32 payload_bytes, end;
-	int first_frag = 0;
+	__u32 first_frag = 0;
 	__u8 next;
 
 	if (!ip || ip->version >> 4 != 6) {
@@ -289,9 +290,11 @@ static __always_inline void lz_parse_ip6(const struct lz_frame *f, __u32 off, __
 	for (int i = 0; i < LZ_EXT_MAX && lz_is_ext(next); i++) {
 		struct lz_ip6_ext *ext = LZ_AT(f, off, struct lz_ip6_ext);
 
-		if (!ext) {
+		/* Behind the payload is padding. A first fragment must hold the whole chain (RFC
+		 * 7112): one that does not hides what follows, like a TCP header without flags. */
+		if (!ext || (payload_bytes && off + LZ_EXT_BYTES_MIN > end)) {
 			p->proto = next;
-			p->flags |= LZ_P_UNPARSED;
+			p->flags |= LZ_P_UNPARSED | (first_frag ? LZ_P_TINY_FRAG : 0);
 			return;
 		}
 		if (next == 44) {
@@ -302,7 +305,7 @@ static __always_inline void lz_parse_ip6(const struct lz_frame *f, __u32 off, __
 				p->flags |= LZ_P_LATER_FRAG;
 				return;
 			}
-			first_frag = frag & 1;
+			first_frag |= frag & 1;
 			off += 8;
 		} else if (next == 51) {
 			off += (ext->len + 2) * 4;
@@ -367,6 +370,12 @@ static __always_inline __u16 lz_parse_l2(const struct lz_frame *f, __u32 *off, s
 			goto unparsed;
 		*off += sizeof(*pppoe);
 		proto = lz_be16_get(&pppoe->proto);
+		/* A compressed protocol field (RFC 1661 6.5) is one odd byte; PPPoE advises against it,
+		 * but Linux takes it from anybody who sends it. */
+		if (proto & 0x0100) {
+			proto >>= 8;
+			*off -= 1;
+		}
 		if (proto == 0x0021)
 			return LZ_ETH_IP4;
 		if (proto == 0x0057)

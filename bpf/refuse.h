@@ -225,6 +225,12 @@ static __always_inline int lz_fix_pppoe(struct __sk_buff *skb, __u32 l3_bytes, _
 	return bpf_skb_store_bytes(skb, l3_bytes - 4, &len, sizeof(len), 0);
 }
 
+/* Was the packet meant for one host? 224.0.0.0/3, ff00::/8: RFC 1122 3.2.2, RFC 4443 2.4 (e). */
+static __always_inline int lz_is_to_one(const struct lz_pkt *p)
+{
+	return p->family == 4 ? p->daddr[12] < 224 : p->daddr[0] != 0xff;
+}
+
 static __always_inline int lz_swap_macs(struct __sk_buff *skb)
 {
 	__u8 macs[12], swapped[12];
@@ -259,8 +265,9 @@ __noinline int lz_refuse(struct __sk_buff *skb, const struct lz_pkt *p, __u32 ve
 		verdict = LZ_V_ICMP_ADMIN;
 	if (verdict == LZ_V_TCP_RESET && p->proto != LZ_IP_TCP)
 		verdict = LZ_V_ICMP_ADMIN;
+	/* An odd offset is PPPoE with a compressed protocol field: nobody's honest frame. */
 	if ((p->flags & (LZ_P_LATER_FRAG | LZ_P_TINY_FRAG)) || (p->tcp_flags & LZ_TCP_RST) ||
-	    skb->len <= p->l3_bytes ||
+	    !p->family || !lz_is_to_one(p) || (p->l3_bytes & 1) || skb->len <= p->l3_bytes ||
 	    !lz_reply_allowed(lz_clock_ns()))
 		goto suppressed;
 	bytes = skb->len - p->l3_bytes;

@@ -90,7 +90,10 @@ static void put_link(struct pkt *p, const struct pkt_spec *s, bool v4)
 		put16(p, 0x1100);
 		put16(p, 0x1234);
 		put16(p, 0); /* length, set once it is known */
-		put16(p, s->ppp ? s->ppp : v4 ? 0x0021 : 0x0057);
+		if (s->flags & PKT_F_PPP_SHORT)
+			put8(p, v4 ? 0x21 : 0x57);
+		else
+			put16(p, s->ppp ? s->ppp : v4 ? 0x0021 : 0x0057);
 	}
 	for (int i = 0; i < s->mpls; i++)
 		put32(p, (__u32)(1000 + i) << 12 | (i + 1 == s->mpls) << 8 | 64);
@@ -214,7 +217,9 @@ void pkt_build(struct pkt *p, const struct pkt_spec *s)
 	} else {
 		put_ip6(p, s);
 	}
-	if (s->flags & PKT_F_PPPOE)
+	if (s->flags & PKT_F_PPP_SHORT)
+		store16(p->data + p->l3 - 3, p->bytes - p->l3 + 1);
+	else if (s->flags & PKT_F_PPPOE)
 		store16(p->data + p->l3 - 4, p->bytes - p->l3 + 2);
 	for (int i = 0; i < s->pad; i++)
 		put8(p, 0xff);

@@ -28,6 +28,7 @@
 #define PKT_F_PPPOE	 0x0008
 #define PKT_F_NO_FLAGS	 0x0010 /* TCP without any flag: flags == 0 means SYN */
 #define PKT_F_BROADCAST	 0x0020 /* to ff:ff:ff:ff:ff:ff */
+#define PKT_F_PPP_SHORT	 0x0040 /* PPP protocol compressed to one byte */
 
 struct pkt_spec {
 	const char *src, *dst;	     /* family by text; neither: a frame without IP */

@@ -28,6 +28,7 @@ void m_reset(struct model *m)
 
 void m_hold(struct model *m, __u64 key, __u64 word)
 {
+	m->cells_held += !m_cell_find(m, M_SOURCE, key, 0);
 	m_cell_make(m, M_SOURCE, key, 0)->hold = word;
 }
 
@@ -272,7 +273,8 @@ static void from_customer(struct m_case *c)
 		return;
 	}
 	if (p->unparsed) {
-		bool never = p->keyed && m_sets_of(c->m, c->slot, p->family, p->src) & LZ_SET_NEVER;
+		bool never = p->family && (m_sets_of(c->m, c->slot, p->family, p->src) |
+					   m_sets_of(c->m, c->slot, p->family, p->dst)) & LZ_SET_NEVER;
 		bool drop = c->gen->flags & LZ_GEN_F_UNPARSED_DROP && !never &&
 			    !(c->gen->flags & LZ_GEN_F_MONITOR);
 

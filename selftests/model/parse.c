@@ -58,6 +58,10 @@ static int in_pppoe(const struct view *v, unsigned *at, struct m_packet *p)
 		return 0;
 	}
 	*at += 8;
+	if (type >> 8 & 1) { /* compressed to one byte */
+		type >>= 8;
+		--*at;
+	}
 	p->not_ip = type != 0x0021 && type != 0x0057;
 	return type == 0x0021 ? 4 : type == 0x0057 ? 6 : 0;
 }
@@ -166,8 +170,13 @@ static void chain6(const struct view *v, unsigned at, int end, struct m_packet *
 	for (int i = 0; is_extension(p->proto); i++) {
 		unsigned length, this = p->proto;
 
-		if (i == 8 || byte(v, at + 3) < 0) {
+		if (i == 8) {
 			p->unparsed = true;
+			return;
+		}
+		if (byte(v, at + 3) < 0 || (end >= 0 && (int)at + 8 > end)) {
+			p->unparsed = true;
+			p->tiny = first_fragment;
 			return;
 		}
 		p->proto = (unsigned)byte(v, at);
@@ -177,8 +186,8 @@ static void chain6(const struct view *v, unsigned at, int end, struct m_packet *
 			p->later_fragment = true;
 			return;
 		}
-		if (this == 44)
-			first_fragment = two(v, at + 2) & 1;
+		if (this == 44 && two(v, at + 2) & 1)
+			first_fragment = true;
 		at += length;
 		if (at >= 512) {
 			p->unparsed = true;

@@ -253,6 +253,14 @@ static void suppressed(void)
 	T_EQ(world_frame(w, WORLD_TC, &to_all, &r), 0, "a broadcast frame");
 	T_EQ(r.verdict, LZ_V_DROP, "is refused in silence");
 	T_EQ(r.delta[LZ_C_REPLY_SUPPRESSED], 1, "and counted");
+	for (unsigned i = 0; i < 3; i++) {
+		static const char *const many[3] = { "224.0.0.1", "255.255.255.255", "ff02::1" };
+		struct pkt_spec s = { .src = i < 2 ? RESET4 : DYN6, .dst = many[i], .dport = 25 };
+
+		T_EQ(world_frame(w, WORLD_TC, &s, &r), 0, "to many hosts at once");
+		T_EQ(r.verdict, LZ_V_DROP, "not answered");
+		T_EQ(r.delta[LZ_C_REPLY_SUPPRESSED], 1, "and counted");
+	}
 	world_own_addr(w, NULL, NULL);
 	world_reset(w);
 	T_EQ(world_frame(w, WORLD_TC, &syn, &r), 0, "a port without an address");

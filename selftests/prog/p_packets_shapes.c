@@ -11,6 +11,8 @@ static struct world *w;
 #define REFUSED LZ_V_ICMP_ADMIN, LZ_R_DROP_PORT25
 #define UNPARSED LZ_V_PASS, LZ_R_PASS_UNPARSED
 #define NOT_IP LZ_V_PASS, LZ_R_PASS_NOT_IP
+/* A fragment header, destination options, and the next such header only in the next fragment. */
+#define CUT_CHAIN .ext = { 44, 60 }, .ext_n = 2, .flags = PKT_F_MORE, .proto = 60, .total_len = 16
 
 static const struct row encapsulations[] = {
 	{ "no tag", { V4 }, REFUSED },
@@ -33,6 +35,12 @@ static const struct row encapsulations[] = {
 	{ "eight labels", { V4, .mpls = 8 }, REFUSED },
 	{ "nine labels", { V4, .mpls = 9 }, UNPARSED },
 	{ "v6 under two labels in a tag", { V6, .mpls = 2, .vlan = { 0x8100 } }, REFUSED },
+};
+
+/* Refused, but no honest frame: no answer is built for it. */
+static const struct row short_ppp[] = {
+	{ "protocol in one byte", { V4, .flags = PKT_F_PPPOE | PKT_F_PPP_SHORT }, REFUSED },
+	{ "v6, protocol in one byte", { V6, .flags = PKT_F_PPPOE | PKT_F_PPP_SHORT }, REFUSED },
 };
 
 static const struct row headers4[] = {
@@ -78,6 +86,12 @@ static const struct row headers6[] = {
 	{ "options, then tiny",
 	  { V6, .ext = { 0, 60 }, .ext_n = 2, .flags = PKT_F_FRAG | PKT_F_MORE, .l4_bytes = 8 },
 	  LZ_V_DROP, LZ_R_DROP_TINY_FRAGMENT },
+	{ "a chain cut in the first fragment", { V6, CUT_CHAIN, .cut = 70 }, LZ_V_DROP, LZ_R_DROP_TINY_FRAGMENT },
+	{ "a cut chain, padded", { V6, CUT_CHAIN }, LZ_V_DROP, LZ_R_DROP_TINY_FRAGMENT },
+	{ "a cut chain in a fragment of a fragment",
+	  { V6, .ext = { 44, 44, 60 }, .ext_n = 3, .flags = PKT_F_MORE, .proto = 60, .total_len = 24 },
+	  LZ_V_DROP, LZ_R_DROP_TINY_FRAGMENT },
+	{ "a chain longer than its packet", { V6, .ext = { 60 }, .ext_n = 1, .total_len = 7 }, UNPARSED },
 	{ "payload length hides the flags", { V6, .total_len = 13 }, UNPARSED },
 	{ "ah", { V6, .ext = { 51 }, .ext_n = 1 }, REFUSED },
 	{ "mobility", { V6, .ext = { 135 }, .ext_n = 1 }, REFUSED },
@@ -105,7 +119,13 @@ static const struct row link_protocols[] = {
 
 static void encapsulated(void)
 {
+	struct world_run r;
+
 	rows_run(w, ROWS(encapsulations), ROWS_XDP | ROWS_TC, NULL);
+	rows_run(w, ROWS(short_ppp), ROWS_XDP, NULL);
+	T_EQ(world_frame(w, WORLD_TC, &short_ppp[0].p, &r), 0, "protocol in one byte, tc");
+	T_EQ(r.verdict, LZ_V_DROP, "refused in silence");
+	T_EQ(r.delta[LZ_C_REPLY_SUPPRESSED], 1, "and counted");
 	ROWS_OK("rows");
 }
 
@@ -176,6 +196,7 @@ static void unparsed_dropped(void)
 		{ "nine v6 headers", { V6, .ext = { 60, 60, 60, 60, 60, 60, 60, 60, 60 }, .ext_n = 9 },
 		  LZ_V_DROP, LZ_R_DROP_UNPARSED },
 		{ "of a never source", { .src = NEVER4, .dst = WORLD4, .ihl = 4 }, UNPARSED },
+		{ "to a never address", { .src = DYN4, .dst = NEVER4, .ihl = 4 }, UNPARSED },
 		{ "whole", { V4, .tcp = PKT_ACK, .vlan = { 0x8100 } }, LZ_V_DROP, LZ_R_DROP_PORT25 },
 		{ "arp", { .ethertype = 0x0806 }, NOT_IP },
 	};
