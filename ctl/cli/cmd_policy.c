@@ -161,9 +161,19 @@ static void show_change(struct lz_cli *cli, const cJSON *row, size_t shown)
 	       lz_text_get(cli, row, "from", from), lz_text_get(cli, row, "to", to));
 }
 
+static void show_refusal(struct lz_cli *cli, const cJSON *reply)
+{
+	char why[LZ_CELL_BYTES];
+
+	if (lz_text_member(reply, "apply_refused"))
+		fprintf(stderr, "lazaretctl: apply would be refused: %s\n",
+			lz_text_get(cli, reply, "apply_refused", why));
+}
+
 const struct lz_cli_view lz_view_diff = {
 	.rows = "changes_list",
 	.row = show_change,
+	.end = show_refusal,
 	.none = "this is what is in force: nothing would change",
 };
 

@@ -12,16 +12,24 @@
 #include "daemon/ctl.h"
 #include "daemon/rules.h"
 
+/* Names with a space between them; eth1 is not in "eth10". */
 static void hook_lost(struct lz_ctl *ctl, const char *name, bool lost)
 {
 	size_t len = strlen(name), used = strlen(ctl->lost_hooks);
-	char *at = strstr(ctl->lost_hooks, name);
+	char *at = ctl->lost_hooks;
 
-	if (!lost && at && (at[len] == ' ' || at[len] == '\0'))
+	while (*at && (strncmp(at, name, len) || (at[len] != ' ' && at[len] != '\0'))) {
+		at += strcspn(at, " ");
+		at += strspn(at, " ");
+	}
+	if (!lost && *at) {
 		memmove(at, at + len + (at[len] == ' '), strlen(at + len + (at[len] == ' ')) + 1);
-	else if (lost && !at && used + len + 2 < sizeof(ctl->lost_hooks))
+		if (!*at && at > ctl->lost_hooks)
+			at[-1] = '\0';
+	} else if (lost && !*at && used + len + 2 < sizeof(ctl->lost_hooks)) {
 		snprintf(ctl->lost_hooks + used, sizeof(ctl->lost_hooks) - used, "%s%s",
 			 used ? " " : "", name);
+	}
 }
 
 /* The keeper has logged it; here it becomes a row of the timeline and of monitors. */
@@ -130,8 +138,7 @@ static int open_tables(struct lz_ctl *ctl, struct lz_err *reterr)
 	return 0;
 }
 
-/* The instance is there already: does this policy fit into it? */
-static int check_fits(const struct lz_ctl *ctl, const struct lz_policy *policy, struct lz_err *reterr)
+int lz_ctl_fits(const struct lz_ctl *ctl, const struct lz_policy *policy, struct lz_err *reterr)
 {
 	struct lz_instance need = { 0 };
 
@@ -156,7 +163,7 @@ int lz_ctl_open(struct lz_ctl *ctl, const struct lz_policy *policy, struct lz_er
 	int r;
 
 	if (ctl->opened)
-		return check_fits(ctl, policy, reterr);
+		return lz_ctl_fits(ctl, policy, reterr);
 	begin(ctl, LZ_ASK_OPEN);
 	ctl->ask.sources_max = policy->sources_max;
 	ctl->ask.colony_max = policy->colony_max;

@@ -81,6 +81,8 @@ struct lz_ctl {
 /* ---------------------------------------------------------------- ask.c: the keeper */
 
 int lz_ctl_open(struct lz_ctl *ctl, const struct lz_policy *policy, struct lz_err *reterr);
+/** lz_ctl_fits() - does a policy fit into the instance there is? 0, -EMEDIUMTYPE or -ENOSPC */
+int lz_ctl_fits(const struct lz_ctl *ctl, const struct lz_policy *policy, struct lz_err *reterr);
 int lz_ctl_inner(struct lz_ctl *ctl, const struct lz_inner_sizes *sizes, struct lz_inner_fds *ret,
 		 struct lz_err *reterr);
 int lz_ctl_plan(struct lz_ctl *ctl, const struct lz_policy *policy, __u32 slot, bool yes,

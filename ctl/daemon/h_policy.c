@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "daemon/ctl.h"
+#include "daemon/rules.h"
 #include "policy/diff.h"
 
 #define LZ_CONFIRM_MAX_S 86400
@@ -79,6 +80,16 @@ static void send_port_changes(struct lz_request *req, const struct lz_port_told 
 			 b[i].mode < LZ_ATTACH_MODE_N ? lz_attach_mode_words[b[i].mode] : "?");
 		send_line(req, kind, NULL, text);
 	}
+}
+
+/* In force, and judging nothing there: said at once, not found out from a blocklist. */
+static void send_missing(struct lz_ctl *ctl, struct lz_request *req, const struct lz_port_told *ports,
+			 size_t n)
+{
+	char text[256];
+
+	if (lz_interfaces_missing(ctl->now.policy, ports, n, text, sizeof(text)))
+		send_line(req, "warning", NULL, text);
 }
 
 static void end_applied(struct lz_ctl *ctl, struct lz_request *req)
@@ -171,6 +182,7 @@ void lz_h_policy_apply(struct lz_request *req, void *arg)
 	if (lz_ctl_ports(ctl, &after, &n_after) == 0) {
 		send_port_changes(req, before, n_before, after, n_after, "attached");
 		send_port_changes(req, after, n_after, before, n_before, "detached");
+		send_missing(ctl, req, after, n_after);
 	}
 	end_applied(ctl, req);
 }
@@ -286,6 +298,8 @@ void lz_h_policy_diff(struct lz_request *req, void *arg)
 		end = cJSON_CreateObject();
 		lz_json_add_u64(end, "generation", lz_ctl_generation(ctl));
 		lz_json_add_u64(end, "changes", changes.n);
+		if (ctl->opened && lz_ctl_fits(ctl, policy, &err) < 0)
+			lz_json_add_str(end, "apply_refused", err.text);
 		lz_reply_end(req, LZ_CODE_OK, NULL, end);
 	}
 	lz_changes_done(&changes);

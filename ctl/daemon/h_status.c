@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "daemon/ctl.h"
+#include "daemon/rules.h"
 #include "datapath/bypass.h"
 
 static void check(struct lz_health *h, const char *name, const char *why)
@@ -22,17 +23,15 @@ static void check_hooks(struct lz_ctl *ctl, struct lz_health *h)
 {
 	lz_autofree struct lz_port_told *ports = NULL;
 	char why[256] = "";
-	size_t n = 0, planned = 0;
+	size_t n = 0;
 
 	if (lz_ctl_ports(ctl, &ports, &n) < 0)
 		snprintf(why, sizeof(why), "the keeper does not answer");
-	for (size_t i = 0; i < n; i++) {
-		planned += ports[i].planned;
+	for (size_t i = 0; i < n; i++)
 		if (ports[i].planned && ports[i].mode == LZ_ATTACH_NONE && !why[0])
 			snprintf(why, sizeof(why), "%s: no hook is attached", ports[i].name);
-	}
-	if (!why[0] && ctl->now.policy && !planned)
-		snprintf(why, sizeof(why), "no interface matches the policy");
+	if (!why[0] && ctl->now.policy)
+		lz_interfaces_missing(ctl->now.policy, ports, n, why, sizeof(why));
 	if (!why[0] && ctl->lost_hooks[0])
 		snprintf(why, sizeof(why), "lost: %.200s", ctl->lost_hooks);
 	check(h, "hooks", why);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* rules.c - the interfaces of a policy as the keeper's fixed-size globs. */
+#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -31,4 +32,38 @@ __u32 lz_rules_from_policy(const struct lz_policy *policy, struct lz_port_rule *
 		}
 	}
 	return n;
+}
+
+static bool is_there(const char *glob, const struct lz_port_told *ports, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (ports[i].planned && !fnmatch(glob, ports[i].name, 0))
+			return true;
+	return false;
+}
+
+bool lz_interfaces_missing(const struct lz_policy *policy, const struct lz_port_told *ports, size_t n,
+			   char *ret, size_t size)
+{
+	for (size_t i = 0; i < policy->n_interfaces; i++) {
+		const struct lz_policy_interfaces *group = &policy->interfaces[i];
+		bool any = false;
+
+		for (size_t k = 0; k < group->n_match; k++) {
+			bool there = is_there(group->match[k], ports, n);
+
+			any |= there;
+			if (there || strpbrk(group->match[k], "*?["))
+				continue;
+			snprintf(ret, size, "interfaces/%s: there is no interface '%s'", group->name,
+				 group->match[k]);
+			return true;
+		}
+		if (!any) {
+			snprintf(ret, size, "interfaces/%s: no interface matches '%s'%s", group->name,
+				 group->match[0], group->n_match > 1 ? " or its other globs" : "");
+			return true;
+		}
+	}
+	return false;
 }

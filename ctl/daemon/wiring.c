@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -75,6 +76,73 @@ static bool was_lost(struct lz_wiring *w, __u32 ifindex, bool forget)
 	return false;
 }
 
+static struct lz_known_port *find_known(struct lz_wiring *w, __u32 ifindex)
+{
+	for (size_t i = 0; i < w->n_known; i++)
+		if (w->known[i].ifindex == ifindex)
+			return &w->known[i];
+	return NULL;
+}
+
+/* Remember a wired port; true: it is one that had gone. Without memory it goes unremembered. */
+static bool remember(struct lz_wiring *w, const struct lz_port_want *want)
+{
+	struct lz_known_port *known = find_known(w, want->ifindex);
+	bool is_back = false;
+
+	for (size_t i = 0; i < w->n_known && !known; i++)
+		if (!w->known[i].ifindex && lz_streq(w->known[i].name, want->name)) {
+			known = &w->known[i];
+			is_back = true;
+		}
+	if (!known && lz_array_grow(&w->known, &w->cap_known, w->n_known + 1, sizeof(*known)) == 0)
+		known = &w->known[w->n_known++];
+	if (known) {
+		known->ifindex = want->ifindex;
+		memcpy(known->name, want->name, sizeof(known->name));
+	}
+	return is_back;
+}
+
+/* Is it called for by this very name? A glob's interfaces come and go; a named one is missed. */
+static bool is_named(const struct lz_wiring *w, const char *name)
+{
+	for (int slot = 0; slot < LZ_GENERATIONS; slot++)
+		for (size_t i = 0; w->planned[slot] && i < w->n_rules[slot]; i++)
+			if (lz_streq(w->rules[slot][i].match, name))
+				return true;
+	return false;
+}
+
+/* Did another interface take over its name between two looks? */
+static bool is_replaced(const struct lz_wiring *w, const struct lz_known_port *gone)
+{
+	for (size_t i = 0; i < w->n_known; i++)
+		if (&w->known[i] != gone && lz_streq(w->known[i].name, gone->name))
+			return true;
+	return false;
+}
+
+/* Its hooks are off. Was that a loss, or the way things are? */
+static void tell_detached(struct lz_wiring *w, const struct lz_attachment *have)
+{
+	struct lz_known_port *known = find_known(w, have->ifindex);
+	const char *name = known ? known->name : have->name;
+
+	if (known && is_replaced(w, known)) {
+		*known = w->known[--w->n_known];
+		return;
+	}
+	if (known && is_named(w, name)) {
+		known->ifindex = 0;
+		tell(w, LZ_TOLD_LOST, name);
+		return;
+	}
+	tell(w, LZ_TOLD_DETACHED, name[0] ? name : "an interface that is gone");
+	if (known)
+		*known = w->known[--w->n_known];
+}
+
 /* The entry first, then the hook: a program that runs without an entry passes everything. */
 static int wire(struct lz_wiring *w, struct look *look, struct lz_port_want *want, __u32 slot,
 		struct lz_err *reterr)
@@ -87,12 +155,19 @@ static int wire(struct lz_wiring *w, struct look *look, struct lz_port_want *wan
 	if (there)
 		want->mode = have->mode; /* another hook is a detach and an attach, by the operator */
 	r = lz_ports_set(&w->ports, want, slot, reterr);
-	if (r < 0 || (there && have->egress >= want->egress))
+	if (r < 0)
 		return r;
+	if (there && have->egress >= want->egress) {
+		remember(w, want);
+		return 0;
+	}
 	r = lz_attach(w->kernel, want->ifindex, want->mode, flags, reterr);
-	if (r == 0)
-		tell(w, was_lost(w, want->ifindex, true) ? LZ_TOLD_BACK : LZ_TOLD_ATTACHED,
-		     want->name);
+	if (r == 0) {
+		bool is_back = remember(w, want);
+
+		is_back |= was_lost(w, want->ifindex, true);
+		tell(w, is_back ? LZ_TOLD_BACK : LZ_TOLD_ATTACHED, want->name);
+	}
 	return r;
 }
 
@@ -128,6 +203,9 @@ void lz_wiring_close(struct lz_wiring *w)
 	if (w->kernel)
 		lz_ports_close(&w->ports);
 	w->kernel = NULL;
+	free(w->known);
+	w->known = NULL;
+	w->n_known = w->cap_known = 0;
 }
 
 static int check_first_xdp(struct look *look, const struct lz_ask *ask, struct lz_err *reterr)
@@ -187,7 +265,7 @@ static void drop_unwanted(struct lz_wiring *w, struct look *look)
 			continue;
 		lz_ports_clear(&w->ports, have->ifindex);
 		was_lost(w, have->ifindex, true);
-		tell(w, LZ_TOLD_DETACHED, have->name[0] ? have->name : "an interface that is gone");
+		tell_detached(w, have);
 	}
 }
 
@@ -201,6 +279,19 @@ static void clear_roles(struct lz_wiring *w, struct look *look, __u32 slot)
 			continue;
 		want.role = LZ_ROLE_NONE;
 		lz_ports_set(&w->ports, &want, slot, NULL);
+	}
+}
+
+/* Another policy is in force: what it does not call for by name is not missed any more. */
+static void forget_missed(struct lz_wiring *w)
+{
+	for (size_t i = 0; i < w->n_known;) {
+		if (w->known[i].ifindex || is_named(w, w->known[i].name)) {
+			i++;
+			continue;
+		}
+		tell(w, LZ_TOLD_DETACHED, w->known[i].name);
+		w->known[i] = w->known[--w->n_known];
 	}
 }
 
@@ -218,6 +309,7 @@ int lz_wiring_keep(struct lz_wiring *w, __u32 slot, struct lz_err *reterr)
 	if (r < 0)
 		return r;
 	drop_unwanted(w, &look);
+	forget_missed(w);
 	lz_ports_clear_slot(&w->ports, !slot);
 	look_done(&look);
 	return 0;

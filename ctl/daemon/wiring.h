@@ -10,6 +10,12 @@
 #include "daemon/chan.h"
 #include "datapath/ports.h"
 
+/* An interface that is gone has no name any more, and one that was renamed another. */
+struct lz_known_port {
+	__u32 ifindex; /* 0: gone, and the policy calls for it by name */
+	char name[IF_NAMESIZE];
+};
+
 struct lz_wiring {
 	const struct lz_kernel *kernel;
 	struct lz_ports ports;
@@ -22,6 +28,8 @@ struct lz_wiring {
 	char fault[512]; /* why the last look did not work out, so that it is told once */
 	__u32 lost[64]; /* ifindexes whose hook is missing, told */
 	size_t n_lost;
+	struct lz_known_port *known; /* what was wired, by the name it had then */
+	size_t n_known, cap_known;
 };
 
 int lz_wiring_open(struct lz_wiring *w, const struct lz_kernel *kernel, struct lz_err *reterr);

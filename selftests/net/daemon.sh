@@ -292,9 +292,30 @@ t_ok "bypass without a daemon: passes" reach shop 25
 t_ok "bypass off without a daemon" "$BUILD/lazaretd" --instance lab --bypass off
 t_eq "bypass off without a daemon: held" "$(status_of reach shop 25)" 1
 
-# ---------------------------------------------------------------- stop, "reboot"
+# ---------------------------------------------------------------- an interface goes, and comes back
+
+# health_says TEXT: it fails, and says so.
+health_says()
+{
+	ctl -j health | jq -e --arg t "$1" '.healthy == false and (.error | contains($t))'
+}
 
 t_need daemon_start
+t_ok "all interfaces there: healthy" lz_wait 3 ctl health
+ip -n "$LZ_LAB-gw" link set "$LZ_GW_UPLINK" down
+t_ok "an interface is renamed" ip -n "$LZ_LAB-gw" link set "$LZ_GW_UPLINK" name other0
+t_ok "renamed: health names what is missing" lz_wait 3 health_says "'$LZ_GW_UPLINK'"
+t_ok "renamed: one line says it was lost" \
+	grep -q "event=hook-lost interface=$LZ_GW_UPLINK" "$LZ_DIR/log/daemon.log"
+ip -n "$LZ_LAB-gw" link set other0 name "$LZ_GW_UPLINK"
+ip -n "$LZ_LAB-gw" link set "$LZ_GW_UPLINK" up
+ip -n "$LZ_LAB-gw" route replace default via 203.0.113.253
+t_ok "back: healthy" lz_wait 3 ctl health
+t_ok "back: one line says so" \
+	grep -q "event=hook-back interface=$LZ_GW_UPLINK" "$LZ_DIR/log/daemon.log"
+
+# ---------------------------------------------------------------- stop, "reboot"
+
 t_eq "second daemon: refused" "$(status_of lz_ns_run gw timeout 20 "$BUILD/lazaretd" --instance lab \
 	--state "$LZ_DIR/other" --run "$LZ_DIR/other-run" --policy "$LZ_DIR/open.json")" 2
 daemon_stop
