@@ -69,7 +69,10 @@ __noinline int lz_cell_make(__u64 key, __u32 family, __u32 row)
 {
 	int slot;
 
-	if (lz_tables.cells_used >= lz_control.sources_max) {
+	__u64 used = lz_tables.cells_used, held = lz_tables.cells_held;
+
+	/* Held cells are the colony's: a large one must not stop the counting of the others. */
+	if (used > held && used - held >= lz_control.sources_max) {
 		lz_count(row, LZ_C_TABLE_FULL, 1);
 		return LZ_SEARCH_FULL;
 	}

@@ -30,6 +30,7 @@ struct counting {
 	struct parent *parents; /* open addressing, a power of two */
 	size_t parents_size, parents_n;
 	__u64 live;
+	__u64 held; /* of those */
 };
 
 static void walk_home(struct counting *c, __u64 key, __u32 slot)
@@ -99,6 +100,7 @@ static int count_slot(struct counting *c, __u32 slot)
 	__u64 stored = *(volatile __u64 *)&c->view->cells[slot].key;
 
 	c->live++;
+	c->held += !!(c->before[slot / 8] >> (8 * (slot & 7)) & LZ_TAG_HELD);
 	if (!stored)
 		return 0;
 	walk_home(c, ~stored, slot);
@@ -175,6 +177,7 @@ int lz_recount(struct lz_tables_view *view, struct lz_recount *ret)
 		ret->live = c.live;
 		__sync_fetch_and_add(&view->tables->cells_used,
 				     c.live - *(volatile __u64 *)&view->tables->cells_used);
+		*(volatile __u64 *)&view->tables->cells_held = c.held;
 	}
 	free(c.before);
 	free(c.needed);

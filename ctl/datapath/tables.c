@@ -191,6 +191,7 @@ static int set_hold(struct lz_tables_view *v, __u64 key, __u64 hash, __u64 word,
 		if (slot & LZ_SEARCH_MADE) {
 			slot &= ~LZ_SEARCH_MADE;
 			__sync_fetch_and_add(&v->tables->cells_used, 1);
+			__sync_fetch_and_add(&v->tables->cells_held, 1);
 		}
 	}
 	return write_hold(v, slot, word, now_s, flags);

@@ -346,7 +346,8 @@ _Static_assert(sizeof(struct lz_instance) == 32, "no holes");
 /* Counters of the tables: written by both sides with atomic adds. */
 struct lz_tables {
 	__u64 cells_used; /* tags neither free nor reclaimed */
-	__u64 pad_[7];
+	__u64 cells_held; /* of those: made for a hold, or held at the last recount */
+	__u64 pad_[6];
 };
 _Static_assert(sizeof(struct lz_tables) == 64, "own cache line");
 

@@ -338,6 +338,7 @@ void world_hold(struct world *w, const char *text, __u64 word)
 		slot = lz_search_create(key, hash, w->tag_lines);
 		world_must(slot < 0 ? -ENOSPC : 0, "make a cell");
 		w->skel->data_tables->lz_tables.cells_used += !!(slot & LZ_SEARCH_MADE);
+		w->skel->data_tables->lz_tables.cells_held += !!(slot & LZ_SEARCH_MADE);
 		slot &= ~LZ_SEARCH_MADE;
 	}
 	w->cells[slot].hold = word;

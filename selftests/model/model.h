@@ -68,6 +68,7 @@ struct model {
 	const struct world *w;
 	struct m_cell cells[M_CELLS_MAX];
 	unsigned cells_n;
+	unsigned cells_held; /* of those: made for a hold */
 	struct m_flow flows[M_FLOWS_MAX];
 	unsigned flows_n;
 	struct lz_class_stats class_[LZ_CLASSES_MAX];

@@ -103,7 +103,7 @@ struct m_cell *m_source_cell(struct model *m, const struct m_packet *p)
 
 	if (cell)
 		return cell;
-	if (m->cells_n >= m->w->control->sources_max) {
+	if (m->cells_n - m->cells_held >= m->w->control->sources_max) {
 		m->delta[LZ_C_TABLE_FULL]++;
 		return NULL;
 	}

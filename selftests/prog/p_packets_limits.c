@@ -299,6 +299,10 @@ static void table_full(void)
 	T_EQ(attempt(DYN4, WORLD_XDP).reason, LZ_R_DROP_PORT25, "a class rule needs no cell");
 	world_hold(w, "203.0.113.11", LZ_HOLD_WORD(WORLD_START_S + 9, 9, LZ_GARDEN_LEAKY, 0));
 	T_EQ(attempt("203.0.113.11", WORLD_XDP).reason, LZ_R_DROP_HELD, "nor does the colony");
+	w->control->sources_max = 2;
+	T_EQ(attempt("203.0.113.12", WORLD_XDP).delta[LZ_C_TABLE_FULL], 0,
+	     "and a held cell takes no room from the others");
+	T_EQ(attempt("203.0.113.13", WORLD_XDP).delta[LZ_C_TABLE_FULL], 1, "but then it is full");
 	world_reset(w);
 }
 

@@ -213,6 +213,7 @@ static void fills_without_failure(void)
 	held = lz_hold_set_bulk(&view, e + SOURCES, COLONY, 0);
 	T_EQ(held, COLONY, "no insert fails up to the capacity");
 	T_EQ(view.tables->cells_used, SOURCES + COLONY, "cells_used");
+	T_EQ(view.tables->cells_held, SOURCES + COLONY, "cells_held: not the sources' budget");
 	t0 = room_cpu_s();
 	T_EQ(lz_holds_count(&view, 1000), SOURCES + COLONY, "all are held");
 	t1 = room_cpu_s();
@@ -238,6 +239,7 @@ static void empties(void)
 	T_EQ(t.reclaimed, SOURCES + COLONY, "cells reclaimed");
 	T_EQ(t.orphans, 0, "none was an orphan");
 	T_EQ(view.tables->cells_used, 0, "cells_used");
+	T_EQ(view.tables->cells_held, 0, "cells_held");
 	T_OK(word_is_zero(view.tags[0].word, view.slots / 8), "every tag is free again");
 	T_OK(word_is_zero(&view.cells[0].key, view.slots * (sizeof(struct lz_cell) / 8)),
 	     "every cell is zero");
