@@ -144,16 +144,28 @@ int lz_ctl_fits(const struct lz_ctl *ctl, const struct lz_policy *policy, struct
 
 	if (policy->ipv6_key != ctl->view.instance.ipv6_key_len)
 		return lz_err_set(reterr, EMEDIUMTYPE,
-				  "/ipv6-key: %u: the instance was made with %u; changing it means "
-				  "lazaretd --detach and a new start",
+				  "/ipv6-key: %u: the instance was made with %u; to change it: quarantine "
+				  "export, stop lazaretd, lazaretd --detach, move ledger.db away, start, "
+				  "quarantine import",
 				  policy->ipv6_key, ctl->view.instance.ipv6_key_len);
 	lz_instance_size(policy->sources_max, policy->colony_max, &need);
 	if (need.tag_lines > ctl->view.instance.tag_lines)
 		return lz_err_set(reterr, ENOSPC,
 				  "/capacity: %u sources and %u held need more than the instance was "
-				  "made for; growing it means lazaretd --detach and a new start",
+				  "made for; put it into the file of lazaretd --policy, stop lazaretd, "
+				  "lazaretd --detach, start it, apply again",
 				  policy->sources_max, policy->colony_max);
 	return 0;
+}
+
+static int ask_open(struct lz_ctl *ctl, const struct lz_policy *policy, __u32 sources_min,
+		    __u32 colony_min, int *fds, unsigned int *n, struct lz_err *reterr)
+{
+	begin(ctl, LZ_ASK_OPEN);
+	ctl->ask.sources_max = policy->sources_max > sources_min ? policy->sources_max : sources_min;
+	ctl->ask.colony_max = policy->colony_max > colony_min ? policy->colony_max : colony_min;
+	ctl->ask.ipv6_key_len = policy->ipv6_key;
+	return ask(ctl, fds, n, reterr);
 }
 
 int lz_ctl_open(struct lz_ctl *ctl, const struct lz_policy *policy, struct lz_err *reterr)
@@ -164,11 +176,10 @@ int lz_ctl_open(struct lz_ctl *ctl, const struct lz_policy *policy, struct lz_er
 
 	if (ctl->opened)
 		return lz_ctl_fits(ctl, policy, reterr);
-	begin(ctl, LZ_ASK_OPEN);
-	ctl->ask.sources_max = policy->sources_max;
-	ctl->ask.colony_max = policy->colony_max;
-	ctl->ask.ipv6_key_len = policy->ipv6_key;
-	r = ask(ctl, fds, &n, reterr);
+	r = ask_open(ctl, policy, ctl->sources_min, ctl->colony_min, fds, &n, reterr);
+	/* An instance that is there already may be smaller, as long as this policy fits. */
+	if (r == -ENOSPC)
+		r = ask_open(ctl, policy, 0, 0, fds, &n, reterr);
 	if (r == 0 && n != LZ_MAP_N)
 		r = lz_err_set(reterr, EPROTO, "keeper: %u maps, want %u", n, LZ_MAP_N);
 	if (r == 0) {

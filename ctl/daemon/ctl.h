@@ -46,6 +46,7 @@ struct lz_ctl {
 	uv_poll_t keeper_poll;
 	bool opened; /* there is an instance: view, events and sweep are there */
 	bool adopted;
+	__u32 sources_min, colony_min; /* room of a new instance: at least what --policy asks for */
 	struct lz_map_fds fds;
 	struct lz_tables_view view;
 	struct lz_events *events;

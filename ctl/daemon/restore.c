@@ -147,6 +147,10 @@ int lz_running_restore(struct lz_ctl *ctl, struct lz_policy *first, const char *
 
 	if (newest(ctl, &generation) < 0)
 		return first ? apply_first(ctl, first, file, reterr) : 0;
+	if (first) { /* the way to grow: a detach, and a start with more room in FILE */
+		ctl->sources_min = first->sources_max;
+		ctl->colony_min = first->colony_max;
+	}
 	lz_policy_free(&first);
 	r = load(ctl, generation, &next, reterr); /* opens the instance */
 	if (r < 0)
