@@ -208,7 +208,8 @@ static int load_first(const char *path, struct lz_policy **ret)
 	if (r < 0) {
 		lz_report_format(&report, path, &text);
 		fputs(text.data ? text.data : "", stderr);
-		fprintf(stderr, "lazaretd: %s: policy is not valid, nothing was changed\n", path);
+		fprintf(stderr, "lazaretd: %s: policy is not valid; what was confirmed last stays\n",
+			path);
 	}
 	lz_report_done(&report);
 	return r;
@@ -234,13 +235,12 @@ static int start(struct lz_ctl *ctl, const struct lz_identity *who, struct lz_er
 {
 	char boot_id[LZ_BOOT_ID_TEXT_MAX];
 	struct lz_policy *first = NULL;
-	int control, read_only, r;
+	int control, read_only, bad, r;
 
 	add_grant(ctl, LZ_OPERATORS, LZ_PEER_OPERATE);
 	add_grant(ctl, LZ_ADMINS, LZ_PEER_ADMIN);
-	r = load_first(ctl->options->policy, &first);
-	if (r < 0)
-		exit(LZ_CODE_INVALID);
+	/* A bad file stops only the first start of all: later ones have a confirmed policy. */
+	bad = load_first(ctl->options->policy, &first);
 	control = listen_on(ctl->options, LZ_PROTO_CONTROL_SOCK, 0660,
 			    who->found ? who->gid : (gid_t)-1, reterr);
 	if (control < 0)
@@ -258,6 +258,11 @@ static int start(struct lz_ctl *ctl, const struct lz_identity *who, struct lz_er
 		r = lz_ctl_keeper_start(ctl);
 	if (r == 0)
 		r = lz_running_restore(ctl, first, ctl->options->policy, reterr);
+	if (r == 0 && bad < 0 && !ctl->now.policy) {
+		ctl->code = LZ_CODE_INVALID;
+		r = lz_err_set(reterr, EINVAL, "%s: not valid, and no policy was ever confirmed",
+			       ctl->options->policy);
+	}
 	if (r == 0)
 		r = open_serve(ctl, control, read_only, reterr);
 	if (r == 0 && start_timers(ctl) < 0)
@@ -277,7 +282,7 @@ int lz_controller_main(const struct lz_options *options, const struct lz_identit
 		return LZ_CODE_REFUSED;
 	if (start(&ctl, who, &err) < 0) {
 		lz_log(LZ_LOG_ERROR, "start-failed", "why=%s", err.text);
-		return LZ_CODE_REFUSED;
+		return ctl.code ? ctl.code : LZ_CODE_REFUSED;
 	}
 	lz_ctl_say(&ctl, LZ_ASK_READY);
 	lz_log(LZ_LOG_NOTICE, "ready", "instance=%s generation=%llu held=%llu", options->instance,

@@ -178,8 +178,12 @@ daemon_kill
 sleep 1
 beat_stop "keeper killed"
 
+# By the next start the operator has broken his file: it was confirmed before, so nothing stops.
+mv "$LZ_DIR/open.json" "$LZ_DIR/open.good"
+echo '{ "version": 1, "clases": {} }' >"$LZ_DIR/open.json"
 beat_start
 t_need daemon_start
+mv "$LZ_DIR/open.good" "$LZ_DIR/open.json"
 t_ok "restart adopts" grep -q event=policy-adopted "$LZ_DIR/log/daemon.log"
 t_eq "restart attaches nothing" "$(grep -c event=hook-attached "$LZ_DIR/log/daemon.log")" 0
 beat_stop "restart"
