@@ -3,8 +3,11 @@
  * flow.h - the memory of recent port-25 SYNs: a retransmission is neither counted again nor, if the
  * first was refused, let through.
  *
- * A SYN is known by source, destination, ports and initial sequence number, hashed under the
- * instance seed to 46 bits beside the line index. Eight entries a line, the stalest is replaced, so
+ * A SYN is known by source, destination, ports, initial sequence number and the generation that
+ * judged it, hashed under the instance seed: 43 bits, of which those that choose the line tell
+ * nothing more. A new generation judges anew (I5), and no answer of one that was taken back lasts.
+ * No host sends a SYN more often than LZ_FLOW_REPEATS times again; whoever does opens new connections
+ * with an old number, and is counted. Eight entries a line, the stalest is replaced, so
  * the forty attempts a mail server keeps open at once are far from pushing each other out; what
  * does get pushed out under a flood is judged again like a new attempt - counted twice, and refused
  * again by the limit that is over anyway.
@@ -22,6 +25,10 @@
 /* Ticks of 2^28 ns = 268 ms, 14 bits: they wrap after 73 minutes, far beyond the horizon. */
 #define LZ_FLOW_TIME_MASK     0x3fff
 #define LZ_FLOW_NOW(now_ns)   ((__u32)((now_ns) >> 28) & LZ_FLOW_TIME_MASK)
+#define LZ_FLOW_VERDICT(e)    ((__u32)((e) >> 14) & 7)
+#define LZ_FLOW_REPEATED(e)   ((__u32)((e) >> 17) & 15)
+#define LZ_FLOW_REPEAT_ONE    (1ULL << 17)
+#define LZ_FLOW_PRINT_SHIFT   21
 #define LZ_FLOW_HORIZON_TICKS ((__u32)((LZ_FLOW_HORIZON_S * 1000000000ULL) >> 28))
 
 static __always_inline __u64 lz_flow_hash(const struct lz_pkt *p)
@@ -29,7 +36,7 @@ static __always_inline __u64 lz_flow_hash(const struct lz_pkt *p)
 	const __u64 *s = (const __u64 *)p->saddr, *d = (const __u64 *)p->daddr;
 	__u64 h = lz_hash(s[0] ^ ((__u64)p->sport << 32 | p->seq), lz_instance.seed);
 
-	h = lz_hash(h ^ s[1], d[0]);
+	h = lz_hash(h ^ s[1], d[0] + lz_control.gen[p->slot & 1].number);
 	return lz_hash(h ^ d[1], ~lz_instance.seed);
 }
 
@@ -60,11 +67,14 @@ __noinline int lz_flow_find(__u64 hash, __u64 now_ns)
 	for (int i = 0; i < LZ_FLOW_LINE_ENTRIES; i++) {
 		__u64 e = line->entry[i];
 
-		if (!e || (e ^ hash) >> 18)
+		if (!e || (e ^ hash) >> LZ_FLOW_PRINT_SHIFT)
 			continue;
-		if (((now - (__u32)e) & LZ_FLOW_TIME_MASK) > LZ_FLOW_HORIZON_TICKS)
+		if (((now - (__u32)e) & LZ_FLOW_TIME_MASK) > LZ_FLOW_HORIZON_TICKS ||
+		    LZ_FLOW_REPEATED(e) >= LZ_FLOW_REPEATS)
 			return LZ_FLOW_NEW;
-		return (e >> 14) & 15;
+		/* Lost to another CPU: one repetition is not counted. */
+		__sync_val_compare_and_swap(&line->entry[i], e, e + LZ_FLOW_REPEAT_ONE);
+		return LZ_FLOW_VERDICT(e);
 	}
 	return LZ_FLOW_NEW;
 }
@@ -85,7 +95,7 @@ __noinline int lz_flow_note(__u64 hash, __u64 now_ns, __u32 verdict)
 		__u64 e = line->entry[i];
 		__u32 age = e ? (now - (__u32)e) & LZ_FLOW_TIME_MASK : LZ_FLOW_TIME_MASK;
 
-		if (e && !((e ^ hash) >> 18)) {
+		if (e && !((e ^ hash) >> LZ_FLOW_PRINT_SHIFT)) {
 			at = i;
 			break;
 		}
@@ -95,7 +105,7 @@ __noinline int lz_flow_note(__u64 hash, __u64 now_ns, __u32 verdict)
 		}
 	}
 	line->entry[at & (LZ_FLOW_LINE_ENTRIES - 1)] =
-		(hash & ~0x3ffffULL) | (__u64)(verdict & 15) << 14 | now;
+		(hash >> LZ_FLOW_PRINT_SHIFT << LZ_FLOW_PRINT_SHIFT) | (__u64)(verdict & 7) << 14 | now;
 	return 0;
 }
 

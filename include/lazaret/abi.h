@@ -47,6 +47,7 @@
 #define LZ_PORT_STATS	      512    /* statistics rows; the last is shared by all further ports */
 #define LZ_HOLD_CAP_S	      2678400u /* 31 days: no hold lasts longer, whoever wrote it (I2) */
 #define LZ_FLOW_HORIZON_S     130u   /* Linux gives up a SYN after 127 s (tcp_syn_retries 6) */
+#define LZ_FLOW_REPEATS	      12     /* times a SYN may come again: Linux 6, macOS 10 */
 
 /* ---------------------------------------------------------------- key space
  *
@@ -118,10 +119,11 @@ _Static_assert(sizeof(struct lz_cell) == 128, "a cell is two cache lines");
 
 /* ---------------------------------------------------------------- flows */
 
-/* Eight recent port-25 SYNs a line. Entry: bits 0..13 first seen, ticks of 2^28 ns; bits 14..17
- * verdict (enum lz_verdict); bits 18..63 fingerprint of source, destination, ports and sequence
- * number under the instance seed. 0 = free. The age counts from the first SYN: one that is sent again
- * and again would otherwise open connections for ever and be counted once. */
+/* Eight recent port-25 SYNs a line. Entry: bits 0..13 first seen, ticks of 2^28 ns; bits 14..16
+ * verdict (enum lz_verdict); bits 17..20 how often it came again; bits 21..63 fingerprint of source,
+ * destination, ports, sequence number and generation under the instance seed. 0 = free. The age
+ * counts from the first SYN: one that is sent again and again would otherwise open connections for
+ * ever and be counted once. */
 #define LZ_FLOW_LINE_ENTRIES 8
 struct lz_flow_line {
 	__u64 entry[LZ_FLOW_LINE_ENTRIES];

@@ -204,7 +204,7 @@ static void examine(struct m_case *c, const struct lz_class *class_, struct m_ce
 {
 	unsigned lifted = m_exception_of(c->m, c->p->family, c->p->src);
 	bool mail = c->p->syn && c->p->dport == 25;
-	struct m_flow *known = mail ? m_flow_find(c->m, c->p) : NULL;
+	struct m_flow *known = mail ? m_flow_find(c->m, c->p, c->gen->number) : NULL;
 	const struct lz_limit *by;
 
 	cell->examined++;
@@ -217,7 +217,7 @@ static void examine(struct m_case *c, const struct lz_class *class_, struct m_ce
 	by = rules(c, class_, cell, known, mail && !known, lifted);
 	overrule(c, true);
 	if (mail && !known)
-		m_flow_note(c->m, c->p, c->verdict);
+		m_flow_note(c->m, c->p, c->gen->number, c->verdict);
 	if (c->verdict != LZ_V_PASS) {
 		cell->dropped++;
 		if (by && by->then == LZ_THEN_HOLD)

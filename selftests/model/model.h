@@ -60,8 +60,8 @@ struct m_flow {
 	__u8 src[16], dst[16];
 	unsigned sport, dport;
 	__u32 seq;
-	__u64 tick;
-	__u32 verdict;
+	__u64 tick, generation;
+	__u32 verdict, repeated;
 };
 
 struct model {
@@ -97,8 +97,8 @@ bool m_charge(struct model *m, struct m_cell *cell, const struct lz_limit *l, __
 void m_note_destination(struct model *m, struct m_cell *cell, __u64 slot_ns,
 			const struct m_packet *p);
 bool m_reach(struct m_cell *cell, __u64 now_ns);
-struct m_flow *m_flow_find(struct model *m, const struct m_packet *p);
-void m_flow_note(struct model *m, const struct m_packet *p, __u32 verdict);
+struct m_flow *m_flow_find(struct model *m, const struct m_packet *p, __u64 generation);
+void m_flow_note(struct model *m, const struct m_packet *p, __u64 generation, __u32 verdict);
 unsigned m_class_of(const struct model *m, int slot, int family, const __u8 *addr);
 __u64 m_sets_of(const struct model *m, int slot, int family, const __u8 *addr);
 __u64 m_customer_of(const struct model *m, int slot, const struct m_packet *p);

@@ -242,34 +242,36 @@ bool m_reach(struct m_cell *cell, __u64 now_ns)
 	return true;
 }
 
-static bool same_flow(const struct m_flow *f, const struct m_packet *p)
+static bool same_flow(const struct m_flow *f, const struct m_packet *p, __u64 generation)
 {
 	return !memcmp(f->src, p->src, 16) && !memcmp(f->dst, p->dst, 16) && f->sport == p->sport &&
-	       f->dport == p->dport && f->seq == p->seq;
+	       f->dport == p->dport && f->seq == p->seq && f->generation == generation;
 }
 
-/* A flow seen in the last 130 s, in ticks of 2^28 ns, counted from its first SYN. */
-struct m_flow *m_flow_find(struct model *m, const struct m_packet *p)
+/* A flow seen in the last 130 s, in ticks of 2^28 ns, counted from its first SYN, and no more than 12
+ * times since. */
+struct m_flow *m_flow_find(struct model *m, const struct m_packet *p, __u64 generation)
 {
 	__u64 tick = world_now(m->w) >> 28;
 
 	for (unsigned i = 0; i < m->flows_n; i++) {
 		struct m_flow *f = &m->flows[i];
 
-		if (!same_flow(f, p))
+		if (!same_flow(f, p, generation))
 			continue;
-		if (tick - f->tick > 130000000000ull >> 28)
+		if (tick - f->tick > 130000000000ull >> 28 || f->repeated == 12)
 			return NULL;
+		f->repeated++;
 		return f;
 	}
 	return NULL;
 }
 
-void m_flow_note(struct model *m, const struct m_packet *p, __u32 verdict)
+void m_flow_note(struct model *m, const struct m_packet *p, __u64 generation, __u32 verdict)
 {
 	struct m_flow *f = m->flows;
 
-	while (f < m->flows + m->flows_n && !same_flow(f, p))
+	while (f < m->flows + m->flows_n && !same_flow(f, p, generation))
 		f++;
 	if (f == m->flows + M_FLOWS_MAX)
 		abort();
@@ -281,5 +283,7 @@ void m_flow_note(struct model *m, const struct m_packet *p, __u32 verdict)
 	f->dport = p->dport;
 	f->seq = p->seq;
 	f->tick = world_now(m->w) >> 28;
+	f->generation = generation;
+	f->repeated = 0;
 	f->verdict = verdict;
 }

@@ -261,6 +261,20 @@ static void retransmissions(void)
 	T_EQ(r.reason, LZ_R_DROP_LIMIT, "another sequence number is another attempt");
 }
 
+/* A stack of its own may use one sequence number for connection after connection. */
+static void one_number_for_ever(void)
+{
+	struct pkt_spec p = { .src = LIM4, .dst = WORLD4, .dport = 25, .seq = 7 };
+	struct world_run r;
+
+	limited(window(2, 300 * S), (struct lz_class){ 0 });
+	for (int i = 0; i < 60; i++)
+		world_frame(w, WORLD_XDP, &p, &r);
+	T_EQ(r.verdict, LZ_V_DROP, "stopped at last");
+	T_EQ(world_cell(w, world_key(w, LIM4))->smtp_connections, 5, "counted at each thirteenth");
+	T_EQ(world_cell(w, world_key(w, LIM4))->dropped, 60 - 2 * 13, "two of them passed");
+}
+
 static void destinations(void)
 {
 	struct lz_limit l = { .kind = LZ_LIMIT_DESTS, .what = LZ_WHAT_SMTP_DESTINATIONS,
@@ -381,6 +395,7 @@ static const struct t_case cases[] = {
 	{ "hold", hold_on_limit },
 	{ "notify and monitored limits", notify_only },
 	{ "retransmissions", retransmissions },
+	{ "one sequence number for ever", one_number_for_ever },
 	{ "distinct destinations", destinations },
 	{ "the table is full", table_full },
 	{ "a source's lines are full", every_line_full },

@@ -163,6 +163,36 @@ static void generations(void)
 	ROWS_OK("rows");
 }
 
+/* A SYN sent again after a swap is the new generation's, also after the way back. */
+static void answers_of_their_generation(void)
+{
+	struct row old = { "refused", SYN25, ICMP };
+	struct row again = { "sent again", SYN25, LZ_V_ICMP_ADMIN, LZ_R_DROP_RETRANSMIT };
+	struct row new = { "sent again after the swap", SYN25, FOREIGN };
+	struct row reset = { "refused by a reset", { .src = BIZ4, .dst = WORLD4, .dport = 25 }, EXAMINED };
+	struct lz_class c = w->control->gen[0].class_[ROWS_BUSINESS];
+
+	world_reset(w);
+	rows_check(w, WORLD_XDP, &old);
+	rows_check(w, WORLD_XDP, &again);
+	w->control->gen_word = LZ_GEN_WORD(1, 0, 0);
+	rows_check(w, WORLD_XDP, &new);
+	w->control->gen_word = LZ_GEN_WORD(0, 0, 0);
+	rows_check(w, WORLD_XDP, &reset);
+	c.to_world = LZ_V_TCP_RESET;
+	c.flags |= LZ_CLASS_F_PORT25_RULE;
+	rows_policy(w, 1);
+	world_class(w, 1, ROWS_BUSINESS, &c);
+	w->control->gen[1].number = w->control->gen[0].number + 1;
+	w->control->gen_word = LZ_GEN_WORD(1, 0, 0);
+	reset.verdict = LZ_V_TCP_RESET;
+	reset.reason = LZ_R_DROP_PORT25;
+	rows_check(w, WORLD_XDP, &reset);
+	world_forget_policy(w);
+	rows_policy(w, 0);
+	ROWS_OK("rows");
+}
+
 static void no_role(void)
 {
 	struct row row = { "a port without a role", SYN25, NO_POLICY };
@@ -314,6 +344,7 @@ static const struct t_case cases[] = {
 	{ "exceptions", exceptions },
 	{ "bypass", bypass },
 	{ "generation word", generations },
+	{ "each generation answers for itself", answers_of_their_generation },
 	{ "a port without a role", no_role },
 	{ "monitor mode", monitor },
 	{ "return hook", return_hook },
