@@ -27,24 +27,6 @@ int lz_membarrier(void)
 	return syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) ? -errno : 0;
 }
 
-int lz_sweep_new(struct lz_tables_view *view, const struct lz_sweep_config *config,
-		 struct lz_sweep **ret)
-{
-	lz_autofree struct lz_sweep *s = calloc(1, sizeof(*s));
-
-	if (!s)
-		return -ENOMEM;
-	s->view = view;
-	s->config = *config;
-	if (!s->config.slice_lines || s->config.slice_lines > view->instance.tag_lines)
-		s->config.slice_lines = view->instance.tag_lines;
-	s->dying = calloc((size_t)s->config.slice_lines * LZ_TAG_LINE_SLOTS, sizeof(*s->dying));
-	if (!s->dying)
-		return -ENOMEM;
-	*ret = TAKE_PTR(s);
-	return 0;
-}
-
 void lz_sweep_free(struct lz_sweep **sweep)
 {
 	if (*sweep)
@@ -90,6 +72,61 @@ static void replace_tag(const struct lz_tables_view *v, __u32 slot, __u32 tag)
 static bool is_live(__u32 tag)
 {
 	return (tag & ~LZ_TAG_HELD) >= LZ_TAG_MIN;
+}
+
+/* A DYING slot becomes its key's again; without a key it is free. */
+static void restore_tag(const struct lz_tables_view *v, __u32 slot)
+{
+	__u64 stored = *(volatile __u64 *)&v->cells[slot].key, key = ~stored;
+	bool held = !lz_key_is_aggregate(key) && *(volatile __u64 *)&v->cells[slot].hold;
+
+	replace_tag(v, slot, !stored ? LZ_TAG_RECLAIMED :
+				       lz_tag_of(lz_hash(key, v->instance.seed)) |
+					       (held ? LZ_TAG_HELD : 0));
+}
+
+/* What a controller left that was killed in the middle of a slice or of a claim: DYING tags, which
+ * nobody finds and nobody may take, and tags without a key. A packet may be claiming such a cell at
+ * this instant, so those wait for the barrier. */
+static void take_over(struct lz_sweep *s)
+{
+	const struct lz_tables_view *v = s->view;
+	size_t max = (size_t)s->config.slice_lines * LZ_TAG_LINE_SLOTS;
+
+	for (__u32 slot = 0; slot < v->slots; slot++) {
+		__u32 tag = tag_of(v, slot);
+
+		if (tag == LZ_TAG_DYING) {
+			restore_tag(v, slot);
+		} else if (is_live(tag) && !*(volatile __u64 *)&v->cells[slot].key &&
+			   s->n_dying < max) {
+			replace_tag(v, slot, LZ_TAG_DYING);
+			s->dying[s->n_dying++] = slot;
+		}
+	}
+	if (s->n_dying && !lz_membarrier())
+		for (size_t i = 0; i < s->n_dying; i++)
+			restore_tag(v, s->dying[i]);
+	s->n_dying = 0;
+}
+
+int lz_sweep_new(struct lz_tables_view *view, const struct lz_sweep_config *config,
+		 struct lz_sweep **ret)
+{
+	lz_autofree struct lz_sweep *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	s->view = view;
+	s->config = *config;
+	if (!s->config.slice_lines || s->config.slice_lines > view->instance.tag_lines)
+		s->config.slice_lines = view->instance.tag_lines;
+	s->dying = calloc((size_t)s->config.slice_lines * LZ_TAG_LINE_SLOTS, sizeof(*s->dying));
+	if (!s->dying)
+		return -ENOMEM;
+	take_over(s);
+	*ret = TAKE_PTR(s);
+	return 0;
 }
 
 /* ---------------------------------------------------------------- which cells go */
@@ -235,11 +272,8 @@ int lz_sweep_step(struct lz_sweep *sweep)
 		return LZ_SWEEP_MORE;
 	r = lz_membarrier();
 	if (r) { /* nothing may be reused: all of them stay as they were */
-		for (size_t i = 0; i < sweep->n_dying; i++) {
-			__u64 hash = lz_hash(~v->cells[sweep->dying[i]].key, v->instance.seed);
-
-			replace_tag(v, sweep->dying[i], lz_tag_of(hash) | LZ_TAG_HELD);
-		}
+		for (size_t i = 0; i < sweep->n_dying; i++)
+			restore_tag(v, sweep->dying[i]);
 		return r;
 	}
 	for (size_t i = 0; i < sweep->n_dying; i++)

@@ -406,6 +406,43 @@ static void moves_an_orphans_hold(void)
 	lz_hold_release(&view, key, NULL);
 }
 
+static __u32 slot_of(__u64 key)
+{
+	__u32 slot = 0;
+
+	while (slot < view.slots - 1 && view.cells[slot].key != ~key)
+		slot++;
+	return slot;
+}
+
+/* The table as a controller leaves it that is killed after marking, and in the middle of a claim. */
+static void takes_over_what_was_dying(void)
+{
+	__u64 key = FIRST + 0x51000, hash = lz_hash(key, view.instance.seed);
+	__u64 claimed = FIRST + 0x52000, claimed_hash = lz_hash(claimed, view.instance.seed);
+	struct lz_sweep_totals t = {};
+	struct lz_cell cell;
+	__u8 *tag, *unclaimed;
+	__u32 slot;
+
+	set_clock(21000);
+	T_EQ(send_syn(key, 443), XDP_PASS, "a cell");
+	T_EQ(send_syn(claimed, 443), XDP_PASS, "another");
+	slot = slot_of(key);
+	tag = (__u8 *)view.tags + slot;
+	*tag = LZ_TAG_DYING;
+	slot = slot_of(claimed);
+	unclaimed = (__u8 *)view.tags + slot;
+	memset(&view.cells[slot], 0, sizeof(view.cells[slot]));
+	T_EQ(*unclaimed, lz_tag_of(claimed_hash), "a tag without a key");
+	T_EQ(lz_cell_get(&view, key, &cell), -ENOENT, "nobody finds what is dying");
+	sweep_all(3600, &t);
+	T_EQ(*tag, lz_tag_of(hash), "the next sweep takes it over");
+	T_EQ(lz_cell_get(&view, key, &cell), 0, "it is found");
+	T_EQ(cell.examined, 1, "with what it had counted");
+	T_OK(*unclaimed < LZ_TAG_MIN, "the tag without a key is free");
+}
+
 static void swaps_and_goes_back(void)
 {
 	struct lz_swap_state s;
@@ -485,6 +522,7 @@ static const struct t_case cases[] = {
 	{ "creators of one key share one cell", creates_once },
 	{ "slots are reused under traffic", reuses_under_traffic },
 	{ "an orphan's hold moves", moves_an_orphans_hold },
+	{ "a killed controller's slots come back", takes_over_what_was_dying },
 	{ "a policy is swapped, confirmed, undone, expires", swaps_and_goes_back },
 	{ "exceptions are asked by length", excepts },
 	{ "the largest first", ranks },
