@@ -152,6 +152,7 @@ install: all
 	install -m 644 policies/ranges/* $(EXAMPLES)/ranges
 	install -m 644 policies/schema/*.json $(EXAMPLES)/schema
 	install -d $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install -D -m 644 policies/lazaret-policy.5 $(DESTDIR)$(PREFIX)/share/man/man5/lazaret-policy.5
 	$(O)/lazaretctl --man > $(DESTDIR)$(PREFIX)/share/man/man8/lazaretctl.8
 	$(O)/lazaretctl --completion > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lazaretctl
 	$(if $(DESTDIR),,command -v systemd-sysusers >/dev/null && systemd-sysusers lazaret.conf || true)
@@ -162,6 +163,7 @@ uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/sbin/lazaretd $(DESTDIR)$(PREFIX)/bin/lazaretctl
 	rm -f $(DESTDIR)/lib/systemd/system/lazaret.service $(DESTDIR)$(PREFIX)/lib/sysusers.d/lazaret.conf
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man8/lazaretctl.8
+	rm -f $(DESTDIR)$(PREFIX)/share/man/man5/lazaret-policy.5
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lazaretctl
 	rm -rf $(DESTDIR)$(PREFIX)/share/lazaret
 
