@@ -60,6 +60,7 @@ static const struct lz_cli_line why_lines[] = {
 	{ "class", "class", LZ_CELL_TEXT, false },
 	{ "set", "set", LZ_CELL_TEXT, true },
 	{ "verdict", "verdict", LZ_CELL_TEXT, false },
+	{ "enforced", "enforced", LZ_CELL_YES, true },
 	{ "garden", "garden", LZ_CELL_TEXT, true },
 	{ "rule", "rule", LZ_CELL_TEXT, false },
 	{ "value", "value", LZ_CELL_TEXT, true },

@@ -31,6 +31,8 @@ static void say_held(struct lz_ctl *ctl, const struct lz_target *t, __u64 word, 
 	char release[LZ_ADDR_TEXT_MAX + 40], address[LZ_ADDR_TEXT_MAX];
 
 	lz_json_add_str(end, "verdict", "held");
+	if (ctl->now.policy && ctl->now.policy->mode == LZ_MODE_MONITOR)
+		lz_json_add_bool(end, "enforced", false);
 	if (lz_held_get(ctl->ledger, t->key, &held) == 0) {
 		lz_json_add_str(end, "rule", held.source);
 		lz_json_add_str(end, "actor", held.actor);
@@ -52,41 +54,72 @@ static void say_held(struct lz_ctl *ctl, const struct lz_target *t, __u64 word, 
 	lz_json_add_str(end, "release", release);
 }
 
-/* The limit it is nearest to, or over. */
-static void say_limit(struct lz_ctl *ctl, __u64 key, cJSON *end)
+static void say_limit(const struct lz_counted *counted, cJSON *end)
 {
-	struct lz_counted counted[LZ_LIMITS_PER_CLASS];
-	const struct lz_counted *nearest =
-		lz_counted_nearest(counted, lz_counted_read(ctl, key, counted), false);
 	char rule[2 * LZ_NAME_MAX + 8];
 
-	if (!nearest)
-		return;
-	snprintf(rule, sizeof(rule), "%s/%s", nearest->name->class_, nearest->name->name);
+	snprintf(rule, sizeof(rule), "%s/%s", counted->name->class_, counted->name->name);
 	lz_json_add_str(end, "rule", rule);
-	lz_json_add_u64(end, "value", nearest->value);
-	lz_json_add_u64(end, "at_most", nearest->limit->n);
+	lz_json_add_u64(end, "value", counted->value);
+	lz_json_add_u64(end, "at_most", counted->limit->n);
 }
 
-static void say_free(struct lz_ctl *ctl, const struct lz_target *t, const struct lz_cell *cell,
-		     bool excepted, cJSON *end)
+/* Would the next SYN be over it, and would that matter? As lz_limits() of bpf/judge.h decides. */
+static bool refuses_now(const struct lz_ctl *ctl, const struct lz_counted *counted, __u32 lifted)
+{
+	const struct lz_limit *l = counted->limit;
+
+	if (ctl->now.policy->mode == LZ_MODE_MONITOR || (l->flags & LZ_LIMIT_F_MONITOR) ||
+	    l->then == LZ_THEN_NOTIFY ||
+	    (l->what == LZ_WHAT_SYN ? lifted & LZ_EXCEPTION_ALL : lifted))
+		return false;
+	return l->kind == LZ_LIMIT_DESTS ? counted->value > l->n : counted->value >= l->n;
+}
+
+static void say_refusing(const struct lz_counted *counted, cJSON *end)
+{
+	lz_json_add_str(end, "verdict", "limited");
+	say_limit(counted, end);
+	lz_json_add_str(end, "reason", counted->limit->then == LZ_THEN_HOLD ?
+				"used up: the next connection is a hold" :
+				"used up: new connections are refused until older ones leave it");
+}
+
+static void say_port25(const struct lz_ctl *ctl, const struct lz_target *t,
+		       const struct lz_policy_class *class, cJSON *end)
+{
+	char text[LZ_ADDR_TEXT_MAX + 80], address[LZ_ADDR_TEXT_MAX];
+
+	lz_json_add_str(end, "verdict",
+			ctl->now.policy->mode == LZ_MODE_MONITOR ? "monitor" :
+						lz_refusal_words[class->port25.to_world]);
+	snprintf(text, sizeof(text), "%s/port25", class->name);
+	lz_json_add_str(end, "rule", text);
+	lz_json_add_str(end, "reason", "the class may not reach port 25 of the world");
+	snprintf(text, sizeof(text), "lazaretctl exception add %s port25 until DATE ticket ID",
+		 lz_addr_format(&t->addr, address));
+	lz_json_add_str(end, "release", text);
+}
+
+/* A limit that refuses comes before the class's rule: it stops also what the rule lets through, and
+ * is why a customer calls today who could send yesterday. */
+static void say_free(struct lz_ctl *ctl, const struct lz_target *t, __u32 lifted, cJSON *end)
 {
 	const struct lz_policy_class *class = class_of(ctl, t->class_);
-	char rule[LZ_NAME_MAX + 16];
+	struct lz_counted counted[LZ_LIMITS_PER_CLASS];
+	size_t n = class ? lz_counted_read(ctl, t->key, counted) : 0, i = 0;
+	const struct lz_counted *nearest = lz_counted_nearest(counted, n, false);
 
-	if (!excepted && class && class->port25.to_world != LZ_V_PASS) {
-		snprintf(rule, sizeof(rule), "%s/port25", class->name);
-		lz_json_add_str(end, "verdict",
-				ctl->now.policy->mode == LZ_MODE_MONITOR ? "monitor" :
-							lz_refusal_words[class->port25.to_world]);
-		lz_json_add_str(end, "rule", rule);
-		lz_json_add_str(end, "reason", "the class may not reach port 25 of the world");
-		lz_json_add_str(end, "release",
-				"lazaretctl exception add ADDRESS port25 until DATE ticket ID");
+	while (i < n && !refuses_now(ctl, &counted[i], lifted))
+		i++;
+	if (i < n) {
+		say_refusing(&counted[i], end);
+	} else if (!lifted && class && class->port25.to_world != LZ_V_PASS) {
+		say_port25(ctl, t, class, end);
 	} else {
 		lz_json_add_str(end, "verdict", "pass");
-		if (class && cell)
-			say_limit(ctl, t->key, end);
+		if (nearest && nearest->value)
+			say_limit(nearest, end);
 	}
 	lz_json_add_u64(end, "generation", lz_ctl_generation(ctl));
 }
@@ -101,7 +134,8 @@ static void say_evidence(const struct lz_cell *cell, cJSON *end)
 	lz_json_add_str(end, "evidence", text);
 }
 
-static bool say_exception(struct lz_ctl *ctl, const struct lz_target *t, cJSON *end)
+/* Its flags, 0 = none. */
+static __u32 say_exception(struct lz_ctl *ctl, const struct lz_target *t, cJSON *end)
 {
 	struct lz_prefix host = lz_prefix_host(&t->addr);
 	char prefix[LZ_PREFIX_TEXT_MAX], until[LZ_TIME_TEXT_MAX], text[200];
@@ -118,9 +152,9 @@ static bool say_exception(struct lz_ctl *ctl, const struct lz_target *t, cJSON *
 			 row.flags & LZ_EXCEPTION_ALL ? "all" : "port25",
 			 lz_time_format(row.until_s * LZ_NS_PER_S, until), row.ticket);
 		lz_json_add_str(end, "exception", text);
-		return true;
+		return row.flags;
 	}
-	return false;
+	return 0;
 }
 
 static void say_place(struct lz_ctl *ctl, const struct lz_target *t, cJSON *end)
@@ -154,7 +188,8 @@ void lz_h_why(struct lz_request *req, void *arg)
 	struct lz_target target;
 	struct lz_cell cell;
 	struct lz_err err = { "" };
-	bool seen, excepted;
+	__u32 lifted;
+	bool seen;
 	__u64 word;
 	cJSON *end;
 	int r, n;
@@ -172,13 +207,13 @@ void lz_h_why(struct lz_request *req, void *arg)
 	end = cJSON_CreateObject();
 	say_place(ctl, &target, end);
 	seen = lz_cell_get(&ctl->view, target.key, &cell) == 0;
-	excepted = say_exception(ctl, &target, end);
+	lifted = say_exception(ctl, &target, end);
 	if (lz_bypass_get(ctl->view.control, NULL))
 		lz_json_add_str(end, "verdict", "bypass: everything passes");
 	else if (lz_hold_read(&ctl->view, target.key, &word) == 0)
 		say_held(ctl, &target, word, end);
 	else
-		say_free(ctl, &target, seen ? &cell : NULL, excepted, end);
+		say_free(ctl, &target, lifted, end);
 	if (seen)
 		say_evidence(&cell, end);
 	lz_reply_end(req, LZ_CODE_OK, NULL, end);
