@@ -297,6 +297,7 @@ void lz_hold_expire(struct lz_ctl *ctl)
 
 		lz_text_set(ended[i].actor, sizeof(ended[i].actor), "clock");
 		note = note_of(ctl, &ended[i], "expired");
+		note.time_s = note.until_s; /* not when the books are closed: we may have been dead */
 		lz_tell_write(ctl, &note);
 		r = lz_held_del(ctl->ledger, ended[i].key, &err);
 	}
