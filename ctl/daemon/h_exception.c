@@ -219,15 +219,18 @@ void lz_h_exception_list(struct lz_request *req, void *arg)
 
 /* ---------------------------------------------------------------- import */
 
-/* ADDRESS|PREFIX port25|all UNTIL TICKET */
+/* ADDRESS|PREFIX port25|all [until] UNTIL [ticket] TICKET: also as `exception add` takes it */
 static int read_line(char *line, struct lz_granted *ret, struct lz_err *reterr)
 {
+	static const char *const skip[4] = { [2] = "until", [3] = "ticket" };
 	char *save = NULL, *word[4];
 	__u64 until_ns;
 	int r;
 
 	for (int i = 0; i < 4; i++) {
 		word[i] = strtok_r(i ? NULL : line, " \t\r", &save);
+		if (word[i] && skip[i] && lz_streq(word[i], skip[i]))
+			word[i] = strtok_r(NULL, " \t\r", &save);
 		if (!word[i])
 			return lz_err_set(reterr, EINVAL,
 					  "want ADDRESS|PREFIX port25|all UNTIL TICKET");
