@@ -65,9 +65,7 @@ static int check_sound(struct lz_ledger *l, struct lz_err *reterr)
 		r = lz_db_error(l, "check", reterr);
 	else if (!lz_streq((const char *)sqlite3_column_text(s, 0), "ok"))
 		r = lz_err_set(reterr, EBADMSG,
-			       "ledger: check: damaged: %s; restore " LZ_LEDGER_FILE
-			       " from a backup or move it away, what is held in the kernel stays held",
-			       sqlite3_column_text(s, 0));
+			       "ledger: check: damaged: %s", sqlite3_column_text(s, 0));
 	sqlite3_finalize(s);
 	return r;
 }
@@ -198,6 +196,19 @@ static int set_up(struct lz_ledger *l, const char *boot_id, struct lz_now now,
 	return r;
 }
 
+/* Whoever reads this has a gateway without a daemon, and does not know this program by heart. */
+static void say_way_out(const char *path, struct lz_err *reterr)
+{
+	struct lz_err why = { "" };
+
+	if (!reterr)
+		return;
+	why = *reterr;
+	lz_err_set(reterr, EBADMSG,
+		   "%s; restore %s from a backup or move it away, what is held in the kernel stays held",
+		   why.text, path);
+}
+
 int lz_ledger_open(const char *dir, const char *boot_id, struct lz_now now, struct lz_ledger **ret,
 		   struct lz_err *reterr)
 {
@@ -221,6 +232,8 @@ int lz_ledger_open(const char *dir, const char *boot_id, struct lz_now now, stru
 			    lz_err_set(reterr, ENOMEM, "ledger: open: out of memory");
 	else
 		r = set_up(l, boot_id, now, reterr);
+	if (r == -EBADMSG)
+		say_way_out(path, reterr);
 	if (r < 0) {
 		lz_ledger_close(&l);
 		return r;
