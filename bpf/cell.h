@@ -51,13 +51,6 @@ __noinline int lz_cell_create(__u64 key)
 	return slot & ~LZ_SEARCH_MADE;
 }
 
-static __always_inline __u64 lz_aggregate_key(__u64 what, __u64 prefix)
-{
-	return LZ_KEY_AGGREGATE | lz_hash(lz_hash(prefix, lz_instance.seed) ^ what, 0) >> 8;
-}
-
-#define LZ_AGGREGATE_V6_BUDGET 0xffff /* `what` of the cells that count a /48's children */
-
 /**
  * lz_cell_make() - the cell of a new source, within the budgets
  *
@@ -77,7 +70,8 @@ __noinline int lz_cell_make(__u64 key, __u32 family, __u32 row)
 		return LZ_SEARCH_FULL;
 	}
 	if (family == 6) {
-		__u64 parent_key = lz_aggregate_key(LZ_AGGREGATE_V6_BUDGET, key >> 16);
+		__u64 parent_key = lz_aggregate_key(LZ_AGGREGATE_V6_BUDGET, key >> 16,
+						    lz_instance.seed);
 		struct lz_cell *parent;
 
 		slot = lz_cell_find(parent_key);

@@ -83,7 +83,7 @@ __noinline int lz_limit_slot(const struct lz_pkt *p, const struct lz_limit_ask *
 		len = (p->family == 4 ? l->per_len4 : l->per_len6) & 127;
 		prefix = len ? p->key & (~0ULL << ((64 - len) & 63)) : 0;
 	}
-	key = lz_aggregate_key(l->id, prefix);
+	key = lz_aggregate_key(l->id, prefix, lz_instance.seed);
 	slot = lz_cell_find(key);
 	if (slot < 0)
 		slot = lz_cell_create(key);

@@ -15,7 +15,7 @@
 
 __u64 lz_key_aggregate(const struct lz_instance *instance, __u64 what, __u64 prefix)
 {
-	return LZ_KEY_AGGREGATE | lz_hash(lz_hash(prefix, instance->seed) ^ what, 0) >> 8;
+	return lz_aggregate_key(what, prefix, instance->seed);
 }
 
 int lz_cell_get(const struct lz_tables_view *view, __u64 key, struct lz_cell *ret)

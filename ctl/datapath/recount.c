@@ -86,9 +86,9 @@ static int note_child(struct counting *c, __u64 key)
 
 	if (2 * c->parents_n >= c->parents_size && grow_parents(c))
 		return -ENOMEM;
-	p = find_parent(c, lz_key_aggregate(&c->view->instance, LZ_V6_BUDGET_ID, key >> 16));
+	p = find_parent(c, lz_key_aggregate(&c->view->instance, LZ_AGGREGATE_V6_BUDGET, key >> 16));
 	if (!p->key) {
-		p->key = lz_key_aggregate(&c->view->instance, LZ_V6_BUDGET_ID, key >> 16);
+		p->key = lz_key_aggregate(&c->view->instance, LZ_AGGREGATE_V6_BUDGET, key >> 16);
 		c->parents_n++;
 	}
 	p->children++;

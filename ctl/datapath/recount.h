@@ -7,8 +7,6 @@
 
 #include "datapath/tables.h"
 
-#define LZ_V6_BUDGET_ID 0xffff /* bpf/cell.h, LZ_AGGREGATE_V6_BUDGET: the cells that count a /48 */
-
 struct lz_recount {
 	__u64 live;
 	__u64 tags_freed;

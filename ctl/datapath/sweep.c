@@ -186,7 +186,7 @@ static void mark_slot(struct lz_sweep *s, __u32 slot, __u32 now_s)
 
 static void forget_child(const struct lz_tables_view *v, __u64 key)
 {
-	__u64 parent = lz_key_aggregate(&v->instance, LZ_V6_BUDGET_ID, key >> 16), old;
+	__u64 parent = lz_key_aggregate(&v->instance, LZ_AGGREGATE_V6_BUDGET, key >> 16), old;
 	int slot = lz_view_find(v, parent, lz_hash(parent, v->instance.seed));
 
 	if (slot < 0)

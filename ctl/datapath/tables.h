@@ -122,7 +122,7 @@ static inline bool lz_key_is_aggregate(__u64 key)
 	return key >> 56 == 1;
 }
 
-/** lz_key_aggregate() - key of the cell for a covering prefix or customer, as bpf/cell.h makes it */
+/** lz_key_aggregate() - key of the cell for a covering prefix or customer */
 __u64 lz_key_aggregate(const struct lz_instance *instance, __u64 what, __u64 prefix);
 
 /** lz_cell_destinations() - distinct port-25 destinations, estimated: see bpf/limit.h

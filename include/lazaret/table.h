@@ -35,6 +35,15 @@ static __always_inline __u64 lz_hash(__u64 x, __u64 seed)
 	return x;
 }
 
+/* `what` of the cells that count a /48's children, whose prefix is key >> 16; else a limit's id. */
+#define LZ_AGGREGATE_V6_BUDGET 0xffff
+
+/* The key of the cell that a limit, or the budget, has for a covering prefix or a customer. */
+static __always_inline __u64 lz_aggregate_key(__u64 what, __u64 prefix, __u64 seed)
+{
+	return LZ_KEY_AGGREGATE | lz_hash(lz_hash(prefix, seed) ^ what, 0) >> 8;
+}
+
 /* Scale 32 hash bits to 0..n-1 without a division. */
 static __always_inline __u32 lz_scale(__u32 hash, __u32 n)
 {
