@@ -343,6 +343,19 @@ static __always_inline int lz_judge_tiny(const struct lz_pkt *p, const struct lz
 	return lz_ruling_end(p, r);
 }
 
+/* The class of a source. A never address that shares its IPv6 key with customers is in none of
+ * theirs: what it sends is not counted against them. */
+static __always_inline __u32 lz_judged_class(const struct lz_pkt *p)
+{
+	__u32 class_ = lz_class_of(p->slot, p->key, p->family) & (LZ_CLASSES_MAX - 1);
+
+	if (p->family == 6 && class_ >= LZ_CLASS_FIRST &&
+	    (lz_control.gen[p->slot & 1].flags & LZ_GEN_F_NEVER_HIDDEN) &&
+	    (lz_sets_of(p, 1) & LZ_SET_NEVER))
+		return LZ_CLASS_NEVER;
+	return class_;
+}
+
 /**
  * lz_judge_class() - the class rules for a source that is not held
  *
@@ -364,7 +377,7 @@ __noinline int lz_judge_class(const struct lz_pkt *p)
 		flow = lz_flow_hash(p);
 		lz_flow_touch(flow);
 	}
-	ask.class_ = lz_class_of(p->slot, p->key, p->family) & (LZ_CLASSES_MAX - 1);
+	ask.class_ = lz_judged_class(p);
 	r.told.class_ = ask.class_;
 	if (ask.class_ < LZ_CLASS_FIRST) {
 		r.reason = LZ_R_PASS_FOREIGN;

@@ -3,7 +3,8 @@
  * compile_range6.c - IPv6 prefixes in key space, hashed with their length into lines of five.
  *
  * A never-list prefix longer than the key cannot be a class: a packet's key does not show whether it
- * is meant. It stays a destination-table entry, which the data plane asks before every refusal.
+ * is meant. It stays a destination-table entry, which the data plane asks before every refusal and,
+ * told by LZ_GEN_F_NEVER_HIDDEN, before it counts.
  */
 #include "policy/compile.h"
 
@@ -64,9 +65,14 @@ static int gather(struct lz_compile *c, struct entries *entries)
 		if (classes->v[i].prefix.addr.family == 6 && !is_never(c, &classes->v[i]))
 			r = add_entry(c, entries, &classes->v[i].prefix,
 				      c->class_ids[classes->v[i].owner]);
-	for (size_t i = 0; i < never->n && !r; i++)
-		if (never->v[i].prefix.addr.family == 6 && is_in_key_space(c, &never->v[i].prefix))
+	for (size_t i = 0; i < never->n && !r; i++) {
+		if (never->v[i].prefix.addr.family != 6)
+			continue;
+		if (is_in_key_space(c, &never->v[i].prefix))
 			r = add_entry(c, entries, &never->v[i].prefix, LZ_CLASS_NEVER);
+		else
+			c->image->gen.flags |= LZ_GEN_F_NEVER_HIDDEN;
+	}
 	return r;
 }
 

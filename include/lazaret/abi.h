@@ -285,6 +285,7 @@ _Static_assert(sizeof(struct lz_class) == 24 + 56 * LZ_LIMITS_PER_CLASS, "no hol
 #define LZ_GEN_F_MONITOR	0x01 /* count everything, enforce nothing */
 #define LZ_GEN_F_UNPARSED_DROP	0x02
 #define LZ_GEN_F_COUNT_FOREIGN	0x04
+#define LZ_GEN_F_NEVER_HIDDEN	0x08 /* an IPv6 never prefix is longer than the key: no class shows it */
 
 /* Destination sets with a fixed meaning. */
 #define LZ_SET_NEVER	    (1ULL << 0) /* never-list, as source and as destination */

@@ -189,6 +189,34 @@ static void never_is_never_dropped(void)
 	ROWS_OK("passes");
 }
 
+/* One address of a customer's /64 is on the never-list: the others answer for themselves. */
+static void never_inside_a_prefix(void)
+{
+	const char *never = "2001:db8:1000:7::1";
+	struct row row = { "a held /64, its never address", { .src = never, .dst = WORLD6, .dport = 25 },
+			   LZ_V_PASS, LZ_R_PASS_NEVER };
+	struct world_run r;
+
+	world_forget_policy(w);
+	rows_policy(w, 0);
+	world_dest(w, 0, "2001:db8:1000:7::1/128", LZ_SET_NEVER);
+	w->control->gen[0].flags = LZ_GEN_F_NEVER_HIDDEN;
+	world_reset(w);
+	hold_both(w);
+	rows_check(w, WORLD_XDP, &row);
+	rows_check(w, WORLD_TC, &row);
+	rows_check(w, WORLD_XDP, &(struct row){ "its neighbour", { TO6(WORLD6), .dport = 25 }, ICMP });
+	world_reset(w);
+	row = (struct row){ "not held", { .src = never, .dst = WORLD6, .dport = 25 },
+			    LZ_V_PASS, LZ_R_PASS_FOREIGN };
+	r = rows_check(w, WORLD_XDP, &row);
+	T_EQ(r.delta[LZ_C_NEVER_SPOOFED], 1, "seen on a customer's port");
+	T_OK(!world_cell(w, world_key(w, never)), "and counted against nobody");
+	world_forget_policy(w);
+	rows_policy(w, 0);
+	ROWS_OK("rows");
+}
+
 static void exceptions_do_not_free(void)
 {
 	world_reset(w);
@@ -260,6 +288,7 @@ static const struct t_case cases[] = {
 	{ "expiry", expiry },
 	{ "invalid hold words", invalid_words },
 	{ "a never address is never dropped", never_is_never_dropped },
+	{ "a never address inside a /64", never_inside_a_prefix },
 	{ "an exception is no release", exceptions_do_not_free },
 	{ "one /64, one fate", one_prefix_one_fate },
 	{ "always-reach is limited", reach_is_limited },

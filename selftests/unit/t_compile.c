@@ -202,6 +202,7 @@ static void holds_at_the_edges(void)
 	T_EQ(class_at(image, "10.1.2.3"), LZ_CLASS_NEVER, "a never-list /16 covers a longer class range");
 	T_EQ(class_at(image, "10.2.0.0"), 2, "behind the never-list /16");
 	T_EQ(class_at(image, "2001:db8:1:100::1"), 3, "a never-list prefix longer than the key is no class");
+	T_OK(image->gen.flags & LZ_GEN_F_NEVER_HIDDEN, "and the data plane is told");
 	T_EQ(class_at(image, "2001:db8:2:ff::1"), LZ_CLASS_NEVER, "one that the key can show is");
 	T_EQ(class_at(image, "2001:db8:2:100::1"), 3, "beside it");
 	T_EQ(class_at(image, "fe80::1"), 2, "::/0");
