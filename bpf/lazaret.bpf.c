@@ -170,9 +170,7 @@ int lz_xdp(struct xdp_md *ctx)
 	if ((void *)(meta + 1) > (void *)(long)ctx->data)
 		return XDP_DROP;
 	meta->magic = LZ_META_MAGIC;
-	meta->l3_bytes = p.l3_bytes;
 	meta->verdict = verdict;
-	meta->row_flags = 0;
 	return XDP_PASS;
 }
 

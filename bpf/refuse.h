@@ -130,8 +130,10 @@ static __always_inline int lz_put_ip6(struct __sk_buff *skb, const struct lz_rep
 	return bpf_skb_store_bytes(skb, r->l3_bytes, &ip, sizeof(ip), 0);
 }
 
-/* Make the frame `bytes` long from the IP header on. The kernel forgets checksums and segmentation
- * of a frame whose length it changed. */
+/* Make the frame `bytes` long from the IP header on. The kernel forgets segmentation and a checksum
+ * the card has verified. A checksum left to the device (CHECKSUM_PARTIAL, a virtual machine's or a
+ * container's) stays marked: those take the answer unchecked, but a guest that offloads sending and
+ * not receiving gets one with a wrong sum. */
 static __always_inline int lz_resize(struct __sk_buff *skb, __u32 l3_bytes, __u32 bytes)
 {
 	return bpf_skb_change_tail(skb, l3_bytes + bytes, 0);

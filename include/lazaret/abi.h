@@ -466,12 +466,10 @@ _Static_assert(sizeof(struct lz_event) == 72, "no holes");
 
 /* ---------------------------------------------------------------- XDP -> tc */
 
-#define LZ_META_MAGIC 0x4c5a0001u
+#define LZ_META_MAGIC 0x4c5a0002u
 struct lz_meta {
 	__u32 magic;
-	__u16 l3_bytes; /* offset of the IP header */
-	__u8 verdict;	/* enum lz_verdict */
-	__u8 row_flags; /* reserved, zero */
+	__u32 verdict; /* enum lz_verdict */
 };
 _Static_assert(sizeof(struct lz_meta) == 8, "a multiple of four");
 
