@@ -106,7 +106,8 @@ static int edit_set(cJSON *policy, const char *set, const char *prefix, bool add
 	return 0;
 }
 
-static int apply_text(struct lz_ctl *ctl, struct lz_request *req, const char *text,
+/* @what: stands in log and history where else the file stands, which did not make this policy. */
+static int apply_text(struct lz_ctl *ctl, struct lz_request *req, const char *text, const char *what,
 		      struct lz_err *reterr)
 {
 	struct lz_report report = { 0 };
@@ -123,7 +124,7 @@ static int apply_text(struct lz_ctl *ctl, struct lz_request *req, const char *te
 	if (r < 0)
 		return r;
 	lz_tell_actor(req, next.row.actor);
-	lz_text_set(next.row.file, sizeof(next.row.file), ctl->now.row.file);
+	lz_text_set(next.row.file, sizeof(next.row.file), what);
 	return lz_running_apply(ctl, &next, 0, false, reterr);
 }
 
@@ -131,7 +132,7 @@ static int change(struct lz_ctl *ctl, struct lz_request *req, bool add, struct l
 {
 	lz_autofree char *text = NULL, *changed = NULL;
 	lz_autojson cJSON *json = NULL;
-	char canonical[LZ_PREFIX_TEXT_MAX];
+	char canonical[LZ_PREFIX_TEXT_MAX], what[LZ_FILE_TEXT_MAX];
 	struct lz_prefix prefix;
 	int r;
 
@@ -148,8 +149,10 @@ static int change(struct lz_ctl *ctl, struct lz_request *req, bool add, struct l
 			     reterr);
 	if (r < 0)
 		return r;
+	snprintf(what, sizeof(what), "range %s %s %s", add ? "add" : "del", lz_arg_text(req, "set"),
+		 canonical);
 	changed = cJSON_PrintUnformatted(json);
-	return changed ? apply_text(ctl, req, changed, reterr) :
+	return changed ? apply_text(ctl, req, changed, what, reterr) :
 			 lz_err_set(reterr, ENOMEM, "range: out of memory");
 }
 
