@@ -38,6 +38,10 @@ static int to_kernel(struct lz_ctl *ctl, const struct lz_granted *row, struct lz
 	struct lz_keyprefix kp;
 	int r;
 
+	if (row->prefix.len < (row->prefix.addr.family == 4 ? 8 : 20))
+		return lz_err_set(reterr, EINVAL, "%s: an exception for everybody; want at most a /8, "
+				  "IPv6 a /20 (to let everything pass: lazaretctl bypass on)",
+				  lz_prefix_format(&row->prefix, text));
 	r = lz_keyprefix_from_prefix(&row->prefix, ctl->view.instance.ipv6_key_len, &kp);
 	if (r < 0)
 		return lz_err_set(reterr, EINVAL, "%s: no exception for less than a /%u, or for what is "

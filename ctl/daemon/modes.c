@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -125,17 +126,23 @@ static int print_preflight(const struct lz_preflight *report, bool json)
 	return 0;
 }
 
+#define LZ_POLICY_PATH "/etc/lazaret/policy.json"
+
 int lz_preflight_main(const struct lz_options *o)
 {
 	lz_autofree struct lz_port_rule *rules = NULL;
 	struct lz_preflight_input input = { 0 };
 	struct lz_policy *policy = NULL;
 	struct lz_preflight report = { 0 };
+	const char *path = o->policy;
 	struct lz_instance size;
 	int r;
 
-	if (o->policy[0]) {
-		if (load_policy(o->policy, &policy) < 0)
+	/* Without a policy only the kernel can be looked at: which ports are meant, stands there. */
+	if (!path[0] && access(LZ_POLICY_PATH, R_OK) == 0)
+		path = LZ_POLICY_PATH;
+	if (path[0]) {
+		if (load_policy(path, &policy) < 0)
 			return LZ_CODE_INVALID;
 		rules = calloc(LZ_POLICY_GLOBS_MAX, sizeof(*rules));
 		if (!rules)
