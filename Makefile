@@ -1,4 +1,4 @@
-# Lazaret. Targets: all deps demo check bench lint fuzz install clean
+# Lazaret. Targets: all deps demo check matrix bench lint fuzz install uninstall clean
 #
 #   O=build        where output goes          V=1          show commands
 #   SAN=address,undefined  (with another O)   STRICT=1     a skipped test fails
@@ -41,7 +41,7 @@ TEST_OBJS := $(foreach r,$(ROOMS),$(call room,$(r)))
 
 PROGRAMS := $(if $(wildcard ctl/daemon/*.c),$(O)/lazaretd) $(if $(wildcard ctl/cli/*.c),$(O)/lazaretctl)
 
-.PHONY: all deps demo check unit prog net vm bench lint fuzz install uninstall clean
+.PHONY: all deps demo check unit prog vm matrix bench lint fuzz install uninstall clean
 all: $(PROGRAMS)
 
 $(O)/lazaretctl: $(CLI_OBJS)
@@ -131,6 +131,17 @@ bench:
 	$(Q)selftests/lib/deps.sh --quiet --no-guest
 	$(Q)$(MAKE) --no-print-directory -s -j2 O=$(O) $(BENCH)
 	$(Q)selftests/bench/run.sh $(if $(QUICK),--quick)
+
+# Does the data plane load, attach and judge on every kernel it claims? Emulated, minutes each.
+KERNELS ?= bookworm bookworm-backports trixie
+matrix:
+	$(Q)selftests/lib/deps.sh --quiet
+	$(Q)$(MAKE) --no-print-directory -s -j2 O=$(O) prog
+	$(Q)for k in $(KERNELS); do selftests/vm/run.sh --kernel $$k selftests/vm/t_load.sh || exit 1; done
+
+# One guest test on the machine's own suite.
+vm:
+	$(Q)$(MAKE) --no-print-directory check SECTIONS=vm
 
 fuzz:
 	$(Q)selftests/fuzz/run.sh $(or $(SECONDS_EACH),600)

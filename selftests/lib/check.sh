@@ -114,6 +114,7 @@ section_net()
 section_vm()
 {
 	local t
+	build O="$LZ_BUILD" prog
 	for t in selftests/vm/t_*.sh; do
 		[ -f "$t" ] && run_test 900 "vm/${t##*/}" selftests/vm/run.sh "$t"
 	done
