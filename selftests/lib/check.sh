@@ -114,7 +114,7 @@ section_net()
 section_vm()
 {
 	local t
-	build O="$LZ_BUILD" prog
+	build O="$LZ_BUILD" all prog
 	for t in selftests/vm/t_*.sh; do
 		[ -f "$t" ] && run_test 900 "vm/${t##*/}" selftests/vm/run.sh "$t"
 	done

@@ -1,0 +1,93 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# shellcheck disable=SC2317 # functions are called through t_ok and t_need
+#
+# lazaretd on the devices of a provider's gateway: a VLAN on a bond, a ppp device that is parsed from
+# its IP header, a port and its own VLAN refused.  Real TCP from behind each; run by run.sh.
+
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source-path=SCRIPTDIR source=../lib/ns.sh
+. "$here/../lib/ns.sh"
+# shellcheck source-path=SCRIPTDIR source=../lib/t.sh
+. "$here/../lib/t.sh"
+# shellcheck source-path=SCRIPTDIR source=devices.sh
+. "$here/devices.sh"
+ENDS=(python3 "$here/../net/tcp_ends.py")
+WORLD=203.0.113.25
+
+lz_lab_enter 240 "$@"
+
+ctl()
+{
+	lz_ns_run gw "$LZ_BUILD/lazaretctl" --instance guest "$@"
+}
+
+# policy FILE MATCH: customers arrive on MATCH, a list of JSON strings
+policy()
+{
+	cat >"$LZ_DIR/$1" <<-END
+	{ "version": 1, "name": "guest",
+	  "interfaces": { "access": { "side": "customer", "match": [$2] },
+			  "transit": { "side": "uplink", "match": ["upl0"] } },
+	  "sets": { "dynamic": ["100.64.0.0/10"] },
+	  "classes": { "dynamic": { "of": ["dynamic"], "port25": { "to-world": "icmp-admin" } } },
+	  "capacity": { "sources": 4096, "colony": 1024 } }
+	END
+}
+
+# from NUMBER: the customer's way to the world goes through subnet NUMBER
+from()
+{
+	ip -n "$LZ_LAB-cpe" route replace 203.0.113.0/24 via "100.64.$1.1"
+}
+
+# refused: at once, and with the true error
+refused()
+{
+	local said
+	said=$(lz_ns_run cpe timeout 20 nc -v -w 15 "$WORLD" 25 2>&1 </dev/null)
+	echo "$said"
+	[[ $said == *"No route to host"* ]]
+}
+
+hook_of()
+{
+	ctl -j status | jq -r --arg name "$1" '.interfaces[] | select(.interface == $name) | .hook'
+}
+
+t_need lz_ns_add gw router
+t_need lz_ns_add cpe
+t_need lz_ns_add world
+t_need lz_link_add gw upl0 world upl0
+t_need lz_addr_add gw upl0 203.0.113.1/24
+t_need lz_addr_add world upl0 "$WORLD/24"
+t_need ip -n "$LZ_LAB-world" route add 100.64.0.0/10 via 203.0.113.1
+t_need lz_bond_add gw cpe bond0
+t_need lz_vlan_add gw bond0 802.1Q 100
+t_need lz_vlan_add cpe bond0 802.1Q 100
+t_need lz_addr_add gw bond0.100 100.64.2.1/24
+t_need lz_addr_add cpe bond0.100 100.64.2.2/24
+t_need lz_ppp_add gw cpe ppp0 100.64.4.1 100.64.4.2
+: >"$LZ_DIR/came"
+lz_proc_start server world "${ENDS[@]}" serve "$LZ_DIR/came" 25 80
+t_need lz_port_wait 20 world 25
+from 2
+t_ok "before: port 25 is open" lz_ns_run cpe "${ENDS[@]}" once "$WORLD" 25
+
+policy one.json '"bond0.1*", "ppp*"'
+policy both.json '"bond0", "bond0.100"'
+lz_proc_start daemon gw "$LZ_BUILD/lazaretd" --instance guest --policy "$LZ_DIR/one.json" \
+	--state "$LZ_DIR/state" --run /run/lazaret-guest
+t_need lz_wait 60 ctl status
+t_eq "the VLAN on the bond is judged in tc" "$(hook_of bond0.100)" tc
+t_eq "so is ppp" "$(hook_of ppp0)" tc
+for number in 2 4; do
+	from "$number"
+	t_ok "subnet $number: port 25 is refused, truthfully" refused
+	t_ok "subnet $number: port 80 passes" lz_ns_run cpe "${ENDS[@]}" once "$WORLD" 80
+done
+t_eq "a port and its own VLAN are refused" "$(ctl policy apply "$LZ_DIR/both.json" --yes \
+	>/dev/null 2>"$LZ_DIR/both.err"; echo $?)" 1
+t_ok "... with the reason" grep -q "judged twice" "$LZ_DIR/both.err"
+t_ok "... and nothing has changed" refused
+t_end
