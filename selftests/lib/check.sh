@@ -13,7 +13,7 @@
 #	vm	a QEMU guest with the device kinds this kernel may lack
 #
 # A test says its results in the Test Anything Protocol or in a last line "N passed, N failed,
-# N skipped"; one that ends without either, or by a signal, or late, has failed. The last line of
+# N skipped" (the demo: "N of M claims were true"); one that ends without either, or by a signal, or late, has failed. The last line of
 # all is the sum. --strict turns a skipped test into a failed one.
 set -u
 
@@ -26,13 +26,17 @@ PASSED=0 FAILED=0 SKIPPED=0
 # run_test SECONDS NAME COMMAND...: one test program, its results added up.
 run_test()
 {
-	local limit=$1 name=$2 log rc=0 p=0 f=0 s=0 sum
+	local limit=$1 name=$2 log rc=0 p=0 f=0 s=0 sum claims
 	shift 2
 	log=$LOGS/$(echo "$name" | tr '/ ' '__').log
 	timeout --kill-after=10 "$limit" "$@" >"$log" 2>&1 </dev/null || rc=$?
 	sum=$(grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$log" | tail -n 1)
+	claims=$(grep -E '^[0-9]+ of [0-9]+ claims were true' "$log" | tail -n 1)
 	if [ -n "$sum" ]; then
 		read -r p f s <<<"$(echo "$sum" | tr -c '0-9\n' ' ')"
+	elif [ -n "$claims" ]; then # the demo
+		read -r p f _ <<<"$(echo "$claims" | tr -c '0-9\n' ' ')"
+		f=$((f - p))
 	else
 		p=$(grep -E '^ok [0-9]+' "$log" | grep -cv '# SKIP')
 		s=$(grep -cE '^ok [0-9]+.*# SKIP' "$log")
