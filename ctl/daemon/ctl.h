@@ -102,6 +102,9 @@ __u64 lz_ctl_generation(const struct lz_ctl *ctl);
 /** lz_running_compile() - takes @policy in every case; @previous: for stable ids, may be NULL */
 int lz_running_compile(struct lz_ctl *ctl, struct lz_policy *policy, const struct lz_image *previous,
 		       struct lz_running *ret, struct lz_err *reterr);
+/** lz_running_prepare() - an instance that fits the policy, and its image; takes @policy in every case */
+int lz_running_prepare(struct lz_ctl *ctl, struct lz_policy *policy, const struct lz_image *previous,
+		       struct lz_running *ret, struct lz_err *reterr);
 void lz_running_done(struct lz_running *running);
 
 /**
@@ -212,6 +215,8 @@ bool lz_arg_bool(const struct lz_request *req, const char *name);
 /** lz_json_time() - wall-clock seconds */
 void lz_json_time(cJSON *obj, const char *key, __u64 wall_s);
 void lz_json_touched(cJSON *obj, const struct lz_target *target);
+/** lz_json_note() - a line of the timeline; @address: of whom, NULL where the reader knows */
+cJSON *lz_json_note(const struct lz_note *note, const char *address);
 void lz_json_note_row(struct lz_request *req, const struct lz_note *note);
 void lz_json_held(struct lz_ctl *ctl, cJSON *obj, const struct lz_held *held);
 const char *lz_class_name(const struct lz_ctl *ctl, __u32 class_); /* NULL = in no class */

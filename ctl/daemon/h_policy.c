@@ -109,13 +109,8 @@ static int apply(struct lz_ctl *ctl, struct lz_request *req, struct lz_policy *p
 {
 	__u64 confirm_s = lz_arg_int(req, "confirm_s", 0);
 	struct lz_running next = { 0 };
-	int r = lz_ctl_open(ctl, policy, reterr);
+	int r = lz_running_prepare(ctl, policy, ctl->now.image, &next, reterr);
 
-	if (r < 0) {
-		lz_policy_free(&policy);
-		return r;
-	}
-	r = lz_running_compile(ctl, policy, ctl->now.image, &next, reterr);
 	if (r < 0)
 		return r;
 	lz_tell_actor(req, next.row.actor);
@@ -229,12 +224,7 @@ static int undo_confirmed(struct lz_ctl *ctl, struct lz_request *req, struct lz_
 	if (r < 0)
 		return lz_err_set(reterr, -r, "policy: generation %llu cannot be read any more",
 				  (unsigned long long)row.generation);
-	r = lz_ctl_open(ctl, policy, reterr);
-	if (r < 0) {
-		lz_policy_free(&policy);
-		return r;
-	}
-	r = lz_running_compile(ctl, policy, ctl->now.image, &next, reterr);
+	r = lz_running_prepare(ctl, policy, ctl->now.image, &next, reterr);
 	if (r < 0)
 		return r;
 	next.row.origin = row.origin;

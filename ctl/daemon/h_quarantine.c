@@ -189,17 +189,7 @@ void lz_h_quarantine_show(struct lz_request *req, void *arg)
 
 void lz_json_note_row(struct lz_request *req, const struct lz_note *note)
 {
-	cJSON *row = cJSON_CreateObject();
-
-	lz_json_time(row, "time", note->time_s);
-	lz_json_add_str(row, "event", note->event);
-	if (note->actor[0])
-		lz_json_add_str(row, "actor", note->actor);
-	if (note->reason[0])
-		lz_json_add_str(row, "reason", note->reason);
-	if (note->until_s)
-		lz_json_time(row, "until", note->until_s);
-	lz_reply_row(req, row);
+	lz_reply_row(req, lz_json_note(note, NULL));
 }
 
 /* ---------------------------------------------------------------- undo */

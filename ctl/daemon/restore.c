@@ -32,8 +32,6 @@ static int load(struct lz_ctl *ctl, __u64 generation, struct lz_running *ret, st
 			       (unsigned long long)generation,
 			       report.n ? report.items[0].text : "cannot be read");
 	lz_report_done(&report);
-	if (r == 0 && (r = lz_ctl_open(ctl, policy, reterr)) < 0)
-		lz_policy_free(&policy);
 	if (r < 0)
 		return r;
 	/* Against its own ids the same text compiles to the very image that the kernel has. */
@@ -42,7 +40,7 @@ static int load(struct lz_ctl *ctl, __u64 generation, struct lz_running *ret, st
 		lz_policy_free(&policy);
 		return r;
 	}
-	r = lz_running_compile(ctl, policy, previous, ret, reterr);
+	r = lz_running_prepare(ctl, policy, previous, ret, reterr);
 	lz_image_free(&previous);
 	if (r == 0)
 		ret->row = row;
@@ -122,13 +120,8 @@ static int apply_first(struct lz_ctl *ctl, struct lz_policy *first, const char *
 		       struct lz_err *reterr)
 {
 	struct lz_running next = { 0 };
-	int r = lz_ctl_open(ctl, first, reterr);
+	int r = lz_running_prepare(ctl, first, NULL, &next, reterr);
 
-	if (r < 0) {
-		lz_policy_free(&first);
-		return r;
-	}
-	r = lz_running_compile(ctl, first, NULL, &next, reterr);
 	if (r < 0)
 		return r;
 	lz_text_set(next.row.actor, sizeof(next.row.actor), "lazaretd");

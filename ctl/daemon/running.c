@@ -37,6 +37,18 @@ __u64 lz_ctl_generation(const struct lz_ctl *ctl)
 	return ctl->now.policy ? ctl->now.row.generation : 0;
 }
 
+int lz_running_prepare(struct lz_ctl *ctl, struct lz_policy *policy, const struct lz_image *previous,
+		       struct lz_running *ret, struct lz_err *reterr)
+{
+	int r = lz_ctl_open(ctl, policy, reterr);
+
+	if (r < 0) {
+		lz_policy_free(&policy);
+		return r;
+	}
+	return lz_running_compile(ctl, policy, previous, ret, reterr);
+}
+
 void lz_running_done(struct lz_running *running)
 {
 	lz_image_free(&running->image);

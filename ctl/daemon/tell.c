@@ -42,6 +42,23 @@ void lz_tell_row(struct lz_ctl *ctl, cJSON *row)
 			lz_reply_row_text(ctl->followers[i], text, strlen(text));
 }
 
+cJSON *lz_json_note(const struct lz_note *note, const char *address)
+{
+	cJSON *row = cJSON_CreateObject();
+
+	lz_json_time(row, "time", note->time_s);
+	lz_json_add_str(row, "event", note->event);
+	if (address && address[0])
+		lz_json_add_str(row, "address", address);
+	if (note->actor[0])
+		lz_json_add_str(row, "actor", note->actor);
+	if (note->reason[0])
+		lz_json_add_str(row, "reason", note->reason);
+	if (note->until_s)
+		lz_json_time(row, "until", note->until_s);
+	return row;
+}
+
 static bool followed(const struct lz_ctl *ctl)
 {
 	for (size_t i = 0; i < LZ_FOLLOWERS_MAX; i++)
@@ -64,26 +81,13 @@ void lz_tell_write(struct lz_ctl *ctl, struct lz_note *note)
 void lz_tell_say(struct lz_ctl *ctl, enum lz_log_level level, const struct lz_note *note)
 {
 	char until[LZ_TIME_TEXT_MAX] = "-";
-	cJSON *row;
 
 	if (note->until_s)
 		lz_time_format(note->until_s * LZ_NS_PER_S, until);
 	lz_log(level, note->event, "object=%s actor=%s until=%s generation=%llu reason=%s",
 	       note->object, note->actor, until, (unsigned long long)note->generation, note->reason);
-	if (!followed(ctl))
-		return;
-	row = cJSON_CreateObject();
-	lz_json_time(row, "time", note->time_s);
-	lz_json_add_str(row, "event", note->event);
-	if (note->object[0])
-		lz_json_add_str(row, "address", note->object);
-	if (note->actor[0])
-		lz_json_add_str(row, "actor", note->actor);
-	if (note->reason[0])
-		lz_json_add_str(row, "reason", note->reason);
-	if (note->until_s)
-		lz_json_time(row, "until", note->until_s);
-	lz_tell_row(ctl, row);
+	if (followed(ctl))
+		lz_tell_row(ctl, lz_json_note(note, note->object));
 }
 
 void lz_tell_note(struct lz_ctl *ctl, enum lz_log_level level, struct lz_note *note)

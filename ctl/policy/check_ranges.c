@@ -15,11 +15,7 @@ static int compare_entries(const void *a, const void *b)
 	const struct lz_entry *x = a, *y = b;
 	int order = lz_prefix_cmp(&x->prefix, &y->prefix);
 
-	if (order)
-		return order;
-	if (x->place.node != y->place.node)
-		return x->place.node < y->place.node ? -1 : 1;
-	return x->place.line < y->place.line ? -1 : x->place.line > y->place.line;
+	return order ? order : lz_place_cmp(&x->place, &y->place);
 }
 
 static void sort_set(struct lz_context *ctx, struct lz_policy_set *set)

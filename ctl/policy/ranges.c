@@ -21,16 +21,19 @@ int lz_ranges_add(struct lz_ranges *ranges, const struct lz_prefix *prefix, __u3
 	return 0;
 }
 
+int lz_place_cmp(const struct lz_place *a, const struct lz_place *b)
+{
+	if (a->node != b->node)
+		return a->node < b->node ? -1 : 1;
+	return a->line < b->line ? -1 : a->line > b->line;
+}
+
 static int compare_ranges(const void *a, const void *b)
 {
 	const struct lz_range *x = a, *y = b;
 	int order = lz_prefix_cmp(&x->prefix, &y->prefix);
 
-	if (order)
-		return order;
-	if (x->place.node != y->place.node)
-		return x->place.node < y->place.node ? -1 : 1;
-	return x->place.line < y->place.line ? -1 : x->place.line > y->place.line;
+	return order ? order : lz_place_cmp(&x->place, &y->place);
 }
 
 void lz_ranges_sort(struct lz_ranges *ranges)

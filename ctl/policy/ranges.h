@@ -21,6 +21,9 @@ struct lz_place {
 	__u32 line; /* from 1; 0: the value itself */
 };
 
+/** lz_place_cmp() - order of places: by value, then by line of its file */
+int lz_place_cmp(const struct lz_place *a, const struct lz_place *b);
+
 struct lz_range {
 	struct lz_prefix prefix;
 	__u32 owner;

@@ -20,35 +20,32 @@ static __always_inline void write_checksum(__u8 *ip)
 	ip[11] = sum >> 8;
 }
 
-SEC("xdp")
-int live_send(struct xdp_md *ctx)
+/* A frame ready to be sent? */
+static __always_inline int live_frame(struct xdp_md *ctx)
 {
 	__u8 *p, *end;
 
 	if (!generate(ctx))
-		return XDP_ABORTED;
+		return 0;
 	p = (void *)(long)ctx->data;
 	end = (void *)(long)ctx->data_end;
 	if (p + 78 > end)
-		return XDP_ABORTED;
+		return 0;
 	write_checksum(p + 14);
-	return bpf_redirect(bench_gen.out_ifindex, 0);
+	return 1;
+}
+
+SEC("xdp")
+int live_send(struct xdp_md *ctx)
+{
+	return live_frame(ctx) ? bpf_redirect(bench_gen.out_ifindex, 0) : XDP_ABORTED;
 }
 
 /* The generator's own row: everything but the sending. */
 SEC("xdp")
 int live_make(struct xdp_md *ctx)
 {
-	__u8 *p, *end;
-
-	if (!generate(ctx))
-		return XDP_ABORTED;
-	p = (void *)(long)ctx->data;
-	end = (void *)(long)ctx->data_end;
-	if (p + 78 > end)
-		return XDP_ABORTED;
-	write_checksum(p + 14);
-	return XDP_DROP;
+	return live_frame(ctx) ? XDP_DROP : XDP_ABORTED;
 }
 
 SEC("xdp")
