@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * portal.h - what lazaret-portal gets from the keeper, and what it may say to lazaretd.
+ *
+ * The keeper starts `lazaret-portal --gate PATH` as user lazaret-portal, without capabilities, with
+ * listening sockets at the fixed descriptors below and nothing else open but 0, 1 and 2. A socket
+ * that is not wanted is a closed descriptor. The keeper sets IP_TRANSPARENT and SO_MARK
+ * (LZ_MARK_REPLY) before listen(2), so that accepted sockets carry the mark.
+ *
+ * portal.sock is SOCK_SEQPACKET, 0600, owned by lazaret-portal: one JSON object a datagram, at most
+ * LZ_GATE_MESSAGE_BYTES. Every request but `settings` carries exactly one descriptor (SCM_RIGHTS):
+ * the accepted TCP socket of the client. Whose case it is follows from getpeername(2) on that
+ * socket, never from a text, so that a portal taken over can ask only about hosts that are talking
+ * to it. Requests may be answered in any order.
+ *
+ *   --> {"v":1,"id":1,"cmd":"settings"}
+ *   <-- {"id":1,"code":0,"url","provider","contact","languages":[..],"templates"?,
+ *        "ipv6_key","api"?:{"url","certificate","key"}}
+ *   --> {"v":1,"id":2,"cmd":"case","token":true}                            + socket
+ *   <-- {"id":2,"code":0,"held":false,"captive_in_s"?}
+ *   <-- {"id":2,"code":0,"held":true,"case","grade","since","until","reason"?,"connections"?,
+ *        "seen"?,"releases_left","may_release","why_not"?,"wait_s"?,"token"?}
+ *   --> {"v":1,"id":3,"cmd":"release","token":"..43 characters.."}          + socket
+ *   <-- {"id":3,"code":0}  |  {"id":3,"code":2,"error":"..","why_not":".."}
+ *   --> {"v":1,"id":4,"cmd":"seen","helo":"..","first":".."}                + socket
+ *   <-- {"id":4,"code":0}
+ *
+ * grade is garden:NAME, block25 or "throttle RATE"; why_not one of lz_gate_why_words. Answers never
+ * hold names, customer numbers, addresses or other hosts. Anything else is answered with a code
+ * from proto.h and logged by lazaretd. When lazaretd closes the gate - it ends, or the settings
+ * have changed - the portal ends and the keeper starts it anew.
+ */
+#ifndef LZ_LAZARET_PORTAL_H
+#define LZ_LAZARET_PORTAL_H
+
+#define LZ_PORTAL_USER "lazaret-portal"
+
+enum lz_portal_fd {
+	LZ_PORTAL_FD_PAGE4 = 3,
+	LZ_PORTAL_FD_PAGE6,
+	LZ_PORTAL_FD_SINK4,
+	LZ_PORTAL_FD_SINK6,
+	LZ_PORTAL_FD_API4, /* TLS is spoken on these two */
+	LZ_PORTAL_FD_API6,
+	LZ_PORTAL_FD_END,
+};
+
+#define LZ_GATE_SOCK	      "portal.sock"
+#define LZ_GATE_MESSAGE_BYTES 4096
+#define LZ_GATE_TOKEN_CHARS   43 /* 256 bits, base64url */
+#define LZ_GATE_HELO_BYTES    255 /* RFC 5321 4.5.3.1.2 */
+#define LZ_GATE_FIRST_BYTES   128
+
+/* Why a host cannot let itself out now. */
+enum lz_gate_why {
+	LZ_GATE_WHY_STAFF,    /* this case is for people: an operator's, or the last step of a ladder */
+	LZ_GATE_WHY_USED_UP,  /* every self release was used */
+	LZ_GATE_WHY_EVIDENCE, /* something harmful was seen only just now: wait_s */
+	LZ_GATE_WHY_TOKEN,    /* the button's token is unknown, used or too old */
+	LZ_GATE_WHY_RATE,     /* tried too often: wait_s */
+	LZ_GATE_WHY_N,
+};
+
+static const char *const lz_gate_why_words[LZ_GATE_WHY_N] = {
+	[LZ_GATE_WHY_STAFF] = "staff",	     [LZ_GATE_WHY_USED_UP] = "used-up",
+	[LZ_GATE_WHY_EVIDENCE] = "evidence", [LZ_GATE_WHY_TOKEN] = "token",
+	[LZ_GATE_WHY_RATE] = "rate",
+};
+
+#endif /* LZ_LAZARET_PORTAL_H */
