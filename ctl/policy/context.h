@@ -62,7 +62,7 @@ struct lz_field {
 	bool required;
 };
 
-#define LZ_FIELDS_MAX 20
+#define LZ_FIELDS_MAX 24
 
 /**
  * lz_fields_parse() - an object with a fixed list of keys
@@ -104,6 +104,33 @@ bool lz_refuses_submission(struct lz_context *ctx, struct lz_place place, const 
 /** lz_name_is_valid() - [A-Za-z0-9_-]{1,32} */
 bool lz_name_is_valid(const char *text);
 
+/** lz_host_name_is_valid() - RFC 1123, at most LZ_HOST_NAME_MAX bytes, no trailing dot */
+bool lz_host_name_is_valid(const char *text);
+
+enum lz_url_flags {
+	LZ_URL_HTTP = 1,
+	LZ_URL_HTTPS = 2,
+	LZ_URL_SMTP = 4,
+	LZ_URL_SMTPS = 8,
+	LZ_URL_NO_PATH = 16,
+	LZ_URL_QUERY = 32, /* a query is accepted; a fragment or a user never is */
+	LZ_URL_HTTP_LOCAL = 64, /* http only to 127.0.0.1 or [::1] */
+};
+
+/**
+ * lz_value_url() - a URL of a few characters that need no escaping anywhere
+ * @flags: schemes and more of enum lz_url_flags; @wanted says the same to the operator
+ * @ret_literal: its host is an address, not a name
+ */
+bool lz_value_url(struct lz_context *ctx, struct lz_val val, unsigned flags, const char *wanted,
+		  char ret[static LZ_URL_MAX + 1], bool *ret_literal);
+bool lz_value_mail_address(struct lz_context *ctx, struct lz_val val,
+			   char ret[static LZ_MAIL_ADDRESS_MAX + 1]);
+bool lz_value_path(struct lz_context *ctx, struct lz_val val, char ret[static LZ_PATH_MAX + 1]);
+
+/** lz_value_text() - 1..@max_bytes of UTF-8 without control characters; @ret has one byte more */
+bool lz_value_text(struct lz_context *ctx, struct lz_val val, size_t max_bytes, char *ret);
+
 /* The stages. */
 void lz_parse_policy(struct lz_context *ctx);
 void lz_parse_interfaces(struct lz_context *ctx, struct lz_val val, void *policy);
@@ -113,6 +140,9 @@ void lz_parse_classes(struct lz_context *ctx, struct lz_val val, void *policy);
 void lz_parse_limits(struct lz_context *ctx, struct lz_val val, void *policy_class);
 void lz_parse_ladders(struct lz_context *ctx, struct lz_val val, void *policy);
 void lz_parse_gardens(struct lz_context *ctx, struct lz_val val, void *policy);
+void lz_parse_portal(struct lz_context *ctx, struct lz_val val, void *policy);
+void lz_parse_tell(struct lz_context *ctx, struct lz_val val, void *policy);
+void lz_parse_name_servers(struct lz_context *ctx, struct lz_val val, void *policy);
 void lz_check_ranges(struct lz_context *ctx);
 void lz_check_rules(struct lz_context *ctx);
 

@@ -285,6 +285,9 @@ void lz_parse_policy(struct lz_context *ctx)
 		{ "classes", lz_parse_classes, false },
 		{ "evidence", parse_evidence, false },
 		{ "guard", parse_guard, false },
+		{ "portal", lz_parse_portal, false },
+		{ "tell", lz_parse_tell, false },
+		{ "name-servers", lz_parse_name_servers, false },
 	};
 
 	_Static_assert(LZ_ARRAY_SIZE(fields) <= LZ_FIELDS_MAX, "seen[] holds them all");

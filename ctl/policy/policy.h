@@ -42,6 +42,17 @@
 #define LZ_POLICY_RATE_MAX_PER_S   1000000
 #define LZ_POLICY_CAPACITY_MIN	   1024
 #define LZ_POLICY_CAPACITY_MAX	   16777216
+#define LZ_POLICY_LANGUAGES_MAX	   8
+#define LZ_POLICY_NAME_SERVERS_MAX 4
+
+/* Bytes of texts, without their NUL. */
+#define LZ_HOST_NAME_MAX    253 /* RFC 1123 */
+#define LZ_URL_MAX	    200 /* fits an SMTP reply line (512) and a DHCP option (255) */
+#define LZ_PATH_MAX	    255
+#define LZ_MAIL_ADDRESS_MAX 254 /* RFC 5321 */
+#define LZ_CONTACT_MAX	    200
+#define LZ_PROVIDER_MAX	    80
+#define LZ_LANGUAGE_MAX	    6 /* "pt-BR", "gsw-CH" */
 
 enum lz_mode { LZ_MODE_ENFORCE, LZ_MODE_MONITOR, LZ_MODE_N };
 enum lz_side { LZ_SIDE_CUSTOMER, LZ_SIDE_UPLINK, LZ_SIDE_N };
@@ -58,6 +69,22 @@ enum lz_action {
 enum lz_step_kind { LZ_STEP_NOTIFY, LZ_STEP_THROTTLE, LZ_STEP_BLOCK25, LZ_STEP_GARDEN };
 enum lz_web { LZ_WEB_PAGE, LZ_WEB_DROP, LZ_WEB_N };
 
+/* What a case can have become, in the order of its life; also the word of the message about it. */
+enum lz_tell {
+	LZ_TELL_OBSERVED,
+	LZ_TELL_NOTIFIED,
+	LZ_TELL_THROTTLED,
+	LZ_TELL_BLOCKED25,
+	LZ_TELL_GARDEN,
+	LZ_TELL_RELEASED,
+	LZ_TELL_WATCH,
+	LZ_TELL_CLOSED,
+	LZ_TELL_N
+};
+#define LZ_TELL_DEFAULT                                                                            \
+	(1U << LZ_TELL_NOTIFIED | 1U << LZ_TELL_THROTTLED | 1U << LZ_TELL_BLOCKED25 |              \
+	 1U << LZ_TELL_GARDEN | 1U << LZ_TELL_RELEASED | 1U << LZ_TELL_CLOSED)
+
 /* The words of the language, indexed by the enums above and by those of abi.h. */
 extern const char *const lz_mode_words[LZ_MODE_N];
 extern const char *const lz_side_words[LZ_SIDE_N];
@@ -68,6 +95,7 @@ extern const char *const lz_web_words[LZ_WEB_N];
 extern const char *const lz_refusal_words[LZ_V_N]; /* LZ_V_PASS is "leave-alone" */
 extern const char *const lz_garden_words[LZ_GARDEN_N];
 extern const char *const lz_what_words[LZ_WHAT_SMTP_DESTINATIONS + 1];
+extern const char *const lz_tell_words[LZ_TELL_N];
 
 /* A prefix of a set. Sets hold them sorted by lz_prefix_cmp() and without duplicates. */
 struct lz_entry {
@@ -193,6 +221,46 @@ struct lz_policy_customer {
 	struct lz_place place;
 };
 
+struct lz_endpoint {
+	struct lz_addr addr;
+	__u16 port; /* 1..65535 */
+};
+
+/* RFC 8908: the captive portal API. Its link goes out by DHCP and router advertisements. */
+struct lz_policy_api {
+	bool present;
+	char url[LZ_URL_MAX + 1]; /* https */
+	struct lz_endpoint listen[2]; /* at most one of each family */
+	size_t n_listen; /* 1..2 if present */
+	char certificate[LZ_PATH_MAX + 1]; /* PEM, with its chain */
+	char key[LZ_PATH_MAX + 1];
+};
+
+struct lz_policy_portal {
+	bool present; /* false: everything else is zero, and web and mail of held hosts are refused */
+	char url[LZ_URL_MAX + 1]; /* http or https, no query: the link in 554 answers and on paper */
+	char provider[LZ_PROVIDER_MAX + 1]; /* plain text, one line */
+	char contact[LZ_CONTACT_MAX + 1]; /* plain text, one line */
+	char languages[LZ_POLICY_LANGUAGES_MAX][LZ_LANGUAGE_MAX + 1]; /* the first is the default */
+	size_t n_languages; /* >= 1 */
+	char templates[LZ_PATH_MAX + 1]; /* directory; "": those that were installed */
+	__u32 self_release_times; /* 0..10; 0: only staff releases */
+	__u64 self_release_quiet_ns; /* without new evidence for so long; 0..1 day */
+	struct lz_policy_api api;
+};
+
+struct lz_policy_tell {
+	bool present; /* false: nobody is told, everything else is zero; else at least one way is set */
+	char hook[LZ_PATH_MAX + 1]; /* program; "": none */
+	char webhook_url[LZ_URL_MAX + 1]; /* https, or http to this machine; "": none */
+	char webhook_secret_file[LZ_PATH_MAX + 1];
+	char mail_to[LZ_MAIL_ADDRESS_MAX + 1]; /* "": none */
+	char mail_from[LZ_MAIL_ADDRESS_MAX + 1];
+	char mail_via[LZ_URL_MAX + 1]; /* smtp:// or smtps://; "": the sendmail program */
+	bool address; /* say address and customer too: personal data leaves the gateway */
+	__u32 on; /* bits of enum lz_tell */
+};
+
 struct lz_policy {
 	char name[LZ_NAME_MAX + 1]; /* "" if the policy has none */
 	enum lz_mode mode;
@@ -219,6 +287,10 @@ struct lz_policy {
 	enum lz_needs quarantine_needs;
 	__u32 guard_new_per_minute;
 	__u32 guard_active_ppm; /* share of the active sources */
+	struct lz_policy_portal portal;
+	struct lz_policy_tell tell;
+	struct lz_addr name_servers[LZ_POLICY_NAME_SERVERS_MAX]; /* none: those of the system */
+	size_t n_name_servers;
 	struct lz_policy_file *files;
 	size_t n_files, files_cap;
 

@@ -271,6 +271,94 @@ static void print_scalars(struct printer *p, cJSON *root)
 	add_str(p, obj, "active-sources", lz_percent_format(policy->guard_active_ppm, text));
 }
 
+static void add_text(struct printer *p, cJSON *obj, const char *key, const char *text)
+{
+	if (*text)
+		add_str(p, obj, key, text);
+}
+
+static void print_api(struct printer *p, cJSON *portal)
+{
+	const struct lz_policy_api *api = &p->policy->portal.api;
+	cJSON *obj, *list;
+
+	if (!api->present)
+		return;
+	obj = add_object(p, portal, "api");
+	add_str(p, obj, "url", api->url);
+	list = add_list(p, obj, "listen");
+	for (size_t i = 0; i < api->n_listen && list; i++) {
+		char addr[LZ_ADDR_TEXT_MAX], text[LZ_ADDR_TEXT_MAX + 8];
+		bool v6 = api->listen[i].addr.family == 6;
+
+		snprintf(text, sizeof(text), v6 ? "[%s]:%u" : "%s:%u",
+			 lz_addr_format(&api->listen[i].addr, addr), api->listen[i].port);
+		append(p, list, text);
+	}
+	add_str(p, obj, "certificate", api->certificate);
+	add_str(p, obj, "key", api->key);
+}
+
+static void print_portal(struct printer *p, cJSON *root)
+{
+	const struct lz_policy_portal *portal = &p->policy->portal;
+	cJSON *obj, *list;
+
+	if (!portal->present)
+		return;
+	obj = add_object(p, root, "portal");
+	add_str(p, obj, "url", portal->url);
+	add_str(p, obj, "provider", portal->provider);
+	add_str(p, obj, "contact", portal->contact);
+	list = add_list(p, obj, "languages");
+	for (size_t i = 0; i < portal->n_languages && list; i++)
+		append(p, list, portal->languages[i]);
+	add_text(p, obj, "templates", portal->templates);
+	list = add_object(p, obj, "self-release");
+	add_u64(p, list, "times", portal->self_release_times);
+	add_duration(p, list, "quiet", portal->self_release_quiet_ns);
+	print_api(p, obj);
+}
+
+static void print_tell(struct printer *p, cJSON *root)
+{
+	const struct lz_policy_tell *tell = &p->policy->tell;
+	cJSON *obj, *way;
+
+	if (!tell->present)
+		return;
+	obj = add_object(p, root, "tell");
+	add_text(p, obj, "hook", tell->hook);
+	if (*tell->webhook_url) {
+		way = add_object(p, obj, "webhook");
+		add_str(p, way, "url", tell->webhook_url);
+		add_str(p, way, "secret-file", tell->webhook_secret_file);
+	}
+	if (*tell->mail_to) {
+		way = add_object(p, obj, "mail");
+		add_str(p, way, "to", tell->mail_to);
+		add_str(p, way, "from", tell->mail_from);
+		add_str(p, way, "via", *tell->mail_via ? tell->mail_via : "sendmail");
+	}
+	p->failed |= lz_json_add_bool(obj, "address", tell->address) < 0;
+	way = add_list(p, obj, "on");
+	for (unsigned i = 0; i < LZ_TELL_N && way; i++)
+		if (tell->on >> i & 1)
+			append(p, way, lz_tell_words[i]);
+}
+
+static void print_name_servers(struct printer *p, cJSON *root)
+{
+	char text[LZ_ADDR_TEXT_MAX];
+	cJSON *list;
+
+	if (!p->policy->n_name_servers)
+		return;
+	list = add_list(p, root, "name-servers");
+	for (size_t i = 0; i < p->policy->n_name_servers && list; i++)
+		append(p, list, lz_addr_format(&p->policy->name_servers[i], text));
+}
+
 int lz_policy_print(const struct lz_policy *policy, unsigned flags, char **ret)
 {
 	struct printer p = { .policy = policy, .flags = flags };
@@ -292,6 +380,9 @@ int lz_policy_print(const struct lz_policy *policy, unsigned flags, char **ret)
 	print_gardens(&p, root);
 	print_ladders(&p, root);
 	print_classes(&p, root);
+	print_portal(&p, root);
+	print_tell(&p, root);
+	print_name_servers(&p, root);
 	text = p.failed ? NULL : cJSON_Print(root);
 	if (!text)
 		return -ENOMEM;

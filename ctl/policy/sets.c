@@ -14,7 +14,6 @@
 
 #define LINE_MAX_BYTES	128 /* the longest range is 93 */
 #define CUSTOMER_ID_MAX 64
-#define HOST_NAME_MAX_BYTES 253
 
 typedef void line_fn(struct lz_context *ctx, char *line, struct lz_place place, void *arg);
 
@@ -138,24 +137,6 @@ static void add_set_line(struct lz_context *ctx, char *line, struct lz_place pla
 	add_prefixes(ctx, line, place, arg);
 }
 
-/* RFC 1123 host name with at least one dot, no trailing dot. */
-static bool is_host_name(const char *name)
-{
-	size_t len = strlen(name), label = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		bool edge = !label || i + 1 == len || name[i + 1] == '.';
-
-		if (name[i] == '.' ? !label : edge && name[i] == '-')
-			return false;
-		label = name[i] == '.' ? 0 : label + 1;
-		if (label > 63)
-			return false;
-	}
-	return label && len <= HOST_NAME_MAX_BYTES && strchr(name, '.') &&
-	       !name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.")];
-}
-
 static void parse_host(struct lz_context *ctx, struct lz_val val, struct lz_policy_set *set)
 {
 	const char *name;
@@ -163,7 +144,7 @@ static void parse_host(struct lz_context *ctx, struct lz_val val, struct lz_poli
 
 	if (!lz_value_string(ctx, val, &name))
 		return;
-	if (!is_host_name(name)) {
+	if (!lz_host_name_is_valid(name) || !strchr(name, '.')) {
 		lz_error(ctx, lz_place_of(val), NULL, "'%.60s' is not a host name (want e.g. deb.example.net)",
 			 name);
 		return;

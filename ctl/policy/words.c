@@ -50,3 +50,10 @@ const char *const lz_what_words[LZ_WHAT_SMTP_DESTINATIONS + 1] = {
 	[LZ_WHAT_SMTP_CONNECTIONS] = "smtp-connections",
 	[LZ_WHAT_SMTP_DESTINATIONS] = "smtp-destinations",
 };
+
+const char *const lz_tell_words[LZ_TELL_N] = {
+	[LZ_TELL_OBSERVED] = "observed",   [LZ_TELL_NOTIFIED] = "notified",
+	[LZ_TELL_THROTTLED] = "throttled", [LZ_TELL_BLOCKED25] = "blocked25",
+	[LZ_TELL_GARDEN] = "garden",	   [LZ_TELL_RELEASED] = "released",
+	[LZ_TELL_WATCH] = "watch",	   [LZ_TELL_CLOSED] = "closed",
+};
