@@ -70,6 +70,7 @@ struct lz_ctl {
 	__u64 lost_events; /* as of the last look */
 	char ledger_fault[256]; /* last write error, "" = fine */
 	char lost_hooks[256]; /* names, "" = none */
+	__u64 news_lost; /* messages that found the outbox full */
 
 	struct lz_request *followers[LZ_FOLLOWERS_MAX];
 	bool busy; /* an import has the ledger: other changes wait */
@@ -201,6 +202,32 @@ void lz_tell_actor(const struct lz_request *req, char ret[static LZ_ACTOR_TEXT_M
 
 /** lz_text_set() - a fixed field from a text that may be NULL; cut if need be */
 void lz_text_set(char *dst, size_t size, const char *text);
+
+/* ---------------------------------------------------------------- news.c: telling others of cases */
+
+/* What became of a case. Texts may be NULL; those about a person leave only if the policy says so. */
+struct lz_news {
+	enum lz_tell event;
+	__u64 case_id; /* > 0 */
+	__u64 opened_s; /* wall clock: when the case began; stays the same over its life */
+	__u64 since_s; /* wall clock */
+	__u64 until_s; /* wall clock; 0: open */
+	const char *grade; /* "garden:leaky", "block25", "throttle 10/min" */
+	const char *reason; /* class of it, a word or two, never free text */
+	const char *source; /* operator, import, limit:NAME, .. */
+	const char *ticket;
+	const char *address;
+	const char *customer;
+};
+
+/**
+ * lz_news_post() - put a message for each way of the policy's "tell" into the outbox
+ *
+ * Within a batch the messages are part of it. Does nothing without "tell", or if it does not ask
+ * for this event. A full outbox is logged and told by status, never an error of the case.
+ * Return: 0, or -errno of the ledger with @reterr set.
+ */
+int lz_news_post(struct lz_ctl *ctl, const struct lz_news *news, struct lz_err *reterr);
 
 /* ---------------------------------------------------------------- answers */
 

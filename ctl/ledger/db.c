@@ -14,6 +14,7 @@
 #define APPLIED_COLUMNS "generation, applied_s, deadline_s, origin, name, actor, file, state"
 #define GRANTED_COLUMNS "prefix, since_s, until_s, flags, ticket, actor"
 #define NOTE_COLUMNS	"id, time_s, key, until_s, generation, event, object, actor, reason"
+#define OUTBOX_COLUMNS	"id, time_s, next_s, case_id, tries, way, key, event, error, body"
 
 const char *const lz_db_sql[LZ_SQL_N] = {
 	[LZ_SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -51,6 +52,15 @@ const char *const lz_db_sql[LZ_SQL_N] = {
 			     " FROM note WHERE event = ?1 ORDER BY id DESC LIMIT 1",
 	[LZ_SQL_NOTE_PRUNE] = "DELETE FROM note WHERE id IN (SELECT id FROM (SELECT id, time_s "
 			      "FROM note ORDER BY id LIMIT ?2) WHERE time_s < ?1)",
+	[LZ_SQL_OUTBOX_ADD] = "INSERT INTO outbox (time_s, next_s, case_id, tries, way, key, event, "
+			      "error, body) VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, '', ?7)",
+	[LZ_SQL_OUTBOX_DUE] = "SELECT " OUTBOX_COLUMNS " FROM outbox WHERE next_s <= ?1 OR next_s > ?2 "
+			      "ORDER BY next_s, id LIMIT ?3",
+	[LZ_SQL_OUTBOX_RETRY] = "UPDATE outbox SET tries = tries + 1, next_s = ?2, error = ?3 "
+				"WHERE id = ?1",
+	[LZ_SQL_OUTBOX_DEL] = "DELETE FROM outbox WHERE id = ?1",
+	[LZ_SQL_OUTBOX_OLDEST] = "SELECT " OUTBOX_COLUMNS
+				 " FROM outbox WHERE tries > 0 ORDER BY id LIMIT 1",
 };
 
 static int errno_of(int rc)
@@ -129,6 +139,7 @@ int lz_ledger_begin(struct lz_ledger *l, struct lz_err *reterr)
 	l->batch = true;
 	l->batch_held = l->held;
 	l->batch_granted = l->granted;
+	l->batch_outbox = l->outbox;
 	return 0;
 }
 
@@ -151,6 +162,7 @@ void lz_ledger_rollback(struct lz_ledger *l)
 		sqlite3_exec(l->db, "ROLLBACK", NULL, NULL, NULL);
 	l->held = l->batch_held;
 	l->granted = l->batch_granted;
+	l->outbox = l->batch_outbox;
 	l->batch = false;
 }
 

@@ -34,6 +34,11 @@ enum lz_sql {
 	LZ_SQL_NOTE_BEFORE,
 	LZ_SQL_NOTE_LAST,
 	LZ_SQL_NOTE_PRUNE,
+	LZ_SQL_OUTBOX_ADD,
+	LZ_SQL_OUTBOX_DUE,
+	LZ_SQL_OUTBOX_RETRY,
+	LZ_SQL_OUTBOX_DEL,
+	LZ_SQL_OUTBOX_OLDEST,
 	LZ_SQL_N,
 };
 
@@ -42,9 +47,11 @@ struct lz_ledger {
 	sqlite3_stmt *sql[LZ_SQL_N];
 	__u64 held;
 	__u64 granted;
+	__u64 outbox;
 	bool batch;
 	__u64 batch_held; /* counts as they were when the batch began */
 	__u64 batch_granted;
+	__u64 batch_outbox;
 };
 
 /* Their texts. */

@@ -28,7 +28,7 @@
 #include "base/err.h"
 
 #define LZ_LEDGER_FILE	  "ledger.db"
-#define LZ_LEDGER_SCHEMA  1
+#define LZ_LEDGER_SCHEMA  2
 #define LZ_ACTOR_TEXT_MAX 64
 #define LZ_SOURCE_TEXT_MAX 40
 #define LZ_TICKET_TEXT_MAX 72
@@ -186,5 +186,46 @@ int lz_note_last(struct lz_ledger *l, const char *event, struct lz_note *ret);
 
 /** lz_note_prune() - forget up to @n notes older than @wall_s; count or -errno */
 int lz_note_prune(struct lz_ledger *l, __u64 wall_s, int n);
+
+/* ---------------------------------------------------------------- outbox: who is still to be told */
+
+#define LZ_OUTBOX_ROWS_MAX  10000
+#define LZ_OUTBOX_BODY_MAX  2048
+#define LZ_OUTBOX_ERROR_MAX 200
+#define LZ_OUTBOX_KEY_CHARS 32
+
+enum lz_outbox_way { LZ_OUTBOX_HOOK, LZ_OUTBOX_WEBHOOK, LZ_OUTBOX_MAIL, LZ_OUTBOX_WAY_N };
+
+/* One message on one way. It is there until it was delivered or given up. */
+struct lz_outbox {
+	__u64 id; /* given by the ledger, rising, never used twice */
+	__u64 time_s; /* wall clock: since when */
+	__u64 next_s; /* wall clock: not before */
+	__u64 case_id;
+	__u32 tries; /* that failed */
+	__u32 way; /* enum lz_outbox_way */
+	char key[LZ_OUTBOX_KEY_CHARS + 1]; /* the same at every try: receivers tell repetitions by it */
+	char event[LZ_EVENT_TEXT_MAX];
+	char error[LZ_OUTBOX_ERROR_MAX]; /* of the last try; "" = none yet */
+	char body[LZ_OUTBOX_BODY_MAX]; /* JSON */
+};
+
+/** lz_outbox_add() - all but id, tries and error of @row; -ENOSPC with LZ_OUTBOX_ROWS_MAX waiting */
+int lz_outbox_add(struct lz_ledger *l, const struct lz_outbox *row, struct lz_err *reterr);
+
+/**
+ * lz_outbox_due() - up to @n rows whose time has come, the longest due first; count or -errno
+ * @far_s: rows set for more than so long from now are due too: somebody set the clock back
+ */
+int lz_outbox_due(struct lz_ledger *l, __u64 now_s, __u64 far_s, struct lz_outbox *ret, int n);
+
+/** lz_outbox_retry() - one try more has failed; -ENOENT */
+int lz_outbox_retry(struct lz_ledger *l, __u64 id, __u64 next_s, const char *error,
+		    struct lz_err *reterr);
+int lz_outbox_del(struct lz_ledger *l, __u64 id, struct lz_err *reterr); /* -ENOENT */
+__u64 lz_outbox_count(const struct lz_ledger *l);
+
+/** lz_outbox_oldest() - of those that failed at least once: the one waiting longest; -ENOENT */
+int lz_outbox_oldest(struct lz_ledger *l, struct lz_outbox *ret);
 
 #endif /* LZ_LEDGER_LEDGER_H */

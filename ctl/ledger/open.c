@@ -35,6 +35,11 @@ static const char *const migrations[LZ_LEDGER_SCHEMA] = {
 	"  object TEXT NOT NULL, actor TEXT NOT NULL, reason TEXT NOT NULL);"
 	"CREATE INDEX note_key ON note (key, id);"
 	"CREATE INDEX note_event ON note (event, id);",
+	"CREATE TABLE outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, time_s INTEGER NOT NULL,"
+	"  next_s INTEGER NOT NULL, case_id INTEGER NOT NULL, tries INTEGER NOT NULL,"
+	"  way INTEGER NOT NULL, key TEXT NOT NULL, event TEXT NOT NULL, error TEXT NOT NULL,"
+	"  body TEXT NOT NULL);"
+	"CREATE INDEX outbox_next ON outbox (next_s, id);",
 };
 
 static int read_number(struct lz_ledger *l, const char *sql, __s64 *ret, struct lz_err *reterr)
@@ -137,7 +142,7 @@ static int carry_over(struct lz_ledger *l, const char *boot_id, struct lz_now no
 
 static int prepare(struct lz_ledger *l, struct lz_err *reterr)
 {
-	__s64 held, granted;
+	__s64 held, granted, outbox;
 	int r;
 
 	for (int i = 0; i < LZ_SQL_N; i++)
@@ -151,7 +156,11 @@ static int prepare(struct lz_ledger *l, struct lz_err *reterr)
 	r = read_number(l, "SELECT count(*) FROM granted", &granted, reterr);
 	if (r < 0)
 		return r;
+	r = read_number(l, "SELECT count(*) FROM outbox", &outbox, reterr);
+	if (r < 0)
+		return r;
 	l->held = (__u64)held;
+	l->outbox = (__u64)outbox;
 	l->granted = (__u64)granted;
 	return 0;
 }
