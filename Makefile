@@ -27,11 +27,12 @@ override LDFLAGS += -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
 
 # ---------------------------------------------------------------- what is in which program
 
-ROOMS := base policy colony datapath ledger detect serve
+ROOMS := base policy colony datapath ledger detect serve tell
 room = $(patsubst %.c,$(O)/%.o,$(wildcard ctl/$(1)/*.c))
 
 BASE_LIBS := -lcjson -lm
-DAEMON_LIBS := $(BASE_LIBS) -lbpf -lelf -lz -luv -lsqlite3 -lnl-route-3 -lnl-3 -lpcap -lcap -lseccomp
+DAEMON_LIBS := $(BASE_LIBS) -lbpf -lelf -lz -luv -lsqlite3 -lnl-route-3 -lnl-3 -lpcap -lcap -lseccomp \
+	-lcurl -lgnutls
 override CPPFLAGS += -I/usr/include/libnl3
 
 CLI_OBJS := $(call room,cli) $(call room,policy) $(call room,base)

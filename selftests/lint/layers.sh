@@ -34,8 +34,10 @@ t_ok "colony stands on base" may colony base
 t_ok "datapath does not know ledger, serve, detect" may datapath policy colony base bpf
 t_ok "ledger does not know datapath" may ledger policy colony base
 t_ok "serve stands below the programs" may serve datapath ledger policy colony base
+t_ok "tell stands on base" may tell base
 t_ok "the CLI needs no privilege" may cli policy base
 t_ok "only datapath knows libbpf" only 'bpf/' datapath
 t_ok "only datapath knows libnl" only 'netlink/' datapath
 t_ok "only the ledger knows SQLite" only 'sqlite3' ledger
+t_ok "only tell knows libcurl" only 'curl/' tell
 t_end
