@@ -130,9 +130,9 @@ static __always_inline int lz_hold_active(__u64 word, __u32 now_s)
  * cell is an aggregate (a covering prefix is never held for one of its sources).
  */
 static __always_inline int lz_cell_hold(struct lz_cell *cell, __u32 slot, __u64 key, __u32 now_s,
-					__u32 ttl_s, __u32 garden)
+					__u32 ttl_s, __u32 grade)
 {
-	__u64 word = LZ_HOLD_WORD(now_s + ttl_s, ttl_s, garden, LZ_HOLD_F_KERNEL);
+	__u64 word = LZ_HOLD_WORD(now_s + ttl_s, ttl_s, grade, LZ_HOLD_F_KERNEL);
 
 	if (cell->key != ~key)
 		return 0;

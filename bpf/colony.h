@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * colony.h - what a held source may still do: the fate table.
+ * colony.h - what a held source may still do: the grades, and the fate table of the gardens.
  *
  *   packet of a held source              leaky          strict
  *   not IP: ARP, PPP control, EAPOL      pass           pass       (never gets here)
  *   ND, DHCP, DHCPv6                     pass           pass
  *   to always-reach                      pass, limited  pass, limited
- *   TCP 25                               refuse         refuse
- *   TCP 80                               refuse         refuse     (a portal will answer instead)
- *   TCP 465, 587                         pass           refuse
- *   443, TCP and QUIC                    pass           refuse; garden destinations pass
- *   NTP if allowed, garden destinations  pass           pass
+ *   TCP 25                               mail verdict: the sink, or the class's refusal
+ *   TCP 80                               web verdict: the page, or a reset; or silence
+ *   TCP 465, 587                         pass           tls verdict
+ *   443, TCP and QUIC                    pass           tls verdict (QUIC: ICMP)
+ *   garden destinations, open ports      pass           pass, these two rows before
  *   everything else, fragments, unparsed pass           drop
+ *
+ * A blocked25 source meets the row of TCP 25 and a throttled one its rate; for all else both are
+ * judged by their class.
  */
 #ifndef LZ_BPF_COLONY_H
 #define LZ_BPF_COLONY_H
@@ -19,10 +22,20 @@
 #include "cell.h"
 #include "range.h"
 
-/* Traffic to always-reach of one held source: 200 packets at once, then 100 a second. A name
+/* What one held source may do of what it is allowed: 200 packets at once, then 100 a second. A name
  * look-up or a call needs a few; a flood of the resolver does not get through (faults.md F50). */
 #define LZ_REACH_STEP_MS  10
-#define LZ_REACH_BURST_MS 2000
+#define LZ_REACH_BURST_MS 1990
+
+/* Two CPUs never lose twice in a row; whoever loses four times is refused. */
+#define LZ_HELD_RETRIES 4
+
+#define LZ_HELD_NOT	       (-1)
+#define LZ_HELD_LINGERS	       (-2) /* released less than LZ_RELEASED_S ago */
+#define LZ_HELD_THROTTLED(row) (-16 - (int)(row))
+
+/* A verdict, and the one that takes its place where the portal cannot answer. */
+#define LZ_FATE(verdict, other) ((verdict) | (other) << 8)
 
 /* The word is there, says the future, and is refused: somebody wrote nonsense. */
 static __always_inline int lz_hold_invalid(__u64 word, __u32 now_s)
@@ -30,18 +43,50 @@ static __always_inline int lz_hold_invalid(__u64 word, __u32 now_s)
 	return LZ_HOLD_EXPIRY(word) > now_s && !lz_hold_active(word, now_s);
 }
 
-static __always_inline int lz_reach_allowed(struct lz_cell *cell, __u64 now_ns)
+static __always_inline int lz_hold_lingers(__u64 word, __u32 now_s)
+{
+	return LZ_HOLD_EXPIRY(word) <= now_s && now_s - LZ_HOLD_EXPIRY(word) < LZ_RELEASED_S;
+}
+
+/**
+ * lz_held_allowed() - the one bucket of a held source
+ * @step_ms:  what this packet costs, and how fast it comes back
+ * @burst_ms: refused while more than this is used up
+ *
+ * A host whose grade changes finds a full bucket: what stands there beyond the burst is of another rate.
+ */
+static __always_inline int lz_held_allowed(struct lz_cell *cell, __u64 now_ns, __u32 step_ms,
+					   __u32 burst_ms)
 {
 	__u32 now_ms = now_ns / NSEC_PER_MSEC;
-	__u32 tat_ms = *(volatile __u32 *)&cell->reach_ms;
 
-	/* Wrapping difference: an idle host starts with a full bucket. */
-	if ((__s32)(tat_ms - now_ms) < 0 || tat_ms - now_ms > 2 * LZ_REACH_BURST_MS)
-		tat_ms = now_ms;
-	if (tat_ms - now_ms >= LZ_REACH_BURST_MS)
-		return 0;
-	cell->reach_ms = tat_ms + LZ_REACH_STEP_MS;
-	return 1;
+	LZ_NO_UNROLL
+	for (int i = 0; i < LZ_HELD_RETRIES; i++) {
+		__u32 old = *(volatile __u32 *)&cell->reach_ms, used_ms = old - now_ms;
+
+		/* Wrapping difference: the past is "more than the burst" too. */
+		if (used_ms > burst_ms + step_ms)
+			used_ms = 0;
+		if (used_ms > burst_ms)
+			return 0;
+		if (__sync_val_compare_and_swap(&cell->reach_ms, old, now_ms + used_ms + step_ms) ==
+		    old)
+			return 1;
+	}
+	return 0;
+}
+
+static __always_inline int lz_reach_allowed(struct lz_cell *cell, __u64 now_ns)
+{
+	return lz_held_allowed(cell, now_ns, LZ_REACH_STEP_MS, LZ_REACH_BURST_MS);
+}
+
+/* May a throttled source open one more port-25 connection? A row nobody filled stops nothing. */
+static __always_inline int lz_throttle_allowed(struct lz_cell *cell, __u64 now_ns, __u32 row)
+{
+	const struct lz_throttle *t = &lz_control.throttle[row & (LZ_THROTTLES_MAX - 1)];
+
+	return !t->step_ms || lz_held_allowed(cell, now_ns, t->step_ms, t->burst_ms);
 }
 
 /* Keep the link alive: neighbour discovery (133..137, RFC 4861), DHCP and DHCPv6. */
@@ -54,43 +99,80 @@ static __always_inline int lz_is_link_upkeep(const struct lz_pkt *p)
 	return p->family == 4 ? p->dport == 67 : p->dport == 547;
 }
 
-/* The class's way of refusing port 25; a host nobody lets out fails fast by default. */
-static __always_inline __u32 lz_mail_refusal(__u32 slot, __u32 class_)
+/* To this link and no further: limited broadcast, fe80::/10, multicast. */
+static __always_inline int lz_is_on_link(const struct lz_pkt *p)
 {
-	__u32 v = lz_control.gen[slot & 1].class_[class_ & (LZ_CLASSES_MAX - 1)].to_world;
+	if (p->family == 4)
+		return lz_be32_get(p->daddr + 12) == 0xffffffff;
+	return p->daddr[0] == 0xff || (p->daddr[0] == 0xfe && (p->daddr[1] & 0xc0) == 0x80);
+}
 
-	return v == LZ_V_PASS ? LZ_V_ICMP_ADMIN : v;
+static __always_inline const struct lz_garden_row *lz_garden_of(__u32 slot, __u32 row)
+{
+	return &lz_control.gen[slot & 1].garden[row & (LZ_GARDENS_MAX - 1)];
+}
+
+/* TCP 25 of a held source. Without a sink it is refused in the class's way; a host nobody lets out
+ * fails fast by default. */
+static __always_inline __u32 lz_mail_fate(const struct lz_garden_row *g, __u32 slot, __u32 class_)
+{
+	__u32 other = lz_control.gen[slot & 1].class_[class_ & (LZ_CLASSES_MAX - 1)].to_world;
+
+	if (other == LZ_V_PASS || other == LZ_V_SMTP_554)
+		other = LZ_V_ICMP_ADMIN;
+	return g->mail == LZ_V_SMTP_554 ? LZ_FATE(LZ_V_SMTP_554, other) : g->mail;
+}
+
+/* Has the garden a hole for this packet: an address, a port, a host name's address? */
+static __always_inline int lz_garden_open(const struct lz_pkt *p, const struct lz_garden_row *g,
+					  __u64 sets)
+{
+	__u32 port = (__u32)p->proto << 16 | p->dport;
+	struct lz_learnt *learnt;
+
+	if (sets & g->allow_mask)
+		return 1;
+	if (p->flags & LZ_P_PORTS) {
+		LZ_NO_UNROLL
+		for (int i = 0; i < LZ_GARDEN_PORTS_MAX; i++)
+			if (g->open[i] == port)
+				return 1;
+	}
+	if (!g->names)
+		return 0;
+	learnt = bpf_map_lookup_elem(&lz_learnt, p->daddr);
+	return learnt && p->now_s < learnt->until_s && (learnt->mask[p->slot & 1] & g->allow_mask);
 }
 
 /**
- * lz_garden_verdict() - the fate of one packet of a held source
- * Return: enum lz_verdict.
+ * lz_garden_fate() - the fate of one packet of a held source
+ * Return: LZ_FATE(verdict, other).
  */
-static __always_inline __u32 lz_garden_verdict(const struct lz_pkt *p, struct lz_cell *cell,
-					       __u32 garden, __u64 sets, __u32 class_)
+static __always_inline __u32 lz_garden_fate(const struct lz_pkt *p, struct lz_cell *cell, __u32 row,
+					    __u64 sets, __u32 class_)
 {
-	int strict = garden == LZ_GARDEN_STRICT;
+	const struct lz_garden_row *g = lz_garden_of(p->slot, row);
 	int tcp = p->proto == LZ_IP_TCP && (p->flags & LZ_P_PORTS);
+	int udp = p->proto == LZ_IP_UDP && (p->flags & LZ_P_PORTS);
+	__u32 tls = g->tls;
 
-	if (lz_is_link_upkeep(p))
+	if (lz_is_link_upkeep(p) && lz_is_on_link(p))
 		return LZ_V_PASS;
-	if (sets & LZ_SET_REACH)
+	if (lz_is_link_upkeep(p) || (sets & LZ_SET_REACH))
 		return lz_reach_allowed(cell, p->now_ns) ? LZ_V_PASS : LZ_V_DROP;
 	/* A tiny first fragment may hide any port: it is treated as the harmful one. */
 	if (p->flags & LZ_P_TINY_FRAG)
 		return LZ_V_DROP;
 	if (tcp && p->dport == 25)
-		return lz_mail_refusal(p->slot, class_);
+		return lz_mail_fate(g, p->slot, class_);
 	if (tcp && p->dport == 80)
-		return LZ_V_TCP_RESET;
-	if (!strict || (sets & LZ_SET_GARDEN))
+		return g->web == LZ_V_PAGE ? LZ_FATE(LZ_V_PAGE, LZ_V_TCP_RESET) : g->web;
+	if (g->kind == LZ_GARDEN_LEAKY || lz_garden_open(p, g, sets))
 		return LZ_V_PASS;
-	if (p->proto == LZ_IP_UDP && (p->flags & LZ_P_PORTS) && p->dport == 123)
-		return lz_control.gen[p->slot & 1].garden_udp_ntp ? LZ_V_PASS : LZ_V_DROP;
 	if (tcp && (p->dport == 443 || p->dport == 465 || p->dport == 587))
-		return LZ_V_TCP_RESET;
-	if (p->proto == LZ_IP_UDP && (p->flags & LZ_P_PORTS) && p->dport == 443)
-		return LZ_V_ICMP_ADMIN;
+		return tls;
+	if (udp && p->dport == 443)
+		return tls == LZ_V_TCP_RESET ? LZ_V_ICMP_ADMIN : tls;
 	return LZ_V_DROP;
 }
 

@@ -14,6 +14,12 @@
 #include "flow.h"
 #include "limit.h"
 
+/* What a judgement comes to, in one word. */
+#define LZ_RULING(reason, verdict, other) ((reason) << 16 | (other) << 8 | (verdict))
+#define LZ_RULING_REASON(r)		  ((__u32)(r) >> 16)
+#define LZ_RULING_OTHER(r)		  ((__u32)(r) >> 8 & 0xff)
+#define LZ_RULING_VERDICT(r)		  ((__u32)(r) & 0xff)
+
 /* A verdict on its way: what and why, and what a monitored rule would have done. */
 struct lz_ruling {
 	struct lz_told told;
@@ -21,6 +27,8 @@ struct lz_ruling {
 	__u32 reason;
 	__u32 would;
 	__u32 limits_lifted; /* exception flags of the source */
+	__u32 other;	     /* verdict if the portal cannot answer */
+	__u32 pad_;
 };
 
 static __always_inline int lz_ruling_end(const struct lz_pkt *p, const struct lz_ruling *r)
@@ -34,7 +42,8 @@ static __always_inline int lz_ruling_end(const struct lz_pkt *p, const struct lz
 		lz_last.would = r->would;
 		lz_last.reason = r->reason;
 	}
-	return r->reason << 8 | r->verdict;
+	return LZ_RULING(r->reason, r->verdict,
+			 r->verdict < LZ_V_SMTP_554 ? 0 : r->other ?: LZ_V_ICMP_ADMIN);
 }
 
 struct lz_limit_ask {
@@ -169,7 +178,7 @@ static __always_inline void lz_limit_hold(const struct lz_pkt *p, struct lz_cell
 	struct lz_limit_stats *stats;
 	__u32 id = l->id;
 
-	if (!lz_cell_hold(cell, slot, p->key, p->now_s, l->hold_ttl_s, l->garden))
+	if (!lz_cell_hold(cell, slot, p->key, p->now_s, l->hold_ttl_s, l->grade))
 		return;
 	r->told.kind = LZ_EVENT_HOLD;
 	r->told.hold = cell->hold;
@@ -197,27 +206,49 @@ static __always_inline void lz_overrule(const struct lz_pkt *p, struct lz_ruling
  * lz_judge_held() - a packet of a source whose tag says "maybe held"
  * @slot_n: the source's cell
  *
- * Return: reason << 8 | verdict, or -1 if it is not held now.
+ * Return: LZ_RULING(), or LZ_HELD_*.
  */
 __noinline int lz_judge_held(const struct lz_pkt *p, __u32 slot_n)
 {
 	struct lz_cell *cell = lz_search_cell(slot_n);
 	struct lz_ruling r = {};
+	__u32 grade, row, fate;
 	__u64 word, sets;
+	int mail;
 
 	if (!p || !cell)
-		return -1;
+		return LZ_HELD_NOT;
 	word = *(volatile __u64 *)&cell->hold;
 	if (!word)
-		return -1;
+		return LZ_HELD_NOT;
 	if (!lz_hold_active(word, p->now_s)) {
 		if (lz_hold_invalid(word, p->now_s))
 			lz_count(p->port_row, LZ_C_HOLD_INVALID, 1);
-		return -1;
+		return lz_hold_lingers(word, p->now_s) ? LZ_HELD_LINGERS : LZ_HELD_NOT;
 	}
+	grade = LZ_GRADE_KIND(LZ_HOLD_GRADE(word));
+	row = LZ_GRADE_ROW(LZ_HOLD_GRADE(word));
+	if (grade == LZ_GRADE_THROTTLE)
+		return LZ_HELD_THROTTLED(row);
+	mail = (p->flags & LZ_P_TINY_FRAG) || (p->proto == LZ_IP_TCP && p->dport == 25);
+	if (grade == LZ_GRADE_BLOCK25 && !mail)
+		return LZ_HELD_NOT;
 	sets = lz_sets_of(p, 0);
 	r.told.class_ = lz_class_of(p->slot, p->key, p->family);
-	r.verdict = lz_garden_verdict(p, cell, LZ_HOLD_GARDEN(word), sets, r.told.class_);
+	if (grade == LZ_GRADE_GARDEN) {
+		fate = lz_garden_fate(p, cell, row, sets, r.told.class_);
+	} else if (grade == LZ_GRADE_BLOCK25) {
+		if (sets & LZ_SET_REACH)
+			return LZ_HELD_NOT;
+		fate = p->flags & LZ_P_TINY_FRAG ?
+			       LZ_V_DROP :
+			       lz_mail_fate(lz_garden_of(p->slot, LZ_GARDEN_LEAKY), p->slot,
+					    r.told.class_);
+	} else {
+		fate = lz_garden_fate(p, cell, LZ_GARDEN_STRICT, sets, r.told.class_);
+	}
+	r.verdict = fate & 0xff;
+	r.other = fate >> 8;
 	r.reason = r.verdict == LZ_V_PASS ? LZ_R_PASS_GARDEN : LZ_R_DROP_HELD;
 	if (r.verdict != LZ_V_PASS) {
 		/* I3: a never address is never dropped, even if somebody managed to hold it; a
@@ -230,7 +261,7 @@ __noinline int lz_judge_held(const struct lz_pkt *p, __u32 slot_n)
 }
 
 /* The class rule for port 25: does it refuse this packet? A packet that is no SYN gets silence: an
- * established flow has no use for an error. */
+ * established flow has no use for an error. The sink wants the whole flow. */
 static __always_inline void lz_rule_port25(const struct lz_pkt *p, const struct lz_class *c,
 					   __u64 sets, struct lz_ruling *r)
 {
@@ -241,6 +272,10 @@ static __always_inline void lz_rule_port25(const struct lz_pkt *p, const struct 
 		return;
 	}
 	r->verdict = p->flags & LZ_P_SYN ? c->to_world : LZ_V_DROP;
+	if (c->to_world == LZ_V_SMTP_554) {
+		r->other = p->flags & LZ_P_SYN ? LZ_V_ICMP_ADMIN : LZ_V_DROP;
+		r->verdict = LZ_V_SMTP_554;
+	}
 	r->reason = LZ_R_DROP_PORT25;
 	r->told.kind = LZ_EVENT_PORT25;
 	r->told.verdict = r->verdict;
@@ -308,12 +343,18 @@ static __always_inline const struct lz_limit *lz_rules(const struct lz_pkt *p,
 		lz_rule_port25(p, c, ask->sets, r);
 	} else if (known > LZ_V_PASS) {
 		r->verdict = known;
+		r->other = LZ_V_ICMP_ADMIN;
 		r->reason = LZ_R_DROP_RETRANSMIT;
 	} else if (known == LZ_V_PASS) {
 		r->reason = LZ_R_PASS_RETRANSMIT;
 	}
 	if (r->verdict != LZ_V_PASS || !(p->flags & LZ_P_SYN))
 		return 0;
+	if (p->throttle && ask->fresh && !lz_throttle_allowed(cell, p->now_ns, p->throttle)) {
+		r->verdict = LZ_V_DROP;
+		r->reason = LZ_R_DROP_THROTTLED;
+		return 0;
+	}
 	return lz_limits(p, c, ask, cell, r);
 }
 
@@ -359,7 +400,7 @@ static __always_inline __u32 lz_judged_class(const struct lz_pkt *p)
 /**
  * lz_judge_class() - the class rules for a source that is not held
  *
- * Return: reason << 8 | verdict.
+ * Return: LZ_RULING().
  */
 __noinline int lz_judge_class(const struct lz_pkt *p)
 {
@@ -379,7 +420,7 @@ __noinline int lz_judge_class(const struct lz_pkt *p)
 	}
 	ask.class_ = lz_judged_class(p);
 	r.told.class_ = ask.class_;
-	if (ask.class_ < LZ_CLASS_FIRST) {
+	if (ask.class_ < LZ_CLASS_FIRST && !p->throttle) {
 		r.reason = LZ_R_PASS_FOREIGN;
 		if (ask.class_ == LZ_CLASS_NEVER)
 			lz_count(p->port_row, LZ_C_NEVER_SPOOFED, 1);
@@ -430,7 +471,7 @@ __noinline int lz_judge_class(const struct lz_pkt *p)
  *
  * Source port 25 towards a class that forbids it is triangular spam (Qian et al., IEEE S&P 2010):
  * somebody elsewhere sends in the customer's name, and the customer relays the answers. Packets of
- * excepted servers (smarthosts) and to excepted customers pass. Return: reason << 8 | verdict.
+ * excepted servers (smarthosts) and to excepted customers pass. Return: LZ_RULING().
  */
 __noinline int lz_judge_return(const struct lz_pkt *p)
 {

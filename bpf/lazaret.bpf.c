@@ -23,8 +23,6 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-#define LZ_RULING(reason, verdict) ((reason) << 8 | (verdict))
-
 /* The slot of the generation that judges at this instant: past an unconfirmed deadline the data
  * plane goes back by itself. */
 static __always_inline __u32 lz_generation_slot(struct lz_pkt *p)
@@ -62,27 +60,41 @@ static __always_inline int lz_ordinary_fate(const struct lz_frame *f, struct lz_
 
 	if (!(p->flags & LZ_P_UNPARSED))
 		return LZ_RULING(p->flags & LZ_P_KEYED ? LZ_R_PASS_OTHER : LZ_R_PASS_UNKEYED,
-				 LZ_V_PASS);
+				 LZ_V_PASS, 0);
 	if (!(flags & LZ_GEN_F_UNPARSED_DROP) || (flags & LZ_GEN_F_MONITOR))
-		return LZ_RULING(LZ_R_PASS_UNPARSED, LZ_V_PASS);
+		return LZ_RULING(LZ_R_PASS_UNPARSED, LZ_V_PASS, 0);
 	lz_parse_addresses(f, p);
 	if (p->family && ((lz_sets_of(p, 1) | lz_sets_of(p, 0)) & LZ_SET_NEVER))
-		return LZ_RULING(LZ_R_PASS_UNPARSED, LZ_V_PASS);
-	return LZ_RULING(LZ_R_DROP_UNPARSED, LZ_V_DROP);
+		return LZ_RULING(LZ_R_PASS_UNPARSED, LZ_V_PASS, 0);
+	return LZ_RULING(LZ_R_DROP_UNPARSED, LZ_V_DROP, 0);
 }
 
-/* From the parsed packet to its ruling: reason << 8 | verdict. */
+/* A flow that the portal had when its host was released: the portal finishes it. */
+static __always_inline int lz_may_linger(const struct lz_pkt *p)
+{
+	return p->proto == LZ_IP_TCP && !(p->flags & LZ_P_SYN) && (p->dport == 80 || p->dport == 25);
+}
+
+static __always_inline int lz_lingering(const struct lz_pkt *p, int ruling)
+{
+	if (LZ_RULING_VERDICT(ruling) == LZ_V_SMTP_554)
+		return ruling;
+	return LZ_RULING(LZ_RULING_REASON(ruling), p->dport == 80 ? LZ_V_PAGE : LZ_V_SMTP_554,
+			 LZ_RULING_VERDICT(ruling));
+}
+
+/* From the parsed packet to its ruling. */
 static __always_inline int lz_decide(const struct lz_frame *f, struct lz_pkt *p)
 {
-	int ruling, slot;
+	int ruling, slot, lingers = 0;
 
 	if (p->flags & LZ_P_NOT_IP)
-		return LZ_RULING(LZ_R_PASS_NOT_IP, LZ_V_PASS);
+		return LZ_RULING(LZ_R_PASS_NOT_IP, LZ_V_PASS, 0);
 	if (p->uplink) {
 		if (!lz_is_return_business(p))
 			return p->flags & LZ_P_UNPARSED ?
-				       LZ_RULING(LZ_R_PASS_UNPARSED, LZ_V_PASS) :
-				       LZ_RULING(LZ_R_PASS_OTHER, LZ_V_PASS);
+				       LZ_RULING(LZ_R_PASS_UNPARSED, LZ_V_PASS, 0) :
+				       LZ_RULING(LZ_R_PASS_OTHER, LZ_V_PASS, 0);
 		lz_parse_addresses(f, p);
 		lz_now_ns(p);
 		return lz_judge_return(p);
@@ -97,14 +109,19 @@ static __always_inline int lz_decide(const struct lz_frame *f, struct lz_pkt *p)
 			ruling = lz_judge_held(p, slot);
 			if (ruling >= 0)
 				return ruling;
+			lingers = ruling == LZ_HELD_LINGERS && lz_may_linger(p);
+			if (ruling <= LZ_HELD_THROTTLED(0))
+				p->throttle = LZ_HELD_THROTTLED(0) - ruling;
 		}
 	}
 	if (lz_is_customer_business(p)) {
 		lz_parse_addresses(f, p);
 		lz_now_ns(p);
-		return lz_judge_class(p);
+		ruling = lz_judge_class(p);
+	} else {
+		ruling = lz_ordinary_fate(f, p);
 	}
-	return lz_ordinary_fate(f, p);
+	return lingers ? lz_lingering(p, ruling) : ruling;
 }
 
 /* Everything before the rules, the same for every hook. Returns a ruling. */
@@ -121,9 +138,9 @@ static __always_inline int lz_process(struct lz_frame *f, struct lz_pkt *p, __u3
 	slot = lz_generation_slot(p);
 	role = slot < LZ_GENERATIONS ? LZ_PORT_ROLE(*port, slot) : LZ_ROLE_NONE;
 	if (lz_bypassed(p)) {
-		ruling = LZ_RULING(LZ_R_PASS_BYPASS, LZ_V_PASS);
+		ruling = LZ_RULING(LZ_R_PASS_BYPASS, LZ_V_PASS, 0);
 	} else if (role == LZ_ROLE_NONE) {
-		ruling = LZ_RULING(LZ_R_PASS_NO_POLICY, LZ_V_PASS);
+		ruling = LZ_RULING(LZ_R_PASS_NO_POLICY, LZ_V_PASS, 0);
 	} else {
 		p->ifindex = ifindex;
 		p->port_row = row;
@@ -132,8 +149,8 @@ static __always_inline int lz_process(struct lz_frame *f, struct lz_pkt *p, __u3
 		lz_parse(f, *port & LZ_PORT_F_L3, lz_instance.ipv6_key_len & 127, p);
 		ruling = lz_decide(f, p);
 	}
-	if (stats && (__u32)(ruling >> 8) < LZ_C_N)
-		stats->count[ruling >> 8]++;
+	if (stats && LZ_RULING_REASON(ruling) < LZ_C_N)
+		stats->count[LZ_RULING_REASON(ruling)]++;
 	return ruling;
 }
 
@@ -151,10 +168,11 @@ int lz_xdp(struct xdp_md *ctx)
 	struct lz_frame f = { (void *)(long)ctx->data, (void *)(long)ctx->data_end };
 	struct lz_pkt p = {};
 	struct lz_meta *meta;
-	__u32 verdict, port;
+	__u32 ruling, verdict, port;
 	__u64 *pending;
 
-	verdict = lz_process(&f, &p, ctx->ingress_ifindex, f.end - f.data, 0, &port) & 0xff;
+	ruling = lz_process(&f, &p, ctx->ingress_ifindex, f.end - f.data, 0, &port);
+	verdict = LZ_RULING_VERDICT(ruling);
 	pending = lz_pending_of(port);
 	if (pending)
 		*pending = verdict != LZ_V_PASS;
@@ -165,13 +183,24 @@ int lz_xdp(struct xdp_md *ctx)
 	/* The answer is built in tc: XDP_TX is silently lost where the peer runs no XDP, and forgets
 	 * an offloaded tag. A driver without room for metadata gives silence instead. */
 	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(*meta)))
-		return XDP_DROP;
+		return LZ_RULING_OTHER(ruling) || verdict < LZ_V_SMTP_554 ? XDP_DROP : XDP_PASS;
 	meta = (void *)(long)ctx->data_meta;
 	if ((void *)(meta + 1) > (void *)(long)ctx->data)
 		return XDP_DROP;
 	meta->magic = LZ_META_MAGIC;
 	meta->verdict = verdict;
+	meta->other = LZ_RULING_OTHER(ruling);
+	meta->pad_[0] = meta->pad_[1] = 0;
 	return XDP_PASS;
+}
+
+/* Where nobody at the portal takes it, the other verdict stands. */
+static __always_inline int lz_answer(struct __sk_buff *skb, const struct lz_pkt *p, __u32 verdict,
+				     __u32 other, int l3)
+{
+	if (verdict == LZ_V_SMTP_554 || verdict == LZ_V_PAGE)
+		verdict = other;
+	return verdict == LZ_V_PASS ? TC_ACT_UNSPEC : lz_refuse(skb, p, verdict, l3);
 }
 
 /* A port that XDP judges: answer what XDP refused, pass the rest. */
@@ -192,26 +221,27 @@ static __always_inline int lz_tc_answer(struct __sk_buff *skb, __u32 port)
 	p.port_row = port >> LZ_PORT_STATS_SHIFT;
 	lz_parse(&f, 0, lz_instance.ipv6_key_len & 127, &p);
 	lz_parse_addresses(&f, &p);
-	return lz_refuse(skb, &p, meta->verdict, 0);
+	return lz_answer(skb, &p, meta->verdict, meta->other, 0);
 }
 
 static __always_inline int lz_tc_judge(struct __sk_buff *skb, int out)
 {
 	struct lz_frame f;
 	struct lz_pkt p = {};
-	__u32 verdict, port;
+	__u32 ruling, verdict, port;
 
 	/* Headers may lie outside the linear part; pull what the parser can reach at most. */
 	if (skb->data_end - skb->data < 128 && skb->len > skb->data_end - skb->data)
 		bpf_skb_pull_data(skb, skb->len < 256 ? skb->len : 256);
 	f.data = (void *)(long)skb->data;
 	f.end = (void *)(long)skb->data_end;
-	verdict = lz_process(&f, &p, skb->ifindex, skb->len, out, &port) & 0xff;
+	ruling = lz_process(&f, &p, skb->ifindex, skb->len, out, &port);
+	verdict = LZ_RULING_VERDICT(ruling);
 	if (verdict == LZ_V_PASS)
 		return TC_ACT_UNSPEC;
 	if (out)
 		return TC_ACT_SHOT;
-	return lz_refuse(skb, &p, verdict, port & LZ_PORT_F_L3);
+	return lz_answer(skb, &p, verdict, LZ_RULING_OTHER(ruling), port & LZ_PORT_F_L3);
 }
 
 SEC("tc")

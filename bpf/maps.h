@@ -117,6 +117,14 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 16384);
+	__type(key, __u8[16]);
+	__type(value, struct lz_learnt);
+} lz_learnt SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, LZ_PORTS_SIZE);
 	__type(key, __u32); /* ifindex */
 	__type(value, struct lz_port_addr);

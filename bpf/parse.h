@@ -68,7 +68,8 @@ struct lz_pkt {
 	__u8 icmp_type;
 	__u8 uplink;	/* judged by the return hook */
 	__u8 tcp_flags;
-	__u8 pad_[3];
+	__u8 throttle; /* row in lz_control.throttle; 0 = not throttled */
+	__u8 pad_[2];
 	__u32 now_s;	/* of now_ns */
 };
 _Static_assert(sizeof(struct lz_pkt) == 88, "no holes: the verifier wants every byte set");

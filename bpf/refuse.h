@@ -249,7 +249,7 @@ static __always_inline int lz_swap_macs(struct __sk_buff *skb)
 /**
  * lz_refuse() - answer a refused packet
  * @p:	     as parsed, addresses filled
- * @verdict: LZ_V_DROP, LZ_V_ICMP_ADMIN, LZ_V_TCP_RESET, LZ_V_SMTP_554
+ * @verdict: LZ_V_DROP, LZ_V_ICMP_ADMIN, LZ_V_TCP_RESET
  * @l3:	     headerless device
  *
  * Return: TC_ACT_SHOT, or what bpf_redirect() says once the answer is on its way.
@@ -263,8 +263,6 @@ __noinline int lz_refuse(struct __sk_buff *skb, const struct lz_pkt *p, __u32 ve
 	if (!p || verdict == LZ_V_DROP)
 		return TC_ACT_SHOT;
 	r.l3_bytes = p->l3_bytes & (LZ_OFFSET_MAX - 1);
-	if (verdict == LZ_V_SMTP_554)
-		verdict = LZ_V_ICMP_ADMIN;
 	if (verdict == LZ_V_TCP_RESET && p->proto != LZ_IP_TCP)
 		verdict = LZ_V_ICMP_ADMIN;
 	/* An odd offset is PPPoE with a compressed protocol field: nobody's honest frame. */

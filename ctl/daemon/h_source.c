@@ -65,7 +65,7 @@ static void add_source(struct lz_ctl *ctl, cJSON *obj, __u64 key, const struct l
 		lz_json_time(obj, "seen", lz_ctl_wall_of(cell->seen_s));
 	if (lz_hold_read(&ctl->view, key, &word) == 0) {
 		lz_json_time(obj, "held_until", lz_ctl_wall_of(LZ_HOLD_EXPIRY(word)));
-		lz_json_add_str(obj, "garden", lz_garden_words[LZ_HOLD_GARDEN(word) & 1]);
+		lz_json_add_str(obj, "garden", lz_garden_words[LZ_HOLD_GRADE(word) & 1]);
 	}
 }
 

@@ -255,7 +255,7 @@ static void learn(struct lz_ctl *ctl, __u64 key, __u64 word, const struct lz_eve
 	held.generation = event ? event->generation : lz_ctl_generation(ctl);
 	held.expiry_s = LZ_HOLD_EXPIRY(word);
 	held.ttl_s = LZ_HOLD_TTL(word);
-	held.garden = (__u8)LZ_HOLD_GARDEN(word);
+	held.garden = (__u8)LZ_HOLD_GRADE(word);
 	prefix = lz_key_to_prefix(key, ctl->view.instance.ipv6_key_len);
 	lz_addr_format(&prefix.addr, held.address);
 	lz_text_set(held.actor, sizeof(held.actor), "kernel");

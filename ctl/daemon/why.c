@@ -48,7 +48,7 @@ static void say_held(struct lz_ctl *ctl, const struct lz_target *t, __u64 word, 
 		lz_json_add_u64(end, "generation", lz_ctl_generation(ctl));
 	}
 	lz_json_time(end, "until", lz_ctl_wall_of(LZ_HOLD_EXPIRY(word)));
-	lz_json_add_str(end, "garden", lz_garden_words[LZ_HOLD_GARDEN(word) & 1]);
+	lz_json_add_str(end, "garden", lz_garden_words[LZ_HOLD_GRADE(word) & 1]);
 	snprintf(release, sizeof(release), "lazaretctl quarantine del %s",
 		 lz_addr_format(&t->addr, address));
 	lz_json_add_str(end, "release", release);

@@ -38,7 +38,7 @@ static inline int lz_view_create(const struct lz_tables_view *view, __u64 key, _
 	return lz_search_create(key, hash, view->instance.tag_lines);
 }
 
-/** lz_hold_clear_slot() - release the hold @word of a slot, unless it has changed */
+/** lz_hold_clear_slot() - forget the ended hold @word of a slot, unless it has changed */
 void lz_hold_clear_slot(struct lz_tables_view *view, __u32 slot, __u64 word);
 
 /** lz_exceptions_recount() - lens and counts in lz_control from the map itself */

@@ -144,7 +144,8 @@ static bool must_stay(const struct lz_sweep *s, const struct lz_cell *cell, __u6
 	__u64 hold = *(const volatile __u64 *)&cell->hold;
 
 	return is_recent(s, cell, now_s) ||
-	       (lz_key_is_aggregate(key) ? hold != 0 : lz_hold_is_active(hold, now_s));
+	       (lz_key_is_aggregate(key) ? hold != 0 :
+					   lz_hold_is_active(hold, now_s) || lz_hold_lingers(hold, now_s));
 }
 
 static void look_at_hold(struct lz_sweep *s, __u32 slot, __u64 key, __u32 now_s)
@@ -159,6 +160,8 @@ static void look_at_hold(struct lz_sweep *s, __u32 slot, __u64 key, __u32 now_s)
 			s->config.on_kernel_hold(s->config.arg, key, word);
 		return;
 	}
+	if (lz_hold_lingers(word, now_s))
+		return;
 	lz_hold_clear_slot(s->view, slot, word);
 	s->totals.holds_expired++;
 }

@@ -146,6 +146,13 @@ bool lz_hold_is_active(__u64 word, __u32 now_s)
 	       expiry_s - now_s <= LZ_HOLD_CAP_S;
 }
 
+bool lz_hold_lingers(__u64 word, __u32 now_s)
+{
+	__u32 expiry_s = LZ_HOLD_EXPIRY(word);
+
+	return word && expiry_s <= now_s && now_s - expiry_s < LZ_RELEASED_S;
+}
+
 /* What stands and what is wanted: which of them will be, and what is that called? */
 static int merge_hold(__u64 old, __u64 word, __u32 now_s, unsigned int flags)
 {
@@ -249,16 +256,17 @@ void lz_hold_clear_slot(struct lz_tables_view *view, __u32 slot, __u64 word)
 int lz_hold_release(struct lz_tables_view *view, __u64 key, __u64 *ret_old)
 {
 	int slot = lz_view_find(view, key, lz_hash(key, view->instance.seed));
-	__u64 word;
+	__u32 now_s = lz_tables_now_s(view);
+	__u64 word, ended;
 
 	if (slot < 0 || lz_key_is_aggregate(key))
 		return -ENOENT;
-	word = *(volatile __u64 *)&view->cells[slot].hold;
-	if (!word)
-		return -ENOENT;
-	lz_hold_clear_slot(view, slot, word);
-	if (!lz_hold_is_active(word, lz_tables_now_s(view)))
-		return -ENOENT;
+	do {
+		word = *(volatile __u64 *)&view->cells[slot].hold;
+		if (!lz_hold_is_active(word, now_s))
+			return -ENOENT;
+		ended = (word & ~0xffffffffULL) | now_s;
+	} while (!__sync_bool_compare_and_swap(&view->cells[slot].hold, word, ended));
 	if (ret_old)
 		*ret_old = word;
 	return 0;
@@ -267,7 +275,7 @@ int lz_hold_release(struct lz_tables_view *view, __u64 key, __u64 *ret_old)
 int lz_hold_acknowledge(struct lz_tables_view *view, __u64 key, __u64 word)
 {
 	int slot = lz_view_find(view, key, lz_hash(key, view->instance.seed));
-	__u64 known = word & ~((__u64)LZ_HOLD_F_KERNEL << 56);
+	__u64 known = word & ~LZ_HOLD_FLAG(LZ_HOLD_F_KERNEL);
 
 	if (slot < 0 || lz_key_is_aggregate(key))
 		return -ENOENT;

@@ -69,6 +69,9 @@ enum lz_hold_set_flags {
  */
 bool lz_hold_is_active(__u64 word, __u32 now_s);
 
+/** lz_hold_lingers() - ended less than LZ_RELEASED_S ago: the portal may still have flows of it */
+bool lz_hold_lingers(__u64 word, __u32 now_s);
+
 /**
  * lz_hold_set() - hold a source, or extend its hold
  * @word: LZ_HOLD_WORD(now + remaining, granted, garden, flags); must be active at the view's now
@@ -83,7 +86,12 @@ int lz_hold_set(struct lz_tables_view *view, __u64 key, __u64 word, unsigned int
 /** lz_hold_read() - the word in force; -ENOENT: not held now */
 int lz_hold_read(const struct lz_tables_view *view, __u64 key, __u64 *ret_word);
 
-/** lz_hold_release() - end a hold at once; @ret_old may be NULL; -ENOENT: was not held */
+/**
+ * lz_hold_release() - end a hold at once; @ret_old may be NULL
+ *
+ * The word stays with now as its expiry, and is cleared by the sweep once it no longer lingers.
+ * Return: 0; -ENOENT: was not held.
+ */
 int lz_hold_release(struct lz_tables_view *view, __u64 key, __u64 *ret_old);
 
 /**

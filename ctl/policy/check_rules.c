@@ -122,9 +122,12 @@ static void check_dest_lists(struct lz_context *ctx)
 		for (size_t k = 0; k < class->n_limits; k++)
 			count_dest_list(&lists, &class->limits[k].to);
 	}
+	for (size_t i = 0; i < policy->n_gardens; i++)
+		if (policy->gardens[i].kind == LZ_GARDEN_STRICT)
+			count_dest_list(&lists, &policy->gardens[i].allow);
 	if (lists.n > LZ_POLICY_DEST_LISTS_MAX)
 		lz_error(ctx, lz_place_of(lz_source_root(&ctx->source)), "classes",
-			 "%zu different destination lists in 'to' and 'except-to' (want at most %d)", lists.n,
+			 "%zu different destination lists in 'to', 'except-to' and 'allow' (want at most %d)", lists.n,
 			 LZ_POLICY_DEST_LISTS_MAX);
 }
 
@@ -276,6 +279,20 @@ static void check_class(struct lz_context *ctx, const struct lz_policy_class *cl
 		check_limit(ctx, class, &class->limits[i]);
 }
 
+static void check_garden(struct lz_context *ctx, const struct lz_policy_garden *garden)
+{
+	size_t ports = 0;
+
+	if (garden->kind == LZ_GARDEN_LEAKY && garden->allow.n)
+		lz_warning(ctx, garden->place, "allow",
+			   "has no effect in a leaky garden: only port 25 and the web are stopped there");
+	for (size_t i = 0; i < garden->allow.n; i++)
+		ports += garden->allow.v[i].kind == LZ_REF_PORT;
+	if (ports > LZ_GARDEN_PORTS_MAX)
+		lz_error(ctx, garden->place, "allow", "%zu ports (want at most %d)", ports,
+			 LZ_GARDEN_PORTS_MAX);
+}
+
 void lz_check_rules(struct lz_context *ctx)
 {
 	const struct lz_policy *policy = ctx->policy;
@@ -290,7 +307,5 @@ void lz_check_rules(struct lz_context *ctx)
 	refuse_hosts(ctx, &policy->always_reach);
 	check_dest_lists(ctx);
 	for (size_t i = 0; i < policy->n_gardens; i++)
-		if (policy->gardens[i].kind == LZ_GARDEN_LEAKY && policy->gardens[i].allow.n)
-			lz_warning(ctx, policy->gardens[i].place, "allow",
-				   "has no effect in a leaky garden: only port 25 and the web are stopped there");
+		check_garden(ctx, &policy->gardens[i]);
 }

@@ -24,7 +24,7 @@ static void parse_to_world(struct lz_context *ctx, struct lz_val val, void *mode
 {
 	struct lz_policy_port25 *port25 = model;
 
-	parse_refusal(ctx, val, ~0ULL, &port25->to_world);
+	parse_refusal(ctx, val, ~BIT(LZ_V_PAGE), &port25->to_world);
 }
 
 static void parse_except_to(struct lz_context *ctx, struct lz_val val, void *model)
@@ -47,7 +47,7 @@ static void parse_to_customers(struct lz_context *ctx, struct lz_val val, void *
 	struct lz_policy_port25 *port25 = model;
 
 	/* The sink answers our own customers only. */
-	parse_refusal(ctx, val, ~BIT(LZ_V_SMTP_554), &port25->to_customers);
+	parse_refusal(ctx, val, ~(BIT(LZ_V_SMTP_554) | BIT(LZ_V_PAGE)), &port25->to_customers);
 }
 
 static void parse_port25(struct lz_context *ctx, struct lz_val val, void *model)

@@ -151,7 +151,7 @@ static int copy_interfaces(struct lz_compile *c)
 
 static int name_fixed_sets(struct lz_image *image)
 {
-	static const char *const names[LZ_SET_FIRST_NAMED] = { "never", "always-reach", "garden" };
+	static const char *const names[LZ_SET_FIRST_NAMED] = { "never", "always-reach" };
 	int r = 0;
 
 	for (int i = 0; i < LZ_SET_FIRST_NAMED && !r; i++)
@@ -184,8 +184,8 @@ static void set_scalars(struct lz_compile *c, __u64 seed)
 static int compile(struct lz_compile *c)
 {
 	int (*const steps[])(struct lz_compile *) = {
-		compile_classes,   lz_compile_range4,	 lz_compile_range6,
-		lz_compile_dests,  lz_compile_customers, copy_interfaces,
+		compile_classes,  lz_compile_range4,	lz_compile_range6, lz_compile_gardens,
+		lz_compile_dests, lz_compile_customers, copy_interfaces,
 	};
 	int r = name_fixed_sets(c->image);
 

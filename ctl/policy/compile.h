@@ -28,6 +28,9 @@ int lz_compile_dests(struct lz_compile *c);
 
 int lz_compile_customers(struct lz_compile *c);
 
+/** lz_compile_gardens() - rows by name; before lz_compile_dests(), for what they open */
+int lz_compile_gardens(struct lz_compile *c);
+
 /** lz_compile_limits() - all limits of the class with index @idx; its id is given already */
 int lz_compile_limits(struct lz_compile *c, size_t idx);
 

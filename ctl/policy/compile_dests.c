@@ -70,7 +70,7 @@ static int add_set(struct lz_compile *c, __u32 set, __u64 mask)
 static int new_bit(struct lz_compile *c, const char *name, __u64 *ret_mask)
 {
 	if (c->sets_n == LZ_SETS_MAX)
-		return lz_err_set(c->reterr, E2BIG, "'to' and 'except-to': more than %d different lists",
+		return lz_err_set(c->reterr, E2BIG, "'to', 'except-to' and 'allow': more than %d different lists",
 				  LZ_POLICY_DEST_LISTS_MAX);
 	*ret_mask = 1ULL << c->sets_n;
 	return lz_strdup_to(&c->image->set_names[c->sets_n++], name);
@@ -123,8 +123,6 @@ static int add_fixed(struct lz_compile *c, const struct lz_refs *refs, __u64 mas
 			r = add_set(c, ref->set, mask);
 		else if (ref->kind == LZ_REF_PREFIX)
 			r = add_dest(c, &ref->prefix, mask);
-		else if (ref->protocol == 17 && ref->port == 123 && mask == LZ_SET_GARDEN)
-			c->image->gen.garden_udp_ntp = 1;
 	}
 	return r;
 }
@@ -148,9 +146,6 @@ int lz_compile_dests(struct lz_compile *c)
 
 	if (!r)
 		r = add_fixed(c, &policy->always_reach, LZ_SET_REACH);
-	for (size_t i = 0; i < policy->n_gardens && !r; i++)
-		if (policy->gardens[i].kind == LZ_GARDEN_STRICT)
-			r = add_fixed(c, &policy->gardens[i].allow, LZ_SET_GARDEN);
 	if (r < 0)
 		return r;
 	lz_array_sort(c->dests, c->n_dests, sizeof(*c->dests), compare_dests);

@@ -79,7 +79,7 @@ static void set_then(const struct lz_policy *policy, const struct lz_policy_limi
 		     struct lz_limit *l)
 {
 	l->then = LZ_THEN_NOTIFY;
-	l->garden = LZ_GARDEN_LEAKY;
+	l->grade = LZ_GRADE(LZ_GRADE_GARDEN, LZ_GARDEN_LEAKY);
 	if (from->then == LZ_ACTION_DROP || from->then == LZ_ACTION_REFUSE) {
 		l->then = LZ_THEN_DROP;
 		l->refuse = from->then == LZ_ACTION_DROP ? LZ_V_DROP : (__u8)from->refuse;

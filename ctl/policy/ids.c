@@ -29,6 +29,18 @@ static int print_classes(const struct lz_image *image, cJSON *root)
 	return r;
 }
 
+/* By row: the first two are the kinds, which need no telling. */
+static int print_gardens(const struct lz_image *image, cJSON *root)
+{
+	cJSON *gardens = cJSON_AddObjectToObject(root, "gardens");
+	int r = gardens ? 0 : -ENOMEM;
+
+	for (int row = LZ_GARDEN_N; row < LZ_GARDENS_MAX && !r; row++)
+		if (*image->garden_names[row])
+			r = lz_json_add_u64(gardens, image->garden_names[row], (__u64)row);
+	return r;
+}
+
 static int print_limit(const struct lz_image *image, int id, cJSON *list)
 {
 	const struct lz_image_limit *name = &image->limits[id];
@@ -74,6 +86,7 @@ int lz_image_ids_print(const struct lz_image *image, char **ret)
 	for (int id = 1; id < LZ_LIMIT_IDS && !r; id++)
 		if (*image->limits[id].name)
 			r = print_limit(image, id, limits);
+	r = r ?: print_gardens(image, root);
 	r = r ?: print_changes("word_changes", image->word_changes[0], LZ_CLASSES_MAX * LZ_CELL_WORDS, root);
 	r = r ?: print_changes("limit_changes", image->limit_changes, LZ_LIMIT_IDS, root);
 	text = r ? NULL : cJSON_PrintUnformatted(root);
@@ -97,6 +110,22 @@ static int parse_classes(const cJSON *root, struct lz_image *image, struct lz_er
 		r = r ?: lz_strcpy(image->class_names[id], sizeof(image->class_names[id]), item->string);
 		if (r)
 			return lz_err_set(reterr, EINVAL, "ids: class '%.40s' has no id 2..63", item->string);
+	}
+	return r;
+}
+
+static int parse_gardens(const cJSON *root, struct lz_image *image, struct lz_err *reterr)
+{
+	const cJSON *gardens;
+	int r = lz_json_get_object(root, "gardens", &gardens, reterr);
+
+	for (const cJSON *item = r ? NULL : gardens->child; item && !r; item = item->next) {
+		__u64 row;
+
+		r = lz_json_u64(item, LZ_GARDEN_N, LZ_GARDENS_MAX - 1, &row);
+		r = r ?: lz_strcpy(image->garden_names[row], sizeof(image->garden_names[row]), item->string);
+		if (r)
+			return lz_err_set(reterr, EINVAL, "ids: garden '%.40s' has no row 2..15", item->string);
 	}
 	return r;
 }
@@ -154,6 +183,7 @@ static int parse_ids(const cJSON *root, struct lz_image *image, struct lz_err *r
 	const cJSON *limits;
 	int r = parse_classes(root, image, reterr);
 
+	r = r ?: parse_gardens(root, image, reterr);
 	r = r ?: lz_json_get_array(root, "limits", &limits, reterr);
 	for (const cJSON *row = r ? NULL : limits->child; row && !r; row = row->next)
 		r = parse_limit(row, image, reterr);

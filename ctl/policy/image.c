@@ -144,6 +144,14 @@ int lz_image_class_find(const struct lz_image *image, const char *name)
 	return -ENOENT;
 }
 
+int lz_image_garden_find(const struct lz_image *image, const char *name)
+{
+	for (int row = 0; row < LZ_GARDENS_MAX; row++)
+		if (*image->garden_names[row] && lz_streq(image->garden_names[row], name))
+			return row;
+	return -ENOENT;
+}
+
 int lz_image_limit_find(const struct lz_image *image, const char *class_, const char *name)
 {
 	for (int id = 1; id < LZ_LIMIT_IDS; id++)

@@ -78,6 +78,7 @@ struct lz_image {
 
 	char class_names[LZ_CLASSES_MAX][LZ_NAME_MAX + 1]; /* by id; "" = not in use */
 	struct lz_image_limit limits[LZ_LIMIT_IDS]; /* by id */
+	char garden_names[LZ_GARDENS_MAX][LZ_NAME_MAX + 1]; /* by row, of gardens gone too; "" = never used */
 	char *set_names[LZ_SETS_MAX]; /* by bit; NULL = not in use */
 	struct lz_image_customer *customers; /* sorted by name */
 	size_t n_customers;
@@ -139,6 +140,9 @@ const char *lz_image_customer_name(const struct lz_image *image, __u32 id);
 
 /** lz_image_class_find() - class id by name; -ENOENT */
 int lz_image_class_find(const struct lz_image *image, const char *name);
+
+/** lz_image_garden_find() - row by name, of a garden that has left the policy too; -ENOENT */
+int lz_image_garden_find(const struct lz_image *image, const char *name);
 
 /** lz_image_limit_find() - limit id by class and name; -ENOENT */
 int lz_image_limit_find(const struct lz_image *image, const char *class_, const char *name);

@@ -46,18 +46,6 @@ static bool uses_handshake(const struct lz_policy *policy)
 	return policy->quarantine_needs == LZ_NEEDS_HANDSHAKE;
 }
 
-static bool uses_garden_ports(const struct lz_policy *policy)
-{
-	for (size_t i = 0; i < policy->n_gardens; i++)
-		for (size_t k = 0; k < policy->gardens[i].allow.n; k++) {
-			const struct lz_ref *ref = &policy->gardens[i].allow.v[k];
-
-			if (ref->kind == LZ_REF_PORT && !(ref->protocol == 17 && ref->port == 123))
-				return true;
-		}
-	return false;
-}
-
 static bool uses_guard(const struct lz_policy *policy)
 {
 	for (size_t i = 0; i < policy->n_classes; i++)
@@ -80,7 +68,6 @@ static const struct {
 	{ uses_sink, "smtp-554: there is no SMTP sink yet, port 25 is refused with ICMP (icmp-admin)" },
 	{ uses_page, "gardens: 'web': \"page\": web traffic of held hosts is not yet led to the page" },
 	{ uses_host_names, "sets: 'names': host names are not yet looked up, they open nothing" },
-	{ uses_garden_ports, "gardens: 'allow': of ports only udp/123 is opened" },
 	{ uses_handshake, "evidence: handshakes are not yet watched: a limit that would hold only reports, unless every customer interface validates sources" },
 	{ uses_guard, "guard: holds made by limits in the kernel are not yet counted against it" },
 	{ uses_tell, "tell: nobody is told of cases yet" },

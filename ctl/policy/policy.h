@@ -32,7 +32,7 @@
 #define LZ_POLICY_GLOBS_MAX	   256 /* over all interface groups */
 #define LZ_POLICY_LADDERS_MAX	   32
 #define LZ_POLICY_STEPS_MAX	   8
-#define LZ_POLICY_GARDENS_MAX	   16
+#define LZ_POLICY_GARDENS_MAX	   LZ_GARDENS_MAX
 #define LZ_POLICY_PREFIXES_MAX	   4000000 /* over all sets; 32 bytes each here */
 #define LZ_POLICY_CUSTOMERS_MAX	   2000000 /* lines of the customers file */
 #define LZ_POLICY_COUNT_MAX	   4000000 /* the most a window counts: abi.h, struct lz_limit */

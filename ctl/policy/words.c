@@ -37,7 +37,7 @@ const char *const lz_web_words[LZ_WEB_N] = {
 const char *const lz_refusal_words[LZ_V_N] = {
 	[LZ_V_PASS] = "leave-alone",	  [LZ_V_DROP] = "drop",
 	[LZ_V_ICMP_ADMIN] = "icmp-admin", [LZ_V_TCP_RESET] = "tcp-reset",
-	[LZ_V_SMTP_554] = "smtp-554",
+	[LZ_V_SMTP_554] = "smtp-554",	  [LZ_V_PAGE] = "page",
 };
 
 const char *const lz_garden_words[LZ_GARDEN_N] = {

@@ -16,7 +16,8 @@
  *   lz_flows   ARRAY           recent port-25 SYNs, so that a retransmission is known
  *   lz_range4, lz_range6,      one inner map a generation: source range -> class,
  *   lz_dests, lz_customers     destination -> sets, source -> customer
- *   lz_exceptions HASH         state, not policy: survives any reload
+ *   lz_exceptions, lz_learnt   state, not policy: survives any reload
+ *   lz_portal_socks SOCKMAP    where the portal listens; empty = refuse instead
  *   lz_*_stats PERCPU_ARRAY    counters
  *   lz_events  RINGBUF         what happened, for the controller
  */
@@ -25,7 +26,7 @@
 
 #include <linux/types.h>
 
-#define LZ_ABI_VERSION 1
+#define LZ_ABI_VERSION 2
 
 /* ---------------------------------------------------------------- sizes */
 
@@ -46,6 +47,9 @@
 #define LZ_PORTS_SIZE	      65536  /* ifindex modulo this; userland refuses a second taker */
 #define LZ_PORT_STATS	      512    /* statistics rows; the last is shared by all further ports */
 #define LZ_HOLD_CAP_S	      2678400u /* 31 days: no hold lasts longer, whoever wrote it (I2) */
+#define LZ_GARDENS_MAX	      16     /* rows a generation; the first two are always there */
+#define LZ_GARDEN_PORTS_MAX   8
+#define LZ_THROTTLES_MAX      16     /* row 0 is never used */
 #define LZ_FLOW_HORIZON_S     130u   /* Linux gives up a SYN after 127 s (tcp_syn_retries 6) */
 #define LZ_FLOW_REPEATS	      12     /* times a SYN may come again: Linux 6, macOS 10 */
 
@@ -77,18 +81,33 @@ _Static_assert(sizeof(struct lz_tag_line) == 64, "a tag line is one cache line")
 /* The hold word of a cell: never torn, so a packet sees one whole entry.
  *   bits 0..31  expiry_s   CLOCK_MONOTONIC seconds (the data plane's clock)
  *   bits 32..53 ttl_s      as granted; the kernel holds at most min(ttl, LZ_HOLD_CAP_S) from now
- *   bits 54..55 garden     enum lz_garden
- *   bits 56..63 flags      LZ_HOLD_F_*
- * 0 = not held. */
+ *   bits 54..59 grade      LZ_GRADE(kind, row)
+ *   bits 60..63 flags      LZ_HOLD_F_*
+ * 0 = not held. A hold is ended by setting expiry_s to now: for LZ_RELEASED_S the flows that the
+ * portal has then still reach it, everything else is judged as not held. */
 #define LZ_HOLD_EXPIRY(w)  ((__u32)(w))
 #define LZ_HOLD_TTL(w)	   ((__u32)((w) >> 32) & 0x3fffff)
-#define LZ_HOLD_GARDEN(w)  ((__u32)((w) >> 54) & 3)
-#define LZ_HOLD_FLAGS(w)   ((__u32)((w) >> 56))
+#define LZ_HOLD_GRADE(w)   ((__u32)((w) >> 54) & 63)
+#define LZ_HOLD_FLAGS(w)   ((__u32)((w) >> 60))
+#define LZ_HOLD_FLAG(f)	   ((__u64)(f) << 60)
 #define LZ_HOLD_F_KERNEL   0x01 /* written by a limit in the data plane, not yet in the ledger */
 #define LZ_HOLD_F_OPERATOR 0x02 /* an operator asked for it */
-#define LZ_HOLD_WORD(expiry_s, ttl_s, garden, flags)                                               \
+#define LZ_HOLD_WORD(expiry_s, ttl_s, grade, flags)                                                \
 	((__u64)(__u32)(expiry_s) | ((__u64)((ttl_s) & 0x3fffff) << 32) |                          \
-	 ((__u64)((garden) & 3) << 54) | ((__u64)((flags) & 0xff) << 56))
+	 ((__u64)((grade) & 63) << 54) | ((__u64)((flags) & 15) << 60))
+#define LZ_RELEASED_S	   30u
+
+/* What is stopped. The row says which garden (of the generation) or which rate (of the control
+ * block). Garden rows 0 and 1 are the kinds themselves, so enum lz_garden is a grade as it stands. */
+enum lz_grade_kind {
+	LZ_GRADE_GARDEN,
+	LZ_GRADE_BLOCK25,  /* TCP 25, with the mail verdict of row 0; class rules for the rest */
+	LZ_GRADE_THROTTLE, /* new port-25 connections beyond a rate, in silence; class rules for the rest */
+	LZ_GRADE_KIND_N,   /* a word that says so is a strict garden: unknown is not free */
+};
+#define LZ_GRADE(kind, row)   ((kind) << 4 | (row))
+#define LZ_GRADE_KIND(grade)  ((grade) >> 4 & 3)
+#define LZ_GRADE_ROW(grade)   ((grade) & 15)
 
 enum lz_garden {
 	LZ_GARDEN_LEAKY,
@@ -113,13 +132,13 @@ struct lz_cell {
 	__u32 seen_s;		    /* last examined packet, CLOCK_MONOTONIC s */
 	__u32 would_drop;	    /* packets a monitored rule would have refused */
 	__u32 told_s;		    /* last event sent about this source */
-	__u32 reach_ms;		    /* token bucket for a held source's always-reach traffic */
+	__u32 reach_ms;		    /* token bucket of a held source: what it may reach, or its throttle */
 };
 _Static_assert(sizeof(struct lz_cell) == 128, "a cell is two cache lines");
 
 /* ---------------------------------------------------------------- flows */
 
-/* Eight recent port-25 SYNs a line. Entry: bits 0..13 first seen, ticks of 2^28 ns; bits 14..16
+/* Eight recent port-25 SYNs, or SYN-ACKs awaiting their ACK, a line. Entry: bits 0..13 first seen, ticks of 2^28 ns; bits 14..16
  * verdict (enum lz_verdict); bits 17..20 how often it came again; bits 21..63 fingerprint of source,
  * destination, ports, sequence number and generation under the instance seed. 0 = free. The age
  * counts from the first SYN: one that is sent again and again would otherwise open connections for
@@ -137,7 +156,8 @@ enum lz_verdict {
 	LZ_V_DROP,	 /* silence */
 	LZ_V_ICMP_ADMIN, /* ICMP 3/13, ICMPv6 1/1 */
 	LZ_V_TCP_RESET,
-	LZ_V_SMTP_554,	 /* to the sink; until a portal listens: LZ_V_ICMP_ADMIN */
+	LZ_V_SMTP_554,	 /* to the portal's sink; if none listens: the other verdict, see struct lz_meta */
+	LZ_V_PAGE,	 /* to the portal's page; if none listens: LZ_V_TCP_RESET */
 	LZ_V_N,
 };
 
@@ -157,12 +177,15 @@ enum lz_reason {
 	LZ_R_PASS_MONITOR,     /* would have been refused: monitor mode */
 	LZ_R_PASS_GARDEN,      /* a held source's packet that the fate table passes */
 	LZ_R_PASS_RETRANSMIT,  /* retransmission of a SYN that passed */
+	LZ_R_PASS_PORTAL,      /* return hook: an answer of our own portal */
 	LZ_R_PASS_N,
 	/* not passed */
 	LZ_R_DROP_PORT25 = LZ_R_PASS_N, /* class refuses port 25 to the world */
 	LZ_R_DROP_LIMIT,	/* over a limit */
 	LZ_R_DROP_RETRANSMIT,	/* retransmission of a refused SYN */
-	LZ_R_DROP_HELD,		/* the fate table of a held source */
+	LZ_R_DROP_HELD,		/* the fate table of a held source; what was led to the portal is
+				 * among these, LZ_C_STEERED says how much */
+	LZ_R_DROP_THROTTLED,	/* beyond the rate of a throttled source */
 	LZ_R_DROP_FROM_PORT25,	/* return hook: source port 25 towards a class that forbids it */
 	LZ_R_DROP_TO_CUSTOMER,	/* return hook: SYN to port 25 of a class that forbids it */
 	LZ_R_DROP_TINY_FRAGMENT,/* first fragment too short for the TCP flags (RFC 1858) */
@@ -182,6 +205,9 @@ enum lz_count {
 	LZ_C_EVENT_LOST,       /* ring buffer full */
 	LZ_C_NEVER_SPOOFED,    /* a never-list source seen on a customer port */
 	LZ_C_HOLD_INVALID,     /* hold word beyond its own ttl or the cap: ignored */
+	LZ_C_STEERED,	       /* packets led to the portal */
+	LZ_C_STEER_LIMITED,    /* of a source that asks the portal too often: dropped */
+	LZ_C_HANDSHAKE,	       /* a source proved to be there: it acknowledged a SYN-ACK from port 25 */
 	LZ_C_N,
 };
 
@@ -200,8 +226,9 @@ struct lz_limit_stats {
 	__u64 asked;	/* packets it was asked about */
 	__u64 over;	/* of those: over it, whatever was then done */
 	__u64 holds;	/* sources held by it */
+	__u64 proven;	/* handshakes it was asked about, LZ_LIMIT_F_PROOF */
 };
-_Static_assert(sizeof(struct lz_limit_stats) == 24, "no holes");
+_Static_assert(sizeof(struct lz_limit_stats) == 32, "no holes");
 
 /* ---------------------------------------------------------------- policy as the data plane sees it */
 
@@ -231,6 +258,8 @@ enum lz_then {
 };
 
 #define LZ_LIMIT_F_MONITOR 0x01
+#define LZ_LIMIT_F_PROOF   0x02 /* holds on completed handshakes, counted in state word + 1 (kind DESTS:
+				 * in the bitmap); SYNs over the limit are only dropped */
 
 /* State words of a window, N <= 4,000,000: `words` words, slot s lives in word s % words. A word is
  *   bits 60..63 stamp, bits 44..59 epoch (s / words), bits 0..43 `counters` fields of `bits` bits,
@@ -252,7 +281,7 @@ struct lz_limit {
 	__u8 then;	   /* enum lz_then */
 	__u8 refuse;	   /* enum lz_verdict, for LZ_THEN_DROP */
 	__u8 flags;	   /* LZ_LIMIT_F_* */
-	__u8 garden;	   /* for LZ_THEN_HOLD */
+	__u8 grade;	   /* for LZ_THEN_HOLD: LZ_GRADE() */
 	__u8 word;	   /* first state word, 0..LZ_CELL_WORDS-1 (aggregates: 0) */
 	__u8 words;	   /* 1 or 2 */
 	__u8 bits;	   /* of one counter */
@@ -269,6 +298,7 @@ _Static_assert(sizeof(struct lz_limit) == 56, "no holes");
 #define LZ_CLASS_F_CUSTOMER	0x04 /* some limit is per customer */
 #define LZ_CLASS_F_PORT25_RULE	0x08 /* to_world is not LEAVE_ALONE */
 #define LZ_CLASS_F_SYN_TO	0x10 /* some limit on SYNs looks at the destination */
+#define LZ_CLASS_F_PROOF	0x20 /* some limit waits for handshakes: watch SYN-ACKs */
 
 struct lz_class {
 	__u64 except_mask;  /* destination sets that port 25 may always reach */
@@ -290,8 +320,21 @@ _Static_assert(sizeof(struct lz_class) == 24 + 56 * LZ_LIMITS_PER_CLASS, "no hol
 /* Destination sets with a fixed meaning. */
 #define LZ_SET_NEVER	    (1ULL << 0) /* never-list, as source and as destination */
 #define LZ_SET_REACH	    (1ULL << 1) /* always-reach: open to held sources */
-#define LZ_SET_GARDEN	    (1ULL << 2) /* garden "allow" destinations */
-#define LZ_SET_FIRST_NAMED  3		/* bit of the first set named in the policy */
+#define LZ_SET_FIRST_NAMED  2		/* bit of the first set named in the policy */
+
+/* A garden. Row ids are stable over reloads by name, like limit ids: hold words carry them. A row
+ * whose garden has left the policy is LZ_GARDEN_STRICT with nothing open, until nobody is in it. */
+struct lz_garden_row {
+	__u64 allow_mask; /* strict: destination sets that are open */
+	__u32 open[LZ_GARDEN_PORTS_MAX]; /* strict: IP protocol << 16 | port, to anywhere; 0 = none */
+	__u8 kind;	  /* enum lz_garden */
+	__u8 mail;	  /* TCP 25: a refusal or LZ_V_SMTP_554 */
+	__u8 web;	  /* TCP 80: LZ_V_DROP or LZ_V_PAGE */
+	__u8 tls;	  /* strict: TCP 443, 465, 587: a refusal */
+	__u8 names;	  /* 1 = allow_mask has sets of host names: ask lz_learnt too */
+	__u8 pad_[3];
+};
+_Static_assert(sizeof(struct lz_garden_row) == 16 + 4 * LZ_GARDEN_PORTS_MAX, "no holes");
 
 #define LZ_LENGTHS6_MAX 56 /* 0 and 16..64 make 50 */
 
@@ -303,13 +346,15 @@ struct lz_generation {
 	__u8 len6_n;	    /* prefix lengths of IPv6 class ranges */
 	__u8 dest_lens_n;
 	__u8 customer_lens_n;
-	__u8 garden_udp_ntp;/* strict garden lets UDP 123 pass */
+	__u8 pad_;
 	__u8 dest_lens[LZ_LENGTHS_MAX];	    /* on 128 bits, IPv4 /n is 96+n; longest first */
 	__u8 customer_lens[LZ_LENGTHS_MAX]; /* key-space lengths, longest first */
 	__u8 len6[LZ_LENGTHS6_MAX];	    /* 0..64, longest first */
+	struct lz_garden_row garden[LZ_GARDENS_MAX];
 	struct lz_class class_[LZ_CLASSES_MAX];
 };
-_Static_assert(sizeof(struct lz_generation) == 112 + 360 * LZ_CLASSES_MAX, "no holes");
+_Static_assert(sizeof(struct lz_generation) == 112 + 48 * LZ_GARDENS_MAX + 360 * LZ_CLASSES_MAX,
+	       "no holes");
 
 /* The generation word: bits 0..7 active slot, 8..15 previous slot (LZ_GEN_NONE = pass all), bits
  * 32..63 deadline_s (CLOCK_MONOTONIC). deadline 0 = confirmed. Past the deadline the data plane
@@ -319,6 +364,14 @@ _Static_assert(sizeof(struct lz_generation) == 112 + 360 * LZ_CLASSES_MAX, "no h
 #define LZ_GEN_DEADLINE(w) ((__u32)((w) >> 32))
 #define LZ_GEN_WORD(active, previous, deadline_s)                                                  \
 	((__u64)(active) | ((__u64)(previous) << 8) | ((__u64)(__u32)(deadline_s) << 32))
+
+/* A rate of throttled sources: burst_ms / step_ms + 1 connections at once, then one every step_ms.
+ * State like the holds that name its row; both at most 2^30 ms, which is 12 days. */
+struct lz_throttle {
+	__u32 step_ms; /* 0 = row not in use: nothing is throttled by it */
+	__u32 burst_ms;
+};
+_Static_assert(sizeof(struct lz_throttle) == 8, "no holes");
 
 struct lz_control {
 	__u64 gen_word;
@@ -330,9 +383,12 @@ struct lz_control {
 	__u32 v6_budget;      /* cells the kernel may create below one IPv6 /48 */
 	__u32 zero;	      /* always 0, but the verifier cannot know: see LZ_FORGET() */
 	__u32 pad_[3];
+	struct lz_throttle throttle[LZ_THROTTLES_MAX];
 	struct lz_generation gen[LZ_GENERATIONS];
 };
-_Static_assert(sizeof(struct lz_control) == 64 + 2 * sizeof(struct lz_generation), "no holes");
+_Static_assert(sizeof(struct lz_control) ==
+		       64 + 8 * LZ_THROTTLES_MAX + 2 * sizeof(struct lz_generation),
+	       "no holes");
 
 /* Fixed when the instance is created; .rodata of every program, read by userland from the pin. */
 struct lz_instance {
@@ -409,6 +465,33 @@ struct lz_exception {
 };
 _Static_assert(sizeof(struct lz_exception) == 8, "no holes");
 
+/* An address that a host name of some sets had; the key is 16 bytes like in struct lz_dest_key.
+ * Sets are numbered by each generation for itself. */
+struct lz_learnt {
+	__u64 mask[LZ_GENERATIONS];
+	__u32 until_s; /* CLOCK_MONOTONIC */
+	__u32 pad_;
+};
+_Static_assert(sizeof(struct lz_learnt) == 24, "no holes");
+
+/* ---------------------------------------------------------------- the portal */
+
+/* Rows of lz_portal_socks: listening sockets made by the keeper, IP_TRANSPARENT, with SO_MARK
+ * LZ_MARK_REPLY, which what they accept inherits. A row that is empty: nobody listens. */
+enum lz_portal_service {
+	LZ_PORTAL_PAGE, /* TCP 80 */
+	LZ_PORTAL_SINK, /* TCP 25 */
+	LZ_PORTAL_SERVICES,
+};
+#define LZ_PORTAL_ROW(service, family) ((service) * 2 + ((family) == 6))
+#define LZ_PORTAL_ROWS		       (LZ_PORTAL_SERVICES * 2)
+
+/* Packets led to the portal carry STEER: an ip rule sends them to a table that has the whole world
+ * local. What the portal answers carries REPLY: the return hook lets it pass. Whole words, low
+ * halves zero: out of the way of the masks people use. */
+#define LZ_MARK_STEER 0x4c5a0000u
+#define LZ_MARK_REPLY 0x4c5b0000u
+
 /* ---------------------------------------------------------------- ports */
 
 enum lz_role {
@@ -466,10 +549,13 @@ _Static_assert(sizeof(struct lz_event) == 72, "no holes");
 
 /* ---------------------------------------------------------------- XDP -> tc */
 
-#define LZ_META_MAGIC 0x4c5a0002u
+/* `other` is the verdict where no portal listens or the flow is not the portal's. */
+#define LZ_META_MAGIC 0x4c5a0003u
 struct lz_meta {
 	__u32 magic;
-	__u32 verdict; /* enum lz_verdict */
+	__u8 verdict; /* enum lz_verdict */
+	__u8 other;
+	__u8 pad_[2];
 };
 _Static_assert(sizeof(struct lz_meta) == 8, "a multiple of four");
 

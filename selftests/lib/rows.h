@@ -19,6 +19,7 @@
 enum { ROWS_DYNAMIC = LZ_CLASS_FIRST, ROWS_BUSINESS, ROWS_RESET, ROWS_DROP, ROWS_LIMITED };
 
 #define ROWS_SMARTHOSTS (1ULL << LZ_SET_FIRST_NAMED)
+#define ROWS_ALLOWED	(2ULL << LZ_SET_FIRST_NAMED) /* what the strict garden opens */
 
 #define DYN4	"100.64.0.9"
 #define DYN6	"2001:db8:1000:7::9"
@@ -41,9 +42,12 @@ enum { ROWS_DYNAMIC = LZ_CLASS_FIRST, ROWS_BUSINESS, ROWS_RESET, ROWS_DROP, ROWS
 struct row {
 	const char *name;
 	struct pkt_spec p;
-	__u32 verdict; /* enum lz_verdict */
+	__u32 verdict; /* enum lz_verdict; of the portal's: ROWS_PORTAL() */
 	__u32 reason;  /* enum lz_reason */
 };
+
+/* A verdict for the portal and the one in its place: here is no portal, so that is tc's. */
+#define ROWS_PORTAL(verdict, other) ((verdict) | (other) << 8)
 
 #define ROWS_XDP 0x01
 #define ROWS_TC	 0x02

@@ -222,9 +222,12 @@ static int run_xdp(struct world *w, const __u8 *frame, __u32 bytes, struct world
 		return -errno;
 	r->ret = (int)o.retval;
 	r->verdict = o.retval == XDP_PASS ? LZ_V_PASS : o.retval == XDP_DROP ? LZ_V_DROP : LZ_V_N;
-	if (md.data)
+	r->other = 0;
+	if (md.data) {
 		r->verdict = md.data == sizeof(*meta) && meta->magic == LZ_META_MAGIC ?
 				     meta->verdict : LZ_V_N;
+		r->other = meta->other;
+	}
 	r->out_bytes = o.data_size_out - md.data;
 	memcpy(r->out, out + md.data, r->out_bytes);
 	return 0;

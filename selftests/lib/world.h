@@ -65,6 +65,7 @@ struct world {
 struct world_run {
 	int ret;		  /* of the program */
 	__u32 verdict;		  /* enum lz_verdict: XDP by its metadata, tc by the reply's bytes */
+	__u32 other;		  /* the verdict beside one for the portal; XDP only */
 	__u32 reason;		  /* enum lz_reason; LZ_R_N if not exactly one was counted */
 	__u64 delta[LZ_C_N];	  /* of the port's counters */
 	__u8 out[PKT_BYTES_MAX];  /* the frame afterwards, without metadata */

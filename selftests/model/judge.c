@@ -11,6 +11,8 @@ struct m_case {
 	int slot;
 	const struct lz_generation *gen;
 	__u32 verdict, reason, would;
+	bool lingers; /* released a moment ago: the portal may still have this flow */
+	unsigned rate; /* row of a throttled source */
 };
 
 static __u64 now_s(const struct model *m)
@@ -62,52 +64,128 @@ static bool holds(__u64 word, __u64 now)
 	return word && expiry > now && expiry - now <= LZ_HOLD_TTL(word) && expiry - now <= cap;
 }
 
-/* The fate table of a held source. */
-static __u32 fate(const struct m_case *c, struct m_cell *cell, bool strict)
+static bool starts_with(const __u8 *addr, unsigned first, unsigned second, unsigned second_bits)
+{
+	return addr[0] == first && (unsigned)addr[1] >> (8 - second_bits) == second >> (8 - second_bits);
+}
+
+/* Neighbour discovery and DHCP. */
+static bool upkeep(const struct m_packet *p)
+{
+	if (p->family == 6 && p->proto == 58 && p->icmp_type >= 133 && p->icmp_type <= 137)
+		return true;
+	return p->proto == 17 && p->has_ports && p->dport == (p->family == 4 ? 67 : 547);
+}
+
+static bool goes_no_further(const struct m_packet *p)
+{
+	static const __u8 everybody[4] = { 255, 255, 255, 255 };
+
+	return p->family == 4 ? !memcmp(p->dst, everybody, 4) :
+				p->dst[0] == 0xff || starts_with(p->dst, 0xfe, 0x80, 2);
+}
+
+static bool reach(const struct m_case *c, struct m_cell *cell)
+{
+	return m_held_allowed(cell, world_now(c->m->w), 10, 1990);
+}
+
+/* TCP 25: the sink, and the class's refusal where there is none. */
+static void mail_fate(struct m_case *c, const struct lz_garden_row *g)
+{
+	__u32 other = c->gen->class_[m_class_of(c->m, c->slot, c->p->family, c->p->src)].to_world;
+
+	if (other == LZ_V_PASS || other == LZ_V_SMTP_554)
+		other = LZ_V_ICMP_ADMIN;
+	answer(c, g->mail, LZ_R_DROP_HELD);
+	c->m->other = other;
+}
+
+static bool opened(const struct m_packet *p, const struct lz_garden_row *g, __u64 to)
+{
+	for (int i = 0; i < LZ_GARDEN_PORTS_MAX && p->has_ports; i++)
+		if (g->open[i] >> 16 == p->proto && (g->open[i] & 0xffff) == p->dport)
+			return true;
+	return to & g->allow_mask;
+}
+
+/* The fate table of a garden. */
+static void garden(struct m_case *c, struct m_cell *cell, const struct lz_garden_row *g)
 {
 	const struct m_packet *p = c->p;
 	__u64 to = m_sets_of(c->m, c->slot, p->family, p->dst);
 	bool tcp = p->proto == 6 && p->has_ports, udp = p->proto == 17 && p->has_ports;
-	__u32 refusal;
 
-	if (p->family == 6 && p->proto == 58 && p->icmp_type >= 133 && p->icmp_type <= 137)
-		return LZ_V_PASS;
-	if (udp && p->dport == (p->family == 4 ? 67 : 547))
-		return LZ_V_PASS;
-	if (to & LZ_SET_REACH)
-		return m_reach(cell, world_now(c->m->w)) ? LZ_V_PASS : LZ_V_DROP;
-	if (p->tiny)
-		return LZ_V_DROP;
-	if (tcp && p->dport == 25) {
-		refusal = c->gen->class_[m_class_of(c->m, c->slot, p->family, p->src)].to_world;
-		return refusal ? refusal : LZ_V_ICMP_ADMIN;
+	answer(c, LZ_V_PASS, LZ_R_PASS_GARDEN);
+	if (upkeep(p) && goes_no_further(p))
+		return;
+	if (upkeep(p) || to & LZ_SET_REACH) {
+		if (!reach(c, cell))
+			answer(c, LZ_V_DROP, LZ_R_DROP_HELD);
+	} else if (p->tiny) {
+		answer(c, LZ_V_DROP, LZ_R_DROP_HELD);
+	} else if (tcp && p->dport == 25) {
+		mail_fate(c, g);
+	} else if (tcp && p->dport == 80) {
+		answer(c, g->web, LZ_R_DROP_HELD);
+		c->m->other = LZ_V_TCP_RESET;
+	} else if (g->kind == LZ_GARDEN_STRICT && !opened(p, g, to)) {
+		if (tcp && (p->dport == 443 || p->dport == 465 || p->dport == 587))
+			answer(c, g->tls, LZ_R_DROP_HELD);
+		else if (udp && p->dport == 443)
+			answer(c, g->tls == LZ_V_TCP_RESET ? LZ_V_ICMP_ADMIN : g->tls, LZ_R_DROP_HELD);
+		else
+			answer(c, LZ_V_DROP, LZ_R_DROP_HELD);
 	}
-	if (tcp && p->dport == 80)
-		return LZ_V_TCP_RESET;
-	if (!strict || to & LZ_SET_GARDEN)
-		return LZ_V_PASS;
-	if (udp && p->dport == 123 && c->gen->garden_udp_ntp)
-		return LZ_V_PASS;
-	if (tcp && (p->dport == 443 || p->dport == 465 || p->dport == 587))
-		return LZ_V_TCP_RESET;
-	return udp && p->dport == 443 ? LZ_V_ICMP_ADMIN : LZ_V_DROP;
 }
 
-/* Returns whether the colony answered. */
-static bool colony(struct m_case *c)
+/* Only port 25 is stopped. Returns whether this packet is. */
+static bool block25(struct m_case *c)
+{
+	const struct m_packet *p = c->p;
+
+	if (!p->tiny && !(p->proto == 6 && p->has_ports && p->dport == 25))
+		return false;
+	if (m_sets_of(c->m, c->slot, p->family, p->dst) & LZ_SET_REACH)
+		return false;
+	if (p->tiny)
+		answer(c, LZ_V_DROP, LZ_R_DROP_HELD);
+	else
+		mail_fate(c, &c->gen->garden[LZ_GARDEN_LEAKY]);
+	return true;
+}
+
+/* Returns whether the colony answered; if not, *ret_rate is the row a throttled source has. */
+static bool colony(struct m_case *c, unsigned *ret_rate)
 {
 	struct m_cell *cell = m_cell_find(c->m, M_SOURCE, c->p->key, 0);
-	__u32 verdict;
+	const struct m_packet *p = c->p;
+	__u32 grade;
 
 	if (!cell || !cell->hold)
 		return false;
+	grade = LZ_HOLD_GRADE(cell->hold);
 	if (!holds(cell->hold, now_s(c->m))) {
+		__u64 since = now_s(c->m) - LZ_HOLD_EXPIRY(cell->hold);
+
 		if (LZ_HOLD_EXPIRY(cell->hold) > now_s(c->m))
 			c->m->delta[LZ_C_HOLD_INVALID]++;
+		else
+			c->lingers = since < 30 && p->proto == 6 && p->has_ports && !p->syn &&
+				     (p->dport == 25 || p->dport == 80);
 		return false;
 	}
-	verdict = fate(c, cell, LZ_HOLD_GARDEN(cell->hold) == LZ_GARDEN_STRICT);
-	answer(c, verdict, verdict ? LZ_R_DROP_HELD : LZ_R_PASS_GARDEN);
+	if (grade >> 4 == LZ_GRADE_THROTTLE) {
+		*ret_rate = grade & 15;
+		return false;
+	}
+	if (grade >> 4 == LZ_GRADE_BLOCK25) {
+		if (!block25(c))
+			return false;
+	} else {
+		garden(c, cell, &c->gen->garden[grade >> 4 == LZ_GRADE_GARDEN ? grade & 15 :
+									      LZ_GARDEN_STRICT]);
+	}
 	overrule(c, false);
 	cell->dropped += c->verdict != LZ_V_PASS;
 	return true;
@@ -169,8 +247,19 @@ static void port25(struct m_case *c, const struct lz_class *class_, unsigned lif
 		return;
 	if (lifted)
 		answer(c, LZ_V_PASS, LZ_R_PASS_EXCEPTION);
+	else if (c->p->syn || class_->to_world == LZ_V_SMTP_554)
+		answer(c, class_->to_world, LZ_R_DROP_PORT25);
 	else
-		answer(c, c->p->syn ? class_->to_world : LZ_V_DROP, LZ_R_DROP_PORT25);
+		answer(c, LZ_V_DROP, LZ_R_DROP_PORT25);
+	c->m->other = c->p->syn ? LZ_V_ICMP_ADMIN : LZ_V_DROP;
+}
+
+static bool throttled(struct m_case *c, struct m_cell *cell)
+{
+	const struct lz_throttle *t = &c->m->w->control->throttle[c->rate];
+
+	return t->step_ms &&
+	       !m_held_allowed(cell, world_now(c->m->w), t->step_ms, t->burst_ms);
 }
 
 static void hold_source(struct m_case *c, struct m_cell *cell, const struct lz_limit *l)
@@ -181,7 +270,7 @@ static void hold_source(struct m_case *c, struct m_cell *cell, const struct lz_l
 		return;
 	if (holds(cell->hold, now_s(c->m)) && LZ_HOLD_EXPIRY(cell->hold) >= expiry)
 		return;
-	cell->hold = LZ_HOLD_WORD(expiry, l->hold_ttl_s, l->garden, LZ_HOLD_F_KERNEL);
+	cell->hold = LZ_HOLD_WORD(expiry, l->hold_ttl_s, l->grade, LZ_HOLD_F_KERNEL);
 	c->m->limit[l->id].holds++;
 }
 
@@ -196,6 +285,12 @@ static const struct lz_limit *rules(struct m_case *c, const struct lz_class *cla
 		       known->verdict ? LZ_R_DROP_RETRANSMIT : LZ_R_PASS_RETRANSMIT);
 	else if (c->p->dport == 25)
 		port25(c, class_, lifted);
+	if (known)
+		c->m->other = LZ_V_ICMP_ADMIN;
+	if (c->verdict == LZ_V_PASS && c->rate && fresh && throttled(c, cell)) {
+		answer(c, LZ_V_DROP, LZ_R_DROP_THROTTLED);
+		return NULL;
+	}
 	return c->verdict == LZ_V_PASS && c->p->syn ? limits(c, class_, cell, fresh, lifted) : NULL;
 }
 
@@ -242,7 +337,7 @@ static void by_class(struct m_case *c)
 	if (c->p->family == 6 && id >= LZ_CLASS_FIRST && c->gen->flags & LZ_GEN_F_NEVER_HIDDEN &&
 	    m_sets_of(c->m, c->slot, 6, c->p->src) & LZ_SET_NEVER)
 		id = LZ_CLASS_NEVER;
-	if (id < LZ_CLASS_FIRST) {
+	if (id < LZ_CLASS_FIRST && !c->rate) {
 		answer(c, LZ_V_PASS, LZ_R_PASS_FOREIGN);
 		c->m->delta[LZ_C_NEVER_SPOOFED] += id == LZ_CLASS_NEVER;
 		return;
@@ -269,7 +364,7 @@ static void from_customer(struct m_case *c)
 {
 	const struct m_packet *p = c->p;
 
-	if (p->keyed && colony(c))
+	if (p->keyed && colony(c, &c->rate))
 		return;
 	if (p->keyed && (p->syn || p->tiny || (p->proto == 6 && p->has_ports && p->dport == 25))) {
 		by_class(c);
@@ -336,6 +431,7 @@ void m_judge(struct model *m, enum world_hook hook, const __u8 *bytes, unsigned 
 	struct m_case c = { .m = m, .p = &p, .slot = generation(m) };
 
 	memset(m->delta, 0, sizeof(m->delta));
+	m->other = LZ_V_PASS;
 	m_parse(bytes, n, m->w->port_flags & LZ_PORT_F_L3, m->w->key_len, &p);
 	answer(&c, LZ_V_PASS, LZ_R_PASS_NO_POLICY);
 	if (c.slot >= 0)
@@ -353,6 +449,10 @@ void m_judge(struct model *m, enum world_hook hook, const __u8 *bytes, unsigned 
 	m->delta[LZ_C_RECEIVED] = 1;
 	m->delta[LZ_C_RECEIVED_BYTES] = n;
 	m->delta[c.reason]++;
+	if (c.lingers && c.verdict != LZ_V_SMTP_554) {
+		m->other = c.verdict;
+		c.verdict = p.dport == 80 ? LZ_V_PAGE : LZ_V_SMTP_554;
+	}
 	m->verdict = c.verdict;
 	m->reason = c.reason;
 }

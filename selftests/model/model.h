@@ -51,8 +51,7 @@ struct m_cell {
 	__u32 syn, smtp_connections, dropped, examined, would_drop;
 	__u64 dest_slot[2];
 	bool dest_bit[2][104];
-	unsigned reach_used;
-	__u64 reach_at_ms, reach_level_ms;
+	__u64 reach_at_ms, reach_level_ms; /* how much was used up then */
 	struct m_count count[M_LIMITS_MAX];
 };
 
@@ -74,7 +73,7 @@ struct model {
 	struct lz_class_stats class_[LZ_CLASSES_MAX];
 	struct lz_limit_stats limit[M_LIMITS_MAX];
 	__u64 delta[LZ_C_N]; /* of the last packet: reasons and the counters beside them */
-	__u32 verdict, reason;
+	__u32 verdict, reason, other; /* other: if the portal cannot answer */
 };
 
 /** m_parse() - what these bytes are */
@@ -96,7 +95,7 @@ struct m_cell *m_source_cell(struct model *m, const struct m_packet *p);
 bool m_charge(struct model *m, struct m_cell *cell, const struct lz_limit *l, __u64 now_ns);
 void m_note_destination(struct model *m, struct m_cell *cell, __u64 slot_ns,
 			const struct m_packet *p);
-bool m_reach(struct m_cell *cell, __u64 now_ns);
+bool m_held_allowed(struct m_cell *cell, __u64 now_ns, __u64 step_ms, __u64 burst_ms);
 struct m_flow *m_flow_find(struct model *m, const struct m_packet *p, __u64 generation);
 void m_flow_note(struct model *m, const struct m_packet *p, __u64 generation, __u32 verdict);
 unsigned m_class_of(const struct model *m, int slot, int family, const __u8 *addr);

@@ -225,20 +225,18 @@ void m_note_destination(struct model *m, struct m_cell *cell, __u64 slot_ns,
 		true;
 }
 
-/* 200 at once, then 100 a second, in steps of the millisecond clock. */
-bool m_reach(struct m_cell *cell, __u64 now_ns)
+/* A leaking level, in steps of the millisecond clock. One that another rate left too high is empty. */
+bool m_held_allowed(struct m_cell *cell, __u64 now_ns, __u64 step_ms, __u64 burst_ms)
 {
 	__u64 now_ms = now_ns / 1000000, passed = now_ms - cell->reach_at_ms;
 
-	if (!cell->reach_used || passed >= cell->reach_level_ms)
-		cell->reach_level_ms = 0;
-	else
-		cell->reach_level_ms -= passed;
-	cell->reach_used = 1;
+	cell->reach_level_ms -= passed < cell->reach_level_ms ? passed : cell->reach_level_ms;
 	cell->reach_at_ms = now_ms;
-	if (cell->reach_level_ms >= 2000)
+	if (cell->reach_level_ms > burst_ms + step_ms)
+		cell->reach_level_ms = 0;
+	if (cell->reach_level_ms > burst_ms)
 		return false;
-	cell->reach_level_ms += 10;
+	cell->reach_level_ms += step_ms;
 	return true;
 }
 

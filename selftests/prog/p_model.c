@@ -148,8 +148,8 @@ static void draw_packet(struct pkt *p, bool l3)
 static struct lz_limit draw_limit(unsigned id)
 {
 	struct lz_limit l = { .id = (__u16)id, .n = 1 + draw(12), .stamp = 3, .words = 1,
-			      .then = (__u8)draw(3), .refuse = (__u8)draw(LZ_V_N),
-			      .hold_ttl_s = 1 + draw(40), .garden = (__u8)draw(2),
+			      .then = (__u8)draw(3), .refuse = (__u8)draw(LZ_V_SMTP_554),
+			      .hold_ttl_s = 1 + draw(40), .grade = (__u8)draw(2),
 			      .per_len4 = (__u8)(32 + 24 + draw(9)), .per_len6 = (__u8)(32 + draw(33)),
 			      .flags = one_in(5) ? LZ_LIMIT_F_MONITOR : 0 };
 
@@ -195,13 +195,19 @@ static void draw_limits(struct lz_class *c, unsigned first_id)
 static void draw_policy(void)
 {
 	static const __u8 refusals[] = { LZ_V_DROP, LZ_V_ICMP_ADMIN, LZ_V_TCP_RESET, LZ_V_SMTP_554 };
+	static const __u8 tls[] = { LZ_V_DROP, LZ_V_ICMP_ADMIN, LZ_V_TCP_RESET };
 
 	for (int slot = 0; slot < LZ_GENERATIONS; slot++) {
 		struct lz_generation *g = &w->control->gen[slot];
 
 		g->flags = (one_in(8) ? LZ_GEN_F_MONITOR : 0u) |
 			   (one_in(5) ? LZ_GEN_F_UNPARSED_DROP : 0u);
-		g->garden_udp_ntp = (__u8)draw(2);
+		for (int row = 0; row < LZ_GARDENS_MAX; row++)
+			g->garden[row] = (struct lz_garden_row){
+				.allow_mask = one_in(2) ? ROWS_ALLOWED : 0,
+				.open = { one_in(2) ? 17u << 16 | 123 : 0, one_in(4) ? 6u << 16 | 22 : 0 },
+				.kind = (__u8)draw(2), .mail = PICK(refusals),
+				.web = one_in(3) ? LZ_V_DROP : LZ_V_PAGE, .tls = PICK(tls) };
 		for (int id = LZ_CLASS_FIRST; id <= ROWS_LIMITED; id++) {
 			struct lz_class c = { .except_mask = one_in(2) ? ROWS_SMARTHOSTS : 0 };
 
@@ -230,13 +236,16 @@ static void draw_state(void)
 	for (unsigned i = draw(5); i; i--) {
 		const char *addr = one_in(3) ? addrs6[draw(8)] : addrs4[draw(9)];
 		__u64 hold = LZ_HOLD_WORD(WORLD_START_S + draw(60), one_in(4) ? draw(60) : 3600,
-					  draw(2), draw(4));
+					  one_in(2) ? draw(2) : draw(64), draw(4));
 
 		world_hold(w, addr, hold);
 		m_hold(&m, world_key(w, addr), hold);
 	}
 	w->control->gen_word = word;
 	w->control->bypass_until_s = one_in(10) ? WORLD_START_S + draw(20) : 0;
+	for (unsigned i = 1; i < LZ_THROTTLES_MAX; i++)
+		w->control->throttle[i] = one_in(3) ? (struct lz_throttle){ 0 } :
+				(struct lz_throttle){ 1 + draw(3000), draw(9000) };
 	w->control->v6_budget = 1 + draw(4);
 	w->control->sources_max = one_in(6) ? 8 + draw(8) : 3000;
 	w->role = one_in(5) ? LZ_ROLE_UPLINK : one_in(30) ? LZ_ROLE_NONE : LZ_ROLE_CUSTOMER;
@@ -256,16 +265,23 @@ static bool differs(const char *what, unsigned long long data_plane, unsigned lo
 /* A refusal may be kept back in tc (rate, shape); then it is silence, and counted. */
 static __u32 expected_verdict(enum world_hook hook, const struct world_run *r)
 {
+	__u32 verdict = m.verdict == LZ_V_SMTP_554 || m.verdict == LZ_V_PAGE ? m.other : m.verdict;
+
 	if (hook == WORLD_XDP || m.verdict <= LZ_V_DROP)
 		return m.verdict;
+	if (verdict <= LZ_V_DROP)
+		return verdict;
 	if (hook == WORLD_TC_OUT || r->delta[LZ_C_REPLY_SUPPRESSED])
 		return LZ_V_DROP;
-	return m.verdict == LZ_V_SMTP_554 ? LZ_V_ICMP_ADMIN : m.verdict;
+	return verdict;
 }
 
 static bool run_differs(enum world_hook hook, const struct world_run *r)
 {
 	bool bad = differs("verdict", r->verdict, expected_verdict(hook, r));
+
+	if (hook == WORLD_XDP && (m.verdict == LZ_V_SMTP_554 || m.verdict == LZ_V_PAGE))
+		bad |= differs("other verdict", r->other, m.other);
 
 	bad |= differs("reason", r->reason, m.reason);
 	for (int i = 0; i < LZ_C_N; i++) {

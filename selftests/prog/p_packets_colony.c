@@ -10,6 +10,8 @@ static struct world *w;
 #define DROP   LZ_V_DROP, LZ_R_DROP_HELD
 #define RST    LZ_V_TCP_RESET, LZ_R_DROP_HELD
 #define ICMP   LZ_V_ICMP_ADMIN, LZ_R_DROP_HELD
+#define SINK   ROWS_PORTAL(LZ_V_SMTP_554, LZ_V_ICMP_ADMIN), LZ_R_DROP_HELD
+#define PAGE   ROWS_PORTAL(LZ_V_PAGE, LZ_V_TCP_RESET), LZ_R_DROP_HELD
 #define TO(d)  .src = DYN4, .dst = d
 #define TO6(d) .src = DYN6, .dst = d
 
@@ -28,6 +30,8 @@ static const struct fate {
 	{ "neighbour redirect", { TO6(WORLD6), .proto = 58, .icmp_type = 137 }, GARDEN, GARDEN },
 	{ "router renumbering", { TO6(WORLD6), .proto = 58, .icmp_type = 138 }, GARDEN, DROP },
 	{ "echo v6", { TO6(WORLD6), .proto = 58, .icmp_type = 128 }, GARDEN, DROP },
+	{ "neighbour solicitation of one far away", { TO6(WORLD6), .proto = 58, .icmp_type = 135 },
+	  GARDEN, GARDEN },
 	{ "dhcp", { TO(WORLD4), .proto = 17, .sport = 68, .dport = 67 }, GARDEN, GARDEN },
 	{ "dhcpv6", { TO6("ff02::1:2"), .proto = 17, .sport = 546, .dport = 547 }, GARDEN, GARDEN },
 	{ "dns of always-reach", { TO(REACH4), .proto = 17, .dport = 53 }, GARDEN, GARDEN },
@@ -36,19 +40,19 @@ static const struct fate {
 	{ "later fragment to always-reach", { TO(REACH4), .frag_off = 800, .proto = 17 },
 	  GARDEN, GARDEN },
 	{ "dns elsewhere", { TO(WORLD4), .proto = 17, .dport = 53 }, GARDEN, DROP },
-	{ "port 25", { TO(WORLD4), .dport = 25 }, ICMP, ICMP },
-	{ "port 25 v6", { TO6(WORLD6), .dport = 25 }, ICMP, ICMP },
-	{ "port 25 of a smarthost", { TO(SMART4), .dport = 25 }, ICMP, ICMP },
-	{ "port 25 of a never address", { TO(NEVER4), .dport = 25 }, ICMP, ICMP },
-	{ "port 25 of a garden destination", { TO(GARDEN4), .dport = 25 }, ICMP, ICMP },
+	{ "port 25", { TO(WORLD4), .dport = 25 }, SINK, SINK },
+	{ "port 25 v6", { TO6(WORLD6), .dport = 25 }, SINK, SINK },
+	{ "port 25 of a smarthost", { TO(SMART4), .dport = 25 }, SINK, SINK },
+	{ "port 25 of a never address", { TO(NEVER4), .dport = 25 }, SINK, SINK },
+	{ "port 25 of a garden destination", { TO(GARDEN4), .dport = 25 }, SINK, SINK },
 	{ "port 25, established", { TO(WORLD4), .dport = 25, .tcp = PKT_ACK, .payload = 5 },
-	  ICMP, ICMP },
+	  SINK, SINK },
 	{ "port 25, fragmented", { TO(WORLD4), .dport = 25, .flags = PKT_F_MORE, .payload = 60 },
-	  ICMP, ICMP },
+	  SINK, SINK },
 	{ "tiny fragment", { TO(WORLD4), .dport = 25, .flags = PKT_F_MORE, .l4_bytes = 8 },
 	  DROP, DROP },
-	{ "web", { TO(WORLD4), .dport = 80 }, RST, RST },
-	{ "web, established", { TO(WORLD4), .dport = 80, .tcp = PKT_ACK, .seq = 77 }, RST, RST },
+	{ "web", { TO(WORLD4), .dport = 80 }, PAGE, PAGE },
+	{ "web, established", { TO(WORLD4), .dport = 80, .tcp = PKT_ACK, .seq = 77 }, PAGE, PAGE },
 	{ "submission", { TO(WORLD4), .dport = 587 }, GARDEN, RST },
 	{ "submissions", { TO(WORLD4), .dport = 465 }, GARDEN, RST },
 	{ "tls", { TO(WORLD4), .dport = 443 }, GARDEN, RST },
@@ -102,9 +106,131 @@ static void strict(void)
 
 	garden = LZ_GARDEN_STRICT;
 	run_fates();
-	w->control->gen[0].garden_udp_ntp = 1;
+	w->control->gen[0].garden[garden].open[3] = 17u << 16 | 123;
 	rows_run(w, &ntp, 1, ROWS_XDP | ROWS_TC, hold_both);
-	w->control->gen[0].garden_udp_ntp = 0;
+	w->control->gen[0].garden[garden].open[3] = 0;
+	ROWS_OK("rows");
+}
+
+/* What the other two grades stop, and that they stop nothing else. */
+static void block25(void)
+{
+	static const struct row rows[] = {
+		{ "port 25", { TO("198.51.100.77"), .dport = 25 }, SINK },
+		{ "port 25 of a smarthost", { TO(SMART4), .dport = 25 }, SINK },
+		{ "port 25, established", { TO6(WORLD6), .dport = 25, .tcp = PKT_ACK }, SINK },
+		{ "tiny fragment", { TO(WORLD4), .dport = 25, .flags = PKT_F_MORE, .l4_bytes = 8 }, DROP },
+		{ "port 25 of always-reach", { TO(REACH4), .dport = 25 }, LZ_V_ICMP_ADMIN,
+		  LZ_R_DROP_PORT25 },
+		{ "web", { TO(WORLD4), .dport = 80 }, LZ_V_PASS, LZ_R_PASS_EXAMINED },
+		{ "web, established", { TO(WORLD4), .dport = 80, .tcp = PKT_ACK }, LZ_V_PASS,
+		  LZ_R_PASS_OTHER },
+		{ "submission", { TO6(WORLD6), .dport = 587 }, LZ_V_PASS, LZ_R_PASS_EXAMINED },
+		{ "udp to 25", { TO(WORLD4), .proto = 17, .dport = 25 }, LZ_V_PASS, LZ_R_PASS_OTHER },
+		{ "unparsed", { TO(WORLD4), .ihl = 4 }, LZ_V_PASS, LZ_R_PASS_UNPARSED },
+	};
+	struct row drop = { "mail verdict of row 0", { TO(WORLD4), .dport = 25 }, DROP };
+
+	garden = LZ_GRADE(LZ_GRADE_BLOCK25, 0);
+	rows_run(w, ROWS(rows), ROWS_XDP | ROWS_TC, hold_both);
+	w->control->gen[0].garden[LZ_GARDEN_LEAKY].mail = LZ_V_DROP;
+	rows_run(w, &drop, 1, ROWS_XDP | ROWS_TC, hold_both);
+	w->control->gen[0].garden[LZ_GARDEN_LEAKY].mail = LZ_V_SMTP_554;
+	ROWS_OK("rows");
+}
+
+/* Three at once, then one every two seconds; a retransmission costs nothing and changes nothing. */
+static void throttle(void)
+{
+	struct row pass = { "within the rate", { .src = BIZ4, .dst = WORLD4, .dport = 25, .seq = 1 },
+			    LZ_V_PASS, LZ_R_PASS_EXAMINED };
+	struct row over = { "over it", { .src = BIZ4, .dst = WORLD4, .dport = 25, .seq = 100 },
+			    LZ_V_DROP, LZ_R_DROP_THROTTLED };
+	struct row again = { "sent again", { .src = BIZ4, .dst = WORLD4, .dport = 25, .seq = 1 },
+			     LZ_V_PASS, LZ_R_PASS_RETRANSMIT };
+
+	world_reset(w);
+	w->control->throttle[5] = (struct lz_throttle){ 2000, 4000 };
+	world_hold(w, BIZ4, LZ_HOLD_WORD(WORLD_START_S + 60, 60, LZ_GRADE(LZ_GRADE_THROTTLE, 5), 0));
+	for (pass.p.seq = 1; pass.p.seq <= 3; pass.p.seq++)
+		rows_check(w, pass.p.seq % 2 ? WORLD_XDP : WORLD_TC, &pass);
+	rows_check(w, WORLD_XDP, &over);
+	rows_check(w, WORLD_XDP, &again);
+	again = (struct row){ "sent again", over.p, LZ_V_DROP, LZ_R_DROP_RETRANSMIT };
+	rows_check(w, WORLD_TC, &again);
+	rows_check(w, WORLD_XDP, &(struct row){ "the web", { .src = BIZ4, .dst = WORLD4, .dport = 80 },
+		   LZ_V_PASS, LZ_R_PASS_EXAMINED });
+	rows_check(w, WORLD_XDP, &(struct row){ "an open flow", { .src = BIZ4, .dst = WORLD4,
+		   .dport = 25, .tcp = PKT_ACK }, LZ_V_PASS, LZ_R_PASS_EXAMINED });
+	world_clock(w, (WORLD_START_S + 2) * S);
+	rows_check(w, WORLD_XDP, &pass);
+	over.p.seq = 101;
+	rows_check(w, WORLD_XDP, &over);
+	T_EQ(world_cell(w, world_key(w, BIZ4))->dropped, 3, "each drop stands in the cell");
+	w->control->throttle[5].step_ms = 0;
+	over = (struct row){ "a rate nobody set", { .src = BIZ4, .dst = WORLD4, .dport = 25, .seq = 102 },
+			     LZ_V_PASS, LZ_R_PASS_EXAMINED };
+	rows_check(w, WORLD_XDP, &over);
+	ROWS_OK("rows");
+}
+
+/* A source that no class has is held all the same. */
+static void throttle_of_a_stranger(void)
+{
+	static const char *const src = "192.0.2.77";
+	struct row row = { "within", { .src = src, .dst = WORLD4, .dport = 25, .seq = 1 },
+			   LZ_V_PASS, LZ_R_PASS_EXAMINED };
+
+	world_reset(w);
+	w->control->throttle[1] = (struct lz_throttle){ 2000, 0 };
+	world_hold(w, src, LZ_HOLD_WORD(WORLD_START_S + 60, 60, LZ_GRADE(LZ_GRADE_THROTTLE, 1), 0));
+	rows_check(w, WORLD_XDP, &row);
+	row = (struct row){ "over", { .src = src, .dst = WORLD4, .dport = 25, .seq = 2 }, LZ_V_DROP,
+			    LZ_R_DROP_THROTTLED };
+	rows_check(w, WORLD_XDP, &row);
+	ROWS_OK("rows");
+}
+
+/* For 30 s the portal may finish what it has with a released host; all else is free at once. */
+static void released(void)
+{
+	static const struct row rows[] = {
+		{ "a new connection to the web", { TO(WORLD4), .dport = 80 }, LZ_V_PASS,
+		  LZ_R_PASS_EXAMINED },
+		{ "perhaps a flow of the page", { TO(WORLD4), .dport = 80, .tcp = PKT_ACK }, LZ_V_PAGE,
+		  LZ_R_PASS_OTHER },
+		{ "its end", { TO6(WORLD6), .dport = 80, .tcp = PKT_FIN | PKT_ACK }, LZ_V_PAGE,
+		  LZ_R_PASS_OTHER },
+		{ "perhaps a flow of the sink", { TO(SMART4), .dport = 25, .tcp = PKT_ACK },
+		  LZ_V_SMTP_554, LZ_R_PASS_EXAMINED },
+		{ "or one that the class forbids", { TO(WORLD4), .dport = 25, .tcp = PKT_ACK },
+		  ROWS_PORTAL(LZ_V_SMTP_554, LZ_V_DROP), LZ_R_DROP_PORT25 },
+		{ "tls", { TO(WORLD4), .dport = 443, .tcp = PKT_ACK }, LZ_V_PASS, LZ_R_PASS_OTHER },
+	};
+	struct row after = { "30 s later", { TO(WORLD4), .dport = 80, .tcp = PKT_ACK }, LZ_V_PASS,
+			     LZ_R_PASS_OTHER };
+
+	for (__u32 ago = 0; ago < LZ_RELEASED_S; ago += LZ_RELEASED_S - 1)
+		for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+			for (enum world_hook hook = WORLD_XDP; hook <= WORLD_TC; hook++) {
+				world_reset(w);
+				world_hold(w, DYN4, LZ_HOLD_WORD(WORLD_START_S - ago, 100, 1, 0));
+				world_hold(w, DYN6, LZ_HOLD_WORD(WORLD_START_S - ago, 100, 1, 0));
+				rows_check(w, hook, &rows[i]);
+			}
+	world_reset(w);
+	world_hold(w, DYN4, LZ_HOLD_WORD(WORLD_START_S - LZ_RELEASED_S, 100, 1, 0));
+	rows_check(w, WORLD_XDP, &after);
+	ROWS_OK("rows");
+}
+
+/* A hold word of a grade nobody knows holds as strictly as can be. */
+static void unknown_grade(void)
+{
+	world_reset(w);
+	world_hold(w, DYN4, LZ_HOLD_WORD(WORLD_START_S + 60, 60, 63, 0));
+	rows_check(w, WORLD_XDP, &(struct row){ "ssh", { TO(WORLD4), .dport = 22 }, DROP });
+	rows_check(w, WORLD_XDP, &(struct row){ "tls", { TO(GARDEN4), .dport = 443 }, GARDEN });
 	ROWS_OK("rows");
 }
 
@@ -113,6 +239,7 @@ static void resets_are_not_answered(void)
 	static const struct pkt_spec rst = { TO(WORLD4), .dport = 80, .tcp = PKT_RST };
 	struct world_run r;
 
+	garden = LZ_GARDEN_STRICT;
 	world_reset(w);
 	hold_both(w);
 	T_EQ(world_frame(w, WORLD_TC, &rst, &r), 0, "a reset to the web");
@@ -120,7 +247,7 @@ static void resets_are_not_answered(void)
 	T_EQ(r.delta[LZ_C_REPLY_SUPPRESSED], 1, "and is counted");
 }
 
-static const struct row mail = { "held", { TO(WORLD4), .dport = 25 }, ICMP };
+static const struct row mail = { "held", { TO(WORLD4), .dport = 25 }, SINK };
 static const struct row ssh = { "not held", { TO(WORLD4), .dport = 22 }, LZ_V_PASS,
 				LZ_R_PASS_EXAMINED };
 static const struct row ssh_held = { "held", { TO(WORLD4), .dport = 22 }, DROP };
@@ -158,7 +285,7 @@ static void invalid_words(void)
 		{ "all ones", ~0ull, false, 1 },
 		{ "long past", LZ_HOLD_WORD(1, 60, 1, 0), false, 0 },
 		{ "zero", 0, false, 0 },
-		{ "any flags", LZ_HOLD_WORD(WORLD_START_S + 60, 100, 1, 0xff), true, 0 },
+		{ "any flags", LZ_HOLD_WORD(WORLD_START_S + 60, 100, 1, 15), true, 0 },
 	};
 
 	for (unsigned i = 0; i < sizeof(words) / sizeof(*words); i++) {
@@ -205,7 +332,7 @@ static void never_inside_a_prefix(void)
 	hold_both(w);
 	rows_check(w, WORLD_XDP, &row);
 	rows_check(w, WORLD_TC, &row);
-	rows_check(w, WORLD_XDP, &(struct row){ "its neighbour", { TO6(WORLD6), .dport = 25 }, ICMP });
+	rows_check(w, WORLD_XDP, &(struct row){ "its neighbour", { TO6(WORLD6), .dport = 25 }, SINK });
 	world_reset(w);
 	row = (struct row){ "not held", { .src = never, .dst = WORLD6, .dport = 25 },
 			    LZ_V_PASS, LZ_R_PASS_FOREIGN };
@@ -229,7 +356,7 @@ static void exceptions_do_not_free(void)
 static void one_prefix_one_fate(void)
 {
 	struct row same = { "another host of the /64", { .src = "2001:db8:1000:7:abcd::1",
-			    .dst = WORLD6, .dport = 25 }, ICMP };
+			    .dst = WORLD6, .dport = 25 }, SINK };
 	struct row other = { "the /64 beside it", { .src = "2001:db8:1000:8::1", .dst = WORLD6,
 			     .dport = 22 }, LZ_V_PASS, LZ_R_PASS_EXAMINED };
 
@@ -284,6 +411,11 @@ static void monitor_holds_nobody(void)
 static const struct t_case cases[] = {
 	{ "leaky garden", leaky },
 	{ "strict garden", strict },
+	{ "block25", block25 },
+	{ "throttle", throttle },
+	{ "throttle of a source in no class", throttle_of_a_stranger },
+	{ "released a moment ago", released },
+	{ "unknown grade", unknown_grade },
 	{ "resets are not answered", resets_are_not_answered },
 	{ "expiry", expiry },
 	{ "invalid hold words", invalid_words },

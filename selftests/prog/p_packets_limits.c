@@ -201,7 +201,7 @@ static void hold_on_limit(void)
 
 	l.then = LZ_THEN_HOLD;
 	l.hold_ttl_s = 3600;
-	l.garden = LZ_GARDEN_STRICT;
+	l.grade = LZ_GARDEN_STRICT;
 	limited(l, (struct lz_class){ 0 });
 	T_EQ(admitted(LIM4, 3), 3, "three");
 	expect_limit(LIM4);

@@ -219,29 +219,78 @@ static void finds_destinations_and_customers(void)
 		"\"classes\": {\"c\": {\"of\": [\"10.0.0.0/8\"], \"port25\": {\"to-world\": \"icmp-admin\", \"except-to\": [\"smart\", \"203.0.113.0/24\"]}}}}",
 		(struct memory_file[]){ { "c", "C2,10.0.0.0/24\nC1,10.0.0.0/28\nC1,2001:db8:5::/48\n" }, {} });
 	auto_image *image = compile_policy(reading.policy, NULL);
+	const struct lz_garden_row *strict;
 	struct lz_addr addr;
 
 	if (!image) {
 		printf("# %s\n", reading.text);
 		return;
 	}
+	strict = &image->gen.garden[LZ_GARDEN_STRICT];
 	lz_addr_parse("192.0.2.25", &addr, NULL);
-	T_EQ(lz_image_sets_of(image, &addr), LZ_SET_NEVER | 8, "a smarthost inside a never-list /24");
+	T_EQ(lz_image_sets_of(image, &addr), LZ_SET_NEVER | 4, "a smarthost inside a never-list /24");
 	lz_addr_parse("2001:db8::25", &addr, NULL);
-	T_EQ(lz_image_sets_of(image, &addr), LZ_SET_NEVER | LZ_SET_REACH | 8, "all lengths count");
+	T_EQ(lz_image_sets_of(image, &addr), LZ_SET_NEVER | LZ_SET_REACH | 4, "all lengths count");
 	lz_addr_parse("203.0.113.9", &addr, NULL);
-	T_EQ(lz_image_sets_of(image, &addr), 16, "a list's own addresses have a bit of their own");
+	T_EQ(lz_image_sets_of(image, &addr), 8, "a list's own addresses have a bit of their own");
 	lz_addr_parse("198.51.100.7", &addr, NULL);
-	T_EQ(lz_image_sets_of(image, &addr), LZ_SET_GARDEN, "garden");
-	T_EQ(image->gen.garden_udp_ntp, 1, "udp/123");
+	T_EQ(lz_image_sets_of(image, &addr), strict->allow_mask, "garden");
+	T_OK(strict->open[0] == (17u << 16 | 123) && !strict->open[1], "udp/123");
 	lz_addr_parse("198.51.100.8", &addr, NULL);
 	T_EQ(lz_image_sets_of(image, &addr), 0, "no set");
-	T_EQ(image->gen.class_[2].except_mask, 24, "except-to");
-	T_STR(image->set_names[3], "smart", "name of the bit");
+	T_EQ(image->gen.class_[2].except_mask, 12, "except-to");
+	T_STR(image->set_names[2], "smart", "name of the bit");
 	T_STR(lz_image_customer_name(image, lz_image_customer_of(image, 0x0a00000f)), "C1", "longest prefix");
 	T_STR(lz_image_customer_name(image, lz_image_customer_of(image, 0x0a000010)), "C2", "outer prefix");
 	T_STR(lz_image_customer_name(image, lz_image_customer_of(image, 0x20010db800050001)), "C1", "v6 of C1");
 	T_EQ(lz_image_customer_of(image, 0x0a000100), 0, "nobody's");
+}
+
+static const struct lz_garden_row *garden_named(const struct lz_image *image, const char *name)
+{
+	int row = image ? lz_image_garden_find(image, name) : -1;
+
+	T_OK(row >= 0, name);
+	return row < 0 ? NULL : &image->gen.garden[row];
+}
+
+#define GARDENS(list) HEAD "\"sets\": {\"up\": [{\"names\": [\"deb.example.net\"]}]}, \"gardens\": {" list "}}"
+#define SCHOOL "\"school\": {\"kind\": \"strict\", \"mail\": \"drop\", \"web\": \"drop\", \"tls\": \"icmp-admin\"," \
+	       "\"allow\": [\"up\", \"tcp/22\", \"udp/123\"]}"
+#define HOTEL  "\"hotel\": {\"kind\": \"leaky\"}"
+
+/* Hold words name rows: nobody may wake up in another garden because of a reload. */
+static void keeps_garden_rows(void)
+{
+	auto_reading one = read_policy(GARDENS(SCHOOL), NULL);
+	auto_reading two = read_policy(GARDENS(HOTEL), NULL);
+	auto_reading three = read_policy(GARDENS(HOTEL "," SCHOOL), NULL);
+	auto_image *first = compile_policy(one.policy, NULL);
+	auto_image *second = compile_policy(two.policy, first);
+	auto_image *third = compile_policy(three.policy, second);
+	const struct lz_garden_row *g = garden_named(first, "school");
+	const struct lz_garden_row *strict = garden_named(first, "strict");
+	lz_autofree char *ids = NULL;
+	struct lz_image *back = NULL;
+
+	if (!g || !strict || !second || !third)
+		return;
+	T_OK(g->kind == LZ_GARDEN_STRICT && g->mail == LZ_V_DROP && g->web == LZ_V_DROP &&
+		     g->tls == LZ_V_ICMP_ADMIN, "its verdicts");
+	T_OK(g->open[0] == (6u << 16 | 22) && g->open[1] == (17u << 16 | 123) && !g->open[2], "its ports");
+	T_OK(g->names && g->allow_mask, "its names");
+	T_OK(strict->kind == LZ_GARDEN_STRICT && strict->mail == LZ_V_SMTP_554 &&
+		     strict->web == LZ_V_PAGE && !strict->allow_mask && !strict->open[0],
+	     "one that no policy names is there all the same");
+	T_EQ(lz_image_garden_find(first, "school"), 2, "a row of its own");
+	T_EQ(lz_image_garden_find(second, "hotel"), 3, "a new garden does not take it");
+	T_OK(second->gen.garden[2].kind == LZ_GARDEN_STRICT && second->gen.garden[2].mail == LZ_V_SMTP_554,
+	     "whoever is left in it is held strictly");
+	T_EQ(lz_image_garden_find(third, "school"), 2, "it comes back to its row");
+	T_EQ(lz_image_ids_print(third, &ids), 0, "printed");
+	T_EQ(lz_image_ids_parse(ids, strlen(ids), &back, NULL), 0, "read back");
+	T_EQ(back ? lz_image_garden_find(back, "hotel") : -1, 3, "over a restart");
+	lz_image_free(&back);
 }
 
 static void refuses_too_many_lengths(void)
@@ -525,6 +574,7 @@ static const struct t_case cases[] = {
 	{ "classes agree with a plain list", agrees_with_a_plain_list },
 	{ "edges of prefixes, never-list on top", holds_at_the_edges },
 	{ "destination sets and customers", finds_destinations_and_customers },
+	{ "garden rows over reloads", keeps_garden_rows },
 	{ "too many prefix lengths", refuses_too_many_lengths },
 	{ "arithmetic of limits", computes_windows },
 	{ "six words for all limits", shares_out_words },
