@@ -62,7 +62,7 @@ $(O)/%.o: %.c
 
 # Debian's clang does not find asm/types.h for the bpf target by itself.
 BPF_CFLAGS := -g -O2 -target bpf -mcpu=v3 -Wall -Wextra $(if $(CI),-Werror) -Iinclude \
-	-idirafter /usr/include/$(shell $(CC) -print-multiarch)
+	-idirafter /usr/include/$(shell $(CC) -print-multiarch 2>/dev/null)
 
 $(O)/bpf/%.bpf.o: bpf/%.bpf.c
 	@mkdir -p $(@D)

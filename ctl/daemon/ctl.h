@@ -17,6 +17,7 @@
 #include "datapath/sweep.h"
 #include "datapath/tables.h"
 #include "ledger/ledger.h"
+#include "policy/edit.h"
 #include "policy/image.h"
 #include "serve/serve.h"
 
@@ -29,6 +30,8 @@ struct lz_running {
 	struct lz_policy *policy; /* NULL: none, everything passes */
 	struct lz_image *image;
 	__u32 *by_customer; /* indices of policy->customer_ranges.v, ordered by owner */
+	struct lz_live_tables live; /* nothing after a start: then a range change applies the whole */
+	unsigned int changes; /* range changes since it was written down whole */
 	struct lz_applied row;
 };
 
@@ -120,6 +123,26 @@ int lz_running_confirm(struct lz_ctl *ctl, struct lz_err *reterr);
 
 /** lz_running_back() - while pending: to the previous one; @expired: the data plane did it already */
 int lz_running_back(struct lz_ctl *ctl, bool expired, const char *actor, struct lz_err *reterr);
+
+/**
+ * lz_running_change() - one prefix more or less, in the tables that judge now
+ *
+ * In the ledger first, then in the kernel: a crash between the two is made good at the next start.
+ * @what: stands in log and history where else the policy's file stands
+ * Return: 0; -EOPNOTSUPP: apply the changed policy as a whole; else -errno with @reterr set, and
+ *         everything is as it was.
+ */
+int lz_running_change(struct lz_ctl *ctl, const struct lz_edit *edit, const char *actor,
+		      const char *what, struct lz_err *reterr);
+
+/**
+ * lz_running_read() - a policy as it was written down: a text, or changes of one
+ * @ret_ids, @ret_changes: may be NULL
+ * Return: 0 with *ret and *ret_ids on the heap; -ENOENT; else -errno; with @reterr set.
+ */
+int lz_running_read(struct lz_ctl *ctl, __u64 generation, struct lz_applied *ret_row,
+		    struct lz_policy **ret, char **ret_ids, unsigned int *ret_changes,
+		    struct lz_err *reterr);
 
 /** lz_running_restore() - at the start: adopt what judges, or restore what was confirmed last */
 int lz_running_restore(struct lz_ctl *ctl, struct lz_policy *first, const char *file,

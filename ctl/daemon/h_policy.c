@@ -210,20 +210,15 @@ void lz_h_policy_confirm(struct lz_request *req, void *arg)
 static int undo_confirmed(struct lz_ctl *ctl, struct lz_request *req, struct lz_err *reterr)
 {
 	struct lz_applied left = ctl->now.row, row;
-	lz_autofree char *text = NULL;
 	struct lz_policy *policy = NULL;
-	struct lz_report report = { 0 };
 	struct lz_running next = { 0 };
 	int r;
 
-	if (lz_applied_last(ctl->ledger, LZ_STATE_CONFIRMED, left.origin, &row) < 0 ||
-	    lz_applied_get(ctl->ledger, row.generation, &row, &text, NULL) < 0)
+	if (lz_applied_last(ctl->ledger, LZ_STATE_CONFIRMED, left.origin, &row) < 0)
 		return lz_err_set(reterr, EBUSY, "policy: nothing to go back to");
-	r = lz_policy_parse_text(text, strlen(text), NULL, &policy, &report);
-	lz_report_done(&report);
+	r = lz_running_read(ctl, row.generation, &row, &policy, NULL, NULL, reterr);
 	if (r < 0)
-		return lz_err_set(reterr, -r, "policy: generation %llu cannot be read any more",
-				  (unsigned long long)row.generation);
+		return r;
 	r = lz_running_prepare(ctl, policy, ctl->now.image, &next, reterr);
 	if (r < 0)
 		return r;
@@ -332,21 +327,42 @@ static void show_done(void *arg)
 	free(s);
 }
 
+/* As it was applied; a range change is the policy that came of it. */
+static int read_text(struct lz_ctl *ctl, __u64 generation, struct show *s, struct lz_err *reterr)
+{
+	struct lz_policy *policy = NULL;
+	struct lz_edit edit;
+	__u64 base;
+	int r;
+
+	if (!generation)
+		return lz_err_set(reterr, ENOENT, "policy: none is in force");
+	if (lz_applied_get(ctl->ledger, generation, &s->row, &s->text, NULL) < 0)
+		return lz_err_set(reterr, ENOENT, "policy: generation %llu: there is none",
+				  (unsigned long long)generation);
+	r = lz_edit_parse(s->text, &edit, &base, reterr);
+	if (r == -ENOENT)
+		return 0;
+	free(TAKE_PTR(s->text));
+	if (r == 0)
+		r = lz_running_read(ctl, generation, &s->row, &policy, NULL, NULL, reterr);
+	if (r == 0 && lz_policy_print(policy, LZ_PRINT_INLINE_FILES, &s->text) < 0)
+		r = lz_err_set(reterr, ENOMEM, "policy: out of memory");
+	lz_policy_free(&policy);
+	return r;
+}
+
 void lz_h_policy_show(struct lz_request *req, void *arg)
 {
 	struct lz_ctl *ctl = arg;
 	__u64 generation = lz_arg_int(req, "generation", lz_ctl_generation(ctl));
 	struct show *s = calloc(1, sizeof(*s));
-	struct lz_err err;
+	struct lz_err err = { "policy: out of memory" };
+	int r = s ? read_text(ctl, generation, s, &err) : -ENOMEM;
 
-	if (!s || lz_applied_get(ctl->ledger, generation, &s->row, &s->text, NULL) < 0) {
+	if (r < 0) {
 		free(s);
-		if (generation)
-			lz_err_set(&err, ENOENT, "policy: generation %llu: there is none",
-				   (unsigned long long)generation);
-		else
-			lz_err_set(&err, ENOENT, "policy: none is in force");
-		lz_end(req, -ENOENT, &err);
+		lz_end(req, r, &err);
 		return;
 	}
 	s->len = strlen(s->text);

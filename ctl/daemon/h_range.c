@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * h_range.c - where an address belongs; and small changes of a set, each a new generation.
+ * h_range.c - where an address belongs; and small changes of a set, each a new generation: in the tables
+ * that judge where that can be done, else as a policy of its own.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -128,32 +129,46 @@ static int apply_text(struct lz_ctl *ctl, struct lz_request *req, const char *te
 	return lz_running_apply(ctl, &next, 0, false, reterr);
 }
 
-static int change(struct lz_ctl *ctl, struct lz_request *req, bool add, struct lz_err *reterr)
+/* The whole policy once more, with one set changed. */
+static int change_whole(struct lz_ctl *ctl, struct lz_request *req, const struct lz_edit *edit,
+			const char *what, struct lz_err *reterr)
 {
 	lz_autofree char *text = NULL, *changed = NULL;
 	lz_autojson cJSON *json = NULL;
-	char canonical[LZ_PREFIX_TEXT_MAX], what[LZ_FILE_TEXT_MAX];
-	struct lz_prefix prefix;
+	char canonical[LZ_PREFIX_TEXT_MAX];
 	int r;
 
-	r = lz_prefix_parse(lz_arg_text(req, "prefix"), &prefix, reterr);
-	if (r < 0)
-		return r;
-	if (!ctl->now.policy)
-		return lz_err_set(reterr, ENOENT, "range: no policy is in force");
 	if (lz_policy_print(ctl->now.policy, LZ_PRINT_INLINE_FILES, &text) < 0)
 		return lz_err_set(reterr, ENOMEM, "range: out of memory");
 	r = lz_json_parse(text, strlen(text), &json, reterr);
 	if (r == 0)
-		r = edit_set(json, lz_arg_text(req, "set"), lz_prefix_format(&prefix, canonical), add,
+		r = edit_set(json, edit->set, lz_prefix_format(&edit->prefix, canonical), edit->add,
 			     reterr);
 	if (r < 0)
 		return r;
-	snprintf(what, sizeof(what), "range %s %s %s", add ? "add" : "del", lz_arg_text(req, "set"),
-		 canonical);
 	changed = cJSON_PrintUnformatted(json);
 	return changed ? apply_text(ctl, req, changed, what, reterr) :
 			 lz_err_set(reterr, ENOMEM, "range: out of memory");
+}
+
+static int change(struct lz_ctl *ctl, struct lz_request *req, bool add, struct lz_err *reterr)
+{
+	char canonical[LZ_PREFIX_TEXT_MAX], what[LZ_FILE_TEXT_MAX], actor[LZ_ACTOR_TEXT_MAX];
+	struct lz_edit edit = { .add = add };
+	int r;
+
+	r = lz_prefix_parse(lz_arg_text(req, "prefix"), &edit.prefix, reterr);
+	if (r < 0)
+		return r;
+	if (!ctl->now.policy)
+		return lz_err_set(reterr, ENOENT, "range: no policy is in force");
+	if (lz_strcpy(edit.set, sizeof(edit.set), lz_arg_text(req, "set")) < 0)
+		return lz_err_set(reterr, ENOENT, "set %s: there is none", lz_arg_text(req, "set"));
+	snprintf(what, sizeof(what), "range %s %s %s", add ? "add" : "del", edit.set,
+		 lz_prefix_format(&edit.prefix, canonical));
+	lz_tell_actor(req, actor);
+	r = lz_running_change(ctl, &edit, actor, what, reterr);
+	return r == -EOPNOTSUPP ? change_whole(ctl, req, &edit, what, reterr) : r;
 }
 
 static void answer_change(struct lz_ctl *ctl, struct lz_request *req, bool add)

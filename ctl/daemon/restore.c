@@ -3,6 +3,7 @@
  * restore.c - at the start: adopt the generation that judges, or restore what was confirmed last.
  *
  *   kernel has generation N, and so has the ledger     adopt: nothing is written, packets see nothing
+ *   ledger confirmed a range change N + 1 of it        adopt N, then apply N + 1
  *   kernel has none (reboot, detach)                   holds first, then the last confirmed policy
  *   ledger has none either                             --policy FILE, if one was given
  */
@@ -15,26 +16,18 @@
 /* A policy of the ledger, parsed and compiled. */
 static int load(struct lz_ctl *ctl, __u64 generation, struct lz_running *ret, struct lz_err *reterr)
 {
-	struct lz_report report = { 0 };
 	struct lz_policy *policy = NULL;
-	lz_autofree char *text = NULL, *ids = NULL;
+	lz_autofree char *ids = NULL;
 	struct lz_image *previous = NULL;
+	unsigned int changes = 0;
 	struct lz_applied row;
 	int r;
 
-	r = lz_applied_get(ctl->ledger, generation, &row, &text, &ids);
-	if (r < 0)
-		return lz_err_set(reterr, -r, "policy: generation %llu: not in the ledger",
-				  (unsigned long long)generation);
-	r = lz_policy_parse_text(text, strlen(text), NULL, &policy, &report);
-	if (r < 0)
-		r = lz_err_set(reterr, -r, "policy: generation %llu: %s",
-			       (unsigned long long)generation,
-			       report.n ? report.items[0].text : "cannot be read");
-	lz_report_done(&report);
+	r = lz_running_read(ctl, generation, &row, &policy, &ids, &changes, reterr);
 	if (r < 0)
 		return r;
-	/* Against its own ids the same text compiles to the very image that the kernel has. */
+	/* Against its own ids the same text compiles to the very image that the kernel has; but where
+	 * extents lie may differ, after range changes in place. */
 	r = lz_image_ids_parse(ids, strlen(ids), &previous, reterr);
 	if (r < 0) {
 		lz_policy_free(&policy);
@@ -42,8 +35,10 @@ static int load(struct lz_ctl *ctl, __u64 generation, struct lz_running *ret, st
 	}
 	r = lz_running_prepare(ctl, policy, previous, ret, reterr);
 	lz_image_free(&previous);
-	if (r == 0)
+	if (r == 0) {
 		ret->row = row;
+		ret->changes = changes;
+	}
 	return r;
 }
 
@@ -129,6 +124,21 @@ static int apply_first(struct lz_ctl *ctl, struct lz_policy *first, const char *
 	return lz_running_apply(ctl, &next, 0, true, reterr);
 }
 
+/* A range change is confirmed in the ledger before the kernel has it, see rangechange.c. */
+static int roll_forward(struct lz_ctl *ctl, struct lz_running *next, const struct lz_swap_state *state,
+			struct lz_err *reterr)
+{
+	bool ahead = !state->pending && next->row.generation > state->number &&
+		     lz_streq(next->row.state, LZ_STATE_CONFIRMED);
+	int r = adopt(ctl, state, reterr);
+
+	if (r < 0 || !ahead) {
+		lz_running_done(next);
+		return r;
+	}
+	return lz_running_apply(ctl, next, 0, true, reterr);
+}
+
 int lz_running_restore(struct lz_ctl *ctl, struct lz_policy *first, const char *file,
 		       struct lz_err *reterr)
 {
@@ -154,8 +164,7 @@ int lz_running_restore(struct lz_ctl *ctl, struct lz_policy *first, const char *
 	lz_hold_restore(ctl);
 	lz_exception_restore(ctl);
 	if (state.number && lz_applied_get(ctl->ledger, state.number, &row, NULL, NULL) == 0) {
-		lz_running_done(&next);
-		return adopt(ctl, &state, reterr);
+		return roll_forward(ctl, &next, &state, reterr);
 	}
 	if (lz_applied_last(ctl->ledger, LZ_STATE_CONFIRMED, UINT64_MAX, &row) < 0) {
 		lz_running_done(&next);

@@ -51,6 +51,8 @@ int lz_running_prepare(struct lz_ctl *ctl, struct lz_policy *policy, const struc
 
 void lz_running_done(struct lz_running *running)
 {
+	if (running->image)
+		lz_swap_live_unmap(running->image, &running->live);
 	lz_image_free(&running->image);
 	lz_policy_free(&running->policy);
 	free(running->by_customer);
@@ -118,6 +120,8 @@ static int fill_and_publish(struct lz_ctl *ctl, struct lz_running *next, __u32 c
 	r = lz_swap_fill(next->image, &inner, reterr);
 	if (r == 0)
 		r = lz_ctl_plan(ctl, next->policy, (__u32)slot, yes, reterr);
+	if (r == 0)
+		r = lz_swap_live_map(next->image, &inner, &next->live, reterr);
 	if (r == 0)
 		r = lz_swap_publish(&ctl->view, next->image, &inner, next->row.generation, confirm_s,
 				    reterr);

@@ -73,7 +73,8 @@ void lz_tell_write(struct lz_ctl *ctl, struct lz_note *note)
 
 	if (!note->time_s)
 		note->time_s = lz_clock_wall_ns() / LZ_NS_PER_S;
-	note->generation = lz_ctl_generation(ctl);
+	if (!note->generation)
+		note->generation = lz_ctl_generation(ctl);
 	if (ctl->ledger && !ctl->busy && lz_note_add(ctl->ledger, note, &err) < 0)
 		lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", err.text);
 }

@@ -104,19 +104,36 @@ void lz_swap_sizes(const struct lz_image *image, struct lz_inner_sizes *ret)
 	ret->customers = at_least_one(image->n_customer_ranges);
 }
 
+static size_t whole_pages(size_t bytes)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+
+	return (bytes + page - 1) / page * page;
+}
+
+static int map_array(int fd, size_t bytes, const char *what, void **ret, struct lz_err *reterr)
+{
+	void *at = mmap(NULL, whole_pages(bytes), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (at == MAP_FAILED)
+		return lz_err_set(reterr, errno, "policy: cannot map %s: %s", what, strerror(errno));
+	*ret = at;
+	return 0;
+}
+
 static int fill_array(int fd, const void *lines, size_t bytes, const char *what,
 		      struct lz_err *reterr)
 {
-	size_t page = sysconf(_SC_PAGESIZE), mapped = (bytes + page - 1) / page * page;
 	void *at;
+	int r;
 
 	if (!bytes)
 		return 0;
-	at = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (at == MAP_FAILED)
-		return lz_err_set(reterr, errno, "policy: cannot map %s: %s", what, strerror(errno));
+	r = map_array(fd, bytes, what, &at, reterr);
+	if (r)
+		return r;
 	memcpy(at, lines, bytes);
-	munmap(at, mapped);
+	munmap(at, whole_pages(bytes));
 	return 0;
 }
 
@@ -164,6 +181,52 @@ int lz_swap_fill(const struct lz_image *image, const struct lz_inner_fds *fds,
 			      offsetof(struct lz_image_customer_range, id), sizeof(__u32),
 			      "customers", reterr);
 	return r;
+}
+
+/* ---------------------------------------------------------------- in place */
+
+static size_t bytes4(const struct lz_image *image)
+{
+	return image->range4_lines * sizeof(*image->range4);
+}
+
+static size_t bytes6(const struct lz_image *image)
+{
+	return image->gen.range6_lines * sizeof(*image->range6);
+}
+
+int lz_swap_live_map(const struct lz_image *image, const struct lz_inner_fds *fds,
+		     struct lz_live_tables *ret, struct lz_err *reterr)
+{
+	void *range4 = NULL, *range6 = NULL;
+	int r = map_array(fds->range4, bytes4(image), "IPv4 ranges", &range4, reterr);
+
+	if (!r && image->gen.range6_lines)
+		r = map_array(fds->range6, bytes6(image), "IPv6 ranges", &range6, reterr);
+	if (r && range4)
+		munmap(range4, whole_pages(bytes4(image)));
+	if (!r)
+		*ret = (struct lz_live_tables){ .range4 = range4, .range6 = range6 };
+	return r;
+}
+
+void lz_swap_live_unmap(const struct lz_image *image, struct lz_live_tables *live)
+{
+	if (live->range4)
+		munmap(live->range4, whole_pages(bytes4(image)));
+	if (live->range6)
+		munmap(live->range6, whole_pages(bytes6(image)));
+	*live = (struct lz_live_tables){ 0 };
+}
+
+int lz_swap_renumber(struct lz_tables_view *view, __u64 number)
+{
+	__u64 word = word_get(view);
+
+	if (LZ_GEN_DEADLINE(word) || LZ_GEN_ACTIVE(word) >= LZ_GENERATIONS)
+		return -EBUSY;
+	__atomic_store_n(&view->control->gen[LZ_GEN_ACTIVE(word)].number, number, __ATOMIC_RELEASE);
+	return 0;
 }
 
 /* ---------------------------------------------------------------- publishing */

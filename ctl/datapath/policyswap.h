@@ -12,6 +12,7 @@
 
 #include "datapath/tables.h"
 #include "policy/image.h"
+#include "policy/stores.h"
 
 struct lz_swap_state {
 	__u64 number;	   /* of the generation that judges now; 0 = none */
@@ -53,6 +54,23 @@ int lz_swap_fill(const struct lz_image *image, const struct lz_inner_fds *fds,
 int lz_swap_publish(struct lz_tables_view *view, const struct lz_image *image,
 		    const struct lz_inner_fds *fds, __u64 number, __u32 confirm_s,
 		    struct lz_err *reterr);
+
+/**
+ * lz_swap_live_map() - the ranges of a generation as packets read them, to be changed in place
+ * @fds: of the maps that @image was filled into; may be closed afterwards
+ * Return: 0 or -errno with @reterr set.
+ */
+int lz_swap_live_map(const struct lz_image *image, const struct lz_inner_fds *fds,
+		     struct lz_live_tables *ret, struct lz_err *reterr);
+
+/** lz_swap_live_unmap() - @image: the one they were mapped for; nothing mapped is fine */
+void lz_swap_live_unmap(const struct lz_image *image, struct lz_live_tables *live);
+
+/**
+ * lz_swap_renumber() - the generation that judges was changed in place and is another one now
+ * Call it when the stores are done: who reads the new number sees them. -EBUSY while pending.
+ */
+int lz_swap_renumber(struct lz_tables_view *view, __u64 number);
 
 /** lz_swap_confirm() - 0; -ENOENT nothing pending; -ETIMEDOUT the deadline has passed */
 int lz_swap_confirm(struct lz_tables_view *view);

@@ -4,6 +4,7 @@
 #define LZ_POLICY_COMPILE_H
 
 #include "policy/image.h"
+#include "policy/sheet.h"
 
 struct lz_compile {
 	const struct lz_policy *policy;
@@ -19,6 +20,9 @@ struct lz_compile {
 
 int lz_compile_range4(struct lz_compile *c);
 int lz_compile_range6(struct lz_compile *c);
+
+/** lz_range4_sheet() - one /16, @high << 16, painted as lz_compile_range4() does; needs class_ids */
+void lz_range4_sheet(struct lz_compile *c, __u32 high, struct lz_sheet *sheet);
 
 /** lz_compile_dest_list() - the mask of `to` or `except-to`; its prefixes are gathered */
 int lz_compile_dest_list(struct lz_compile *c, const struct lz_refs *refs, __u64 *ret_mask);

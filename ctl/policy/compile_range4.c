@@ -6,6 +6,9 @@
  * longer than /16 is painted one /16 at a time into a sheet of 65,536 classes that stays in the
  * cache, rows of it only where they are needed, and copied out when the /16 is done: that is when
  * the number of its children is known, and they must lie behind it in one piece.
+ *
+ * Behind the last extent some blocks stay empty: there a /16 that is changed later finds its new
+ * extent (stores.h), without moving any other.
  */
 #include "policy/compile.h"
 
@@ -13,21 +16,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-
-#define BLOCK_ENTRIES 256
-
-struct sheet {
-	__u16 top[BLOCK_ENTRIES]; /* class of a /24, where it has no row */
-	bool has_row[BLOCK_ENTRIES];
-	__u16 row[BLOCK_ENTRIES][BLOCK_ENTRIES];
-};
-
-static __u32 number_of(const struct lz_prefix *prefix)
-{
-	const __u8 *b = prefix->addr.bytes;
-
-	return (__u32)b[0] << 24 | (__u32)b[1] << 16 | (__u32)b[2] << 8 | b[3];
-}
 
 static __u32 *root_at(struct lz_image *image, __u32 i)
 {
@@ -39,7 +27,7 @@ static void paint_roots(struct lz_compile *c, const struct lz_ranges *ranges, bo
 {
 	for (size_t i = 0; i < ranges->n; i++) {
 		const struct lz_range *range = &ranges->v[i];
-		__u32 first = number_of(&range->prefix) >> 16;
+		__u32 first = lz_range4_number(&range->prefix) >> 16;
 
 		if (range->prefix.addr.family != 4)
 			break;
@@ -51,92 +39,94 @@ static void paint_roots(struct lz_compile *c, const struct lz_ranges *ranges, bo
 	}
 }
 
-static void paint_sheet(struct sheet *sheet, const struct lz_prefix *prefix, __u16 class_)
-{
-	__u32 addr = number_of(prefix) & 0xffff, b = addr >> 8;
-
-	if (prefix->len <= 24) {
-		for (__u32 i = 0; i < 1u << (24 - prefix->len); i++) {
-			sheet->top[b + i] = class_;
-			sheet->has_row[b + i] = false;
-		}
-		return;
-	}
-	if (!sheet->has_row[b]) {
-		for (__u32 i = 0; i < BLOCK_ENTRIES; i++)
-			sheet->row[b][i] = sheet->top[b];
-		sheet->has_row[b] = true;
-	}
-	for (__u32 i = 0; i < 1u << (32 - prefix->len); i++)
-		sheet->row[b][(addr & 255) + i] = class_;
-}
-
 /* The longer ranges of one /16, from @at on. Returns the index of the first behind them. */
 static size_t paint_extent(struct lz_compile *c, const struct lz_ranges *ranges, size_t at,
-			   __u32 high, bool is_never, struct sheet *sheet)
+			   __u32 high, bool is_never, struct lz_sheet *sheet)
 {
 	for (; at < ranges->n; at++) {
 		const struct lz_range *range = &ranges->v[at];
 
-		if (range->prefix.addr.family != 4 || number_of(&range->prefix) >> 16 != high)
+		if (range->prefix.addr.family != 4 || lz_range4_number(&range->prefix) >> 16 != high)
 			break;
 		if (range->prefix.len > 16 && sheet)
-			paint_sheet(sheet, &range->prefix,
-				    is_never ? LZ_CLASS_NEVER : c->class_ids[range->owner]);
+			lz_sheet_paint(sheet, &range->prefix,
+				       is_never ? LZ_CLASS_NEVER : c->class_ids[range->owner]);
 	}
 	return at;
 }
 
-static bool is_uniform(const __u16 *entries)
-{
-	return !memcmp(entries, entries + 1, (BLOCK_ENTRIES - 1) * sizeof(*entries));
-}
-
-/* Rows of one class become an entry again; returns how many are left. */
-static __u32 fold_rows(struct sheet *sheet)
-{
-	__u32 rows = 0;
-
-	for (__u32 b = 0; b < BLOCK_ENTRIES; b++) {
-		if (sheet->has_row[b] && is_uniform(sheet->row[b])) {
-			sheet->top[b] = sheet->row[b][0];
-			sheet->has_row[b] = false;
-		}
-		rows += sheet->has_row[b];
-	}
-	return rows;
-}
-
-static int store_sheet(struct lz_compile *c, struct sheet *sheet, __u32 high, size_t *cap)
+static int store_sheet(struct lz_compile *c, struct lz_sheet *sheet, __u32 high, size_t *cap)
 {
 	struct lz_image *image = c->image;
-	__u32 rows = fold_rows(sheet), child = 0;
-	union lz_range4_line *extent;
+	__u32 blocks = lz_sheet_fold(sheet);
 	int r;
 
-	if (!rows && is_uniform(sheet->top)) {
+	if (!blocks) {
 		*root_at(image, high) = sheet->top[0];
 		return 0;
 	}
 	r = lz_array_grow(&image->range4, cap,
-			  image->range4_lines + (1 + rows) * LZ_RANGE4_BLOCK_LINES,
+			  image->range4_lines + (size_t)blocks * LZ_RANGE4_BLOCK_LINES,
 			  sizeof(*image->range4));
 	if (r < 0)
 		return r;
-	extent = image->range4 + image->range4_lines;
+	lz_sheet_write(sheet, image->range4 + image->range4_lines);
 	*root_at(image, high) = LZ_RANGE4_EXTENT |
 		(__u32)(image->range4_lines - LZ_RANGE4_ROOT_LINES) / LZ_RANGE4_BLOCK_LINES;
-	for (__u32 b = 0; b < BLOCK_ENTRIES; b++) {
-		__u16 *entry = &extent[b / 32].entry[b % 32];
-
-		*entry = sheet->top[b];
-		if (!sheet->has_row[b])
-			continue;
-		*entry = (__u16)(LZ_RANGE4_CHILD | child++);
-		memcpy(extent + (size_t)child * LZ_RANGE4_BLOCK_LINES, sheet->row[b], sizeof(sheet->row[b]));
-	}
-	image->range4_lines += (size_t)(1 + rows) * LZ_RANGE4_BLOCK_LINES;
+	image->range4_lines += (size_t)blocks * LZ_RANGE4_BLOCK_LINES;
 	return 0;
+}
+
+/* Room for later changes, and which blocks are taken. */
+static int add_spare(struct lz_image *image, size_t *cap)
+{
+	size_t used = lz_range4_blocks(image), spare = used / LZ_SPARE_SHARE;
+	size_t blocks = used + (spare > LZ_SPARE_MIN ? spare : LZ_SPARE_MIN);
+	size_t lines = LZ_RANGE4_ROOT_LINES + blocks * LZ_RANGE4_BLOCK_LINES;
+	int r = lz_array_grow(&image->range4, cap, lines, sizeof(*image->range4));
+
+	if (r < 0)
+		return r;
+	memset(image->range4 + image->range4_lines, 0,
+	       (lines - image->range4_lines) * sizeof(*image->range4));
+	image->range4_lines = lines;
+	image->range4_taken = calloc(blocks, 1);
+	if (!image->range4_taken)
+		return -ENOMEM;
+	memset(image->range4_taken, LZ_BLOCK_TAKEN, used);
+	return 0;
+}
+
+/* The first range that begins in this /16 or behind it. */
+static size_t first_in(const struct lz_ranges *ranges, __u32 high)
+{
+	size_t low = 0, end = ranges->n;
+
+	while (low < end) {
+		size_t mid = low + (end - low) / 2;
+		const struct lz_prefix *prefix = &ranges->v[mid].prefix;
+
+		if (prefix->addr.family == 4 && lz_range4_number(prefix) >> 16 < high)
+			low = mid + 1;
+		else
+			end = mid;
+	}
+	return low;
+}
+
+void lz_range4_sheet(struct lz_compile *c, __u32 high, struct lz_sheet *sheet)
+{
+	const struct lz_ranges *classes = &c->policy->class_ranges, *never = &c->policy->never_ranges;
+	struct lz_prefix whole = { .addr = lz_addr_v4(high << 16), .len = 16 };
+	const struct lz_range *around = lz_ranges_find(classes, &whole);
+
+	lz_sheet_clear(sheet, around ? c->class_ids[around->owner] : LZ_CLASS_FOREIGN);
+	if (lz_ranges_find(never, &whole)) {
+		lz_sheet_clear(sheet, LZ_CLASS_NEVER);
+		return;
+	}
+	paint_extent(c, classes, first_in(classes, high), high, false, sheet);
+	paint_extent(c, never, first_in(never, high), high, true, sheet);
 }
 
 /* The /16 of the range at @at; beyond the last IPv4 range: one past all. */
@@ -144,13 +134,13 @@ static __u32 high_of(const struct lz_ranges *ranges, size_t at)
 {
 	if (at >= ranges->n || ranges->v[at].prefix.addr.family != 4)
 		return 0x10000;
-	return number_of(&ranges->v[at].prefix) >> 16;
+	return lz_range4_number(&ranges->v[at].prefix) >> 16;
 }
 
 int lz_compile_range4(struct lz_compile *c)
 {
 	const struct lz_ranges *classes = &c->policy->class_ranges, *never = &c->policy->never_ranges;
-	lz_autofree struct sheet *sheet = malloc(sizeof(*sheet));
+	lz_autofree struct lz_sheet *sheet = malloc(sizeof(*sheet));
 	size_t at = 0, never_at = 0, cap = LZ_RANGE4_ROOT_LINES;
 	struct lz_image *image = c->image;
 	int r = 0;
@@ -168,14 +158,11 @@ int lz_compile_range4(struct lz_compile *c)
 		if (high > 0xffff)
 			break;
 		root = *root_at(image, high);
-		for (__u32 i = 0; i < BLOCK_ENTRIES; i++) {
-			sheet->top[i] = (__u16)root;
-			sheet->has_row[i] = false;
-		}
+		lz_sheet_clear(sheet, (__u16)root);
 		/* All of it on the never-list: nothing longer counts. */
 		at = paint_extent(c, classes, at, high, false, root == LZ_CLASS_NEVER ? NULL : sheet);
 		never_at = paint_extent(c, never, never_at, high, true, sheet);
 		r = store_sheet(c, sheet, high, &cap);
 	}
-	return r;
+	return r ? r : add_spare(image, &cap);
 }

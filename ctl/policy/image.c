@@ -181,6 +181,7 @@ void lz_image_free(struct lz_image **image)
 	free(i->customers);
 	free(i->customer_ranges);
 	free(i->range4);
+	free(i->range4_taken);
 	free(i->range6);
 	free(i->dests);
 	free(i);

@@ -11,8 +11,8 @@
  *
  * IPv4 ranges, in lines of 64 bytes:
  *
- *   line 0     4096                        4096 + 8 * blocks
- *   | 65,536   | extent | child | child | extent | extent | child |
+ *   line 0     4096                                        range4_lines
+ *   | 65,536   | extent | child | child | extent | extent | child | spare ... |
  *   |   roots  | of a   |   its children       ...
  */
 #ifndef LZ_POLICY_IMAGE_H
@@ -59,6 +59,16 @@ struct lz_image_interfaces {
 	size_t n_match;
 };
 
+enum lz_block {
+	LZ_BLOCK_FREE,
+	LZ_BLOCK_TAKEN,
+	LZ_BLOCK_RETIRED, /* no root leads to it any more, but a packet may still be reading it */
+};
+
+/* Spare blocks of a fresh image: room for two changes of the worst /16 (257 blocks), or a share. */
+#define LZ_SPARE_MIN   600
+#define LZ_SPARE_SHARE 8
+
 struct lz_image {
 	struct lz_generation gen; /* number is 0: apply sets it */
 	__u64 seed; /* struct lz_instance: range6 lines hang on it */
@@ -67,7 +77,8 @@ struct lz_image {
 	__u64 idle_ns;
 
 	union lz_range4_line *range4;
-	size_t range4_lines; /* >= LZ_RANGE4_ROOT_LINES */
+	size_t range4_lines; /* > LZ_RANGE4_ROOT_LINES, the spare ones included */
+	__u8 *range4_taken; /* enum lz_block of each block */
 	struct lz_range6_line *range6; /* gen.range6_lines of them */
 	struct lz_image_dest *dests; /* longest first, then by address */
 	size_t n_dests;
@@ -100,6 +111,12 @@ int lz_image_compile(const struct lz_policy *policy, const struct lz_image *prev
 		     struct lz_image **ret, struct lz_err *reterr);
 
 void lz_image_free(struct lz_image **image);
+
+/** lz_range4_blocks() - behind the roots */
+static inline size_t lz_range4_blocks(const struct lz_image *image)
+{
+	return (image->range4_lines - LZ_RANGE4_ROOT_LINES) / LZ_RANGE4_BLOCK_LINES;
+}
 
 /**
  * lz_image_ids_print() - ids, words, stamps and their history as JSON, some kB

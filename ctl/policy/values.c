@@ -174,6 +174,7 @@ static void parse_set_name(struct lz_context *ctx, struct lz_val val, const char
 	for (size_t i = 0; i < ctx->policy->n_sets; i++) {
 		if (lz_streq(ctx->policy->sets[i].name, text)) {
 			ref.set = (__u32)i;
+			ctx->policy->sets[i].uses++;
 			add_ref(ctx, ret, &ref);
 			return;
 		}

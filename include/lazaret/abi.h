@@ -415,8 +415,8 @@ _Static_assert(sizeof(struct lz_tables) == 64, "own cache line");
 /* IPv4: three levels of 16, 8 and 8 bits. The first 4096 lines are 65,536 __u32 roots; then blocks
  * of 8 lines = 256 __u16. A root is a class id, or LZ_RANGE4_EXTENT | block number of an extent:
  * one block for the second byte, whose entries are class ids or LZ_RANGE4_CHILD | i, and behind it
- * the children: the i-th child is block extent + 1 + i. A /16 is replaced by one store of its root.
- * Blocks are numbered from 0 behind the roots. */
+ * the children: the i-th child is block extent + 1 + i. A /16 is replaced by one store of its root,
+ * in a table in force too (ctl/policy/stores.h). Blocks are numbered from 0 behind the roots. */
 #define LZ_RANGE4_ROOT_LINES  4096
 #define LZ_RANGE4_BLOCK_LINES 8
 #define LZ_RANGE4_EXTENT      0x80000000u
@@ -429,9 +429,11 @@ _Static_assert(sizeof(union lz_range4_line) == 64, "one cache line");
 
 /* IPv6: a hash table over (masked key, length), lines of five. Start at lz_hash(key ^ len *
  * LZ_RANGE6_MIX, seed) scaled to the lines; a full line (used == 5) sends the search on to the
- * next, LZ_RANGE6_PROBES at most. */
+ * next, LZ_RANGE6_PROBES at most. An entry of a table in force appears and goes by one store, of
+ * its len or of `used`. */
 #define LZ_RANGE6_LINE_ENTRIES 5
 #define LZ_RANGE6_PROBES       4
+#define LZ_RANGE6_GONE	       255 /* len of an entry that was taken out of a table in force */
 #define LZ_RANGE6_MIX	       0x9e3779b97f4a7c15ULL
 struct lz_range6_line {
 	__u64 key[LZ_RANGE6_LINE_ENTRIES];

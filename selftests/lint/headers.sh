@@ -18,6 +18,6 @@ for h in include/lazaret/*.h ctl/*/*.h; do
 done
 t_ok "abi.h for bpf" clang -target bpf -idirafter "/usr/include/$(gcc -print-multiarch)" -Iinclude \
 	-fsyntax-only -x c include/lazaret/abi.h
-mapfile -t scripts < <(git ls-files '*.sh' .ci/run 2>/dev/null)
+mapfile -t scripts < <(find .ci/run selftests policies -name '*.sh' -o -path .ci/run)
 t_ok "shellcheck" shellcheck -x "${scripts[@]}"
 t_end

@@ -1,0 +1,52 @@
+# shellcheck shell=bash disable=SC2034 # STATE is the tests'
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# lazaretd in the lab's gateway, for tests that start it, kill it and ask it.  After ns.sh and
+# lz_lab_enter; sets BUILD and STATE.
+
+BUILD=${LZ_BUILD:-$ROOT/build}
+STATE=${LZ_DIR:?source this after lz_lab_enter}/state
+
+# daemon_start POLICY [OPTION...]: and wait until it answers
+daemon_start()
+{
+	local policy=$1
+	shift
+	lz_proc_start daemon gw "$BUILD/lazaretd" --instance lab --policy "$policy" \
+		--state "$STATE" --run /run/lazaret-lab "$@"
+	lz_wait 20 ctl status
+}
+
+# Its log is kept behind those of its predecessors.
+daemon_log_keep()
+{
+	cat "$LZ_DIR/log/daemon.log" >>"$LZ_DIR/log/daemons.log"
+}
+
+daemon_kill()
+{
+	kill -KILL "${LZ_PROC[daemon]}"
+	wait "${LZ_PROC[daemon]}" 2>/dev/null
+	daemon_log_keep
+	unset "LZ_PROC[daemon]"
+}
+
+daemon_stop()
+{
+	local status=0
+	lz_proc_stop daemon || status=$?
+	daemon_log_keep
+	return $status
+}
+
+ctl()
+{
+	lz_ns_run gw "$BUILD/lazaretctl" --instance lab "$@"
+}
+
+# status_of COMMAND...: its exit status
+status_of()
+{
+	"$@" >/dev/null 2>&1
+	echo $?
+}

@@ -1,0 +1,174 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# Small changes of a set in a policy in force: what packets see, what is on record, what a killed daemon
+# leaves, and how long it takes with half a million ranges.
+set -u
+
+ROOT=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=selftests/lib/ns.sh
+. "$ROOT/selftests/lib/ns.sh"
+# shellcheck source=selftests/lib/topology.sh
+. "$ROOT/selftests/lib/topology.sh"
+# shellcheck source=selftests/lib/t.sh
+. "$ROOT/selftests/lib/t.sh"
+ENDS=(python3 "$ROOT/selftests/net/tcp_ends.py")
+
+lz_lab_enter 200 "$@"
+# shellcheck source=selftests/lib/lazaretd.sh
+. "$ROOT/selftests/lib/lazaretd.sh"
+
+HOST=198.51.100.10
+WORLD=203.0.113.25
+RANGES=500000
+
+# Customers' own addresses are in no class but by a change; the many ranges are somebody else's.
+seq 0 $((RANGES - 1)) | awk '{ printf "10.%d.%d.%d/27\n", int($1 / 1024) % 256, int($1 / 4) % 256, $1 % 4 * 64 }' \
+	>"$LZ_DIR/many.cidr"
+cat >"$LZ_DIR/policy.json" <<END
+{ "version": 1, "name": "ranges",
+  "interfaces": { "access": { "side": "customer", "match": ["acc0"], "source-validation": "strict" },
+		  "transit": { "side": "uplink", "match": ["upl0"] } },
+  "sets": { "closed": [{ "file": "many.cidr" }, "2001:db8:fff0::/64"], "open": ["198.51.102.0/24"],
+	    "smarthosts": ["192.0.2.25"] },
+  "never": ["192.0.2.1"],
+  "classes": { "closed": { "of": ["closed"], "port25": { "to-world": "drop", "except-to": ["smarthosts"] } },
+	       "open": { "of": ["open"], "port25": "leave-alone" } },
+  "capacity": { "sources": 4096, "colony": 4096 } }
+END
+
+reach()
+{
+	lz_ns_run shop "${ENDS[@]}" once "$1" 25
+}
+
+# range_ms VERB SET PREFIX: milliseconds the daemon and the command took
+range_ms()
+{
+	local since
+	since=$(lz_now_ms)
+	ctl range "$@" >"$LZ_DIR/said" 2>&1 || return
+	echo $(($(lz_now_ms) - since))
+}
+
+generation()
+{
+	ctl -j status | jq -r .policy.generation
+}
+
+t_need lz_provider_add
+t_need lz_customer_add shop "$HOST" 2001:db8:2000::10
+: >"$LZ_DIR/came"
+lz_proc_start server world "${ENDS[@]}" serve "$LZ_DIR/came" 25
+t_need lz_port_wait 5 world 25
+t_need daemon_start "$LZ_DIR/policy.json"
+t_ok "no range: port 25 passes" reach "$WORLD"
+
+# ---------------------------------------------------------------- add, del
+
+t_ok "add" ctl range add closed "$HOST"
+t_eq "add: is in force" "$(status_of reach "$WORLD")" 1
+t_eq "add: a generation of its own" "$(generation)" 2
+t_eq "add: in the look-up" "$(ctl -j range lookup "$HOST" | jq -r '"\(.class) \(.prefix) \(.sets[0])"')" \
+	"closed $HOST closed"
+t_eq "add again: refused" "$(status_of ctl range add closed "$HOST")" 2
+t_eq "in two classes: refused" "$(status_of ctl range add open "$HOST")" 1
+t_eq "set bits: invalid" "$(status_of ctl range add open 198.51.100.10/24)" 1
+t_eq "no such set" "$(status_of ctl range add opem 198.51.100.0/24)" 4
+t_ok "IPv6: add" ctl range add closed 2001:db8:2000::/64
+t_eq "IPv6: is in force" "$(status_of reach 2001:db8:ffff::25)" 1
+t_ok "IPv6: del" ctl range del closed 2001:db8:2000::/64
+t_ok "IPv6: passes again" reach 2001:db8:ffff::25
+t_ok "del" ctl range del closed "$HOST"
+t_ok "del: passes" reach "$WORLD"
+t_eq "del again: none there" "$(status_of ctl range del closed "$HOST")" 4
+t_ok "a set that is a destination too: takes a whole apply" ctl range add smarthosts "$WORLD"
+t_ok "the smarthost's class: closed" ctl range add closed "$HOST"
+t_ok "but the new smarthost is reached" reach "$WORLD"
+t_ok "and away again" ctl range del smarthosts "$WORLD"
+t_eq "not reached" "$(status_of reach "$WORLD")" 1
+
+# ---------------------------------------------------------------- how long
+
+ADD=$(for i in 1 2 3 4 5 6 7 8 9; do range_ms add closed "198.51.103.$i"; done | sort -n | tr '\n' ' ')
+echo "# $RANGES ranges: one added in $ADD ms, the command's own start included"
+t_ok "one of $RANGES added: within 60 ms, on a busy machine" \
+	test "$(echo "$ADD" | cut -d' ' -f5)" -le 60
+
+# ---------------------------------------------------------------- on record
+
+N=$(generation)
+t_eq "history: what was done" "$(ctl -j policy history | jq -r '(.policies // .generations // .entries)[0].file')" \
+	"range add closed 198.51.103.9"
+t_eq "show: the policy that came of it" \
+	"$(ctl policy show | jq -r '.sets.closed | map(select(startswith("198.51.103."))) | length')" 9
+t_eq "show: an older one" \
+	"$(ctl policy show generation "$((N - 1))" | jq -r '.sets.closed | map(select(startswith("198.51.103."))) | length')" 8
+t_ok "undo" ctl policy undo
+t_eq "undo: the one before" \
+	"$(ctl policy show | jq -r '.sets.closed | map(select(startswith("198.51.103."))) | length')" 8
+t_ok "change after an undo" ctl range del closed 198.51.103.8
+t_eq "shut still" "$(status_of reach "$WORLD")" 1
+
+# ---------------------------------------------------------------- killed and started again
+
+ctl policy show >"$LZ_DIR/before"
+N=$(generation)
+daemon_kill
+t_eq "killed: still in force" "$(status_of reach "$WORLD")" 1
+t_need daemon_start "$LZ_DIR/policy.json"
+t_ok "restart adopts" grep -q event=policy-adopted "$LZ_DIR/log/daemon.log"
+t_eq "restart: the same generation" "$(generation)" "$N"
+t_ok "restart: the same policy" cmp "$LZ_DIR/before" <(ctl policy show)
+t_ok "restart: doctor agrees" ctl doctor
+t_ok "change after a restart" ctl range del closed "$HOST"
+t_ok "change after a restart: in force" reach "$WORLD"
+t_ok "and another" ctl range add closed "$HOST"
+t_eq "and another: in force" "$(status_of reach "$WORLD")" 1
+
+# A daemon killed between ledger and kernel: the ledger has the change, the kernel does not.
+N=$(generation)
+daemon_kill
+python3 - "$STATE/ledger.db" "$N" "$HOST" <<-'END'
+	import json, sqlite3, sys
+	db = sqlite3.connect(sys.argv[1])
+	n = int(sys.argv[2])
+	row = db.execute("select * from applied where generation = ?", (n,))
+	names = [c[0] for c in row.description]
+	row = dict(zip(names, row.fetchone()))
+	row.update(generation=n + 1, origin=n + 1, state="confirmed", file="range del closed " + sys.argv[3],
+	           text='{"change-of": %d, "del": "closed", "prefix": "%s"}\n' % (n, sys.argv[3]))
+	db.execute("insert into applied (%s) values (%s)" % (",".join(names), ",".join("?" * len(names))),
+	           [row[c] for c in names])
+	db.commit()
+	db.close()
+END
+t_eq "killed in between: the old one judges" "$(status_of reach "$WORLD")" 1
+t_need daemon_start "$LZ_DIR/policy.json"
+t_ok "start after that: the change is made" reach "$WORLD"
+t_eq "start after that: on record" "$(ctl -j range lookup "$HOST" | jq -r .class)" null
+t_ok "start after that: doctor agrees" ctl doctor
+
+# ---------------------------------------------------------------- after a reboot
+
+ctl range add closed "$HOST" >/dev/null
+ctl policy show >"$LZ_DIR/before"
+daemon_stop
+t_ok "detach" lz_ns_run gw "$BUILD/lazaretd" --instance lab --detach
+t_need daemon_start "$LZ_DIR/policy.json"
+t_eq "reboot: in force" "$(status_of reach "$WORLD")" 1
+t_ok "reboot: the same policy" cmp "$LZ_DIR/before" <(ctl policy show)
+
+# ---------------------------------------------------------------- while a confirm is pending
+
+sed 's/"leave-alone"/{ "to-world": "icmp-admin" }/' "$LZ_DIR/policy.json" >"$LZ_DIR/next.json"
+t_ok "apply with a confirm" ctl policy apply "$LZ_DIR/next.json" --confirm 60
+t_eq "pending: refused" "$(status_of ctl range add closed 198.51.103.77)" 2
+t_ok "undo it" ctl policy undo
+t_ok "after the undo: added" ctl range add closed 198.51.103.77
+t_eq "after the undo: as before" "$(status_of reach "$WORLD")" 1
+
+daemon_stop
+t_eq "nothing was logged as failed" "$(grep -cE 'event=(ledger-failed|start-failed|controller-hangs)' "$LZ_DIR/log/daemons.log")" 0
+[ "$T_FAILED" = 0 ] || sed 's/^/# /' "$LZ_DIR/log/daemons.log" | tail -n 60
+t_end
