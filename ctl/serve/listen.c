@@ -7,12 +7,13 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "serve/gate.h"
 #include "serve/serve.h"
 
 /* Is anybody behind this socket file? A full backlog counts as somebody. */
-static bool answers(const struct sockaddr_un *sun)
+static bool answers(const struct sockaddr_un *sun, int type)
 {
-	lz_autoclose int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	lz_autoclose int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return true; /* not knowing must not cost somebody his socket */
@@ -30,7 +31,8 @@ static int bind_mode(int fd, const struct sockaddr_un *sun, mode_t mode)
 	return r;
 }
 
-int lz_serve_listen(const char *path, mode_t mode, gid_t gid, struct lz_err *reterr)
+static int listen_typed(const char *path, int type, mode_t mode, uid_t uid, gid_t gid,
+			struct lz_err *reterr)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	lz_autoclose int fd = -1;
@@ -41,7 +43,7 @@ int lz_serve_listen(const char *path, mode_t mode, gid_t gid, struct lz_err *ret
 		return lz_err_set(reterr, ENAMETOOLONG,
 				  "%s: cannot listen: path is too long (want at most %zu bytes)",
 				  path, sizeof(sun.sun_path) - 1);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return lz_err_set(reterr, errno, "%s: cannot make a socket: %s", path,
 				  strerror(errno));
@@ -51,7 +53,7 @@ int lz_serve_listen(const char *path, mode_t mode, gid_t gid, struct lz_err *ret
 			return lz_err_set(
 				reterr, EEXIST,
 				"%s: cannot listen: a file that is no socket is in the way", path);
-		if (answers(&sun))
+		if (answers(&sun, type))
 			return lz_err_set(reterr, EADDRINUSE,
 					  "%s: cannot listen: another process answers there", path);
 		if (unlink(path) < 0 && errno != ENOENT)
@@ -61,8 +63,18 @@ int lz_serve_listen(const char *path, mode_t mode, gid_t gid, struct lz_err *ret
 	}
 	if (r)
 		return lz_err_set(reterr, -r, "%s: cannot listen: %s", path, strerror(-r));
-	if (gid != (gid_t)-1 && lchown(path, (uid_t)-1, gid) < 0)
-		return lz_err_set(reterr, errno, "%s: cannot set its group: %s", path,
+	if ((uid != (uid_t)-1 || gid != (gid_t)-1) && lchown(path, uid, gid) < 0)
+		return lz_err_set(reterr, errno, "%s: cannot set owner and group: %s", path,
 				  strerror(errno));
 	return TAKE_FD(fd);
+}
+
+int lz_serve_listen(const char *path, mode_t mode, gid_t gid, struct lz_err *reterr)
+{
+	return listen_typed(path, SOCK_STREAM, mode, (uid_t)-1, gid, reterr);
+}
+
+int lz_gate_listen(const char *path, uid_t uid, struct lz_err *reterr)
+{
+	return listen_typed(path, SOCK_SEQPACKET, 0600, uid, (gid_t)-1, reterr);
 }
