@@ -35,12 +35,17 @@ DAEMON_LIBS := $(BASE_LIBS) -lbpf -lelf -lz -luv -lsqlite3 -lnl-route-3 -lnl-3 -
 	-lcurl -lgnutls
 override CPPFLAGS += -I/usr/include/libnl3
 
+PORTAL_LIBS := $(BASE_LIBS) -luv -lmicrohttpd -lgnutls -lcap -lseccomp
+
 CLI_OBJS := $(call room,cli) $(call room,policy) $(call room,base)
 DAEMON_OBJS := $(call room,daemon) $(foreach r,$(ROOMS),$(call room,$(r)))
+PORTAL_OBJS := $(call room,portal) $(call room,base)
 # Every room but the three main programs' own: what tests link.
 TEST_OBJS := $(foreach r,$(ROOMS),$(call room,$(r)))
+TEST_LIBS := $(DAEMON_LIBS) -lmicrohttpd
 
-PROGRAMS := $(if $(wildcard ctl/daemon/*.c),$(O)/lazaretd) $(if $(wildcard ctl/cli/*.c),$(O)/lazaretctl)
+PROGRAMS := $(if $(wildcard ctl/daemon/*.c),$(O)/lazaretd) $(if $(wildcard ctl/cli/*.c),$(O)/lazaretctl) \
+	$(O)/lazaret-portal
 
 .PHONY: all deps demo check unit prog vm matrix bench lint fuzz install uninstall clean
 all: $(PROGRAMS)
@@ -52,6 +57,13 @@ $(O)/lazaretctl: $(CLI_OBJS)
 $(O)/lazaretd: $(DAEMON_OBJS)
 	@echo "  LD      $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
+
+$(O)/lazaret-portal: $(PORTAL_OBJS)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PORTAL_LIBS)
+
+# The shipped pages are part of the program; the compiler does not see that it reads them.
+$(O)/ctl/portal/builtin.o: $(wildcard ctl/portal/templates/*.html)
 
 $(O)/%.o: %.c
 	@mkdir -p $(@D)
@@ -84,15 +96,16 @@ UNIT := $(patsubst selftests/unit/%.c,$(O)/selftests/unit/%,$(wildcard selftests
 PROG := $(patsubst selftests/prog/%.c,$(O)/selftests/prog/%,$(wildcard selftests/prog/p_*.c))
 TEST_LIB := $(patsubst %.c,$(O)/%.o,$(wildcard selftests/lib/*.c selftests/model/*.c))
 CLI_TEST_OBJS := $(filter-out $(O)/ctl/cli/main.o $(O)/ctl/cli/lazaretctl.o,$(call room,cli))
+PORTAL_TEST_OBJS := $(filter-out $(O)/ctl/portal/main.o,$(call room,portal))
 
 $(O)/selftests/%.o: selftests/%.c $(O)/skel/lazaret.skel.h
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -Iselftests -Iselftests/unit -MMD -MP -c -o $@ $<
 
-$(UNIT) $(PROG): %: %.o $(TEST_OBJS) $(CLI_TEST_OBJS) $(TEST_LIB)
+$(UNIT) $(PROG): %: %.o $(TEST_OBJS) $(CLI_TEST_OBJS) $(PORTAL_TEST_OBJS) $(TEST_LIB)
 	@echo "  LD      $@"
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(TEST_LIBS)
 
 # Tests that need root say so themselves.
 unit: $(UNIT)
@@ -156,10 +169,13 @@ EXAMPLES := $(DESTDIR)$(PREFIX)/share/lazaret/policies
 
 install: all
 	install -D -m 755 $(O)/lazaretd $(DESTDIR)$(PREFIX)/sbin/lazaretd
+	install -D -m 755 $(O)/lazaret-portal $(DESTDIR)$(PREFIX)/sbin/lazaret-portal
 	install -D -m 755 $(O)/lazaretctl $(DESTDIR)$(PREFIX)/bin/lazaretctl
 	install -D -m 644 ctl/daemon/lazaret.service $(DESTDIR)/lib/systemd/system/lazaret.service
 	install -D -m 644 ctl/daemon/lazaret.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/lazaret.conf
 	install -d -m 755 $(DESTDIR)/etc/lazaret $(EXAMPLES)/ranges $(EXAMPLES)/schema
+	install -d -m 755 $(DESTDIR)$(PREFIX)/share/lazaret/portal
+	install -m 644 ctl/portal/templates/*.html $(DESTDIR)$(PREFIX)/share/lazaret/portal
 	install -m 644 policies/*.json $(EXAMPLES)
 	install -m 644 policies/ranges/* $(EXAMPLES)/ranges
 	install -m 644 policies/schema/*.json $(EXAMPLES)/schema
@@ -173,6 +189,7 @@ install: all
 # What was attached stays attached and what was held stays held: 'lazaretd --detach' ends that.
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/sbin/lazaretd $(DESTDIR)$(PREFIX)/bin/lazaretctl
+	rm -f $(DESTDIR)$(PREFIX)/sbin/lazaret-portal
 	rm -f $(DESTDIR)/lib/systemd/system/lazaret.service $(DESTDIR)$(PREFIX)/lib/sysusers.d/lazaret.conf
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man8/lazaretctl.8
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man5/lazaret-policy.5

@@ -18,14 +18,15 @@
  *        "ipv6_key","api"?:{"url","certificate","key"}}
  *   --> {"v":1,"id":2,"cmd":"case","token":true}                            + socket
  *   <-- {"id":2,"code":0,"held":false,"captive_in_s"?}
- *   <-- {"id":2,"code":0,"held":true,"case","grade","since","until","reason"?,"connections"?,
- *        "seen"?,"releases_left","may_release","why_not"?,"wait_s"?,"token"?}
+ *   <-- {"id":2,"code":0,"held":true,"case","grade","strict"?,"since","until","reason"?,
+ *        "connections"?,"seen"?,"releases_left","may_release","why_not"?,"wait_s"?,"token"?}
  *   --> {"v":1,"id":3,"cmd":"release","token":"..43 characters.."}          + socket
  *   <-- {"id":3,"code":0}  |  {"id":3,"code":2,"error":"..","why_not":".."}
  *   --> {"v":1,"id":4,"cmd":"seen","helo":"..","first":".."}                + socket
  *   <-- {"id":4,"code":0}
  *
- * grade is garden:NAME, block25 or "throttle RATE"; why_not one of lz_gate_why_words. Answers never
+ * grade is garden:NAME, block25 or "throttle RATE"; strict says which kind of garden; reason is one
+ * of lz_gate_reason_words; why_not one of lz_gate_why_words. Answers never
  * hold names, customer numbers, addresses or other hosts. Anything else is answered with a code
  * from proto.h and logged by lazaretd. When lazaretd closes the gate - it ends, or the settings
  * have changed - the portal ends and the keeper starts it anew.
@@ -65,6 +66,23 @@ static const char *const lz_gate_why_words[LZ_GATE_WHY_N] = {
 	[LZ_GATE_WHY_STAFF] = "staff",	     [LZ_GATE_WHY_USED_UP] = "used-up",
 	[LZ_GATE_WHY_EVIDENCE] = "evidence", [LZ_GATE_WHY_TOKEN] = "token",
 	[LZ_GATE_WHY_RATE] = "rate",
+};
+
+/* What the page can explain in plain words; any other reason is "other" to it. */
+enum lz_gate_reason {
+	LZ_GATE_REASON_OTHER,
+	LZ_GATE_REASON_SPAM,	  /* mail sent directly and in bulk */
+	LZ_GATE_REASON_SCAN,	  /* connections to very many hosts, or very many at once */
+	LZ_GATE_REASON_MALWARE,	  /* a detector knows the program */
+	LZ_GATE_REASON_PROXY,	  /* strangers use the host as a relay */
+	LZ_GATE_REASON_COMPLAINT, /* somebody who received it complained */
+	LZ_GATE_REASON_N,
+};
+
+static const char *const lz_gate_reason_words[LZ_GATE_REASON_N] = {
+	[LZ_GATE_REASON_OTHER] = "other",     [LZ_GATE_REASON_SPAM] = "spam",
+	[LZ_GATE_REASON_SCAN] = "scan",	      [LZ_GATE_REASON_MALWARE] = "malware",
+	[LZ_GATE_REASON_PROXY] = "proxy",     [LZ_GATE_REASON_COMPLAINT] = "complaint",
 };
 
 #endif /* LZ_LAZARET_PORTAL_H */

@@ -36,8 +36,10 @@ t_ok "ledger does not know datapath" may ledger policy colony base
 t_ok "serve stands below the programs" may serve datapath ledger policy colony base
 t_ok "tell stands on base" may tell base
 t_ok "the CLI needs no privilege" may cli policy base
+t_ok "the portal stands on base" may portal base
 t_ok "only datapath knows libbpf" only 'bpf/' datapath
 t_ok "only datapath knows libnl" only 'netlink/' datapath
 t_ok "only the ledger knows SQLite" only 'sqlite3' ledger
 t_ok "only tell knows libcurl" only 'curl/' tell
+t_ok "only the portal knows libmicrohttpd" only 'microhttpd' portal
 t_end

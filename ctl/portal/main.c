@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * main.c - lazaret-portal: what a held host meets. One thread, one loop.
+ *
+ * Order of start: gate and settings -> templates, certificate -> sockets -> sandbox -> serve. It
+ * ends when the gate is gone; the keeper starts it anew.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "portal/preview.h"
+#include "portal/sandbox.h"
+#include "portal/sink.h"
+#include "portal/web.h"
+
+#define PEM_BYTES_MAX (256 * 1024)
+
+static struct portal {
+	uv_loop_t loop;
+	uv_signal_t term;
+	struct lz_ask gate;
+	struct lz_settings settings;
+	struct lz_pages pages;
+	struct lz_web web;
+	struct lz_sink sink;
+	char *certificate, *key;
+} portal;
+
+static void on_gone(void)
+{
+	lz_log(LZ_LOG_NOTICE, "gate-closed", "why=%s", "lazaretd ends or its settings have changed");
+	uv_stop(&portal.loop);
+}
+
+static void on_term(uv_signal_t *handle, int signum)
+{
+	(void)signum;
+	uv_stop(handle->loop);
+}
+
+static int read_pem(const char *path, char **ret, struct lz_err *err)
+{
+	lz_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
+	lz_autofree char *text = calloc(1, PEM_BYTES_MAX + 1);
+	size_t len = 0;
+	ssize_t n = 1;
+
+	if (fd < 0)
+		return lz_err_set(err, errno, "%s: cannot open: %s; user " LZ_PORTAL_USER " must be able to",
+				  path, strerror(errno));
+	while (text && n > 0 && len < PEM_BYTES_MAX) {
+		n = read(fd, text + len, PEM_BYTES_MAX - len);
+		if (n > 0)
+			len += (size_t)n;
+	}
+	if (!text || n < 0)
+		return lz_err_set(err, text ? errno : ENOMEM, "%s: cannot read", path);
+	*ret = TAKE_PTR(text);
+	return 0;
+}
+
+/* Without its certificate there is no API; the page stands all the same. */
+static void load_tls(struct portal *p)
+{
+	struct lz_err err = { "" };
+
+	if (!p->settings.api_url[0] ||
+	    (!lz_listener_is(LZ_PORTAL_FD_API4) && !lz_listener_is(LZ_PORTAL_FD_API6)))
+		return;
+	if (read_pem(p->settings.certificate, &p->certificate, &err) == 0 &&
+	    read_pem(p->settings.key, &p->key, &err) == 0)
+		return;
+	lz_log(LZ_LOG_ERROR, "no-api", "why=%s", err.text);
+	free(TAKE_PTR(p->certificate));
+}
+
+static int open_all(struct portal *p, const char *gate, struct lz_err *err)
+{
+	int r = lz_ask_connect(&p->gate, gate, err);
+
+	if (r == 0)
+		r = lz_ask_settings(&p->gate, &p->settings, err);
+	if (r == 0)
+		r = lz_pages_load(&p->settings, &p->pages, err);
+	if (r < 0)
+		return r;
+	load_tls(p);
+	if (uv_loop_init(&p->loop) < 0 || uv_signal_init(&p->loop, &p->term) < 0 ||
+	    uv_signal_start(&p->term, on_term, SIGTERM) < 0 ||
+	    lz_ask_start(&p->gate, &p->loop, on_gone) < 0)
+		return lz_err_set(err, EIO, "loop: cannot start");
+	r = lz_web_open(&p->web, &p->loop, &p->gate, &p->settings, &p->pages, p->certificate, p->key, err);
+	return r < 0 ? r : lz_sink_open(&p->sink, &p->loop, &p->gate, &p->settings, err);
+}
+
+static int serve(const char *gate)
+{
+	struct lz_err err = { "" };
+	int r;
+
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGINT, SIG_IGN); /* Ctrl-C goes to the keeper, which stops this side in order */
+	tzset(); /* no file can be opened later */
+	for (int fd = LZ_PORTAL_FD_PAGE4; fd < LZ_PORTAL_FD_END; fd++)
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+	r = open_all(&portal, gate, &err);
+	if (r == 0)
+		r = lz_portal_sandbox_enter(&err);
+	if (r < 0) {
+		lz_log(LZ_LOG_ERROR, "portal-failed", "why=%s", err.text);
+		return 2;
+	}
+	lz_log(LZ_LOG_NOTICE, "portal-ready", "url=%s languages=%zu api=%s", portal.settings.url,
+	       portal.pages.n, portal.certificate ? portal.settings.api_url : "none");
+	uv_run(&portal.loop, UV_RUN_DEFAULT);
+	return 0;
+}
+
+static void print_usage(FILE *to)
+{
+	fputs("usage: lazaret-portal --gate PATH             serve; started by lazaretd\n"
+	      "       lazaret-portal --check FILE...          are these page templates valid?\n"
+	      "       lazaret-portal --preview KIND [FILE]    print the page with sample values;\n"
+	      "                                               KIND: ", to);
+	lz_preview_kinds(to);
+	fputs("\n       lazaret-portal --help | --version\n", to);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "gate", required_argument, NULL, 'g' },    { "check", no_argument, NULL, 'c' },
+		{ "preview", required_argument, NULL, 'p' }, { "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },	     { 0 },
+	};
+
+	switch (getopt_long(argc, argv, "", options, NULL)) {
+	case 'g':
+		if (optind == argc)
+			return serve(optarg);
+		break;
+	case 'c':
+		if (optind < argc)
+			return lz_preview_check(argv + optind, (size_t)(argc - optind));
+		break;
+	case 'p':
+		if (argc - optind <= 1)
+			return lz_preview_print(optarg, optind < argc ? argv[optind] : NULL);
+		break;
+	case 'h':
+		print_usage(stdout);
+		return 0;
+	case 'V':
+		puts("lazaret-portal " LZ_VERSION);
+		return 0;
+	default:
+		break;
+	}
+	print_usage(stderr);
+	return 1;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * web.h - the portal's HTTP servers: libmicrohttpd's daemons on the portal's loop.
+ *
+ *   web.c    sockets, limits, deadlines: who may be connected, and for how long
+ *   reply.c  one request: what it asks for, the question to the gate, the answer
+ *
+ * libmicrohttpd keeps its own epoll descriptor for each daemon; the loop watches that descriptor
+ * and lets libmicrohttpd run. A request that needs the gate is suspended until the gate answers.
+ */
+#ifndef LZ_PORTAL_WEB_H
+#define LZ_PORTAL_WEB_H
+
+#include <microhttpd.h>
+#include <uv.h>
+
+#include "portal/ask.h"
+#include "portal/crowd.h"
+#include "portal/pages.h"
+#include "portal/route.h"
+
+#define LZ_WEB_DAEMONS	    4
+#define LZ_WEB_PAGE_MAX	    768 /* connections of both families together */
+#define LZ_WEB_PAGE_SOURCE  16	/* a home of several devices, each asking twice */
+#define LZ_WEB_API_MAX	    128
+#define LZ_WEB_API_SOURCE   8
+#define LZ_WEB_MEMORY_BYTES 16384 /* of a connection: a request's head must fit */
+#define LZ_WEB_BODY_BYTES   4096
+#define LZ_WEB_URI_BYTES    2048
+#define LZ_WEB_DEADLINE_MS  15000 /* a whole connection: request, gate, answer */
+#define LZ_WEB_HURRY_MS	    3000  /* the same while three quarters of the connections are used */
+
+struct web_conn;
+
+struct lz_web {
+	uv_loop_t *loop;
+	struct lz_ask *gate;
+	const struct lz_settings *settings;
+	const struct lz_pages *pages;
+	struct lz_route_config route;
+	char tls_url[272]; /* where the page is reached over TLS, "" = nowhere */
+	struct web_daemon {
+		struct lz_web *web;
+		struct MHD_Daemon *mhd; /* NULL: no socket was handed over */
+		struct lz_crowd *limit;
+		uv_poll_t poll;
+		bool tls;
+	} daemons[LZ_WEB_DAEMONS];
+	uv_timer_t again; /* libmicrohttpd wants to run at a time */
+	uv_timer_t sweep; /* deadlines */
+	struct lz_crowd page_limit, api_limit;
+	struct web_conn *conns;
+};
+
+/**
+ * lz_web_open() - answer on the sockets handed over
+ * @certificate, @key: PEM texts for the TLS sockets; NULL: those are left alone
+ *
+ * @web is zeroed by the caller and stays where it is.
+ * Return: 0; -EIO with @reterr set.
+ */
+int lz_web_open(struct lz_web *web, uv_loop_t *loop, struct lz_ask *gate,
+		const struct lz_settings *settings, const struct lz_pages *pages,
+		char *certificate, char *key, struct lz_err *reterr);
+
+/** lz_listener_is() - is this descriptor a listening socket that was handed over? */
+bool lz_listener_is(int fd);
+
+/* reply.c */
+void *lz_web_begin(void *cls, const char *uri, struct MHD_Connection *connection);
+enum MHD_Result lz_web_step(void *cls, struct MHD_Connection *connection, const char *url,
+			      const char *method, const char *version, const char *body,
+			      size_t *body_len, void **state);
+void lz_web_over(void *cls, struct MHD_Connection *connection, void **state,
+		   enum MHD_RequestTerminationCode why);
+
+#endif /* LZ_PORTAL_WEB_H */
