@@ -120,7 +120,7 @@ static __always_inline int lz_hold_active(__u64 word, __u32 now_s)
 
 	if (!word || LZ_HOLD_EXPIRY(word) <= now_s)
 		return 0;
-	return left_s <= ttl_s && left_s <= LZ_HOLD_CAP_S;
+	return ttl_s && left_s <= LZ_HOLD_END(0, ttl_s) && left_s <= LZ_HOLD_END(0, LZ_HOLD_CAP_S);
 }
 
 /**
@@ -132,7 +132,7 @@ static __always_inline int lz_hold_active(__u64 word, __u32 now_s)
 static __always_inline int lz_cell_hold(struct lz_cell *cell, __u32 slot, __u64 key, __u32 now_s,
 					__u32 ttl_s, __u32 grade)
 {
-	__u64 word = LZ_HOLD_WORD(now_s + ttl_s, ttl_s, grade, LZ_HOLD_F_KERNEL);
+	__u64 word = LZ_HOLD_WORD(LZ_HOLD_END(now_s, ttl_s), ttl_s, grade, LZ_HOLD_F_KERNEL);
 
 	if (cell->key != ~key)
 		return 0;
@@ -140,7 +140,7 @@ static __always_inline int lz_cell_hold(struct lz_cell *cell, __u32 slot, __u64 
 	for (int i = 0; i < 4; i++) {
 		__u64 old = *(volatile __u64 *)&cell->hold;
 
-		if (lz_hold_active(old, now_s) && LZ_HOLD_EXPIRY(old) >= now_s + ttl_s)
+		if (lz_hold_active(old, now_s) && LZ_HOLD_EXPIRY(old) >= LZ_HOLD_END(now_s, ttl_s))
 			return 0;
 		if (__sync_val_compare_and_swap(&cell->hold, old, word) == old) {
 			lz_cell_mark_held(slot);

@@ -67,7 +67,7 @@ void lz_bypass_set(struct lz_control *control, __u64 for_s)
 	__u64 now = now_s();
 
 	*(volatile __u64 *)&control->bypass_until_s =
-		for_s == 0 || for_s >= LZ_BYPASS_FOREVER - now ? LZ_BYPASS_FOREVER : now + for_s;
+		for_s == 0 || for_s >= LZ_BYPASS_FOREVER - now - 1 ? LZ_BYPASS_FOREVER : now + for_s + 1;
 }
 
 void lz_bypass_clear(struct lz_control *control)

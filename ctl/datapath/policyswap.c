@@ -284,8 +284,8 @@ int lz_swap_publish(struct lz_tables_view *view, const struct lz_image *image,
 		return r;
 	put_generation(view, image, slot, number);
 	active = LZ_GEN_ACTIVE(word_get(view));
-	if (confirm_s)
-		word_set(view, LZ_GEN_WORD(slot, active, lz_tables_now_s(view) + confirm_s));
+	if (confirm_s) /* the clock's seconds are cut down: one more, so that nobody has less time */
+		word_set(view, LZ_GEN_WORD(slot, active, lz_tables_now_s(view) + confirm_s + 1));
 	else
 		word_set(view, LZ_GEN_WORD(slot, slot, 0));
 	return 0;

@@ -142,8 +142,9 @@ bool lz_hold_is_active(__u64 word, __u32 now_s)
 {
 	__u32 expiry_s = LZ_HOLD_EXPIRY(word);
 
-	return expiry_s > now_s && expiry_s - now_s <= LZ_HOLD_TTL(word) &&
-	       expiry_s - now_s <= LZ_HOLD_CAP_S;
+	return expiry_s > now_s && LZ_HOLD_TTL(word) &&
+	       expiry_s - now_s <= LZ_HOLD_END(0, LZ_HOLD_TTL(word)) &&
+	       expiry_s - now_s <= LZ_HOLD_END(0, LZ_HOLD_CAP_S);
 }
 
 bool lz_hold_lingers(__u64 word, __u32 now_s)

@@ -80,7 +80,8 @@ _Static_assert(sizeof(struct lz_tag_line) == 64, "a tag line is one cache line")
 
 /* The hold word of a cell: never torn, so a packet sees one whole entry.
  *   bits 0..31  expiry_s   CLOCK_MONOTONIC seconds (the data plane's clock)
- *   bits 32..53 ttl_s      as granted; the kernel holds at most min(ttl, LZ_HOLD_CAP_S) from now
+ *   bits 32..53 ttl_s      as granted; from now on the kernel holds at most till LZ_HOLD_END() of
+ *                          min(ttl, LZ_HOLD_CAP_S)
  *   bits 54..59 grade      LZ_GRADE(kind, row)
  *   bits 60..63 flags      LZ_HOLD_F_*
  * 0 = not held. A hold is ended by setting expiry_s to now: for LZ_RELEASED_S the flows that the
@@ -92,6 +93,9 @@ _Static_assert(sizeof(struct lz_tag_line) == 64, "a tag line is one cache line")
 #define LZ_HOLD_FLAG(f)	   ((__u64)(f) << 60)
 #define LZ_HOLD_F_KERNEL   0x01 /* written by a limit in the data plane, not yet in the ledger */
 #define LZ_HOLD_F_OPERATOR 0x02 /* an operator asked for it */
+/* The end of a hold that is granted now: the clock's seconds are cut down, so this one is rounded up. A
+ * hold is never too short (I1) and at most a second too long (I2). */
+#define LZ_HOLD_END(now_s, ttl_s) ((__u32)((now_s) + (ttl_s) + 1))
 #define LZ_HOLD_WORD(expiry_s, ttl_s, grade, flags)                                                \
 	((__u64)(__u32)(expiry_s) | ((__u64)((ttl_s) & 0x3fffff) << 32) |                          \
 	 ((__u64)((grade) & 63) << 54) | ((__u64)((flags) & 15) << 60))

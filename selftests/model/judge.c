@@ -59,9 +59,9 @@ static void overrule(struct m_case *c, bool also_to)
 
 static bool holds(__u64 word, __u64 now)
 {
-	__u64 expiry = LZ_HOLD_EXPIRY(word), cap = 31 * 24 * 3600;
+	__u64 expiry = LZ_HOLD_EXPIRY(word), ttl = LZ_HOLD_TTL(word), cap = 31 * 24 * 3600;
 
-	return word && expiry > now && expiry - now <= LZ_HOLD_TTL(word) && expiry - now <= cap;
+	return word && expiry > now && ttl && expiry - now <= ttl + 1 && expiry - now <= cap + 1;
 }
 
 static bool starts_with(const __u8 *addr, unsigned first, unsigned second, unsigned second_bits)
@@ -264,7 +264,7 @@ static bool throttled(struct m_case *c, struct m_cell *cell)
 
 static void hold_source(struct m_case *c, struct m_cell *cell, const struct lz_limit *l)
 {
-	__u64 expiry = now_s(c->m) + l->hold_ttl_s;
+	__u64 expiry = now_s(c->m) + l->hold_ttl_s + 1;
 
 	if (cell->kind != M_SOURCE)
 		return;

@@ -244,7 +244,7 @@ t_ok "back to the open one" ctl policy apply "$LZ_DIR/open.json"
 t_ok "apply, to be forgotten" ctl policy apply "$LZ_DIR/shut.json" --confirm 3
 t_eq "forgotten: in force at first" "$(status_of reach office 25)" 1
 daemon_kill
-sleep 3.5
+sleep 4.2
 t_ok "forgotten and killed: the data plane went back" reach office 25
 t_eq "forgotten and killed: the hold stands" "$(status_of reach shop 25)" 1
 t_need daemon_start
@@ -252,7 +252,7 @@ t_eq "forgotten: on record" "$(ctl -j policy history | jq -r '.policies[0].state
 	expired
 t_eq "too late to confirm" "$(status_of ctl policy confirm)" 2
 t_ok "apply, to be forgotten again" ctl policy apply "$LZ_DIR/shut.json" --confirm 1
-sleep 2
+sleep 3
 t_ok "the daemon notices" grep -q event=policy-rolled-back "$LZ_DIR/log/daemon.log"
 t_ok "the daemon notices: traffic" reach office 25
 
@@ -261,7 +261,7 @@ t_ok "the daemon notices: traffic" reach office 25
 t_ok "hold for 3 s" ctl quarantine add "$HONEST" for 3s
 t_eq "held" "$(status_of reach office 25)" 1
 daemon_kill
-sleep 3.2
+sleep 4.2
 t_ok "its end without a daemon" reach office 25
 t_need daemon_start
 t_eq "its end is on record" "$(lz_wait 3 grep -q event=expired "$LZ_DIR/log/daemon.log"; status_of ctl quarantine show "$HONEST")" 4

@@ -276,11 +276,14 @@ static void invalid_words(void)
 		unsigned invalid;
 	} words[] = {
 		{ "ttl as left", LZ_HOLD_WORD(WORLD_START_S + 60, 60, 1, 0), true, 0 },
-		{ "more left than its ttl", LZ_HOLD_WORD(WORLD_START_S + 61, 60, 1, 0), false, 1 },
+		{ "rounded up", LZ_HOLD_WORD(WORLD_START_S + 61, 60, 1, 0), true, 0 },
+		{ "more left than its ttl", LZ_HOLD_WORD(WORLD_START_S + 62, 60, 1, 0), false, 1 },
 		{ "no ttl", LZ_HOLD_WORD(WORLD_START_S + 1, 0, 1, 0), false, 1 },
 		{ "31 days", LZ_HOLD_WORD(WORLD_START_S + LZ_HOLD_CAP_S, LZ_HOLD_CAP_S, 1, 0), true, 0 },
-		{ "31 days and a second", LZ_HOLD_WORD(WORLD_START_S + LZ_HOLD_CAP_S + 1,
-						       LZ_HOLD_CAP_S + 1, 1, 0), false, 1 },
+		{ "31 days, rounded up", LZ_HOLD_WORD(WORLD_START_S + LZ_HOLD_CAP_S + 1,
+						      LZ_HOLD_CAP_S + 1, 1, 0), true, 0 },
+		{ "and a second", LZ_HOLD_WORD(WORLD_START_S + LZ_HOLD_CAP_S + 2,
+					       LZ_HOLD_CAP_S + 2, 1, 0), false, 1 },
 		{ "for ever", LZ_HOLD_WORD(~0u, 0x3fffff, 1, 0), false, 1 },
 		{ "all ones", ~0ull, false, 1 },
 		{ "long past", LZ_HOLD_WORD(1, 60, 1, 0), false, 0 },

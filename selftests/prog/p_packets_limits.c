@@ -206,15 +206,33 @@ static void hold_on_limit(void)
 	T_EQ(admitted(LIM4, 3), 3, "three");
 	expect_limit(LIM4);
 	cell = world_cell(w, world_key(w, LIM4));
-	T_EQ(cell->hold, LZ_HOLD_WORD(WORLD_START_S + 3600, 3600, LZ_GARDEN_STRICT,
+	T_EQ(cell->hold, LZ_HOLD_WORD(WORLD_START_S + 3601, 3600, LZ_GARDEN_STRICT,
 				      LZ_HOLD_F_KERNEL), "the hold word");
 	T_EQ(attempt(LIM4, WORLD_XDP).reason, LZ_R_DROP_HELD, "held from the next packet on");
 	world_events(w, count_holds, NULL);
 	T_EQ(holds_told, 1, "told once");
 	world_limit_stats(w, LIMIT_ID, &stats);
 	T_EQ(stats.holds, 1, "counted once");
-	world_clock(w, (WORLD_START_S + 3600) * S);
+	world_clock(w, (WORLD_START_S + 3601) * S);
 	T_EQ(attempt(LIM4, WORLD_XDP).reason, LZ_R_PASS_EXAMINED, "and free when it ends");
+}
+
+/* I1 and I2 to the millisecond: begun late in a second, a hold is no shorter than it was granted. */
+static void hold_for_its_time(void)
+{
+	const __u64 begun_ns = WORLD_START_S * S + 900 * S / 1000;
+	struct lz_limit l = window(3, 300 * S);
+
+	l.then = LZ_THEN_HOLD;
+	l.hold_ttl_s = 2;
+	limited(l, (struct lz_class){ 0 });
+	world_clock(w, begun_ns);
+	T_EQ(admitted(LIM4, 3), 3, "three");
+	expect_limit(LIM4);
+	world_clock(w, begun_ns + 2 * S - 1);
+	T_EQ(attempt(LIM4, WORLD_XDP).reason, LZ_R_DROP_HELD, "held for all of its two seconds");
+	world_clock(w, begun_ns + 3 * S);
+	T_EQ(attempt(LIM4, WORLD_XDP).reason, LZ_R_DROP_LIMIT, "and not a second longer");
 }
 
 static void notify_only(void)
@@ -393,6 +411,7 @@ static const struct t_case cases[] = {
 	{ "per customer", per_customer },
 	{ "towards some destinations only", to_some_only },
 	{ "hold", hold_on_limit },
+	{ "a hold lasts its time", hold_for_its_time },
 	{ "notify and monitored limits", notify_only },
 	{ "retransmissions", retransmissions },
 	{ "one sequence number for ever", one_number_for_ever },

@@ -464,6 +464,9 @@ static void swaps_and_goes_back(void)
 	T_OK(publish(4, 60), "generation 4");
 	set_clock(30060);
 	lz_swap_state_get(&view, &s);
+	T_OK(s.pending, "a second begun is not held against him");
+	set_clock(30061);
+	lz_swap_state_get(&view, &s);
 	T_EQ(s.number, 2, "past the deadline 2 judges");
 	T_OK(s.expired, "expired");
 	T_EQ(lz_swap_confirm(&view), -ETIMEDOUT, "too late");
