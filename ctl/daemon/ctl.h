@@ -67,6 +67,8 @@ struct lz_ctl {
 	__u64 swept_s;
 	__u64 pruned_s;
 	bool was_bypassed;
+	bool bypass_known; /* the switches so far are on record, or have been looked at */
+	__u32 bypass_switches; /* how many */
 	__u64 bypass_since_s; /* wall clock */
 	char bypass_actor[LZ_ACTOR_TEXT_MAX];
 	unsigned int fill_alarm; /* 0, 80, 90, 95: told */

@@ -2,6 +2,7 @@
 /*
  * h_bypass.c - the kill switch, through the daemon; `lazaretd --bypass` does it without one.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -17,24 +18,60 @@ static __u64 until_s(const struct lz_ctl *ctl)
 	return lz_clock_wall_ns() / LZ_NS_PER_S + left_s;
 }
 
-static void note_switch(struct lz_ctl *ctl, bool on, const char *actor)
+/* @time_s: wall clock, 0 = now */
+static void note_switch(struct lz_ctl *ctl, bool on, const char *actor, __u64 time_s,
+			const char *reason)
 {
-	struct lz_note note = { .until_s = on ? until_s(ctl) : 0 };
+	struct lz_note note = { .until_s = on ? until_s(ctl) : 0, .time_s = time_s };
 
 	lz_text_set(note.event, sizeof(note.event), on ? "bypass-on" : "bypass-off");
 	lz_text_set(note.actor, sizeof(note.actor), actor);
+	lz_text_set(note.reason, sizeof(note.reason), reason);
 	lz_tell_note(ctl, LZ_LOG_WARNING, &note);
 	ctl->was_bypassed = on;
+	ctl->bypass_switches = ctl->view.control->bypass_switches;
 	ctl->bypass_since_s = on ? note.time_s : 0;
 	lz_text_set(ctl->bypass_actor, sizeof(ctl->bypass_actor), on ? actor : "");
 }
 
+/* At the start: is the last switch on record? Kernel and ledger cut their seconds each for itself. */
+static void learn_switches(struct lz_ctl *ctl)
+{
+	const struct lz_control *control = ctl->view.control;
+	struct lz_note on = { 0 }, off = { 0 };
+
+	ctl->bypass_known = true;
+	lz_note_last(ctl->ledger, "bypass-on", &on);
+	lz_note_last(ctl->ledger, "bypass-off", &off);
+	if (on.id > off.id) {
+		ctl->was_bypassed = true;
+		ctl->bypass_since_s = on.time_s;
+		lz_text_set(ctl->bypass_actor, sizeof(ctl->bypass_actor), on.actor);
+	}
+	if (control->bypass_switches &&
+	    (on.id > off.id ? on : off).time_s + 1 < lz_ctl_wall_of(control->bypass_at_s))
+		ctl->bypass_switches = control->bypass_switches - 1;
+	else
+		ctl->bypass_switches = control->bypass_switches;
+}
+
 void lz_bypass_look(struct lz_ctl *ctl)
 {
-	bool on = lz_bypass_get(ctl->view.control, NULL);
+	const struct lz_control *control = ctl->view.control;
+	bool on = lz_bypass_get(control, NULL);
+	char actor[LZ_ACTOR_TEXT_MAX], reason[LZ_REASON_TEXT_MAX];
+	__u32 n;
 
-	if (on != ctl->was_bypassed)
-		note_switch(ctl, on, on ? "lazaretd --bypass" : "its time, or lazaretd --bypass");
+	if (!ctl->bypass_known)
+		learn_switches(ctl);
+	n = control->bypass_switches - ctl->bypass_switches;
+	if (n) {
+		snprintf(actor, sizeof(actor), "lazaretd --bypass, uid %u", control->bypass_uid);
+		snprintf(reason, sizeof(reason), n > 1 ? "the last of %u switches by hand" : "by hand", n);
+		note_switch(ctl, on, actor, lz_ctl_wall_of(control->bypass_at_s), reason);
+	} else if (on != ctl->was_bypassed) {
+		note_switch(ctl, on, "clock", 0, "its time is over, or a reboot");
+	}
 }
 
 void lz_bypass_say(struct lz_ctl *ctl, cJSON *obj)
@@ -68,8 +105,9 @@ static void set_switch(struct lz_ctl *ctl, struct lz_request *req, bool on)
 
 	if (!lz_ctl_need(ctl, req))
 		return;
-	if (on && lz_arg_int(req, "for_s", 1) == 0) {
-		lz_end_invalid(req, "bypass: for 0s: want at least 1s, or no time at all");
+	if (on && lz_arg_int(req, "for_s", 1) - 1 >= LZ_BYPASS_MAX_S) {
+		lz_end_invalid(req, "bypass: for %llus: want 1s..%ud, or no time at all: until `bypass off`",
+			       (unsigned long long)for_s, LZ_BYPASS_MAX_S / 86400);
 		return;
 	}
 	if (on)
@@ -77,7 +115,7 @@ static void set_switch(struct lz_ctl *ctl, struct lz_request *req, bool on)
 	else
 		lz_bypass_clear(ctl->view.control);
 	lz_tell_actor(req, actor);
-	note_switch(ctl, on, actor);
+	note_switch(ctl, on, actor, 0, "");
 	end_with_state(ctl, req);
 }
 

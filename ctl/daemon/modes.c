@@ -68,9 +68,10 @@ int lz_bypass_main(const struct lz_options *o)
 		return LZ_CODE_INVALID;
 	}
 	if (o->bypass_for && (!lz_streq(o->bypass, "on") ||
-			      lz_u64_parse(o->bypass_for, 1, 0xffffffff, &for_s, &err) < 0)) {
-		fprintf(stderr, "lazaretd: --bypass %s %s: want seconds, with `on` only\n",
-			o->bypass, o->bypass_for);
+			      lz_u64_parse(o->bypass_for, 1, LZ_BYPASS_MAX_S, &for_s, &err) < 0)) {
+		fprintf(stderr,
+			"lazaretd: --bypass %s %s: want 1..%u seconds, with `on` only; without: until `off`\n",
+			o->bypass, o->bypass_for, LZ_BYPASS_MAX_S);
 		return LZ_CODE_INVALID;
 	}
 	r = lz_bypass_open(o->instance, &control, &err);

@@ -62,16 +62,25 @@ void lz_bypass_close(struct lz_control **control)
 	*control = NULL;
 }
 
+static void sign(struct lz_control *control, __u64 now)
+{
+	*(volatile __u32 *)&control->bypass_at_s = (__u32)now;
+	*(volatile __u32 *)&control->bypass_uid = getuid();
+	__sync_fetch_and_add(&control->bypass_switches, 1);
+}
+
 void lz_bypass_set(struct lz_control *control, __u64 for_s)
 {
 	__u64 now = now_s();
 
+	sign(control, now);
 	*(volatile __u64 *)&control->bypass_until_s =
 		for_s == 0 || for_s >= LZ_BYPASS_FOREVER - now - 1 ? LZ_BYPASS_FOREVER : now + for_s + 1;
 }
 
 void lz_bypass_clear(struct lz_control *control)
 {
+	sign(control, now_s());
 	*(volatile __u64 *)&control->bypass_until_s = 0;
 }
 

@@ -19,7 +19,14 @@
 int lz_bypass_open(const char *instance, struct lz_control **ret, struct lz_err *reterr);
 void lz_bypass_close(struct lz_control **control);
 
-/** lz_bypass_set() - everything passes for @for_s seconds; 0: until switched off */
+#define LZ_BYPASS_MAX_S (365 * 86400u)
+
+/**
+ * lz_bypass_set() - everything passes for @for_s seconds, at most LZ_BYPASS_MAX_S; 0: until switched off
+ *
+ * When, by which uid and the how manieth time stand beside the word, so that a daemon that was dead or
+ * hung can write it down later. The word itself is stored last.
+ */
 void lz_bypass_set(struct lz_control *control, __u64 for_s);
 void lz_bypass_clear(struct lz_control *control);
 

@@ -386,7 +386,9 @@ struct lz_control {
 	__u32 exception_len64;/* how many exceptions have length 64 */
 	__u32 v6_budget;      /* cells the kernel may create below one IPv6 /48 */
 	__u32 zero;	      /* always 0, but the verifier cannot know: see LZ_FORGET() */
-	__u32 pad_[3];
+	__u32 bypass_at_s;    /* the last switch: when, CLOCK_MONOTONIC */
+	__u32 bypass_uid;     /* by whom; the daemon writes down what was done without it */
+	__u32 bypass_switches;/* how many there were; 0 = never touched */
 	struct lz_throttle throttle[LZ_THROTTLES_MAX];
 	struct lz_generation gen[LZ_GENERATIONS];
 };

@@ -252,8 +252,7 @@ t_eq "forgotten: on record" "$(ctl -j policy history | jq -r '.policies[0].state
 	expired
 t_eq "too late to confirm" "$(status_of ctl policy confirm)" 2
 t_ok "apply, to be forgotten again" ctl policy apply "$LZ_DIR/shut.json" --confirm 1
-sleep 3
-t_ok "the daemon notices" grep -q event=policy-rolled-back "$LZ_DIR/log/daemon.log"
+t_ok "the daemon notices" lz_wait 4 grep -q event=policy-rolled-back "$LZ_DIR/log/daemon.log"
 t_ok "the daemon notices: traffic" reach office 25
 
 # ---------------------------------------------------------------- time
@@ -305,11 +304,27 @@ t_ok "bypass: everything passes" reach shop 25
 t_eq "bypass: not healthy" "$(status_of ctl health)" 2
 t_ok "bypass off" ctl bypass off
 t_eq "bypass off: held again" "$(status_of reach shop 25)" 1
+t_eq "bypass for longer than a year: invalid" "$(status_of ctl bypass on for 99999d)" 1
+t_ok "bypass for longer than a year: says what is accepted" \
+	grep -q "for 8639913600s: want 1s..365d" <(ctl bypass on for 99999d 2>&1)
+t_eq "bypass by hand for longer than a year: invalid" \
+	"$(status_of "$BUILD/lazaretd" --instance lab --bypass on 99999999)" 1
+HUNG=$(controller_pid)
+kill -STOP "${LZ_PROC[daemon]}" "$HUNG"
+t_ok "bypass on while the daemon hangs" "$BUILD/lazaretd" --instance lab --bypass on 600
+t_ok "bypass while the daemon hangs: passes" reach shop 25
+t_ok "bypass off while the daemon hangs" "$BUILD/lazaretd" --instance lab --bypass off
+kill -CONT "${LZ_PROC[daemon]}" "$HUNG"
+t_ok "bypass while the daemon hung: on record, with who" lz_wait 3 \
+	grep -q 'event=bypass-off .*actor="lazaretd --bypass, uid 0".*reason="the last of 2 switches by hand"' \
+	"$LZ_DIR/log/daemon.log"
 daemon_kill
 t_ok "bypass on without a daemon" "$BUILD/lazaretd" --instance lab --bypass on
 t_ok "bypass without a daemon: passes" reach shop 25
 t_ok "bypass off without a daemon" "$BUILD/lazaretd" --instance lab --bypass off
 t_eq "bypass off without a daemon: held" "$(status_of reach shop 25)" 1
+sleep 1.1 # a switch less than a second after one on record could be that one
+"$BUILD/lazaretd" --instance lab --bypass on 3600 >/dev/null
 
 # ---------------------------------------------------------------- an interface goes, and comes back
 
@@ -320,6 +335,11 @@ health_says()
 }
 
 t_need daemon_start
+t_ok "bypass without a daemon: on record at the next start" lz_wait 3 \
+	grep -q 'event=bypass-on .*actor="lazaretd --bypass, uid 0"' "$LZ_DIR/log/daemon.log"
+t_eq "bypass without a daemon: status says by whom" "$(ctl -j status | jq -r .bypass.actor)" \
+	"lazaretd --bypass, uid 0"
+t_ok "bypass off again" ctl bypass off
 t_ok "all interfaces there: healthy" lz_wait 3 ctl health
 ip -n "$LZ_LAB-gw" link set "$LZ_GW_UPLINK" down
 t_ok "an interface is renamed" ip -n "$LZ_LAB-gw" link set "$LZ_GW_UPLINK" name other0
