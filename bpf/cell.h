@@ -34,9 +34,39 @@ static __always_inline int lz_maybe_held(__u64 hash)
 	return (lz_tag_match(word, lz_tag_of(hash)) & word) || word >> 56;
 }
 
-__noinline int lz_cell_find(__u64 key)
+__noinline int lz_cell_search(__u64 key)
 {
 	return lz_search_find(key, lz_hash(key, lz_instance.seed), lz_instance.tag_lines);
+}
+
+/* The slot of a key, or LZ_SEARCH_NONE. The first tag that matches is the key's own in 29 of 30 cases:
+ * that much is done here, and a call, which costs 15 ns with protected returns, only for the rest. */
+static __always_inline int lz_cell_find(__u64 key)
+{
+	__u64 hash = lz_hash(key, lz_instance.seed);
+	__u32 line_n = lz_line_of(hash, 0, lz_instance.tag_lines), home = lz_home_of(hash);
+	struct lz_tag_line *line = lz_search_line(line_n);
+
+	if (!line)
+		return LZ_SEARCH_NONE;
+	LZ_NO_UNROLL
+	for (__u32 i = 0; i < LZ_TAG_LINE_WORDS; i++) {
+		__u32 w = (home + i) & (LZ_TAG_LINE_WORDS - 1);
+		__u64 word = *(volatile __u64 *)&line->word[w];
+		__u64 match = lz_tag_match(word, lz_tag_of(hash));
+
+		if (match) {
+			__u32 slot = line_n * LZ_TAG_LINE_SLOTS + w * 8 + lz_first_byte(match);
+			struct lz_cell *cell = lz_search_cell(slot);
+
+			if (cell && *(volatile __u64 *)&cell->key == ~key)
+				return slot;
+			break;
+		}
+		if (!(word >> 56))
+			return LZ_SEARCH_NONE;
+	}
+	return lz_cell_search(key);
 }
 
 /* Make a cell whatever the budgets say: for aggregates, and inside lz_cell_make(). */

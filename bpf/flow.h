@@ -42,71 +42,55 @@ static __always_inline __u64 lz_flow_hash(const struct lz_pkt *p)
 
 /* Ask for the line of a SYN before it is needed: BPF has no prefetch, but a load whose value nobody
  * waits for does as well, and its miss overlaps with those of tag and cell. */
-static __always_inline void lz_flow_touch(__u64 hash)
+static __always_inline struct lz_flow_line *lz_flow_touch(__u64 hash)
 {
 	__u32 line_n = lz_scale((__u32)hash, lz_instance.flow_lines);
 	struct lz_flow_line *line = bpf_map_lookup_elem(&lz_flows, &line_n);
 
 	if (line)
 		(void)*(volatile __u64 *)line->entry;
+	return line;
 }
 
 /**
  * lz_flow_find() - has this SYN been judged in the last LZ_FLOW_HORIZON_S seconds?
  *
- * Return: enum lz_verdict it was given, or LZ_FLOW_NEW.
+ * One pass over the line; *ret_at is the entry that lz_flow_note() takes: its own, a free or the
+ * stalest one. Return: enum lz_verdict it was given, or LZ_FLOW_NEW.
  */
-__noinline int lz_flow_find(__u64 hash, __u64 now_ns)
+static __always_inline int lz_flow_find(struct lz_flow_line *line, __u64 hash, __u64 now_ns,
+					__u32 *ret_at)
 {
-	__u32 line_n = lz_scale((__u32)hash, lz_instance.flow_lines), now = LZ_FLOW_NOW(now_ns);
-	struct lz_flow_line *line = bpf_map_lookup_elem(&lz_flows, &line_n);
+	__u32 now = LZ_FLOW_NOW(now_ns), oldest = 0;
 
-	if (!line)
-		return LZ_FLOW_NEW;
 	LZ_NO_UNROLL
-	for (int i = 0; i < LZ_FLOW_LINE_ENTRIES; i++) {
-		__u64 e = line->entry[i];
-
-		if (!e || (e ^ hash) >> LZ_FLOW_PRINT_SHIFT)
-			continue;
-		if (((now - (__u32)e) & LZ_FLOW_TIME_MASK) > LZ_FLOW_HORIZON_TICKS ||
-		    LZ_FLOW_REPEATED(e) >= LZ_FLOW_REPEATS)
-			return LZ_FLOW_NEW;
-		/* Lost to another CPU: one repetition is not counted. */
-		__sync_val_compare_and_swap(&line->entry[i], e, e + LZ_FLOW_REPEAT_ONE);
-		return LZ_FLOW_VERDICT(e);
-	}
-	return LZ_FLOW_NEW;
-}
-
-/**
- * lz_flow_note() - remember the verdict of a new SYN, in place of itself, a free or the stalest entry
- */
-__noinline int lz_flow_note(__u64 hash, __u64 now_ns, __u32 verdict)
-{
-	__u32 line_n = lz_scale((__u32)hash, lz_instance.flow_lines), now = LZ_FLOW_NOW(now_ns);
-	struct lz_flow_line *line = bpf_map_lookup_elem(&lz_flows, &line_n);
-	__u32 oldest = 0, at = 0;
-
-	if (!line)
-		return 0;
-	LZ_NO_UNROLL
-	for (int i = 0; i < LZ_FLOW_LINE_ENTRIES; i++) {
+	for (__u32 i = 0; i < LZ_FLOW_LINE_ENTRIES; i++) {
 		__u64 e = line->entry[i];
 		__u32 age = e ? (now - (__u32)e) & LZ_FLOW_TIME_MASK : LZ_FLOW_TIME_MASK;
 
 		if (e && !((e ^ hash) >> LZ_FLOW_PRINT_SHIFT)) {
-			at = i;
-			break;
+			*ret_at = i;
+			if (age > LZ_FLOW_HORIZON_TICKS || LZ_FLOW_REPEATED(e) >= LZ_FLOW_REPEATS)
+				return LZ_FLOW_NEW;
+			/* Lost to another CPU: one repetition is not counted. */
+			__sync_val_compare_and_swap(&line->entry[i], e, e + LZ_FLOW_REPEAT_ONE);
+			return LZ_FLOW_VERDICT(e);
 		}
 		if (age >= oldest) {
 			oldest = age;
-			at = i;
+			*ret_at = i;
 		}
 	}
+	return LZ_FLOW_NEW;
+}
+
+/* Remember the verdict of a new SYN where lz_flow_find() said. */
+static __always_inline void lz_flow_note(struct lz_flow_line *line, __u32 at, __u64 hash,
+					 __u64 now_ns, __u32 verdict)
+{
 	line->entry[at & (LZ_FLOW_LINE_ENTRIES - 1)] =
-		(hash >> LZ_FLOW_PRINT_SHIFT << LZ_FLOW_PRINT_SHIFT) | (__u64)(verdict & 7) << 14 | now;
-	return 0;
+		(hash >> LZ_FLOW_PRINT_SHIFT << LZ_FLOW_PRINT_SHIFT) |
+		(__u64)(verdict & 7) << 14 | LZ_FLOW_NOW(now_ns);
 }
 
 #endif /* LZ_BPF_FLOW_H */

@@ -10,26 +10,9 @@
 #ifndef LZ_BPF_JUDGE_H
 #define LZ_BPF_JUDGE_H
 
+#include "charge.h"
 #include "colony.h"
 #include "flow.h"
-#include "limit.h"
-
-/* What a judgement comes to, in one word. */
-#define LZ_RULING(reason, verdict, other) ((reason) << 16 | (other) << 8 | (verdict))
-#define LZ_RULING_REASON(r)		  ((__u32)(r) >> 16)
-#define LZ_RULING_OTHER(r)		  ((__u32)(r) >> 8 & 0xff)
-#define LZ_RULING_VERDICT(r)		  ((__u32)(r) & 0xff)
-
-/* A verdict on its way: what and why, and what a monitored rule would have done. */
-struct lz_ruling {
-	struct lz_told told;
-	__u32 verdict;
-	__u32 reason;
-	__u32 would;
-	__u32 limits_lifted; /* exception flags of the source */
-	__u32 other;	     /* verdict if the portal cannot answer */
-	__u32 pad_;
-};
 
 static __always_inline int lz_ruling_end(const struct lz_pkt *p, const struct lz_ruling *r)
 {
@@ -46,153 +29,36 @@ static __always_inline int lz_ruling_end(const struct lz_pkt *p, const struct lz
 			 r->verdict < LZ_V_SMTP_554 ? 0 : r->other ?: LZ_V_ICMP_ADMIN);
 }
 
-struct lz_limit_ask {
-	__u64 sets;   /* of the destination */
-	__u32 class_;
-	__u32 index;  /* of the limit in its class */
-	__u32 cell;   /* slot of the source's cell */
-	__u32 fresh;  /* 1 = a new attempt to port 25, 0 = some other SYN */
-	__u32 value;  /* answer: what the limit had counted */
-	__u32 pad_;
-};
-
-static __always_inline const struct lz_limit *lz_asked(const struct lz_pkt *p,
-						       const struct lz_limit_ask *ask)
+/* The class of a source, remembered in its cell where it has one. */
+static __always_inline __u32 lz_class_known(const struct lz_pkt *p, struct lz_cell *cell)
 {
-	return &lz_control.gen[p->slot & 1]
-			.class_[ask->class_ & (LZ_CLASSES_MAX - 1)]
-			.limit[ask->index < LZ_LIMITS_PER_CLASS ? ask->index : 0];
+	__u32 epoch = lz_control.gen[p->slot & 1].epoch, class_;
+	__u32 known = cell ? *(volatile __u16 *)&cell->known_class : 0;
+
+	if (LZ_EPOCH_LOW(epoch) && known >> 6 == LZ_EPOCH_LOW(epoch))
+		return known & (LZ_CLASSES_MAX - 1);
+	class_ = lz_class_of(p->slot, p->key, p->family) & (LZ_CLASSES_MAX - 1);
+	if (cell && LZ_EPOCH_LOW(epoch))
+		cell->known_class = LZ_KNOWN_CLASS(epoch, class_);
+	return class_;
 }
 
-/**
- * lz_limit_slot() - the cell whose words a limit lives in: the source's, or its prefix's or customer's
- *
- * Return: slot, or LZ_SEARCH_NONE if the limit does not concern this packet or has no room.
- */
-__noinline int lz_limit_slot(const struct lz_pkt *p, const struct lz_limit_ask *ask)
+/* Is the source on the never-list? The range tables know, but for IPv6 addresses that share their key
+ * with customers. */
+static __always_inline int lz_is_never(const struct lz_pkt *p, __u32 class_)
 {
-	const struct lz_limit *l;
-	struct lz_cell *cell;
-	__u64 prefix, key;
-	__u32 len;
-	int slot;
-
-	if (!p || !ask)
-		return LZ_SEARCH_NONE;
-	l = lz_asked(p, ask);
-	if ((l->what != LZ_WHAT_SYN && !ask->fresh) || (l->to_mask && !(l->to_mask & ask->sets)))
-		return LZ_SEARCH_NONE;
-	if (l->per == LZ_PER_SOURCE)
-		return ask->cell;
-	if (l->per == LZ_PER_CUSTOMER) {
-		prefix = lz_customer_of(p->slot, p->key);
-		if (!prefix)
-			return LZ_SEARCH_NONE;
-	} else {
-		len = (p->family == 4 ? l->per_len4 : l->per_len6) & 127;
-		prefix = len ? p->key & (~0ULL << ((64 - len) & 63)) : 0;
-	}
-	key = lz_aggregate_key(l->id, prefix, lz_instance.seed);
-	slot = lz_cell_find(key);
-	if (slot < 0)
-		slot = lz_cell_create(key);
-	cell = slot >= 0 ? lz_search_cell(slot) : 0;
-	if (!cell) {
-		lz_count(p->port_row, LZ_C_TABLE_FULL, 1);
-		return LZ_SEARCH_NONE;
-	}
-	cell->seen_s = p->now_s;
-	return slot;
-}
-
-/**
- * lz_limit_ask() - charge one limit of a class for one SYN
- * @slot: where its words live, from lz_limit_slot()
- *
- * Return: enum lz_charge; ask->value is what it has counted.
- */
-__noinline int lz_limit_ask(const struct lz_pkt *p, struct lz_limit_ask *ask, __u32 slot)
-{
-	struct lz_cell *cell = lz_search_cell(slot);
-	struct lz_limit_stats *stats;
-	const struct lz_limit *l;
-	enum lz_charge charge;
-	__u32 id, value = 0;
-	__u64 *state;
-
-	if (!p || !ask || !cell)
-		return LZ_CHARGE_OK;
-	l = lz_asked(p, ask);
-	if (!l->slot_ns)
-		return LZ_CHARGE_OK;
-	state = &cell->state[l->word < LZ_CELL_WORDS ? l->word : 0];
-	if (l->kind == LZ_LIMIT_WINDOW) {
-		charge = lz_window_charge(state, l, p->now_ns, &value);
-	} else if (l->kind == LZ_LIMIT_BUCKET) {
-		charge = lz_bucket_charge(state, l, p->now_ns, &value);
-	} else {
-		value = lz_dests_estimate(cell->dests, p->now_ns / l->slot_ns);
-		charge = value > l->n ? LZ_CHARGE_OVER : LZ_CHARGE_OK;
-	}
-	ask->value = value;
-	id = l->id;
-	stats = bpf_map_lookup_elem(&lz_limit_stats, &id);
-	if (stats) {
-		stats->asked++;
-		if (charge != LZ_CHARGE_OK)
-			stats->over++;
-	}
-	if (charge == LZ_CHARGE_LOST)
-		lz_count(p->port_row, LZ_C_RETRY_EXHAUSTED, 1);
-	return charge;
-}
-
-/* What an exceeded limit does to the packet and its source. */
-static __always_inline void lz_limit_act(const struct lz_pkt *p, const struct lz_limit *l,
-					 struct lz_cell *cell, struct lz_ruling *r)
-{
-	const struct lz_generation *gen = &lz_control.gen[p->slot & 1];
-	__u32 verdict = l->then == LZ_THEN_DROP && l->refuse ? l->refuse : LZ_V_DROP;
-
-	r->told.limit_id = l->id;
-	r->told.limit_n = l->n;
-	if (l->then == LZ_THEN_NOTIFY || (l->flags & LZ_LIMIT_F_MONITOR) ||
-	    (gen->flags & LZ_GEN_F_MONITOR)) {
-		r->told.kind = LZ_EVENT_WOULD;
-		r->told.verdict = l->then == LZ_THEN_NOTIFY ? LZ_V_PASS : verdict;
-		if (l->then != LZ_THEN_NOTIFY && !r->would)
-			r->would = verdict;
-		lz_tell(p, cell, &r->told);
-		return;
-	}
-	r->verdict = verdict;
-	r->reason = LZ_R_DROP_LIMIT;
-	r->told.kind = LZ_EVENT_LIMIT;
-	r->told.verdict = r->verdict;
-}
-
-/* Hold the source of a packet that a limit refused, once nothing overrules the refusal. */
-static __always_inline void lz_limit_hold(const struct lz_pkt *p, struct lz_cell *cell, __u32 slot,
-					  struct lz_ruling *r, const struct lz_limit *l)
-{
-	struct lz_limit_stats *stats;
-	__u32 id = l->id;
-
-	if (!lz_cell_hold(cell, slot, p->key, p->now_s, l->hold_ttl_s, l->grade))
-		return;
-	r->told.kind = LZ_EVENT_HOLD;
-	r->told.hold = cell->hold;
-	stats = bpf_map_lookup_elem(&lz_limit_stats, &id);
-	if (stats)
-		stats->holds++;
+	if (class_ == LZ_CLASS_NEVER)
+		return 1;
+	return p->family == 6 && (lz_control.gen[p->slot & 1].flags & LZ_GEN_F_NEVER_HIDDEN) &&
+	       (lz_sets_of(p, 1) & LZ_SET_NEVER);
 }
 
 /* May this refusal stand? Never-list and monitor mode overrule it, in this order. */
-static __always_inline void lz_overrule(const struct lz_pkt *p, struct lz_ruling *r, __u64 sets)
+static __always_inline void lz_overrule(const struct lz_pkt *p, struct lz_ruling *r, int is_never)
 {
 	if (r->verdict == LZ_V_PASS)
 		return;
-	if ((sets & LZ_SET_NEVER) || (lz_sets_of(p, 1) & LZ_SET_NEVER)) {
+	if (is_never) {
 		r->verdict = LZ_V_PASS;
 		r->reason = LZ_R_PASS_NEVER;
 	} else if (lz_control.gen[p->slot & 1].flags & LZ_GEN_F_MONITOR) {
@@ -234,7 +100,7 @@ __noinline int lz_judge_held(const struct lz_pkt *p, __u32 slot_n)
 	if (grade == LZ_GRADE_BLOCK25 && !mail)
 		return LZ_HELD_NOT;
 	sets = lz_sets_of(p, 0);
-	r.told.class_ = lz_class_of(p->slot, p->key, p->family);
+	r.told.class_ = lz_class_known(p, cell);
 	if (grade == LZ_GRADE_GARDEN) {
 		fate = lz_garden_fate(p, cell, row, sets, r.told.class_);
 	} else if (grade == LZ_GRADE_BLOCK25) {
@@ -253,7 +119,7 @@ __noinline int lz_judge_held(const struct lz_pkt *p, __u32 slot_n)
 	if (r.verdict != LZ_V_PASS) {
 		/* I3: a never address is never dropped, even if somebody managed to hold it; a
 		 * packet *to* one is the colony's business all the same. */
-		lz_overrule(p, &r, 0);
+		lz_overrule(p, &r, lz_is_never(p, r.told.class_));
 		if (r.verdict != LZ_V_PASS)
 			lz_count_pair(&cell->dropped, 1, 0);
 	}
@@ -281,81 +147,47 @@ static __always_inline void lz_rule_port25(const struct lz_pkt *p, const struct 
 	r->told.verdict = r->verdict;
 }
 
-/* All limits of a class for one SYN, in the order of the policy, until one refuses. */
-static __always_inline const struct lz_limit *lz_limits(const struct lz_pkt *p,
-							const struct lz_class *c,
-							struct lz_limit_ask *ask,
-							struct lz_cell *cell, struct lz_ruling *r)
-{
-	int slot;
+/* A source under the rules of its class: what they go by. */
+struct lz_examined {
+	struct lz_judgement *j;
+	const struct lz_class *c;
+	struct lz_cell *cell;
+	struct lz_flow_line *line; /* NULL: no SYN to port 25 */
+	int slot; /* of the cell */
+};
 
-	LZ_NO_UNROLL
-	for (__u32 i = 0; i < LZ_LIMITS_PER_CLASS; i++) {
-		const struct lz_limit *l = &c->limit[i];
-
-		if (i >= c->limits)
-			break;
-		if (l->what == LZ_WHAT_SYN ? r->limits_lifted & LZ_EXCEPTION_ALL : r->limits_lifted)
-			continue;
-		ask->index = i;
-		slot = lz_limit_slot(p, ask);
-		if (slot < 0 || lz_limit_ask(p, ask, slot) == LZ_CHARGE_OK)
-			continue;
-		r->told.value = ask->value;
-		lz_limit_act(p, l, cell, r);
-		if (r->verdict != LZ_V_PASS)
-			return l;
-	}
-	return 0;
-}
-
-/* The cell of an examined source, made if it is new. Returns its slot or a negative number. */
-static __always_inline int lz_source_cell(const struct lz_pkt *p)
-{
-	int slot = lz_cell_find(p->key);
-
-	return slot >= 0 ? slot : lz_cell_make(p->key, p->family, p->port_row);
-}
-
-/* A port-25 SYN: known, or a new attempt to a destination to remember. Returns lz_flow_find()'s
- * answer. */
-static __always_inline int lz_attempt(const struct lz_pkt *p, const struct lz_class *c,
-				      struct lz_cell *cell, __u64 flow)
-{
-	const __u64 *dest = (const __u64 *)p->daddr;
-	int known = lz_flow_find(flow, p->now_ns);
-
-	if (known == LZ_FLOW_NEW && c->dests_slot_ns)
-		lz_dests_note(cell->dests, p->now_ns / c->dests_slot_ns,
-			      lz_hash(dest[1] ^ lz_hash(dest[0], 0), lz_instance.seed));
-	return known;
-}
-
-/* All rules of a class, in order; r->verdict is what they say before anything overrules it.
+/* All rules of a class, in order; the verdict is what they say before anything overrules it.
  * Returns the limit that refused, if one did. */
 static __always_inline const struct lz_limit *lz_rules(const struct lz_pkt *p,
-						       const struct lz_class *c,
-						       struct lz_limit_ask *ask,
-						       struct lz_cell *cell, int known,
-						       struct lz_ruling *r)
+						       const struct lz_examined *e)
 {
-	if (known == LZ_FLOW_NEW && p->dport == 25) {
-		lz_rule_port25(p, c, ask->sets, r);
-	} else if (known > LZ_V_PASS) {
-		r->verdict = known;
-		r->other = LZ_V_ICMP_ADMIN;
-		r->reason = LZ_R_DROP_RETRANSMIT;
-	} else if (known == LZ_V_PASS) {
-		r->reason = LZ_R_PASS_RETRANSMIT;
+	struct lz_judgement *j = e->j;
+
+	if (j->known == LZ_FLOW_NEW && p->dport == 25) {
+		lz_rule_port25(p, e->c, j->ask.sets, &j->r);
+	} else if (j->known > LZ_V_PASS) {
+		j->r.verdict = j->known;
+		j->r.other = LZ_V_ICMP_ADMIN;
+		j->r.reason = LZ_R_DROP_RETRANSMIT;
+	} else if (j->known == LZ_V_PASS) {
+		j->r.reason = LZ_R_PASS_RETRANSMIT;
 	}
-	if (r->verdict != LZ_V_PASS || !(p->flags & LZ_P_SYN))
+	if (j->r.verdict != LZ_V_PASS || !(p->flags & LZ_P_SYN))
 		return 0;
-	if (p->throttle && ask->fresh && !lz_throttle_allowed(cell, p->now_ns, p->throttle)) {
-		r->verdict = LZ_V_DROP;
-		r->reason = LZ_R_DROP_THROTTLED;
+	if (p->throttle && j->ask.fresh && !lz_throttle_allowed(e->cell, p->now_ns, p->throttle)) {
+		j->r.verdict = LZ_V_DROP;
+		j->r.reason = LZ_R_DROP_THROTTLED;
 		return 0;
 	}
-	return lz_limits(p, c, ask, cell, r);
+	return lz_limits(p, e->c, &j->ask, e->cell, e->slot, &j->r);
+}
+
+/* Exceptions are rare: where none is in force, nothing is looked up. */
+static __always_inline __u32 lz_lifted(const struct lz_pkt *p)
+{
+	if (!(*(volatile __u64 *)&lz_control.exception_lens | lz_control.exception_len64))
+		return 0;
+	return lz_exception_of(p->key, p->now_s);
 }
 
 /* The table is full: the class rule still holds, the limits have nowhere to count. */
@@ -364,10 +196,10 @@ static __always_inline int lz_judge_uncounted(const struct lz_pkt *p, const stru
 {
 	__u64 sets = lz_sets_of(p, 0);
 
-	r->limits_lifted = lz_exception_of(p->key, p->now_s);
+	r->limits_lifted = lz_lifted(p);
 	if (p->dport == 25)
 		lz_rule_port25(p, c, sets, r);
-	lz_overrule(p, r, sets);
+	lz_overrule(p, r, !!(sets & LZ_SET_NEVER));
 	return lz_ruling_end(p, r);
 }
 
@@ -379,91 +211,113 @@ static __always_inline int lz_judge_tiny(const struct lz_pkt *p, const struct lz
 	if ((c->flags & LZ_CLASS_F_PORT25_RULE) || c->limits) {
 		r->verdict = LZ_V_DROP;
 		r->reason = LZ_R_DROP_TINY_FRAGMENT;
-		lz_overrule(p, r, lz_sets_of(p, 0));
+		lz_overrule(p, r, !!(lz_sets_of(p, 0) & LZ_SET_NEVER));
 	}
 	return lz_ruling_end(p, r);
 }
 
-/* The class of a source. A never address that shares its IPv6 key with customers is in none of
- * theirs: what it sends is not counted against them. */
-static __always_inline __u32 lz_judged_class(const struct lz_pkt *p)
+/* Count a packet that the rules look at, before they do. */
+static __always_inline void lz_examine(const struct lz_pkt *p, const struct lz_examined *e)
 {
-	__u32 class_ = lz_class_of(p->slot, p->key, p->family) & (LZ_CLASSES_MAX - 1);
+	const __u64 *dest = (const __u64 *)p->daddr;
+	struct lz_judgement *j = e->j;
 
-	if (p->family == 6 && class_ >= LZ_CLASS_FIRST &&
-	    (lz_control.gen[p->slot & 1].flags & LZ_GEN_F_NEVER_HIDDEN) &&
-	    (lz_sets_of(p, 1) & LZ_SET_NEVER))
-		return LZ_CLASS_NEVER;
-	return class_;
+	if (e->cell->seen_s != p->now_s)
+		e->cell->seen_s = p->now_s;
+	j->r.limits_lifted = lz_lifted(p);
+	if (p->dport == 25 || (e->c->flags & LZ_CLASS_F_SYN_TO))
+		j->ask.sets = lz_sets_of(p, 0);
+	if (!(p->flags & LZ_P_SYN))
+		return;
+	if (e->line) {
+		j->known = lz_flow_find(e->line, j->flow, p->now_ns, &j->flow_at);
+		j->ask.fresh = j->known == LZ_FLOW_NEW;
+	}
+	if (j->ask.fresh && e->c->dests_slot_ns)
+		lz_dests_note(e->cell->dests, p->now_ns / e->c->dests_slot_ns,
+			      lz_hash(dest[1] ^ lz_hash(dest[0], 0), lz_instance.seed));
+	lz_count_pair(&e->cell->syn, 1, j->ask.fresh);
+}
+
+/* The rules have spoken: remember, count and tell it. */
+static __always_inline int lz_examined_end(const struct lz_pkt *p, const struct lz_examined *e,
+					   const struct lz_limit *refused_by)
+{
+	struct lz_judgement *j = e->j;
+
+	if (e->line && j->ask.fresh)
+		lz_flow_note(e->line, j->flow_at, j->flow, p->now_ns, j->r.verdict);
+	lz_count_pair(&e->cell->dropped, j->r.verdict != LZ_V_PASS, 1);
+	if (j->r.verdict != LZ_V_PASS) {
+		if (refused_by && refused_by->then == LZ_THEN_HOLD)
+			lz_limit_hold(p, e->cell, e->slot, &j->r, refused_by);
+		if (j->r.told.kind)
+			lz_tell(p, e->cell, &j->r.told);
+	} else if (j->r.would) {
+		__sync_fetch_and_add(&e->cell->would_drop, 1);
+		if (j->r.reason == LZ_R_PASS_EXAMINED)
+			j->r.reason = LZ_R_PASS_MONITOR;
+	}
+	lz_count_class(j->ask.class_, j->r.verdict, j->r.would);
+	return lz_ruling_end(p, &j->r);
+}
+
+/* A source of a class with rules, and its cell if it has one already. */
+static __always_inline int lz_judge_source(const struct lz_pkt *p, struct lz_examined *e)
+{
+	const struct lz_limit *refused_by;
+	struct lz_ruling *r = &e->j->r;
+
+	e->c = &lz_control.gen[p->slot & 1].class_[e->j->ask.class_ & (LZ_CLASSES_MAX - 1)];
+	if (p->flags & LZ_P_TINY_FRAG)
+		return lz_judge_tiny(p, e->c, r);
+	if (!e->cell) {
+		e->slot = lz_cell_make(p->key, p->family, p->port_row);
+		e->cell = e->slot >= 0 ? lz_search_cell(e->slot) : 0;
+		if (!e->cell)
+			return lz_judge_uncounted(p, e->c, r);
+	}
+	lz_examine(p, e);
+	refused_by = lz_rules(p, e);
+	if (r->verdict != LZ_V_PASS) /* the source is no never address: its class would say so */
+		lz_overrule(p, r, !!((e->j->ask.sets ?: lz_sets_of(p, 0)) & LZ_SET_NEVER));
+	return lz_examined_end(p, e, refused_by);
 }
 
 /**
  * lz_judge_class() - the class rules for a source that is not held
  *
+ * The line of SYN memory is asked for first, then the cell, so that both are under way at once.
  * Return: LZ_RULING().
  */
 __noinline int lz_judge_class(const struct lz_pkt *p)
 {
-	struct lz_ruling r = { .reason = LZ_R_PASS_EXAMINED };
-	const struct lz_limit *refused_by;
-	struct lz_limit_ask ask = {};
-	const struct lz_class *c;
-	int slot, known = LZ_FLOW_NEW;
-	struct lz_cell *cell;
-	__u64 flow = 0;
+	struct lz_examined e = {};
+	__u32 zero = 0, class_;
 
-	if (!p)
+	e.j = bpf_map_lookup_elem(&lz_judgements, &zero);
+	if (!p || !e.j)
 		return 0;
+	__builtin_memset(e.j, 0, sizeof(*e.j));
+	e.j->known = LZ_FLOW_NEW;
 	if ((p->flags & LZ_P_SYN) && p->dport == 25) {
-		flow = lz_flow_hash(p);
-		lz_flow_touch(flow);
+		e.j->flow = lz_flow_hash(p);
+		e.line = lz_flow_touch(e.j->flow);
 	}
-	ask.class_ = lz_judged_class(p);
-	r.told.class_ = ask.class_;
-	if (ask.class_ < LZ_CLASS_FIRST && !p->throttle) {
-		r.reason = LZ_R_PASS_FOREIGN;
-		if (ask.class_ == LZ_CLASS_NEVER)
-			lz_count(p->port_row, LZ_C_NEVER_SPOOFED, 1);
-		return lz_ruling_end(p, &r);
-	}
-	c = &lz_control.gen[p->slot & 1].class_[ask.class_];
-	if (p->flags & LZ_P_TINY_FRAG)
-		return lz_judge_tiny(p, c, &r);
-	slot = lz_source_cell(p);
-	cell = slot >= 0 ? lz_search_cell(slot) : 0;
-	if (!cell)
-		return lz_judge_uncounted(p, c, &r);
-	ask.cell = slot;
-	if (cell->seen_s != p->now_s)
-		cell->seen_s = p->now_s;
-	r.limits_lifted = lz_exception_of(p->key, p->now_s);
-	if (p->dport == 25 || (c->flags & LZ_CLASS_F_SYN_TO))
-		ask.sets = lz_sets_of(p, 0);
-	if (p->flags & LZ_P_SYN) {
-		if (p->dport == 25) {
-			known = lz_attempt(p, c, cell, flow);
-			ask.fresh = known == LZ_FLOW_NEW;
-		}
-		lz_count_pair(&cell->syn, 1, ask.fresh);
-	}
-	refused_by = lz_rules(p, c, &ask, cell, known, &r);
-	if (r.verdict != LZ_V_PASS)
-		lz_overrule(p, &r, ask.sets ?: lz_sets_of(p, 0));
-	if (ask.fresh)
-		lz_flow_note(flow, p->now_ns, r.verdict);
-	lz_count_pair(&cell->dropped, r.verdict != LZ_V_PASS, 1);
-	if (r.verdict != LZ_V_PASS) {
-		if (refused_by && refused_by->then == LZ_THEN_HOLD)
-			lz_limit_hold(p, cell, slot, &r, refused_by);
-		if (r.told.kind)
-			lz_tell(p, cell, &r.told);
-	} else if (r.would) {
-		__sync_fetch_and_add(&cell->would_drop, 1);
-		if (r.reason == LZ_R_PASS_EXAMINED)
-			r.reason = LZ_R_PASS_MONITOR;
-	}
-	lz_count_class(ask.class_, r.verdict, r.would);
-	return lz_ruling_end(p, &r);
+	e.slot = lz_cell_find(p->key);
+	e.cell = e.slot >= 0 ? lz_search_cell(e.slot) : 0;
+	class_ = lz_class_known(p, e.cell);
+	if (class_ >= LZ_CLASS_FIRST && lz_is_never(p, class_))
+		class_ = LZ_CLASS_NEVER;
+	e.j->ask.class_ = class_;
+	e.j->r.told.class_ = class_;
+	e.j->r.reason = LZ_R_PASS_EXAMINED;
+	if (class_ >= LZ_CLASS_FIRST || p->throttle)
+		return lz_judge_source(p, &e);
+	e.j->r.reason = LZ_R_PASS_FOREIGN;
+	if (class_ == LZ_CLASS_NEVER)
+		lz_count(p->port_row, LZ_C_NEVER_SPOOFED, 1);
+	return lz_ruling_end(p, &e.j->r);
 }
 
 /**
@@ -508,7 +362,7 @@ __noinline int lz_judge_return(const struct lz_pkt *p)
 		r.verdict = LZ_V_PASS;
 		r.reason = LZ_R_PASS_EXCEPTION;
 	} else {
-		lz_overrule(p, &r, lz_sets_of(p, 0));
+		lz_overrule(p, &r, !!((lz_sets_of(p, 0) | lz_sets_of(p, 1)) & LZ_SET_NEVER));
 	}
 	lz_count_class(class_, r.verdict, r.would);
 	return lz_ruling_end(p, &r);

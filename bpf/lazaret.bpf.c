@@ -166,12 +166,14 @@ SEC("xdp.frags")
 int lz_xdp(struct xdp_md *ctx)
 {
 	struct lz_frame f = { (void *)(long)ctx->data, (void *)(long)ctx->data_end };
-	struct lz_pkt p = {};
+	struct lz_pkt *p = lz_packet();
 	struct lz_meta *meta;
 	__u32 ruling, verdict, port;
 	__u64 *pending;
 
-	ruling = lz_process(&f, &p, ctx->ingress_ifindex, f.end - f.data, 0, &port);
+	if (!p)
+		return XDP_PASS;
+	ruling = lz_process(&f, p, ctx->ingress_ifindex, f.end - f.data, 0, &port);
 	verdict = LZ_RULING_VERDICT(ruling);
 	pending = lz_pending_of(port);
 	if (pending)
@@ -209,39 +211,43 @@ static __always_inline int lz_tc_answer(struct __sk_buff *skb, __u32 port)
 	struct lz_frame f = { (void *)(long)skb->data, (void *)(long)skb->data_end };
 	struct lz_meta *meta = (void *)(long)skb->data_meta;
 	__u64 *pending = lz_pending_of(port);
-	struct lz_pkt p = {};
+	struct lz_pkt *p = lz_packet();
 
+	if (!p)
+		return TC_ACT_SHOT;
 	if ((void *)(meta + 1) > f.data || meta->magic != LZ_META_MAGIC) {
 		if (!pending || !*pending)
 			return TC_ACT_UNSPEC;
 		lz_count(port >> LZ_PORT_STATS_SHIFT, LZ_C_REPLY_SUPPRESSED, 1);
 		return TC_ACT_SHOT;
 	}
-	p.ifindex = skb->ifindex;
-	p.port_row = port >> LZ_PORT_STATS_SHIFT;
-	lz_parse(&f, 0, lz_instance.ipv6_key_len & 127, &p);
-	lz_parse_addresses(&f, &p);
-	return lz_answer(skb, &p, meta->verdict, meta->other, 0);
+	p->ifindex = skb->ifindex;
+	p->port_row = port >> LZ_PORT_STATS_SHIFT;
+	lz_parse(&f, 0, lz_instance.ipv6_key_len & 127, p);
+	lz_parse_addresses(&f, p);
+	return lz_answer(skb, p, meta->verdict, meta->other, 0);
 }
 
 static __always_inline int lz_tc_judge(struct __sk_buff *skb, int out)
 {
-	struct lz_frame f;
-	struct lz_pkt p = {};
+	struct lz_pkt *p = lz_packet();
 	__u32 ruling, verdict, port;
+	struct lz_frame f;
 
+	if (!p)
+		return TC_ACT_UNSPEC;
 	/* Headers may lie outside the linear part; pull what the parser can reach at most. */
 	if (skb->data_end - skb->data < 128 && skb->len > skb->data_end - skb->data)
 		bpf_skb_pull_data(skb, skb->len < 256 ? skb->len : 256);
 	f.data = (void *)(long)skb->data;
 	f.end = (void *)(long)skb->data_end;
-	ruling = lz_process(&f, &p, skb->ifindex, skb->len, out, &port);
+	ruling = lz_process(&f, p, skb->ifindex, skb->len, out, &port);
 	verdict = LZ_RULING_VERDICT(ruling);
 	if (verdict == LZ_V_PASS)
 		return TC_ACT_UNSPEC;
 	if (out)
 		return TC_ACT_SHOT;
-	return lz_answer(skb, &p, verdict, LZ_RULING_OTHER(ruling), port & LZ_PORT_F_L3);
+	return lz_answer(skb, p, verdict, LZ_RULING_OTHER(ruling), port & LZ_PORT_F_L3);
 }
 
 SEC("tc")

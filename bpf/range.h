@@ -114,15 +114,9 @@ static __always_inline void lz_mask16(__u8 *to, const __u8 *from, __u32 len)
 	__builtin_memcpy(to + 8, &lo, 8);
 }
 
-/**
- * lz_sets_of() - the destination sets an address is in
- * @at: offset of the address in struct lz_pkt: saddr or daddr
- *
- * All matching prefixes count, so every length is asked. Return: a mask of set bits, nothing
- * negative. The tables are small (smarthosts, resolvers, never-list) and only port-25 packets and
- * refusals come here.
- */
-__noinline __u64 lz_sets_of(const struct lz_pkt *p, int source)
+/* All matching prefixes count, so every length is asked. The tables are small: smarthosts, resolvers,
+ * never-list. */
+__noinline __u64 lz_sets_lookup(const struct lz_pkt *p, int source)
 {
 	const struct lz_generation *gen;
 	struct lz_dest_key key;
@@ -150,6 +144,32 @@ __noinline __u64 lz_sets_of(const struct lz_pkt *p, int source)
 			mask |= *found;
 	}
 	return mask;
+}
+
+/**
+ * lz_sets_of() - the destination sets an address is in
+ * @source: the packet's source address instead of its destination
+ *
+ * Return: a mask of set bits. Only port-25 packets, refusals and held sources come here. What a CPU
+ * asked last is remembered for destinations: of sources there are too many.
+ */
+static __always_inline __u64 lz_sets_of(const struct lz_pkt *p, int source)
+{
+	const __u64 *addr = (const __u64 *)p->daddr;
+	__u64 epoch = lz_control.gen[p->slot & 1].epoch, sets;
+	__u32 i = lz_hash(addr[0] ^ addr[1], lz_instance.seed) & (LZ_MEMOS - 1);
+	struct lz_memo *memo = source || !epoch ? 0 : bpf_map_lookup_elem(&lz_memos, &i);
+
+	if (memo && memo->addr[0] == addr[0] && memo->addr[1] == addr[1] && memo->epoch == epoch)
+		return memo->sets;
+	sets = lz_sets_lookup(p, source);
+	if (memo) {
+		memo->addr[0] = addr[0];
+		memo->addr[1] = addr[1];
+		memo->epoch = epoch;
+		memo->sets = sets;
+	}
+	return sets;
 }
 
 /* The customer of a key in this generation; 0 = none. */

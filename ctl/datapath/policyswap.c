@@ -183,6 +183,42 @@ int lz_swap_fill(const struct lz_image *image, const struct lz_inner_fds *fds,
 	return r;
 }
 
+/* ---------------------------------------------------------------- epochs */
+
+/* Forget every class that a cell remembers but those of epoch @kept. */
+static void forget_classes(struct lz_tables_view *v, __u32 kept)
+{
+	for (__u32 slot = 0; slot < v->slots; slot++) {
+		__u16 *at = &v->cells[slot].known_class, known = *(volatile __u16 *)at;
+
+		if (known && known >> 6 != LZ_EPOCH_LOW(kept))
+			__sync_bool_compare_and_swap(at, known, 0);
+	}
+}
+
+/* An epoch that no cell remembers: the next one. When its ten bits have come round, the generation
+ * that judges gets a fresh one too, and what no packet writes any more is forgotten. */
+static int next_epoch(struct lz_tables_view *v, __u32 *ret)
+{
+	struct lz_generation *gen = v->control->gen;
+	__u32 next = (gen[0].epoch > gen[1].epoch ? gen[0].epoch : gen[1].epoch) + 1, active;
+	int r;
+
+	if (LZ_EPOCH_LOW(next)) {
+		*ret = next;
+		return 0;
+	}
+	active = LZ_GEN_ACTIVE(word_get(v));
+	if (active < LZ_GENERATIONS)
+		*(volatile __u32 *)&gen[active].epoch = ++next;
+	r = lz_membarrier();
+	if (r)
+		return r;
+	forget_classes(v, next);
+	*ret = next + 1;
+	return 0;
+}
+
 /* ---------------------------------------------------------------- in place */
 
 static size_t bytes4(const struct lz_image *image)
@@ -222,9 +258,15 @@ void lz_swap_live_unmap(const struct lz_image *image, struct lz_live_tables *liv
 int lz_swap_renumber(struct lz_tables_view *view, __u64 number)
 {
 	__u64 word = word_get(view);
+	__u32 epoch;
+	int r;
 
 	if (LZ_GEN_DEADLINE(word) || LZ_GEN_ACTIVE(word) >= LZ_GENERATIONS)
 		return -EBUSY;
+	r = next_epoch(view, &epoch);
+	if (r)
+		return r;
+	__atomic_store_n(&view->control->gen[LZ_GEN_ACTIVE(word)].epoch, epoch, __ATOMIC_RELEASE);
 	__atomic_store_n(&view->control->gen[LZ_GEN_ACTIVE(word)].number, number, __ATOMIC_RELEASE);
 	return 0;
 }
@@ -252,12 +294,13 @@ static int put_inner(const struct lz_tables_view *v, const struct lz_inner_fds *
 }
 
 static void put_generation(struct lz_tables_view *v, const struct lz_image *image, __u32 slot,
-			   __u64 number)
+			   __u64 number, __u32 epoch)
 {
 	__u32 budget = image->sources_max / LZ_V6_BUDGET_SHARE;
 
 	v->control->gen[slot] = image->gen;
 	v->control->gen[slot].number = number;
+	v->control->gen[slot].epoch = epoch;
 	v->control->sources_max = image->sources_max;
 	v->control->v6_budget = budget > LZ_V6_BUDGET_MIN ? budget : LZ_V6_BUDGET_MIN;
 }
@@ -267,7 +310,7 @@ int lz_swap_publish(struct lz_tables_view *view, const struct lz_image *image,
 		    struct lz_err *reterr)
 {
 	int slot = lz_swap_idle_slot(view), r;
-	__u32 active;
+	__u32 active, epoch;
 
 	if (slot < 0)
 		return lz_err_set(reterr, slot, "policy: generation %llu awaits its confirm",
@@ -279,10 +322,13 @@ int lz_swap_publish(struct lz_tables_view *view, const struct lz_image *image,
 	r = lz_membarrier();
 	if (r)
 		return lz_err_set(reterr, r, "policy: membarrier: %s", strerror(-r));
+	r = next_epoch(view, &epoch);
+	if (r)
+		return lz_err_set(reterr, r, "policy: membarrier: %s", strerror(-r));
 	r = put_inner(view, fds, slot, reterr);
 	if (r)
 		return r;
-	put_generation(view, image, slot, number);
+	put_generation(view, image, slot, number, epoch);
 	active = LZ_GEN_ACTIVE(word_get(view));
 	if (confirm_s) /* the clock's seconds are cut down: one more, so that nobody has less time */
 		word_set(view, LZ_GEN_WORD(slot, active, lz_tables_now_s(view) + confirm_s + 1));

@@ -68,7 +68,8 @@ void lz_swap_live_unmap(const struct lz_image *image, struct lz_live_tables *liv
 
 /**
  * lz_swap_renumber() - the generation that judges was changed in place and is another one now
- * Call it when the stores are done: who reads the new number sees them. -EBUSY while pending.
+ * Call it when the stores are done: who reads the new number sees them, and asks the tables again for
+ * what he remembers of look-ups. -EBUSY while pending; -errno of membarrier.
  */
 int lz_swap_renumber(struct lz_tables_view *view, __u64 number);
 

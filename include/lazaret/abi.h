@@ -135,18 +135,27 @@ struct lz_cell {
 	__u64 dests[4];		    /* distinct port-25 destinations: two banks of 2 x 52 bits */
 	__u32 seen_s;		    /* last examined packet, CLOCK_MONOTONIC s */
 	__u32 would_drop;	    /* packets a monitored rule would have refused */
-	__u32 told_s;		    /* last event sent about this source */
 	__u32 reach_ms;		    /* token bucket of a held source: what it may reach, or its throttle */
+	__u16 told_s;		    /* last event sent about this source: seconds, lower half */
+	__u16 known_class;	    /* LZ_KNOWN_CLASS(): what the range tables said last; 0 = ask */
 };
 _Static_assert(sizeof(struct lz_cell) == 128, "a cell is two cache lines");
 
+/* A class is looked up once a source and epoch (struct lz_generation) and remembered in its cell,
+ * which is read anyway: that saves the range tables' calls and cache lines (make bench, rows b and
+ * e). Ten bits of the epoch are enough, because whoever gives out epochs clears what is remembered
+ * before they come round (ctl/datapath/policyswap.c). An epoch with ten zero bits remembers nothing. */
+#define LZ_EPOCH_BITS 10
+#define LZ_EPOCH_LOW(epoch) ((epoch) & ((1u << LZ_EPOCH_BITS) - 1))
+#define LZ_KNOWN_CLASS(epoch, class_) ((__u16)(LZ_EPOCH_LOW(epoch) << 6 | (class_)))
+
 /* ---------------------------------------------------------------- flows */
 
-/* Eight recent port-25 SYNs, or SYN-ACKs awaiting their ACK, a line. Entry: bits 0..13 first seen, ticks of 2^28 ns; bits 14..16
- * verdict (enum lz_verdict); bits 17..20 how often it came again; bits 21..63 fingerprint of source,
- * destination, ports, sequence number and generation under the instance seed. 0 = free. The age
- * counts from the first SYN: one that is sent again and again would otherwise open connections for
- * ever and be counted once. */
+/* Eight recent port-25 SYNs, or SYN-ACKs awaiting their ACK, a line. Entry: bits 0..13 first seen,
+ * ticks of 2^28 ns; bits 14..16 verdict (enum lz_verdict); bits 17..20 how often it came again;
+ * bits 21..63 fingerprint of source, destination, ports, sequence number and generation under the
+ * instance seed. 0 = free. The age counts from the first SYN: one that is sent again and again
+ * would otherwise open connections for ever and be counted once. */
 #define LZ_FLOW_LINE_ENTRIES 8
 struct lz_flow_line {
 	__u64 entry[LZ_FLOW_LINE_ENTRIES];
@@ -347,6 +356,9 @@ struct lz_generation {
 	__u32 flags;	    /* LZ_GEN_F_* */
 	__u32 classes;	    /* class ids in use are below this */
 	__u32 range6_lines; /* lines in this generation's lz_range6 inner map; 0 = no IPv6 class */
+	__u32 epoch;	    /* another one whenever a table of this generation changes: the data
+			     * plane marks with it what it remembers of a look-up; 0 = nothing */
+	__u32 pad0_;
 	__u8 len6_n;	    /* prefix lengths of IPv6 class ranges */
 	__u8 dest_lens_n;
 	__u8 customer_lens_n;
@@ -357,7 +369,7 @@ struct lz_generation {
 	struct lz_garden_row garden[LZ_GARDENS_MAX];
 	struct lz_class class_[LZ_CLASSES_MAX];
 };
-_Static_assert(sizeof(struct lz_generation) == 112 + 48 * LZ_GARDENS_MAX + 360 * LZ_CLASSES_MAX,
+_Static_assert(sizeof(struct lz_generation) == 120 + 48 * LZ_GARDENS_MAX + 360 * LZ_CLASSES_MAX,
 	       "no holes");
 
 /* The generation word: bits 0..7 active slot, 8..15 previous slot (LZ_GEN_NONE = pass all), bits
@@ -415,6 +427,14 @@ struct lz_tables {
 	__u64 pad_[6];
 };
 _Static_assert(sizeof(struct lz_tables) == 64, "own cache line");
+
+/* The clock as the data plane read it last, and the tick it was read in: its own affair. */
+struct lz_tick {
+	__u64 jiffies;
+	__u64 now_ns;
+	__u64 pad_[6];
+};
+_Static_assert(sizeof(struct lz_tick) == 64, "own cache line");
 
 /* ---------------------------------------------------------------- ranges */
 

@@ -128,10 +128,12 @@ int bench_line(struct xdp_md *ctx)
 static __always_inline __u32 judge(struct xdp_md *ctx)
 {
 	struct lz_frame f = { (void *)(long)ctx->data, (void *)(long)ctx->data_end };
-	struct lz_pkt p = {};
+	struct lz_pkt *p = lz_packet();
 	__u32 port;
 
-	return lz_process(&f, &p, ctx->ingress_ifindex, f.end - f.data, 0, &port) & 0xff;
+	if (!p)
+		return LZ_V_DROP;
+	return lz_process(&f, p, ctx->ingress_ifindex, f.end - f.data, 0, &port) & 0xff;
 }
 
 SEC("xdp")
@@ -186,23 +188,31 @@ static __always_inline int count_admitted(enum lz_charge charge)
 SEC("xdp")
 int bench_bucket(struct xdp_md *ctx)
 {
+	enum lz_charge charge = LZ_CHARGE_LOST;
 	__u32 value;
 
 	if (!generate(ctx))
 		return XDP_ABORTED;
-	return count_admitted(lz_bucket_charge(&bench_cell.state[0], &bench_limits.bucket,
-					       lz_clock_ns(), &value));
+	LZ_NO_UNROLL
+	for (int i = 0; charge == LZ_CHARGE_LOST && i < LZ_CAS_TRIES; i++)
+		charge = lz_bucket_charge(&bench_cell.state[0], &bench_limits.bucket,
+					  lz_clock_ns(), &value);
+	return count_admitted(charge);
 }
 
 SEC("xdp")
 int bench_window(struct xdp_md *ctx)
 {
+	enum lz_charge charge = LZ_CHARGE_LOST;
 	__u32 value;
 
 	if (!generate(ctx))
 		return XDP_ABORTED;
-	return count_admitted(lz_window_charge(&bench_cell.state[2], &bench_limits.window,
-					       lz_clock_ns(), &value));
+	LZ_NO_UNROLL
+	for (int i = 0; charge == LZ_CHARGE_LOST && i < LZ_CAS_TRIES; i++)
+		charge = lz_window_charge(&bench_cell.state[2], &bench_limits.window,
+					  lz_clock_ns(), &value);
+	return count_admitted(charge);
 }
 
 #include "stock.h"

@@ -65,6 +65,17 @@ static void list_add(struct world_list *list, const struct lz_prefix *prefix, __
 	list->entry[list->n++].value = value;
 }
 
+/* A table of a generation has changed: what the data plane remembers of it is void. */
+static void new_epoch(struct world *w, int slot)
+{
+	static __u32 epoch;
+
+	do {
+		epoch++;
+	} while (!LZ_EPOCH_LOW(epoch));
+	w->control->gen[slot].epoch = epoch;
+}
+
 static int inner_map(enum bpf_map_type type, __u32 key, __u32 value, __u32 n, __u32 flags)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, o, .map_flags = flags);
@@ -101,6 +112,7 @@ static void gen_open(struct world *w, __u32 slot)
 	memset(&w->control->gen[slot], 0, sizeof(w->control->gen[slot]));
 	w->control->gen[slot].number = slot + 1;
 	w->control->gen[slot].range6_lines = RANGE6_LINES;
+	new_epoch(w, (int)slot);
 }
 
 static void gen_close(struct world_gen *g)
@@ -239,6 +251,7 @@ void world_range(struct world *w, int slot, const char *text, int id)
 	struct lz_keyprefix kp = key_prefix(w, &prefix);
 
 	list_add(&w->gen[slot].ranges, &prefix, (__u64)id);
+	new_epoch(w, slot);
 	if (prefix.addr.family == 4)
 		range4_add(&w->gen[slot], (__u32)kp.bits, prefix.len, id);
 	else
@@ -261,6 +274,7 @@ void world_dest(struct world *w, int slot, const char *text, __u64 mask)
 	world_must(bpf_map_update_elem(w->gen[slot].dests_fd, &key, &mask, 0), "add a destination");
 	note_len(g->dest_lens, &g->dest_lens_n, LZ_LENGTHS_MAX, key.len);
 	list_add(&w->gen[slot].dests, &prefix, mask);
+	new_epoch(w, slot);
 }
 
 void world_customer(struct world *w, int slot, const char *text, __u32 customer)

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * charge.h - the limits of a class, asked for one SYN.
+ *
+ * What nearly every packet needs - a limit of the source itself, the first compare-and-swap wins - is
+ * inline; a covering prefix, a customer or a lost race is behind a call. With protected returns a call
+ * costs 15 ns, three limits behind two calls each a third of a counted SYN (make bench, row b).
+ */
+#ifndef LZ_BPF_CHARGE_H
+#define LZ_BPF_CHARGE_H
+
+#include "cell.h"
+#include "limit.h"
+#include "range.h"
+
+/* What a judgement comes to, in one word. */
+#define LZ_RULING(reason, verdict, other) ((reason) << 16 | (other) << 8 | (verdict))
+#define LZ_RULING_REASON(r)		  ((__u32)(r) >> 16)
+#define LZ_RULING_OTHER(r)		  ((__u32)(r) >> 8 & 0xff)
+#define LZ_RULING_VERDICT(r)		  ((__u32)(r) & 0xff)
+
+/* A verdict on its way: what and why, and what a monitored rule would have done. */
+struct lz_ruling {
+	struct lz_told told;
+	__u32 verdict;
+	__u32 reason;
+	__u32 would;
+	__u32 limits_lifted; /* exception flags of the source */
+	__u32 other;	     /* verdict if the portal cannot answer */
+	__u32 pad_;
+};
+
+struct lz_limit_ask {
+	__u64 sets;   /* of the destination */
+	__u32 class_;
+	__u32 index;  /* of the limit in its class */
+	__u32 fresh;  /* 1 = a new attempt to port 25, 0 = some other SYN */
+	__u32 value;  /* answer: what the limit had counted */
+};
+
+/* One judgement of a class's rules: a CPU judges one packet at a time. In a map and not on the stack,
+ * which is small; and what lies in a map the verifier does not follow, so that the paths through the
+ * rules meet again behind each of them. */
+struct lz_judgement {
+	struct lz_ruling r;
+	struct lz_limit_ask ask;
+	__u64 flow; /* hash of a SYN to port 25 */
+	__u32 flow_at; /* its entry in its line, or the one to replace */
+	__s32 known; /* what lz_flow_find() said */
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct lz_judgement);
+} lz_judgements SEC(".maps");
+
+static __always_inline const struct lz_limit *lz_asked(const struct lz_pkt *p,
+						       const struct lz_limit_ask *ask)
+{
+	return &lz_control.gen[p->slot & 1]
+			.class_[ask->class_ & (LZ_CLASSES_MAX - 1)]
+			.limit[ask->index < LZ_LIMITS_PER_CLASS ? ask->index : 0];
+}
+
+/**
+ * lz_limit_slot() - the cell of a covering prefix or a customer, whose words a limit lives in
+ *
+ * Return: slot, or LZ_SEARCH_NONE if the limit does not concern this packet or has no room.
+ */
+__noinline int lz_limit_slot(const struct lz_pkt *p, const struct lz_limit_ask *ask)
+{
+	const struct lz_limit *l;
+	struct lz_cell *cell;
+	__u64 prefix, key;
+	__u32 len;
+	int slot;
+
+	if (!p || !ask)
+		return LZ_SEARCH_NONE;
+	l = lz_asked(p, ask);
+	if (l->per == LZ_PER_CUSTOMER) {
+		prefix = lz_customer_of(p->slot, p->key);
+		if (!prefix)
+			return LZ_SEARCH_NONE;
+	} else {
+		len = (p->family == 4 ? l->per_len4 : l->per_len6) & 127;
+		prefix = len ? p->key & (~0ULL << ((64 - len) & 63)) : 0;
+	}
+	key = lz_aggregate_key(l->id, prefix, lz_instance.seed);
+	slot = lz_cell_find(key);
+	if (slot < 0)
+		slot = lz_cell_create(key);
+	cell = slot >= 0 ? lz_search_cell(slot) : 0;
+	if (!cell) {
+		lz_count(p->port_row, LZ_C_TABLE_FULL, 1);
+		return LZ_SEARCH_NONE;
+	}
+	if (cell->seen_s != p->now_s)
+		cell->seen_s = p->now_s;
+	return slot;
+}
+
+static __always_inline enum lz_charge lz_limit_charge(struct lz_cell *cell,
+						      const struct lz_limit *l, __u64 now_ns,
+						      __u32 *ret_value)
+{
+	__u64 *state = &cell->state[l->word & 7]; /* below LZ_CELL_WORDS, but the verifier asks */
+	enum lz_charge charge;
+
+	if (!l->slot_ns)
+		return LZ_CHARGE_OK;
+	if (l->kind == LZ_LIMIT_WINDOW) {
+		charge = lz_window_charge(state, l, now_ns, ret_value);
+	} else if (l->kind == LZ_LIMIT_BUCKET) {
+		charge = lz_bucket_charge(state, l, now_ns, ret_value);
+	} else {
+		*ret_value = lz_dests_estimate(cell->dests, now_ns / l->slot_ns);
+		charge = *ret_value > l->n ? LZ_CHARGE_OVER : LZ_CHARGE_OK;
+	}
+	return LZ_FORGET(charge);
+}
+
+/* Once more, because another CPU was at the same word. Return: enum lz_charge; ask->value is what it
+ * has counted. */
+__noinline int lz_limit_again(const struct lz_pkt *p, struct lz_limit_ask *ask, __u32 slot)
+{
+	struct lz_cell *cell = lz_search_cell(slot);
+	const struct lz_limit *l;
+	__u64 *state;
+
+	if (!p || !ask || !cell)
+		return LZ_CHARGE_OK;
+	l = lz_asked(p, ask);
+	state = &cell->state[l->word & 7];
+	if (!l->slot_ns)
+		return LZ_CHARGE_OK;
+	return l->kind == LZ_LIMIT_WINDOW ? lz_window_charge(state, l, p->now_ns, &ask->value) :
+					    lz_bucket_charge(state, l, p->now_ns, &ask->value);
+}
+
+/**
+ * lz_limit_ask() - charge one limit of a class for one SYN
+ * @cell, @slot: of the source
+ *
+ * Return: enum lz_charge; ask->value is what it has counted.
+ */
+static __always_inline enum lz_charge lz_limit_ask(const struct lz_pkt *p, const struct lz_limit *l,
+						   struct lz_limit_ask *ask, struct lz_cell *cell,
+						   int slot)
+{
+	struct lz_limit_stats *stats;
+	enum lz_charge charge;
+	__u32 id = l->id;
+
+	if ((l->what != LZ_WHAT_SYN && !ask->fresh) || (l->to_mask && !(l->to_mask & ask->sets)))
+		return LZ_CHARGE_OK;
+	if (l->per != LZ_PER_SOURCE) {
+		slot = lz_limit_slot(p, ask);
+		cell = slot >= 0 ? lz_search_cell(slot) : 0;
+		if (!cell)
+			return LZ_CHARGE_OK;
+	}
+	charge = lz_limit_charge(cell, l, p->now_ns, &ask->value);
+	LZ_NO_UNROLL
+	for (int i = 0; charge == LZ_CHARGE_LOST && i < LZ_CAS_TRIES; i++)
+		charge = lz_limit_again(p, ask, slot);
+	if (charge == LZ_CHARGE_LOST)
+		lz_count(p->port_row, LZ_C_RETRY_EXHAUSTED, 1);
+	stats = bpf_map_lookup_elem(&lz_limit_stats, &id);
+	if (stats) {
+		stats->asked++;
+		if (charge != LZ_CHARGE_OK)
+			stats->over++;
+	}
+	return charge;
+}
+
+/* What an exceeded limit does to the packet and its source. */
+static __always_inline void lz_limit_act(const struct lz_pkt *p, const struct lz_limit *l,
+					 struct lz_cell *cell, struct lz_ruling *r)
+{
+	const struct lz_generation *gen = &lz_control.gen[p->slot & 1];
+	__u32 verdict = l->then == LZ_THEN_DROP && l->refuse ? l->refuse : LZ_V_DROP;
+
+	r->told.limit_id = l->id;
+	r->told.limit_n = l->n;
+	if (l->then == LZ_THEN_NOTIFY || (l->flags & LZ_LIMIT_F_MONITOR) ||
+	    (gen->flags & LZ_GEN_F_MONITOR)) {
+		r->told.kind = LZ_EVENT_WOULD;
+		r->told.verdict = l->then == LZ_THEN_NOTIFY ? LZ_V_PASS : verdict;
+		if (l->then != LZ_THEN_NOTIFY && !r->would)
+			r->would = verdict;
+		lz_tell(p, cell, &r->told);
+		return;
+	}
+	r->verdict = verdict;
+	r->reason = LZ_R_DROP_LIMIT;
+	r->told.kind = LZ_EVENT_LIMIT;
+	r->told.verdict = r->verdict;
+}
+
+/* Hold the source of a packet that a limit refused, once nothing overrules the refusal. */
+static __always_inline void lz_limit_hold(const struct lz_pkt *p, struct lz_cell *cell, __u32 slot,
+					  struct lz_ruling *r, const struct lz_limit *l)
+{
+	struct lz_limit_stats *stats;
+	__u32 id = l->id;
+
+	if (!lz_cell_hold(cell, slot, p->key, p->now_s, l->hold_ttl_s, l->grade))
+		return;
+	r->told.kind = LZ_EVENT_HOLD;
+	r->told.hold = cell->hold;
+	stats = bpf_map_lookup_elem(&lz_limit_stats, &id);
+	if (stats)
+		stats->holds++;
+}
+
+/* All limits of a class for one SYN, in the order of the policy, until one refuses. */
+static __always_inline const struct lz_limit *lz_limits(const struct lz_pkt *p,
+							const struct lz_class *c,
+							struct lz_limit_ask *ask,
+							struct lz_cell *cell, int slot,
+							struct lz_ruling *r)
+{
+	LZ_NO_UNROLL
+	for (__u32 i = 0; i < LZ_LIMITS_PER_CLASS; i++) {
+		const struct lz_limit *l = &c->limit[i];
+
+		if (i >= c->limits)
+			break;
+		if (l->what == LZ_WHAT_SYN ? r->limits_lifted & LZ_EXCEPTION_ALL : r->limits_lifted)
+			continue;
+		ask->index = i;
+		if (lz_limit_ask(p, l, ask, cell, slot) == LZ_CHARGE_OK)
+			continue;
+		r->told.value = ask->value;
+		lz_limit_act(p, l, cell, r);
+		if (r->verdict != LZ_V_PASS)
+			return l;
+	}
+	return 0;
+}
+
+#endif /* LZ_BPF_CHARGE_H */
