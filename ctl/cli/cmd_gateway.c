@@ -40,6 +40,10 @@ static const struct lz_cli_line status_lines[] = {
 	{ "sources", "sources.used", LZ_CELL_TEXT, false },
 	{ "  at most", "sources.capacity", LZ_CELL_TEXT, false },
 	{ "exceptions", "exceptions", LZ_CELL_TEXT, false },
+	{ "messages waiting", "outbox.waiting", LZ_CELL_TEXT, false },
+	{ "  failing way", "outbox.failing.way", LZ_CELL_TEXT, true },
+	{ "  since", "outbox.failing.since", LZ_CELL_TIME, true },
+	{ "  why", "outbox.failing.why", LZ_CELL_TEXT, true },
 	{ NULL, NULL, LZ_CELL_TEXT, false },
 };
 

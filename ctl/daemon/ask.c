@@ -212,6 +212,23 @@ int lz_ctl_inner(struct lz_ctl *ctl, const struct lz_inner_sizes *sizes, struct 
 	return r;
 }
 
+int lz_ctl_teller(struct lz_ctl *ctl, int *ret_fd, struct lz_err *reterr)
+{
+	int fds[LZ_CHAN_FDS_MAX];
+	unsigned int n = 0;
+	int r;
+
+	begin(ctl, LZ_ASK_TELLER);
+	r = ask(ctl, fds, &n, reterr);
+	if (r == 0 && n != 1)
+		r = lz_err_set(reterr, EPROTO, "keeper: %u descriptors, want 1", n);
+	for (unsigned int i = 0; r < 0 && i < n; i++)
+		close(fds[i]);
+	if (r == 0)
+		*ret_fd = fds[0];
+	return r;
+}
+
 int lz_ctl_plan(struct lz_ctl *ctl, const struct lz_policy *policy, __u32 slot, bool yes,
 		struct lz_err *reterr)
 {

@@ -10,6 +10,8 @@
  *     | PLAN  slot, globs                    -->    | roles in that slot, attach what is missing
  *     | KEEP  slot                           -->    | the other slot's globs are over: detach
  *     | PORTS after an ifindex               -->    | what is attached
+ *     | TELLER                               -->    | start it, again if need be
+ *     | <-- the other end of its channel            |
  *     | ALIVE, READY                         -->    | no answer
  *     | <-- TOLD: a hook was lost, is back, ..      | at any time
  *
@@ -33,6 +35,7 @@ enum lz_ask_kind {
 	LZ_ASK_PLAN,
 	LZ_ASK_KEEP,
 	LZ_ASK_PORTS,
+	LZ_ASK_TELLER,
 	LZ_ASK_ALIVE,
 	LZ_ASK_READY,
 	LZ_ASK_N,

@@ -110,6 +110,7 @@ static void on_second(uv_timer_t *timer)
 	}
 	if (ctl->busy)
 		return;
+	lz_courier_turn(ctl);
 	if (now.mono_s - ctl->ticked_s >= LZ_TICK_EVERY_S) {
 		ctl->ticked_s = now.mono_s;
 		if (lz_ledger_tick(ctl->ledger, now, &err) < 0)

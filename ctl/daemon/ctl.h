@@ -36,6 +36,7 @@ struct lz_running {
 };
 
 struct lz_deferred;
+struct lz_courier;
 
 struct lz_ctl {
 	const struct lz_options *options;
@@ -75,6 +76,7 @@ struct lz_ctl {
 	__u64 lost_events; /* as of the last look */
 	char ledger_fault[256]; /* last write error, "" = fine */
 	char lost_hooks[256]; /* names, "" = none */
+	struct lz_courier *courier; /* to the teller; NULL = there is none */
 	__u64 news_lost; /* messages that found the outbox full */
 
 	struct lz_request *followers[LZ_FOLLOWERS_MAX];
@@ -95,6 +97,8 @@ int lz_ctl_inner(struct lz_ctl *ctl, const struct lz_inner_sizes *sizes, struct 
 int lz_ctl_plan(struct lz_ctl *ctl, const struct lz_policy *policy, __u32 slot, bool yes,
 		struct lz_err *reterr);
 int lz_ctl_keep(struct lz_ctl *ctl, __u32 slot, struct lz_err *reterr);
+/** lz_ctl_teller() - a new teller; *ret_fd is the caller's. -EAGAIN: the last one is too young */
+int lz_ctl_teller(struct lz_ctl *ctl, int *ret_fd, struct lz_err *reterr);
 int lz_ctl_ports(struct lz_ctl *ctl, struct lz_port_told **ret, size_t *ret_n);
 void lz_ctl_say(struct lz_ctl *ctl, enum lz_ask_kind kind); /* ALIVE, READY: no answer */
 int lz_ctl_keeper_start(struct lz_ctl *ctl);
@@ -254,6 +258,16 @@ struct lz_news {
  */
 int lz_news_post(struct lz_ctl *ctl, const struct lz_news *news, struct lz_err *reterr);
 
+/* ---------------------------------------------------------------- courier.c: outbox and teller */
+
+#define LZ_STUCK_S 3600 /* from then on it is an alarm: most retries are over by then */
+
+/** lz_courier_turn() - send what is due; called often, does not wait */
+void lz_courier_turn(struct lz_ctl *ctl);
+/** lz_courier_check() - does one fail for so long or longer, or was one lost? @why: "" = no */
+void lz_courier_check(struct lz_ctl *ctl, __u64 age_s, char *why, size_t size);
+void lz_courier_say(struct lz_ctl *ctl, cJSON *end); /* "outbox" of status */
+
 /* ---------------------------------------------------------------- answers */
 
 /** lz_end() - the final line with an error; @r: -errno, from which the code follows */
@@ -285,7 +299,7 @@ struct lz_health {
 	bool ok;
 	char why[256];
 };
-#define LZ_HEALTH_CHECKS 8
+#define LZ_HEALTH_CHECKS 16
 size_t lz_health_look(struct lz_ctl *ctl, struct lz_health ret[static LZ_HEALTH_CHECKS]);
 void lz_bypass_say(struct lz_ctl *ctl, cJSON *obj);
 

@@ -89,6 +89,8 @@ size_t lz_health_look(struct lz_ctl *ctl, struct lz_health ret[static LZ_HEALTH_
 			 (unsigned long long)(lost - ctl->lost_events));
 	ctl->lost_events = lost;
 	check(&ret[n++], "events", why);
+	lz_courier_check(ctl, LZ_STUCK_S, why, sizeof(why));
+	check(&ret[n++], "telling", why);
 	check(&ret[n++], "confirm", state.pending ? "a policy waits for its confirm" : "");
 	return n;
 }
@@ -175,6 +177,7 @@ void lz_h_status(struct lz_request *req, void *arg)
 	lz_json_add_u64(part, "held", lz_held_count(ctl->ledger));
 	lz_json_add_u64(part, "capacity", ctl->now.image ? ctl->now.image->colony_max : 0);
 	lz_json_add_u64(end, "exceptions", lz_granted_count(ctl->ledger));
+	lz_courier_say(ctl, end);
 	add_alarms(ctl, end);
 	lz_reply_end(req, LZ_CODE_OK, NULL, end);
 }
@@ -275,10 +278,13 @@ void lz_h_doctor(struct lz_request *req, void *arg)
 	struct lz_health checks[LZ_HEALTH_CHECKS];
 	struct lz_swap_state state;
 	size_t n = lz_health_look(ctl, checks);
+	char why[256];
 	cJSON *end;
 
 	for (size_t i = 0; i < n; i++)
 		diagnose(&d, checks[i].name, checks[i].ok, checks[i].why, "see lazaretctl status");
+	lz_courier_check(ctl, 0, why, sizeof(why));
+	diagnose(&d, "outbox", !why[0], why, "see \"tell\" in lazaret-policy(5)");
 	if (ctl->opened) {
 		__u64 before = d.faults;
 

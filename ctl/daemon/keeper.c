@@ -111,6 +111,15 @@ static void bury_controller(struct lz_keeper *k, int status)
 	       (unsigned long long)(k->backoff_ns / LZ_NS_PER_MS));
 }
 
+/* It ends when its controller does, and the next one asks for another. */
+static void bury_teller(struct lz_keeper *k, int status)
+{
+	k->teller = 0;
+	if (status && !k->stopping)
+		lz_log(LZ_LOG_ERROR, "teller-died", "status=%d signal=%d",
+		       WIFEXITED(status) ? WEXITSTATUS(status) : 0, WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+}
+
 static void read_signals(struct lz_keeper *k)
 {
 	struct signalfd_siginfo info;
@@ -123,6 +132,8 @@ static void read_signals(struct lz_keeper *k)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		if (pid == k->controller)
 			bury_controller(k, status);
+		else if (pid == k->teller)
+			bury_teller(k, status);
 }
 
 static void on_links(void *arg)
@@ -216,6 +227,8 @@ static void stop(struct lz_keeper *k)
 		kill(k->controller, SIGKILL);
 		waitpid(k->controller, NULL, 0);
 	}
+	if (k->teller)
+		kill(k->teller, SIGKILL); /* what it was telling is still in the ledger */
 }
 
 static int open_signals(void)

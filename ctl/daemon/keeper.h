@@ -18,6 +18,8 @@ struct lz_keeper {
 	int signal_fd;
 	int chan; /* to the controller; -1 while there is none */
 	pid_t controller;
+	pid_t teller; /* 0: none */
+	__u64 teller_at_ns; /* when it was last started */
 	__u64 heard_ns; /* last message of the controller */
 	__u64 restart_at_ns; /* 0 = it runs */
 	__u64 backoff_ns;

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "daemon/options.h"
+#include "daemon/teller.h"
 #include "datapath/kernel.h"
 
 enum option_id {
@@ -23,6 +24,7 @@ enum option_id {
 	OPT_BYPASS,
 	OPT_BACKTEST,
 	OPT_DETACH,
+	OPT_TELLER,
 	OPT_VERSION,
 	OPT_HELP,
 };
@@ -44,6 +46,7 @@ static const struct {
 	{ "bypass", "on|off|status", OPT_BYPASS, "the kill switch, without a daemon [SECONDS]" },
 	{ "backtest", NULL, OPT_BACKTEST, "judge a capture by --policy FILE [-j] CAPTURE" },
 	{ "detach", NULL, OPT_DETACH, "take hooks and pins away: nothing is enforced any more" },
+	{ "teller", NULL, OPT_TELLER, "what the daemon starts to run hooks and send mail" },
 	{ "version", NULL, OPT_VERSION, "" },
 	{ "help", NULL, OPT_HELP, "" },
 };
@@ -107,6 +110,9 @@ static int take_option(struct lz_options *o, int id)
 		return 0;
 	case OPT_DETACH:
 		o->detach = true;
+		return 0;
+	case OPT_TELLER:
+		o->teller = true;
 		return 0;
 	case 'j':
 		o->json = true;
@@ -178,5 +184,7 @@ int main(int argc, char **argv)
 		return lz_backtest_main(o.policy, o.capture, o.json);
 	if (o.detach)
 		return lz_detach_main(&o);
+	if (o.teller)
+		return lz_teller_main(&o);
 	return lz_keeper_main(&o);
 }

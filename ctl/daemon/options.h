@@ -21,6 +21,7 @@ struct lz_options {
 	bool preflight;
 	bool backtest;
 	bool detach;
+	bool teller;
 	bool json;
 };
 

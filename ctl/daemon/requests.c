@@ -3,14 +3,17 @@
  * requests.c - the keeper answers the controller, and believes none of its numbers.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/keeper.h"
 #include "daemon/notify.h"
+#include "daemon/teller.h"
 #include "policy/policy.h"
 
 static bool has_end(const char *text, size_t size)
@@ -94,6 +97,27 @@ static int answer_inner(struct lz_keeper *k, struct lz_err *reterr)
 	return r;
 }
 
+/* A controller taken over could have it started in a loop: not more often than this. */
+#define LZ_TELLER_PAUSE_NS LZ_NS_PER_S
+
+static int answer_teller(struct lz_keeper *k, struct lz_err *reterr)
+{
+	__u64 now_ns = lz_clock_mono_ns();
+	int fd, r;
+
+	if (k->teller_at_ns && now_ns - k->teller_at_ns < LZ_TELLER_PAUSE_NS)
+		return lz_err_set(reterr, EAGAIN, "teller: was started less than a second ago");
+	if (k->teller)
+		kill(k->teller, SIGKILL);
+	k->teller_at_ns = now_ns;
+	r = lz_teller_spawn(k->options->user, &k->teller, &fd, reterr);
+	if (r < 0)
+		return r;
+	r = lz_chan_send(k->chan, &k->answer, sizeof(k->answer), &fd, 1, true);
+	close(fd);
+	return r;
+}
+
 static int answer_ports(struct lz_keeper *k)
 {
 	int r = k->opened ? lz_wiring_ports(&k->wiring, k->ask.after_ifindex, &k->answer) : 0;
@@ -152,6 +176,9 @@ int lz_keeper_serve(struct lz_keeper *k)
 		break;
 	case LZ_ASK_PORTS:
 		return answer_ports(k);
+	case LZ_ASK_TELLER:
+		r = answer_teller(k, &err);
+		break;
 	case LZ_ASK_PLAN:
 	case LZ_ASK_KEEP:
 		r = answer_plain(k, &err);

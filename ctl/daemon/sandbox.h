@@ -19,4 +19,13 @@ int lz_identity_find(const char *user, struct lz_identity *ret, struct lz_err *r
  */
 int lz_sandbox_enter(const struct lz_identity *who, struct lz_err *reterr);
 
+/**
+ * lz_sandbox_enter_teller() - the same for the teller, whose filter says what is refused
+ *
+ * It runs programs of the operator, which inherit the filter: all is allowed but what neither a hook
+ * nor a mail program needs and an intruder does. The supplementary groups of @user stay: with
+ * no_new_privs a set-group-ID mail program (Postfix's postdrop) works only for members of its group.
+ */
+int lz_sandbox_enter_teller(const struct lz_identity *who, const char *user, struct lz_err *reterr);
+
 #endif /* LZ_DAEMON_SANDBOX_H */

@@ -54,7 +54,7 @@ const char *const lz_db_sql[LZ_SQL_N] = {
 			      "FROM note ORDER BY id LIMIT ?2) WHERE time_s < ?1)",
 	[LZ_SQL_OUTBOX_ADD] = "INSERT INTO outbox (time_s, next_s, case_id, tries, way, key, event, "
 			      "error, body) VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, '', ?7)",
-	[LZ_SQL_OUTBOX_DUE] = "SELECT " OUTBOX_COLUMNS " FROM outbox WHERE next_s <= ?1 OR next_s > ?2 "
+	[LZ_SQL_OUTBOX_DUE] = "SELECT " OUTBOX_COLUMNS " FROM outbox WHERE way = ?4 AND (next_s <= ?1 OR next_s > ?2) "
 			      "ORDER BY next_s, id LIMIT ?3",
 	[LZ_SQL_OUTBOX_RETRY] = "UPDATE outbox SET tries = tries + 1, next_s = ?2, error = ?3 "
 				"WHERE id = ?1",

@@ -214,10 +214,11 @@ struct lz_outbox {
 int lz_outbox_add(struct lz_ledger *l, const struct lz_outbox *row, struct lz_err *reterr);
 
 /**
- * lz_outbox_due() - up to @n rows whose time has come, the longest due first; count or -errno
+ * lz_outbox_due() - up to @n rows of a way whose time has come, the longest due first; count or -errno
  * @far_s: rows set for more than so long from now are due too: somebody set the clock back
  */
-int lz_outbox_due(struct lz_ledger *l, __u64 now_s, __u64 far_s, struct lz_outbox *ret, int n);
+int lz_outbox_due(struct lz_ledger *l, enum lz_outbox_way way, __u64 now_s, __u64 far_s,
+		  struct lz_outbox *ret, int n);
 
 /** lz_outbox_retry() - one try more has failed; -ENOENT */
 int lz_outbox_retry(struct lz_ledger *l, __u64 id, __u64 next_s, const char *error,

@@ -39,7 +39,7 @@ static const char *const migrations[LZ_LEDGER_SCHEMA] = {
 	"  next_s INTEGER NOT NULL, case_id INTEGER NOT NULL, tries INTEGER NOT NULL,"
 	"  way INTEGER NOT NULL, key TEXT NOT NULL, event TEXT NOT NULL, error TEXT NOT NULL,"
 	"  body TEXT NOT NULL);"
-	"CREATE INDEX outbox_next ON outbox (next_s, id);",
+	"CREATE INDEX outbox_next ON outbox (way, next_s, id);",
 };
 
 static int read_number(struct lz_ledger *l, const char *sql, __s64 *ret, struct lz_err *reterr)

@@ -57,13 +57,15 @@ int lz_outbox_add(struct lz_ledger *l, const struct lz_outbox *row, struct lz_er
 	return r;
 }
 
-int lz_outbox_due(struct lz_ledger *l, __u64 now_s, __u64 far_s, struct lz_outbox *ret, int n)
+int lz_outbox_due(struct lz_ledger *l, enum lz_outbox_way way, __u64 now_s, __u64 far_s,
+		  struct lz_outbox *ret, int n)
 {
 	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_OUTBOX_DUE);
 
 	sqlite3_bind_int64(s, 1, (__s64)now_s);
 	sqlite3_bind_int64(s, 2, (__s64)(now_s + far_s));
 	sqlite3_bind_int(s, 3, n);
+	sqlite3_bind_int(s, 4, (int)way);
 	return read_rows(l, s, ret, n);
 }
 

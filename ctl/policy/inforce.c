@@ -55,11 +55,6 @@ static bool uses_guard(const struct lz_policy *policy)
 	return false;
 }
 
-static bool uses_tell(const struct lz_policy *policy)
-{
-	return policy->tell.present;
-}
-
 static const struct {
 	bool (*uses)(const struct lz_policy *policy);
 	const char *text;
@@ -70,7 +65,6 @@ static const struct {
 	{ uses_host_names, "sets: 'names': host names are not yet looked up, they open nothing" },
 	{ uses_handshake, "evidence: handshakes are not yet watched: a limit that would hold only reports, unless every customer interface validates sources" },
 	{ uses_guard, "guard: holds made by limits in the kernel are not yet counted against it" },
-	{ uses_tell, "tell: nobody is told of cases yet" },
 };
 
 int lz_policy_not_in_force(const struct lz_policy *policy, struct lz_str *out)

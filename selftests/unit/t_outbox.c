@@ -70,17 +70,18 @@ static void keeps_order_and_time(void)
 	T_EQ(add(l, 2, NOON - 10), 0, "due for longer");
 	T_EQ(add(l, 3, NOON + 30), 0, "later");
 	T_EQ(lz_outbox_count(l), 3, "three wait");
-	T_EQ(lz_outbox_due(l, NOON, 3600, rows, 8), 2, "two are due");
+	T_EQ(lz_outbox_due(l, LZ_OUTBOX_MAIL, NOON, 3600, rows, 8), 2, "two are due");
 	T_EQ(rows[0].case_id, 2, "the longest due first");
+	T_EQ(lz_outbox_due(l, LZ_OUTBOX_HOOK, NOON, 3600, &rows[2], 1), 0, "none on another way");
 	T_STR(rows[1].body, "{\"case\":1}", "its text");
 	T_STR(rows[1].key, "key-1", "its key");
 	T_ERR(lz_outbox_oldest(l, rows), -ENOENT, "none has failed yet");
 	T_EQ(lz_outbox_retry(l, rows[1].id, NOON + 60, "no route", NULL), 0, "one fails");
-	T_EQ(lz_outbox_due(l, NOON + 59, 3600, rows, 8), 2, "and is not due before its time");
-	T_EQ(lz_outbox_due(l, NOON + 60, 3600, rows, 8), 3, "but then");
+	T_EQ(lz_outbox_due(l, LZ_OUTBOX_MAIL, NOON + 59, 3600, rows, 8), 2, "and is not due before its time");
+	T_EQ(lz_outbox_due(l, LZ_OUTBOX_MAIL, NOON + 60, 3600, rows, 8), 3, "but then");
 	T_EQ(rows[2].tries, 1, "once tried");
 	T_STR(rows[2].error, "no route", "and why it failed");
-	T_EQ(lz_outbox_due(l, NOON - 90000, 3600, rows, 8), 3, "a clock set back keeps nobody waiting");
+	T_EQ(lz_outbox_due(l, LZ_OUTBOX_MAIL, NOON - 90000, 3600, rows, 8), 3, "a clock set back keeps nobody waiting");
 	T_EQ(lz_outbox_oldest(l, rows), 0, "one has failed");
 	T_EQ(rows[0].case_id, 1, "that one");
 	T_EQ(lz_outbox_del(l, rows[0].id, NULL), 0, "delivered");
@@ -102,7 +103,7 @@ static void belongs_to_the_batch(void)
 	T_EQ(add(l, 1, NOON), 0, "in a batch");
 	lz_ledger_rollback(l);
 	T_EQ(lz_outbox_count(l), 0, "none waits");
-	T_EQ(lz_outbox_due(l, NOON, 3600, rows, 2), 0, "none is due");
+	T_EQ(lz_outbox_due(l, LZ_OUTBOX_MAIL, NOON, 3600, rows, 2), 0, "none is due");
 	close_and_remove(&l);
 }
 
@@ -147,7 +148,7 @@ static void survives_a_kill(void)
 	if (!l)
 		return;
 	T_EQ(lz_outbox_count(l), 1, "what was acknowledged waits");
-	T_EQ(lz_outbox_due(l, NOON, 3600, rows, 4), 1, "and is due");
+	T_EQ(lz_outbox_due(l, LZ_OUTBOX_MAIL, NOON, 3600, rows, 4), 1, "and is due");
 	T_EQ(rows[0].case_id, 7, "the one that was written");
 	close_and_remove(&l);
 }
