@@ -18,6 +18,7 @@ const char *const lz_why_not_texts[LZ_WHY_NOT_N] = {
 	[LZ_WHY_NOT_NONE] = "",
 	[LZ_WHY_NOT_OLD] = "an operator let him go after this was seen",
 	[LZ_WHY_NOT_SAME] = "the same incident was acted upon already",
+	[LZ_WHY_NOT_TOLD] = "he was told already",
 	[LZ_WHY_NOT_HELD] = "he is held already",
 	[LZ_WHY_NOT_MONITOR] = "the rule is in monitor mode",
 	[LZ_WHY_NOT_GRACE] = "a step waits for the end of its grace",
@@ -117,8 +118,13 @@ void lz_decide_evidence(const struct lz_case *c, const struct lz_ladder *ladder,
 		return;
 	}
 	step = lz_ladder_next(ladder, c, now_s);
-	if (lz_ladder_forgot(ladder, c, now_s))
+	if (lz_ladder_forgot(ladder, c, now_s)) {
 		ret->self_releases = 0;
+	} else if (c->state == LZ_CASE_NOTIFIED &&
+		   ladder->step[step].grade.kind == LZ_GRADE_IS_NONE) {
+		answer(ret, LZ_DECIDED_RECORD, LZ_WHY_NOT_TOLD); /* one ticket, not one an hour */
+		return;
+	}
 	take_step(c, ladder, step, now_s, ret);
 	/* A throttled host is not let go by being told. */
 	if (lz_case_holds(c->state) && !lz_case_holds(ret->to)) {
@@ -165,23 +171,23 @@ bool lz_decide_clock(const struct lz_case *c, bool held, const struct lz_facts *
 	return true;
 }
 
-bool lz_terms_merge(const struct lz_terms *old, const struct lz_grade *grade, __u32 for_s, bool exact,
-		    __u64 now_s, struct lz_terms *ret)
+bool lz_terms_merge(const struct lz_terms *old, const struct lz_grade *grade, __u64 end_s,
+		    unsigned int exact, __u64 now_s, struct lz_terms *ret)
 {
 	struct lz_terms merged = { .end_s = 0 };
 	bool stands = old && old->end_s > now_s;
 
-	if (for_s > LZ_CASE_HOLD_MAX_S)
-		for_s = LZ_CASE_HOLD_MAX_S;
+	if (end_s > now_s + LZ_CASE_HOLD_MAX_S)
+		end_s = now_s + LZ_CASE_HOLD_MAX_S;
 	if (stands)
 		merged = *old;
 	else
 		merged.grade = (struct lz_grade){ .kind = LZ_GRADE_IS_GARDEN, .garden = "leaky" };
-	if (for_s && (!stands || exact || now_s + for_s > old->end_s)) {
-		merged.end_s = now_s + for_s;
-		merged.ttl_s = for_s;
+	if (end_s > now_s && (!stands || (exact & LZ_EXACT_TIME) || end_s > old->end_s)) {
+		merged.end_s = end_s;
+		merged.ttl_s = (__u32)(end_s - now_s);
 	}
-	if (grade && (!stands || exact || lz_grade_harder(grade, &merged.grade)))
+	if (grade && (!stands || (exact & LZ_EXACT_GRADE) || lz_grade_harder(grade, &merged.grade)))
 		merged.grade = *grade;
 	*ret = merged;
 	return !stands || merged.end_s != old->end_s || !lz_grade_equal(&merged.grade, &old->grade);

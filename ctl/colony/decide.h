@@ -64,6 +64,7 @@ enum lz_why_not {
 	LZ_WHY_NOT_NONE,
 	LZ_WHY_NOT_OLD,	      /* not newer than an operator's release */
 	LZ_WHY_NOT_SAME,      /* the incident that was acted upon already */
+	LZ_WHY_NOT_TOLD,      /* and the ladder has no more to offer */
 	LZ_WHY_NOT_HELD,      /* what a held host is known to do */
 	LZ_WHY_NOT_MONITOR,
 	LZ_WHY_NOT_GRACE,     /* a step waits for the end of its grace already */
@@ -104,7 +105,6 @@ void lz_decide_evidence(const struct lz_case *c, const struct lz_ladder *ladder,
 /**
  * lz_decide_clock() - does time alone move this case?
  * @held: is it held now, by the data plane's clock?
- * @watch_s, @forget_s: how long a released host is watched, how long a told one is remembered
  *
  * The end of a grace enforces its step (facts as above), a hold that is over releases, and so on to
  * closed. Return: true with *ret set: LZ_DECIDED_MOVE, or LZ_DECIDED_REFUSE for a step that may not be
@@ -121,15 +121,20 @@ struct lz_terms {
 	struct lz_grade grade;
 };
 
+/* An operator's word is taken as it is, in part or whole. */
+#define LZ_EXACT_TIME  1 /* shorten, too */
+#define LZ_EXACT_GRADE 2 /* soften, too */
+
 /**
  * lz_terms_merge() - what a hold becomes
  * @old:   what stands, NULL or ended: nothing
  * @grade: NULL: leave what stands, or leaky
- * @exact: an operator's word: shorten and soften too
+ * @end_s: wanted end; at most 31 days from now are given; 0: leave the end
+ * @exact: LZ_EXACT_*; else what stands only becomes longer and harder
  *
  * Return: has anything changed?
  */
-bool lz_terms_merge(const struct lz_terms *old, const struct lz_grade *grade, __u32 for_s, bool exact,
-		    __u64 now_s, struct lz_terms *ret);
+bool lz_terms_merge(const struct lz_terms *old, const struct lz_grade *grade, __u64 end_s,
+		    unsigned int exact, __u64 now_s, struct lz_terms *ret);
 
 #endif /* LZ_COLONY_DECIDE_H */

@@ -9,7 +9,7 @@
 #include "base/mem.h"
 
 #define GARDEN   "garden:"
-#define THROTTLE "throttle "
+#define THROTTLE "throttle"
 #define WANT	 "want garden:NAME, leaky, strict, block25, throttle RATE or notify"
 
 static bool is_name(const char *text)
@@ -48,8 +48,10 @@ int lz_grade_parse(const char *text, struct lz_grade *ret, struct lz_err *reterr
 		*ret = (struct lz_grade){ .kind = LZ_GRADE_IS_BLOCK25 };
 		return 0;
 	}
-	if (!strncmp(text, THROTTLE, strlen(THROTTLE)))
-		return parse_throttle(text + strlen(THROTTLE), ret, reterr);
+	/* With a colon where a text is cut into words: lists that are imported. */
+	if (!strncmp(text, THROTTLE, strlen(THROTTLE)) &&
+	    (text[strlen(THROTTLE)] == ' ' || text[strlen(THROTTLE)] == ':'))
+		return parse_throttle(text + strlen(THROTTLE) + 1, ret, reterr);
 	if (!strncmp(text, GARDEN, strlen(GARDEN)))
 		name = text + strlen(GARDEN);
 	else if (!lz_streq(text, "leaky") && !lz_streq(text, "strict"))
@@ -75,7 +77,7 @@ const char *lz_grade_format(const struct lz_grade *grade, char buf[static LZ_GRA
 		snprintf(buf, LZ_GRADE_TEXT_MAX, "block25");
 		break;
 	case LZ_GRADE_IS_THROTTLE:
-		snprintf(buf, LZ_GRADE_TEXT_MAX, THROTTLE "%.36s",
+		snprintf(buf, LZ_GRADE_TEXT_MAX, THROTTLE " %.36s",
 			 lz_rate_format(&grade->rate, rate));
 		break;
 	default:

@@ -19,7 +19,7 @@
 #define LZ_GRADE_TEXT_MAX 48
 
 /* From mild to hard. */
-enum lz_grade_kind {
+enum lz_grade_is {
 	LZ_GRADE_IS_NONE, /* not held: told only */
 	LZ_GRADE_IS_THROTTLE,
 	LZ_GRADE_IS_BLOCK25,
@@ -28,7 +28,7 @@ enum lz_grade_kind {
 };
 
 struct lz_grade {
-	enum lz_grade_kind kind;
+	enum lz_grade_is kind;
 	char garden[LZ_GRADE_NAME_MAX + 1]; /* LZ_GRADE_IS_GARDEN, else "" */
 	struct lz_rate rate; /* LZ_GRADE_IS_THROTTLE, else 0 */
 };
@@ -36,7 +36,7 @@ struct lz_grade {
 /**
  * lz_grade_parse() - "garden:NAME" "leaky" "strict" "block25" "throttle 10/min" "notify"
  *
- * "leaky" and "strict" are the gardens of these names, as older command lines have it; "" and
+ * "throttle:10/min" is the same in one word. "leaky" and "strict" are the gardens of these names, as older command lines have it; "" and
  * "notify" are no hold. A name is [A-Za-z0-9_-]{1,32}; whether there is such a garden is the
  * policy's to say. Return: 0; -EINVAL or -ERANGE with @reterr set.
  */
