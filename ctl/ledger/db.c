@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * db.c - statements, errors and transactions: the thin layer every table of the ledger uses.
+ * db.c - errors and transactions: the thin layer every table of the ledger uses.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -8,60 +8,6 @@
 
 #include "base/mem.h"
 #include "ledger/db.h"
-
-#define HELD_COLUMNS                                                                               \
-	"key, since_s, generation, expiry_s, ttl_s, garden, address, source, actor, ticket, reason"
-#define APPLIED_COLUMNS "generation, applied_s, deadline_s, origin, name, actor, file, state"
-#define GRANTED_COLUMNS "prefix, since_s, until_s, flags, ticket, actor"
-#define NOTE_COLUMNS	"id, time_s, key, until_s, generation, event, object, actor, reason"
-#define OUTBOX_COLUMNS	"id, time_s, next_s, case_id, tries, way, key, event, error, body"
-
-const char *const lz_db_sql[LZ_SQL_N] = {
-	[LZ_SQL_BEGIN] = "BEGIN IMMEDIATE",
-	[LZ_SQL_COMMIT] = "COMMIT",
-	[LZ_SQL_TICK] = "UPDATE boot SET mono_s = ?1, wall_s = ?2",
-	[LZ_SQL_HELD_NEW] = "INSERT OR IGNORE INTO held (" HELD_COLUMNS
-			    ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-	[LZ_SQL_HELD_PUT] = "INSERT OR REPLACE INTO held (" HELD_COLUMNS
-			    ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-	[LZ_SQL_HELD_GET] = "SELECT " HELD_COLUMNS " FROM held WHERE key = ?1",
-	[LZ_SQL_HELD_DEL] = "DELETE FROM held WHERE key = ?1",
-	[LZ_SQL_HELD_NEXT] = "SELECT " HELD_COLUMNS " FROM held WHERE key >= ?1 ORDER BY key LIMIT ?2",
-	[LZ_SQL_HELD_ENDED] = "SELECT " HELD_COLUMNS
-			      " FROM held WHERE expiry_s <= ?1 ORDER BY expiry_s LIMIT ?2",
-	[LZ_SQL_APPLIED_ADD] = "INSERT INTO applied (" APPLIED_COLUMNS
-			       ", text, ids) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-	[LZ_SQL_APPLIED_STATE] = "UPDATE applied SET state = ?2 WHERE generation = ?1",
-	[LZ_SQL_APPLIED_GET] = "SELECT " APPLIED_COLUMNS ", text, ids FROM applied WHERE generation = ?1",
-	[LZ_SQL_APPLIED_LAST] = "SELECT " APPLIED_COLUMNS " FROM applied WHERE state = ?1 AND "
-				"generation < ?2 ORDER BY generation DESC LIMIT 1",
-	[LZ_SQL_APPLIED_BEFORE] = "SELECT " APPLIED_COLUMNS " FROM applied WHERE generation < ?1 "
-				  "ORDER BY generation DESC LIMIT ?2",
-	[LZ_SQL_APPLIED_HIGHEST] = "SELECT max(generation) FROM applied",
-	[LZ_SQL_GRANTED_PUT] = "INSERT OR REPLACE INTO granted (" GRANTED_COLUMNS
-			       ") VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-	[LZ_SQL_GRANTED_GET] = "SELECT " GRANTED_COLUMNS " FROM granted WHERE prefix = ?1",
-	[LZ_SQL_GRANTED_DEL] = "DELETE FROM granted WHERE prefix = ?1",
-	[LZ_SQL_GRANTED_NEXT] = "SELECT " GRANTED_COLUMNS
-				" FROM granted WHERE prefix > ?1 ORDER BY prefix LIMIT ?2",
-	[LZ_SQL_NOTE_ADD] = "INSERT INTO note (time_s, key, until_s, generation, event, object, "
-			    "actor, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-	[LZ_SQL_NOTE_BEFORE] = "SELECT " NOTE_COLUMNS
-			       " FROM note WHERE key = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3",
-	[LZ_SQL_NOTE_LAST] = "SELECT " NOTE_COLUMNS
-			     " FROM note WHERE event = ?1 ORDER BY id DESC LIMIT 1",
-	[LZ_SQL_NOTE_PRUNE] = "DELETE FROM note WHERE id IN (SELECT id FROM (SELECT id, time_s "
-			      "FROM note ORDER BY id LIMIT ?2) WHERE time_s < ?1)",
-	[LZ_SQL_OUTBOX_ADD] = "INSERT INTO outbox (time_s, next_s, case_id, tries, way, key, event, "
-			      "error, body) VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, '', ?7)",
-	[LZ_SQL_OUTBOX_DUE] = "SELECT " OUTBOX_COLUMNS " FROM outbox WHERE way = ?4 AND (next_s <= ?1 OR next_s > ?2) "
-			      "ORDER BY next_s, id LIMIT ?3",
-	[LZ_SQL_OUTBOX_RETRY] = "UPDATE outbox SET tries = tries + 1, next_s = ?2, error = ?3 "
-				"WHERE id = ?1",
-	[LZ_SQL_OUTBOX_DEL] = "DELETE FROM outbox WHERE id = ?1",
-	[LZ_SQL_OUTBOX_OLDEST] = "SELECT " OUTBOX_COLUMNS
-				 " FROM outbox WHERE tries > 0 ORDER BY id LIMIT 1",
-};
 
 static int errno_of(int rc)
 {
@@ -120,6 +66,11 @@ void lz_db_text(sqlite3_stmt *s, int column, char *dst, size_t size)
 	snprintf(dst, size, "%s", text ? (const char *)text : "");
 }
 
+void lz_db_bind(sqlite3_stmt *s, int parameter, const char *text)
+{
+	sqlite3_bind_text(s, parameter, text, -1, SQLITE_STATIC);
+}
+
 int lz_db_exec(struct lz_ledger *l, const char *sql, const char *what, struct lz_err *reterr)
 {
 	if (sqlite3_exec(l->db, sql, NULL, NULL, NULL) != SQLITE_OK)
@@ -163,6 +114,7 @@ void lz_ledger_rollback(struct lz_ledger *l)
 	l->held = l->batch_held;
 	l->granted = l->batch_granted;
 	l->outbox = l->batch_outbox;
+	lz_origin_forget(l);
 	l->batch = false;
 }
 

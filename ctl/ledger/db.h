@@ -9,17 +9,53 @@
 
 #include "ledger/ledger.h"
 
-/* Prepared once; the texts are in db.c, in this order. */
+/* Prepared once; the texts are in sql.c. */
 enum lz_sql {
 	LZ_SQL_BEGIN,
 	LZ_SQL_COMMIT,
 	LZ_SQL_TICK,
 	LZ_SQL_HELD_NEW,
+	LZ_SQL_HELD_KEEP,
 	LZ_SQL_HELD_PUT,
+	LZ_SQL_HELD_BACK,
+	LZ_SQL_HELD_CASE,
 	LZ_SQL_HELD_GET,
+	LZ_SQL_HELD_PRIOR,
 	LZ_SQL_HELD_DEL,
 	LZ_SQL_HELD_NEXT,
+	LZ_SQL_HELD_OF,
 	LZ_SQL_HELD_ENDED,
+	LZ_SQL_CHANGE_PRUNE,
+	LZ_SQL_ORIGIN_ADD,
+	LZ_SQL_ORIGIN_PRUNE,
+	LZ_SQL_PAST_ADD,
+	LZ_SQL_PAST_BEFORE,
+	LZ_SQL_PAST_PRUNE,
+	LZ_SQL_CASE_ADD,
+	LZ_SQL_CASE_PUT,
+	LZ_SQL_CASE_GET,
+	LZ_SQL_CASE_OF_KEY,
+	LZ_SQL_CASE_OF_CUSTOMER,
+	LZ_SQL_CASE_DUE,
+	LZ_SQL_CASE_SUM,
+	LZ_SQL_CASE_AUTO,
+	LZ_SQL_CASE_PRUNE,
+	LZ_SQL_MOVE_ADD,
+	LZ_SQL_MOVE_BEFORE,
+	LZ_SQL_MOVE_SINCE,
+	LZ_SQL_EVIDENCE_ADD,
+	LZ_SQL_EVIDENCE_MORE,
+	LZ_SQL_EVIDENCE_BEFORE,
+	LZ_SQL_EVIDENCE_TRIM,
+	LZ_SQL_EVIDENCE_SEEN,
+	LZ_SQL_TOKEN_ADD,
+	LZ_SQL_TOKEN_TRIM,
+	LZ_SQL_TOKEN_TAKE,
+	LZ_SQL_TOKEN_END,
+	LZ_SQL_AUDIT_ADD,
+	LZ_SQL_AUDIT_MORE,
+	LZ_SQL_AUDIT_BEFORE,
+	LZ_SQL_AUDIT_PRUNE,
 	LZ_SQL_APPLIED_ADD,
 	LZ_SQL_APPLIED_STATE,
 	LZ_SQL_APPLIED_GET,
@@ -42,6 +78,20 @@ enum lz_sql {
 	LZ_SQL_N,
 };
 
+/* Who held them, why and how: the same for all of an import, so it is written once. */
+#define LZ_ORIGIN_CACHE 64
+
+struct lz_origin {
+	__s64 id; /* 0 = none */
+	__u64 time_s;
+	__u64 generation;
+	char grade[LZ_GRADE_TEXT_MAX];
+	char source[LZ_SOURCE_TEXT_MAX];
+	char actor[LZ_ACTOR_TEXT_MAX];
+	char ticket[LZ_TICKET_TEXT_MAX];
+	char reason[LZ_REASON_TEXT_MAX];
+};
+
 struct lz_ledger {
 	sqlite3 *db;
 	sqlite3_stmt *sql[LZ_SQL_N];
@@ -52,6 +102,7 @@ struct lz_ledger {
 	__u64 batch_held; /* counts as they were when the batch began */
 	__u64 batch_granted;
 	__u64 batch_outbox;
+	struct lz_origin origins[LZ_ORIGIN_CACHE]; /* written lately, by a hash of their texts */
 };
 
 /* Their texts. */
@@ -68,6 +119,18 @@ int lz_db_run(struct lz_ledger *l, sqlite3_stmt *s, const char *what, struct lz_
 
 /** lz_db_text() - a column into a fixed field, cut if it does not fit */
 void lz_db_text(sqlite3_stmt *s, int column, char *dst, size_t size);
+
+/** lz_db_bind() - a text that lives until the statement has run */
+void lz_db_bind(sqlite3_stmt *s, int parameter, const char *text);
+
+/** lz_origin_put() - the row with these texts: one written lately, or a new one; its id or -errno */
+__s64 lz_origin_put(struct lz_ledger *l, const struct lz_origin *origin, struct lz_err *reterr);
+
+/** lz_origin_forget() - after a rollback: what was written lately may be gone */
+void lz_origin_forget(struct lz_ledger *l);
+
+/* The steps from one schema to the next, in schema.c. */
+extern const char *const lz_db_migrations[LZ_LEDGER_SCHEMA];
 
 /** lz_db_exec() - a text of several statements, at open only */
 int lz_db_exec(struct lz_ledger *l, const char *sql, const char *what, struct lz_err *reterr);

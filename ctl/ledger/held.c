@@ -1,25 +1,32 @@
-// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * held.c - the table of holds.
+ * held.c - the table of holds, what each was before (change) and how those without a case ended
+ * (past).
  */
 #include <errno.h>
 #include <stdint.h>
+#include <string.h>
 
+#include "base/mem.h"
 #include "ledger/db.h"
 
 static void read_held(sqlite3_stmt *s, struct lz_held *ret)
 {
 	ret->key = (__u64)sqlite3_column_int64(s, 0);
 	ret->since_s = (__u64)sqlite3_column_int64(s, 1);
-	ret->generation = (__u64)sqlite3_column_int64(s, 2);
-	ret->expiry_s = (__u32)sqlite3_column_int64(s, 3);
-	ret->ttl_s = (__u32)sqlite3_column_int64(s, 4);
-	ret->garden = (__u8)sqlite3_column_int(s, 5);
+	ret->expiry_s = (__u32)sqlite3_column_int64(s, 2);
+	ret->ttl_s = (__u32)sqlite3_column_int64(s, 3);
+	ret->case_id = (__u64)sqlite3_column_int64(s, 4);
+	ret->prior = (__u64)sqlite3_column_int64(s, 5);
 	lz_db_text(s, 6, ret->address, sizeof(ret->address));
-	lz_db_text(s, 7, ret->source, sizeof(ret->source));
-	lz_db_text(s, 8, ret->actor, sizeof(ret->actor));
-	lz_db_text(s, 9, ret->ticket, sizeof(ret->ticket));
-	lz_db_text(s, 10, ret->reason, sizeof(ret->reason));
+	ret->made_s = (__u64)sqlite3_column_int64(s, 7);
+	ret->generation = (__u64)sqlite3_column_int64(s, 8);
+	lz_db_text(s, 9, ret->grade, sizeof(ret->grade));
+	lz_db_text(s, 10, ret->source, sizeof(ret->source));
+	lz_db_text(s, 11, ret->actor, sizeof(ret->actor));
+	lz_db_text(s, 12, ret->ticket, sizeof(ret->ticket));
+	lz_db_text(s, 13, ret->reason, sizeof(ret->reason));
+	ret->known = true;
 }
 
 /* Up to n rows of a bound statement. */
@@ -38,38 +45,79 @@ static int read_rows(struct lz_ledger *l, sqlite3_stmt *s, struct lz_held *ret, 
 	return i;
 }
 
-static void bind_held(sqlite3_stmt *s, const struct lz_held *held)
+static __s64 put_origin(struct lz_ledger *l, const struct lz_held *held, struct lz_err *reterr)
+{
+	struct lz_origin o = { .time_s = held->made_s ? held->made_s : held->since_s,
+			       .generation = held->generation };
+
+	lz_strcpy(o.grade, sizeof(o.grade), held->grade);
+	lz_strcpy(o.source, sizeof(o.source), held->source);
+	lz_strcpy(o.actor, sizeof(o.actor), held->actor);
+	lz_strcpy(o.ticket, sizeof(o.ticket), held->ticket);
+	lz_strcpy(o.reason, sizeof(o.reason), held->reason);
+	return lz_origin_put(l, &o, reterr);
+}
+
+static void bind_held(sqlite3_stmt *s, const struct lz_held *held, __s64 origin)
 {
 	sqlite3_bind_int64(s, 1, (__s64)held->key);
 	sqlite3_bind_int64(s, 2, (__s64)held->since_s);
-	sqlite3_bind_int64(s, 3, (__s64)held->generation);
-	sqlite3_bind_int64(s, 4, held->expiry_s);
-	sqlite3_bind_int64(s, 5, held->ttl_s);
-	sqlite3_bind_int(s, 6, held->garden);
-	sqlite3_bind_text(s, 7, held->address, -1, SQLITE_STATIC);
-	sqlite3_bind_text(s, 8, held->source, -1, SQLITE_STATIC);
-	sqlite3_bind_text(s, 9, held->actor, -1, SQLITE_STATIC);
-	sqlite3_bind_text(s, 10, held->ticket, -1, SQLITE_STATIC);
-	sqlite3_bind_text(s, 11, held->reason, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(s, 3, held->expiry_s);
+	sqlite3_bind_int64(s, 4, held->ttl_s);
+	sqlite3_bind_int64(s, 5, origin);
+	sqlite3_bind_int64(s, 6, (__s64)held->case_id);
+	lz_db_bind(s, 7, held->address);
 }
 
-/* A new hold, the usual case of an import, is one statement; a known one is two. */
-int lz_held_put(struct lz_ledger *l, const struct lz_held *held, struct lz_err *reterr)
+/* Another order for an entry: what it was goes to `change`. @ret_done: there was one. */
+static int put_known(struct lz_ledger *l, const struct lz_held *held, __s64 origin, bool *ret_done,
+		     struct lz_err *reterr)
+{
+	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_HELD_KEEP);
+	int r;
+
+	*ret_done = false;
+	sqlite3_bind_int64(s, 1, (__s64)held->key);
+	sqlite3_bind_int64(s, 2, (__s64)(held->made_s ? held->made_s : held->since_s));
+	r = lz_db_run(l, s, "keep what a hold was", reterr);
+	if (r < 0 || !sqlite3_changes(l->db))
+		return r;
+	*ret_done = true;
+	s = lz_db_stmt(l, LZ_SQL_HELD_PUT);
+	bind_held(s, held, origin);
+	sqlite3_bind_int64(s, 8, sqlite3_last_insert_rowid(l->db));
+	return lz_db_run(l, s, "write a hold", reterr);
+}
+
+static int put_new(struct lz_ledger *l, const struct lz_held *held, __s64 origin, bool *ret_done,
+		   struct lz_err *reterr)
 {
 	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_HELD_NEW);
 	int r;
 
-	bind_held(s, held);
+	bind_held(s, held, origin);
 	r = lz_db_run(l, s, "write a hold", reterr);
-	if (r < 0)
+	*ret_done = r == 0 && sqlite3_changes(l->db);
+	l->held += *ret_done;
+	return r;
+}
+
+/* A new hold, the usual case of an import, is one statement; a known one is two. Who knows which it
+ * is saves the other's attempt. */
+int lz_held_put(struct lz_ledger *l, const struct lz_held *held, struct lz_err *reterr)
+{
+	__s64 origin = put_origin(l, held, reterr);
+	bool done;
+	int r;
+
+	if (origin < 0)
+		return (int)origin;
+	r = held->known ? put_known(l, held, origin, &done, reterr) :
+			  put_new(l, held, origin, &done, reterr);
+	if (r < 0 || done)
 		return r;
-	if (sqlite3_changes(l->db)) {
-		l->held++;
-		return 0;
-	}
-	s = lz_db_stmt(l, LZ_SQL_HELD_PUT);
-	bind_held(s, held);
-	return lz_db_run(l, s, "write a hold", reterr);
+	return held->known ? put_new(l, held, origin, &done, reterr) :
+			     put_known(l, held, origin, &done, reterr);
 }
 
 int lz_held_get(struct lz_ledger *l, __u64 key, struct lz_held *ret)
@@ -82,19 +130,58 @@ int lz_held_get(struct lz_ledger *l, __u64 key, struct lz_held *ret)
 	return n == 0 ? -ENOENT : n < 0 ? n : 0;
 }
 
+int lz_held_prior(struct lz_ledger *l, __u64 prior, struct lz_held *ret)
+{
+	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_HELD_PRIOR);
+	int n;
+
+	sqlite3_bind_int64(s, 1, (__s64)prior);
+	n = read_rows(l, s, ret, 1);
+	return n == 0 ? -ENOENT : n < 0 ? n : 0;
+}
+
+/* One entry must have been meant. */
+static int run_on_one(struct lz_ledger *l, sqlite3_stmt *s, const char *what, struct lz_err *reterr)
+{
+	int r = lz_db_run(l, s, what, reterr);
+
+	if (r == 0 && !sqlite3_changes(l->db))
+		r = lz_err_set(reterr, ENOENT, "ledger: %s: there is none", what);
+	return r;
+}
+
+int lz_held_back(struct lz_ledger *l, __u64 key, __u64 prior, struct lz_err *reterr)
+{
+	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_HELD_BACK);
+	struct lz_held was;
+	int r = lz_held_prior(l, prior, &was);
+
+	if (r < 0)
+		return lz_err_set(reterr, -r, "ledger: restore a hold: there is none before");
+	sqlite3_bind_int64(s, 1, (__s64)key);
+	sqlite3_bind_int64(s, 2, (__s64)prior);
+	return run_on_one(l, s, "restore a hold", reterr);
+}
+
+int lz_held_case_set(struct lz_ledger *l, __u64 key, __u64 case_id, struct lz_err *reterr)
+{
+	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_HELD_CASE);
+
+	sqlite3_bind_int64(s, 1, (__s64)key);
+	sqlite3_bind_int64(s, 2, (__s64)case_id);
+	return run_on_one(l, s, "give a hold its case", reterr);
+}
+
 int lz_held_del(struct lz_ledger *l, __u64 key, struct lz_err *reterr)
 {
 	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_HELD_DEL);
 	int r;
 
 	sqlite3_bind_int64(s, 1, (__s64)key);
-	r = lz_db_run(l, s, "delete a hold", reterr);
-	if (r < 0)
-		return r;
-	if (!sqlite3_changes(l->db))
-		return lz_err_set(reterr, ENOENT, "ledger: delete a hold: there is none");
-	l->held--;
-	return 0;
+	r = run_on_one(l, s, "delete a hold", reterr);
+	if (r == 0)
+		l->held--;
+	return r;
 }
 
 __u64 lz_held_count(const struct lz_ledger *l)
@@ -125,4 +212,63 @@ int lz_held_ended(struct lz_ledger *l, __u64 mono_s, struct lz_held *ret, int n)
 	sqlite3_bind_int64(s, 1, (__s64)mono_s);
 	sqlite3_bind_int(s, 2, n);
 	return read_rows(l, s, ret, n);
+}
+
+int lz_held_of(struct lz_ledger *l, __u64 case_id, struct lz_held *ret, int n)
+{
+	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_HELD_OF);
+
+	sqlite3_bind_int64(s, 1, (__s64)case_id);
+	sqlite3_bind_int(s, 2, n);
+	return read_rows(l, s, ret, n);
+}
+
+/* ---------------------------------------------------------------- the past */
+
+int lz_held_end(struct lz_ledger *l, __u64 key, __u64 ended_s, const struct lz_held *by,
+		struct lz_err *reterr)
+{
+	__s64 by_id = by ? put_origin(l, by, reterr) : 0;
+	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_PAST_ADD);
+	int r;
+
+	if (by_id < 0)
+		return (int)by_id;
+	sqlite3_bind_int64(s, 1, (__s64)key);
+	sqlite3_bind_int64(s, 2, (__s64)ended_s);
+	sqlite3_bind_int64(s, 3, by_id);
+	r = lz_db_run(l, s, "write the past", reterr);
+	return r < 0 ? r : lz_held_del(l, key, reterr);
+}
+
+static void read_past(sqlite3_stmt *s, struct lz_past *ret)
+{
+	ret->ended_s = (__u64)sqlite3_column_int64(s, 0);
+	ret->since_s = (__u64)sqlite3_column_int64(s, 1);
+	lz_db_text(s, 2, ret->source, sizeof(ret->source));
+	lz_db_text(s, 3, ret->actor, sizeof(ret->actor));
+	lz_db_text(s, 4, ret->ticket, sizeof(ret->ticket));
+	lz_db_text(s, 5, ret->reason, sizeof(ret->reason));
+	lz_db_text(s, 6, ret->grade, sizeof(ret->grade));
+	lz_db_text(s, 7, ret->by_source, sizeof(ret->by_source));
+	lz_db_text(s, 8, ret->by_actor, sizeof(ret->by_actor));
+	lz_db_text(s, 9, ret->by_reason, sizeof(ret->by_reason));
+}
+
+int lz_past_before(struct lz_ledger *l, __u64 key, struct lz_past *ret, int n)
+{
+	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_PAST_BEFORE);
+	int i = 0, rc;
+
+	sqlite3_bind_int64(s, 1, (__s64)key);
+	sqlite3_bind_int(s, 2, n);
+	while (i < n && (rc = sqlite3_step(s)) != SQLITE_DONE) {
+		if (rc != SQLITE_ROW) {
+			i = lz_db_error(l, "read the past", NULL);
+			break;
+		}
+		read_past(s, &ret[i++]);
+	}
+	sqlite3_reset(s);
+	return i;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * ledger.h - what must survive: policies as applied, who is held, exceptions, and the timeline.
+ * ledger.h - what must survive: policies as applied, who is held, cases, exceptions, the timeline.
  *
  * One SQLite database (WAL, synchronous=FULL) in the state folder. A call that returned 0 outside
  * of a batch is on the disk: the daemon answers "ok" only then (I6). Who opens it owns it: SQLite's
@@ -14,7 +14,8 @@
  *
  * so a clock that ran backwards never makes a hold longer than it was (faults.md F10, F11).
  *
- * Single thread. Errors: -EIO, -ENOSPC, -EROFS, -EBUSY of the disk, -EBADMSG a damaged database,
+ * One thread writes; lz_ledger_commit() may run in another one meanwhile (the connection is serialized).
+ * Errors: -EIO, -ENOSPC, -EROFS, -EBUSY of the disk, -EBADMSG a damaged database,
  * -ENOMEM; always with @reterr set where there is one.
  */
 #ifndef LZ_LEDGER_LEDGER_H
@@ -26,6 +27,7 @@
 
 #include "base/addr.h"
 #include "base/err.h"
+#include "colony/decide.h"
 
 #define LZ_LEDGER_FILE	  "ledger.db"
 #define LZ_LEDGER_SCHEMA  2
@@ -73,22 +75,44 @@ bool lz_ledger_in_batch(const struct lz_ledger *l);
 
 struct lz_held {
 	__u64 key;
+	__u64 case_id; /* 0 = none: of a list, and nothing has happened to it alone */
 	__u64 since_s; /* wall clock */
+	__u64 made_s; /* wall clock: when the order was given that is in force now */
 	__u64 generation; /* of the policy in force then */
+	__u64 prior; /* what it was before that order, see lz_held_prior(); 0 = not held */
 	__u32 expiry_s; /* CLOCK_MONOTONIC of this boot */
 	__u32 ttl_s; /* as granted, from since or the last extension */
-	__u8 garden; /* enum lz_garden */
-	char address[LZ_ADDR_TEXT_MAX]; /* as it was named */
+	bool known; /* lz_held_put(): there is an entry, most likely */
+	char grade[LZ_GRADE_TEXT_MAX]; /* as lz_grade_format() has it */
+	char address[LZ_ADDR_TEXT_MAX]; /* as it was named; "" = as the key is written */
 	char source[LZ_SOURCE_TEXT_MAX]; /* operator, import, limit:NAME */
 	char actor[LZ_ACTOR_TEXT_MAX];
 	char ticket[LZ_TICKET_TEXT_MAX]; /* "" = none */
 	char reason[LZ_REASON_TEXT_MAX]; /* "" = none */
 };
 
+/**
+ * lz_held_put() - a new entry, or another order for one: what it was before is kept for undo
+ *
+ * @held->prior is not read. Entries with the same made_s, generation, grade and texts share them on
+ * disk: an import writes its reason once.
+ */
 int lz_held_put(struct lz_ledger *l, const struct lz_held *held, struct lz_err *reterr);
 int lz_held_get(struct lz_ledger *l, __u64 key, struct lz_held *ret); /* -ENOENT */
 int lz_held_del(struct lz_ledger *l, __u64 key, struct lz_err *reterr); /* -ENOENT */
 __u64 lz_held_count(const struct lz_ledger *l);
+
+/** lz_held_prior() - what an entry was before; @prior of the entry, or of the one before; -ENOENT */
+int lz_held_prior(struct lz_ledger *l, __u64 prior, struct lz_held *ret);
+
+/** lz_held_back() - make an entry again what it was at @prior; -ENOENT */
+int lz_held_back(struct lz_ledger *l, __u64 key, __u64 prior, struct lz_err *reterr);
+
+/** lz_held_case_set() - an entry of a list gets a case of its own; -ENOENT */
+int lz_held_case_set(struct lz_ledger *l, __u64 key, __u64 case_id, struct lz_err *reterr);
+
+/** lz_held_of() - up to @n entries of a case; count or -errno */
+int lz_held_of(struct lz_ledger *l, __u64 case_id, struct lz_held *ret, int n);
 
 /* Where a walk over the holds stands; {0} at first. Writes in between do no harm. */
 struct lz_held_walk {
@@ -101,6 +125,132 @@ int lz_held_next(struct lz_ledger *l, struct lz_held_walk *walk, struct lz_held 
 
 /** lz_held_ended() - up to @n holds whose end is not after @mono_s, the oldest first; count or -errno */
 int lz_held_ended(struct lz_ledger *l, __u64 mono_s, struct lz_held *ret, int n);
+
+/* How a hold without a case of its own ended. */
+struct lz_past {
+	__u64 since_s; /* wall clock */
+	__u64 ended_s; /* wall clock */
+	char grade[LZ_GRADE_TEXT_MAX];
+	char source[LZ_SOURCE_TEXT_MAX]; /* who had held it */
+	char actor[LZ_ACTOR_TEXT_MAX];
+	char ticket[LZ_TICKET_TEXT_MAX];
+	char reason[LZ_REASON_TEXT_MAX];
+	char by_source[LZ_SOURCE_TEXT_MAX]; /* who ended it; "" = its time was over */
+	char by_actor[LZ_ACTOR_TEXT_MAX];
+	char by_reason[LZ_REASON_TEXT_MAX];
+};
+
+/**
+ * lz_held_end() - an entry without a case ends: it leaves a short row of the past
+ * @by: who ended it (made_s, source, actor, ticket, reason), the same for all of a command; NULL: its
+ *      time was over. -ENOENT
+ */
+int lz_held_end(struct lz_ledger *l, __u64 key, __u64 ended_s, const struct lz_held *by,
+		struct lz_err *reterr);
+
+/** lz_past_before() - the newest up to @n ends of a key; count or -errno */
+int lz_past_before(struct lz_ledger *l, __u64 key, struct lz_past *ret, int n);
+
+/* ---------------------------------------------------------------- cases */
+
+/** lz_case_put() - write a case; with id 0 it is new, and @c->id is set */
+int lz_case_put(struct lz_ledger *l, struct lz_case *c, struct lz_err *reterr);
+int lz_case_get(struct lz_ledger *l, __u64 id, struct lz_case *ret); /* -ENOENT */
+
+/** lz_case_find() - the newest of this customer, or without one ("") of this key; -ENOENT */
+int lz_case_find(struct lz_ledger *l, __u64 key, const char *customer, struct lz_case *ret);
+
+/** lz_case_due() - up to @n cases that the clock moves, the longest due first; count or -errno */
+int lz_case_due(struct lz_ledger *l, __u64 wall_s, struct lz_case *ret, int n);
+
+/** lz_case_sums() - how many are in each state, closed ones not counted; 0 or -errno */
+int lz_case_sums(struct lz_ledger *l, __u64 ret[static LZ_CASE_N]);
+
+/** lz_cases_automatic() - how many are held by what a limit or a ladder decided */
+__u64 lz_cases_automatic(struct lz_ledger *l);
+
+/* A step of a case. Never changed, never deleted but with its case. */
+struct lz_transition {
+	__u64 id; /* set by the ledger, rising */
+	__u64 case_id;
+	__u64 time_s; /* wall clock */
+	__u64 until_s; /* wall clock, of the hold; 0 = none */
+	__u64 due_s; /* wall clock: when the clock moves it on; 0 = it does not */
+	__u64 generation;
+	__s32 step_from, step_to; /* of the ladder */
+	enum lz_case_state from, to;
+	char grade[LZ_GRADE_TEXT_MAX];
+	char source[LZ_SOURCE_TEXT_MAX];
+	char actor[LZ_ACTOR_TEXT_MAX];
+	char ticket[LZ_TICKET_TEXT_MAX];
+	char reason[LZ_REASON_TEXT_MAX];
+	char evidence[LZ_REASON_TEXT_MAX];
+};
+
+int lz_transition_add(struct lz_ledger *l, const struct lz_transition *t, struct lz_err *reterr);
+
+/** lz_transition_before() - of a case, newest first, ids below @below; count or -errno */
+int lz_transition_before(struct lz_ledger *l, __u64 case_id, __u64 below, struct lz_transition *ret,
+			 int n);
+
+/**
+ * lz_transition_since() - which cases were moved since then by @who (source or actor; "" = anybody)
+ * @after: only ids above. Up to @n case ids in their order; count or -errno
+ */
+int lz_transition_since(struct lz_ledger *l, __u64 wall_s, const char *who, __u64 after, __u64 *ret,
+			int n);
+
+/* ---------------------------------------------------------------- evidence */
+
+#define LZ_EVIDENCE_ROWS_MAX 100 /* of a case: the first, and the newest */
+#define LZ_EVIDENCE_MERGE_S  60	 /* the same again within so long is counted, not written anew */
+
+/** lz_evidence_add() - or count it to the last one, if that says the same */
+int lz_evidence_add(struct lz_ledger *l, const struct lz_evidence *e, struct lz_err *reterr);
+
+/** lz_evidence_before() - of a case, newest first, ids below @below; count or -errno */
+int lz_evidence_before(struct lz_ledger *l, __u64 case_id, __u64 below, struct lz_evidence *ret,
+		       int n);
+
+/** lz_evidence_seen() - when the newest was seen that no monitored rule said; 0 = none */
+__u64 lz_evidence_seen(struct lz_ledger *l, __u64 case_id);
+
+/* ---------------------------------------------------------------- tokens */
+
+#define LZ_TOKEN_HASH_BYTES 32
+
+/** lz_token_add() - the oldest live ones beyond @max of the case die, and all that are over */
+int lz_token_add(struct lz_ledger *l, const __u8 hash[static LZ_TOKEN_HASH_BYTES], __u64 case_id,
+		 __u64 wall_s, __u64 life_s, int max, struct lz_err *reterr);
+
+/** lz_token_take() - use it up; -ENOENT: unknown, of another case, used, or not of this time */
+int lz_token_take(struct lz_ledger *l, const __u8 hash[static LZ_TOKEN_HASH_BYTES], __u64 case_id,
+		  __u64 wall_s, __u64 life_s, struct lz_err *reterr);
+
+/** lz_token_end() - all of a case die */
+int lz_token_end(struct lz_ledger *l, __u64 case_id, struct lz_err *reterr);
+
+/* ---------------------------------------------------------------- audit */
+
+struct lz_audit {
+	__u64 id; /* set by the ledger, rising */
+	__u64 time_s; /* wall clock, of the first */
+	__u32 count; /* the same question again within a minute */
+	__u32 uid;
+	__u32 code; /* enum lz_code: how it ended */
+	char role[12];
+	char actor[LZ_ACTOR_TEXT_MAX];
+	char cmd[LZ_EVENT_TEXT_MAX];
+	char object[LZ_FILE_TEXT_MAX]; /* address, prefix, file */
+};
+
+/** lz_audit_add() - who looked, who changed; or count it to the last row, if that says the same */
+int lz_audit_add(struct lz_ledger *l, const struct lz_audit *row, struct lz_err *reterr);
+/** lz_audit_before() - newest first, ids below @below; count or -errno */
+int lz_audit_before(struct lz_ledger *l, __u64 below, struct lz_audit *ret, int n);
+
+/** lz_ledger_prune() - forget what is older than @wall_s, some of each table; 0 or -errno */
+int lz_ledger_prune(struct lz_ledger *l, __u64 wall_s, int n);
 
 /* ---------------------------------------------------------------- policies */
 

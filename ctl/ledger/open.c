@@ -14,34 +14,6 @@
 
 #define LZ_LEDGER_BUSY_MS 2000
 
-/* Step n leads from schema n to n + 1. Never changed once released, only added to. */
-static const char *const migrations[LZ_LEDGER_SCHEMA] = {
-	"CREATE TABLE boot (one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT NOT NULL,"
-	"  mono_s INTEGER NOT NULL, wall_s INTEGER NOT NULL);"
-	"CREATE TABLE held (key INTEGER PRIMARY KEY, since_s INTEGER NOT NULL,"
-	"  generation INTEGER NOT NULL, expiry_s INTEGER NOT NULL, ttl_s INTEGER NOT NULL,"
-	"  garden INTEGER NOT NULL, address TEXT NOT NULL, source TEXT NOT NULL,"
-	"  actor TEXT NOT NULL, ticket TEXT NOT NULL, reason TEXT NOT NULL);"
-	"CREATE INDEX held_expiry ON held (expiry_s);"
-	"CREATE TABLE applied (generation INTEGER PRIMARY KEY, applied_s INTEGER NOT NULL,"
-	"  deadline_s INTEGER NOT NULL, origin INTEGER NOT NULL, name TEXT NOT NULL,"
-	"  actor TEXT NOT NULL, file TEXT NOT NULL, state TEXT NOT NULL, text TEXT NOT NULL,"
-	"  ids TEXT NOT NULL);"
-	"CREATE TABLE granted (prefix TEXT PRIMARY KEY, since_s INTEGER NOT NULL,"
-	"  until_s INTEGER NOT NULL, flags INTEGER NOT NULL, ticket TEXT NOT NULL,"
-	"  actor TEXT NOT NULL) WITHOUT ROWID;"
-	"CREATE TABLE note (id INTEGER PRIMARY KEY, time_s INTEGER NOT NULL, key INTEGER NOT NULL,"
-	"  until_s INTEGER NOT NULL, generation INTEGER NOT NULL, event TEXT NOT NULL,"
-	"  object TEXT NOT NULL, actor TEXT NOT NULL, reason TEXT NOT NULL);"
-	"CREATE INDEX note_key ON note (key, id);"
-	"CREATE INDEX note_event ON note (event, id);",
-	"CREATE TABLE outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, time_s INTEGER NOT NULL,"
-	"  next_s INTEGER NOT NULL, case_id INTEGER NOT NULL, tries INTEGER NOT NULL,"
-	"  way INTEGER NOT NULL, key TEXT NOT NULL, event TEXT NOT NULL, error TEXT NOT NULL,"
-	"  body TEXT NOT NULL);"
-	"CREATE INDEX outbox_next ON outbox (way, next_s, id);",
-};
-
 static int read_number(struct lz_ledger *l, const char *sql, __s64 *ret, struct lz_err *reterr)
 {
 	sqlite3_stmt *s = NULL;
@@ -94,7 +66,7 @@ static int migrate(struct lz_ledger *l, struct lz_err *reterr)
 			 (long long)version + 1);
 		r = lz_ledger_begin(l, reterr);
 		if (r == 0)
-			r = lz_db_exec(l, migrations[version], "migrate", reterr);
+			r = lz_db_exec(l, lz_db_migrations[version], "migrate", reterr);
 		if (r == 0)
 			r = lz_db_exec(l, pragma, "migrate", reterr);
 		if (r == 0)
@@ -107,17 +79,18 @@ static int migrate(struct lz_ledger *l, struct lz_err *reterr)
 	return 0;
 }
 
+#define CARRY                                                                                      \
+	"SET expiry_s = max(0, min(expiry_s - (SELECT mono_s FROM boot)"                           \
+	" - max(0, ?3 - (SELECT wall_s FROM boot)), ttl_s)) + ?2"                                  \
+	" WHERE (SELECT id FROM boot) <> ?1"
+
 /* What is left of every hold moves to this boot's clock; see ledger.h. In one transaction with the
  * boot's new row: a crash in between leaves the old boot's numbers and the old boot's row. */
 static int carry_over(struct lz_ledger *l, const char *boot_id, struct lz_now now,
 		      struct lz_err *reterr)
 {
-	static const char carry[] =
-		"UPDATE held SET expiry_s = max(0, min(expiry_s - (SELECT mono_s FROM boot)"
-		"    - max(0, ?3 - (SELECT wall_s FROM boot)), ttl_s)) + ?2"
-		" WHERE (SELECT id FROM boot) <> ?1";
 	static const char boot[] = "INSERT OR REPLACE INTO boot VALUES (1, ?1, ?2, ?3)";
-	const char *const steps[] = { carry, boot };
+	static const char *const steps[] = { "UPDATE held " CARRY, "UPDATE change " CARRY, boot };
 	int r;
 
 	r = lz_ledger_begin(l, reterr);
@@ -235,7 +208,7 @@ int lz_ledger_open(const char *dir, const char *boot_id, struct lz_now now, stru
 		return lz_err_set(reterr, ENOMEM, "ledger: open: out of memory");
 	if (sqlite3_open_v2(path, &l->db,
 			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW |
-				    SQLITE_OPEN_NOMUTEX,
+				    SQLITE_OPEN_FULLMUTEX,
 			    NULL) != SQLITE_OK)
 		r = l->db ? lz_db_error(l, path, reterr) :
 			    lz_err_set(reterr, ENOMEM, "ledger: open: out of memory");

@@ -68,7 +68,7 @@ static struct lz_held sample(__u64 key, __u32 ttl_s, struct lz_now now)
 				.generation = 7,
 				.expiry_s = (__u32)now.mono_s + ttl_s,
 				.ttl_s = ttl_s,
-				.garden = 1,
+				.grade = "garden:strict",
 				.address = "192.0.2.7",
 				.source = "operator",
 				.actor = "root",
@@ -97,7 +97,7 @@ static void keeps_a_hold(void)
 	T_EQ(lz_held_count(l), 2, "a hold written twice is one");
 	T_ERR(lz_held_get(l, 0xc0000207, &got), 0, "get");
 	T_EQ(got.ttl_s, 7200, "ttl");
-	T_EQ(got.garden, 1, "garden");
+	T_STR(got.grade, "garden:strict", "grade");
 	T_EQ(got.generation, 7, "generation");
 	T_STR(got.ticket, "RT-4711", "ticket");
 	T_STR(got.reason, "spam trap", "reason");
