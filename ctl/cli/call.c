@@ -128,6 +128,15 @@ static int add_true(cJSON *args, const char *arg, const char *text, struct lz_er
 	return lz_json_add_bool(args, arg, true);
 }
 
+static int add_grade(cJSON *args, const char *arg, const char *text, struct lz_err *err)
+{
+	char grade[64];
+
+	(void)err;
+	snprintf(grade, sizeof(grade), "%s%.40s", *text ? "throttle " : "block25", text);
+	return lz_json_add_str(args, arg, grade);
+}
+
 /* What a name of a pattern is called in proto.h. FILE is not here: it never leaves this side. */
 static const struct {
 	const char *name, *arg;
@@ -143,6 +152,11 @@ static const struct {
 	{ "reason", "reason", add_text },
 	{ "ticket", "ticket", add_text },
 	{ "garden", "garden", add_text },
+	{ "block25", "grade", add_grade },
+	{ "throttle", "grade", add_grade },
+	{ "staff-only", "staff_only", add_true },
+	{ "false-positive", "false_positive", add_true },
+	{ "reset", "reset", add_true },
 	{ "--since", "since", add_since },
 	{ "--source", "source", add_text },
 	{ "--sort", "sort", add_text },

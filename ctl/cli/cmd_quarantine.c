@@ -23,11 +23,16 @@ static void print_touched(struct lz_cli *cli, const char *verb, const cJSON *rep
 
 static void show_hold(struct lz_cli *cli, const cJSON *reply)
 {
-	char until[LZ_CELL_BYTES], garden[LZ_CELL_BYTES];
+	char until[LZ_CELL_BYTES], grade[LZ_CELL_BYTES], note[LZ_CELL_BYTES];
 
 	print_touched(cli, lz_text_is(reply, "extended") ? "extended" : "held", reply);
 	lz_text_cell(cli, lz_text_member(reply, "until"), LZ_CELL_TIME, 0, until);
-	printf("\n  %s garden until %s\n", lz_text_get(cli, reply, "garden", garden), until);
+	if (cJSON_IsString(lz_text_member(reply, "garden")))
+		printf("\n  %s garden until %s\n", lz_text_get(cli, reply, "garden", grade), until);
+	else
+		printf("\n  %s until %s\n", lz_text_get(cli, reply, "grade", grade), until);
+	if (cJSON_IsString(lz_text_member(reply, "note")))
+		printf("  %s\n", lz_text_get(cli, reply, "note", note));
 }
 
 const struct lz_cli_view lz_view_hold = { .end = show_hold, .confirms = true };
@@ -39,6 +44,10 @@ static void show_free(struct lz_cli *cli, const cJSON *reply)
 	print_touched(cli, "freed", reply);
 	lz_text_cell(cli, lz_text_member(reply, "until"), LZ_CELL_TIME, 0, until);
 	printf("\n  would have been held until %s\n", until);
+	if (!cJSON_IsString(lz_text_member(reply, "exception_until")))
+		return;
+	lz_text_cell(cli, lz_text_member(reply, "exception_until"), LZ_CELL_TIME, 0, until);
+	printf("  nothing holds or limits it until %s\n", until);
 }
 
 const struct lz_cli_view lz_view_free = { .end = show_free, .confirms = true };
@@ -48,15 +57,17 @@ static void show_freed_row(struct lz_cli *cli, const cJSON *row, size_t shown)
 	char actor[LZ_CELL_BYTES];
 
 	(void)shown;
-	print_touched(cli, "freed", row);
+	print_touched(cli, lz_text_is(row, "restored") ? "restored" : "freed", row);
 	printf(", held by %s\n", lz_text_get(cli, row, "actor", actor));
 }
 
 static void show_freed(struct lz_cli *cli, const cJSON *reply)
 {
-	char n[LZ_CELL_BYTES];
+	char n[LZ_CELL_BYTES], m[LZ_CELL_BYTES];
 
 	printf("%s freed\n", lz_text_get(cli, reply, "freed", n));
+	if (!lz_streq(lz_text_get(cli, reply, "restored", m), "0") && !lz_streq(m, "-"))
+		printf("%s as before\n", m);
 }
 
 const struct lz_cli_view lz_view_freed = {
@@ -70,7 +81,7 @@ const struct lz_cli_view lz_view_freed = {
 
 static const struct lz_cli_column held_columns[] = {
 	{ "ADDRESS", "address", 24, LZ_CELL_TEXT },
-	{ "GARDEN", "garden", 6, LZ_CELL_TEXT },
+	{ "HOW", "grade", 14, LZ_CELL_TEXT },
 	{ "SINCE", "since", 7, LZ_CELL_AGO },
 	{ "LEFT", "until", 7, LZ_CELL_LEFT },
 	{ "TICKET", "ticket", 9, LZ_CELL_TEXT },
@@ -90,12 +101,20 @@ static const struct lz_cli_line case_lines[] = {
 	{ "holds", "touched", LZ_CELL_LIST, false },
 	{ "customer", "customer", LZ_CELL_TEXT, false },
 	{ "class", "class", LZ_CELL_TEXT, false },
-	{ "garden", "garden", LZ_CELL_TEXT, false },
+	{ "state", "state", LZ_CELL_TEXT, false },
+	{ "grade", "grade", LZ_CELL_TEXT, true },
 	{ "since", "since", LZ_CELL_TIME, false },
-	{ "until", "until", LZ_CELL_TIME, false },
-	{ "by", "actor", LZ_CELL_TEXT, false },
-	{ "reason", "reason", LZ_CELL_TEXT, false },
-	{ "ticket", "ticket", LZ_CELL_TEXT, false },
+	{ "until", "until", LZ_CELL_TIME, true },
+	{ "by", "actor", LZ_CELL_TEXT, true },
+	{ "source", "source", LZ_CELL_TEXT, true },
+	{ "reason", "reason", LZ_CELL_TEXT, true },
+	{ "ticket", "ticket", LZ_CELL_TEXT, true },
+	{ "ladder", "ladder", LZ_CELL_TEXT, true },
+	{ "step", "step", LZ_CELL_TEXT, true },
+	{ "next", "next", LZ_CELL_TEXT, true },
+	{ "may free itself", "self_releases_left", LZ_CELL_TEXT, true },
+	{ "note", "note", LZ_CELL_TEXT, true },
+	{ "way out", "release", LZ_CELL_TEXT, true },
 	{ NULL, NULL, LZ_CELL_TEXT, false },
 };
 
@@ -105,6 +124,18 @@ const struct lz_cli_view lz_view_case = {
 	.lines = case_lines,
 	.gathered = true,
 };
+
+static const struct lz_cli_line guard_lines[] = {
+	{ "tripped", "tripped", LZ_CELL_YES, false },
+	{ "refused", "refused", LZ_CELL_TEXT, false },
+	{ "new a minute", "new_per_minute", LZ_CELL_TEXT, false },
+	{ "held by itself", "held_automatically", LZ_CELL_TEXT, false },
+	{ "of at most", "share", LZ_CELL_TEXT, false },
+	{ "active sources", "active_sources", LZ_CELL_TEXT, false },
+	{ NULL, NULL, LZ_CELL_TEXT, false },
+};
+
+const struct lz_cli_view lz_view_guard = { .lines = guard_lines };
 
 /* ---------------------------------------------------------------- import, export */
 
@@ -165,11 +196,12 @@ static void show_refused(struct lz_cli *cli, const cJSON *row, size_t shown)
 static void show_imported(struct lz_cli *cli, const cJSON *reply)
 {
 	char entries[LZ_CELL_BYTES], held[LZ_CELL_BYTES], extended[LZ_CELL_BYTES],
-		refused[LZ_CELL_BYTES];
+		unchanged[LZ_CELL_BYTES], refused[LZ_CELL_BYTES];
 
-	printf("%s entries: %s held, %s extended, %s refused\n",
+	printf("%s entries: %s held, %s extended, %s unchanged, %s refused\n",
 	       lz_text_get(cli, reply, "entries", entries), lz_text_get(cli, reply, "held", held),
 	       lz_text_get(cli, reply, "extended", extended),
+	       lz_text_get(cli, reply, "unchanged", unchanged),
 	       lz_text_get(cli, reply, "refused", refused));
 }
 

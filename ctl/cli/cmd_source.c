@@ -61,7 +61,11 @@ static const struct lz_cli_line why_lines[] = {
 	{ "set", "set", LZ_CELL_TEXT, true },
 	{ "verdict", "verdict", LZ_CELL_TEXT, false },
 	{ "enforced", "enforced", LZ_CELL_YES, true },
-	{ "garden", "garden", LZ_CELL_TEXT, true },
+	{ "grade", "grade", LZ_CELL_TEXT, true },
+	{ "state", "state", LZ_CELL_TEXT, true },
+	{ "ladder", "ladder", LZ_CELL_TEXT, true },
+	{ "step", "step", LZ_CELL_TEXT, true },
+	{ "next", "next", LZ_CELL_TEXT, true },
 	{ "rule", "rule", LZ_CELL_TEXT, false },
 	{ "value", "value", LZ_CELL_TEXT, true },
 	{ "at most", "at_most", LZ_CELL_TEXT, true },
@@ -81,7 +85,9 @@ static const struct lz_cli_line why_lines[] = {
 const struct lz_cli_column lz_timeline_columns[] = {
 	{ "TIME", "time", 20, LZ_CELL_TEXT },
 	{ "WHAT", "event", 14, LZ_CELL_TEXT },
-	{ "BY", "actor", 14, LZ_CELL_TEXT },
+	{ "HOW", "grade", 14, LZ_CELL_TEXT },
+	{ "BY", "actor", 10, LZ_CELL_TEXT },
+	{ "TICKET", "ticket", 9, LZ_CELL_TEXT },
 	{ "WHY", "reason", 0, LZ_CELL_TEXT },
 	{ NULL, NULL, 0, LZ_CELL_TEXT },
 };

@@ -85,6 +85,25 @@ const char *lz_class_name(const struct lz_ctl *ctl, __u32 class_)
 	return ctl->now.image->class_names[class_];
 }
 
+/* "garden" is only there for a garden: older readers know no other grade. */
+void lz_json_grade(cJSON *obj, const char *text)
+{
+	struct lz_grade grade;
+
+	lz_json_add_str(obj, "grade", text);
+	if (lz_grade_parse(text, &grade, NULL) == 0 && grade.kind == LZ_GRADE_IS_GARDEN)
+		lz_json_add_str(obj, "garden", grade.garden);
+}
+
+static void add_state(cJSON *obj, const char *text)
+{
+	struct lz_grade grade;
+
+	if (lz_grade_parse(text, &grade, NULL) == 0)
+		lz_json_add_str(obj, "state", lz_case_state_words[lz_case_state_of(&grade)]);
+	lz_json_grade(obj, text);
+}
+
 /* A row of the list: the entry's own key, and the customer it belongs to. */
 void lz_json_held(struct lz_ctl *ctl, cJSON *obj, const struct lz_held *held)
 {
@@ -95,7 +114,8 @@ void lz_json_held(struct lz_ctl *ctl, cJSON *obj, const struct lz_held *held)
 	const char *class_ = NULL;
 	cJSON *touched;
 
-	lz_json_add_str(obj, "address", held->address);
+	lz_json_add_str(obj, "address", held->address[0] ? held->address :
+					lz_addr_format(&prefix.addr, key));
 	touched = cJSON_AddArrayToObject(obj, "touched");
 	cJSON_AddItemToArray(touched, cJSON_CreateString(lz_prefix_format(&prefix, key)));
 	if (ctl->now.policy) {
@@ -107,7 +127,7 @@ void lz_json_held(struct lz_ctl *ctl, cJSON *obj, const struct lz_held *held)
 		lz_json_add_str(obj, "customer", ctl->now.policy->customers[own->owner].id);
 	if (class_)
 		lz_json_add_str(obj, "class", class_);
-	lz_json_add_str(obj, "garden", lz_garden_words[held->garden & 1]);
+	add_state(obj, held->grade);
 	lz_json_time(obj, "since", held->since_s);
 	lz_json_time(obj, "until", lz_ctl_wall_of(held->expiry_s));
 	if (held->reason[0])
@@ -115,6 +135,9 @@ void lz_json_held(struct lz_ctl *ctl, cJSON *obj, const struct lz_held *held)
 	if (held->ticket[0])
 		lz_json_add_str(obj, "ticket", held->ticket);
 	lz_json_add_str(obj, "actor", held->actor);
+	lz_json_add_str(obj, "source", held->source);
+	if (held->case_id)
+		lz_json_add_u64(obj, "case", held->case_id);
 }
 
 bool lz_ctl_need(struct lz_ctl *ctl, struct lz_request *req)

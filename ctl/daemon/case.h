@@ -17,6 +17,8 @@
 #include "colony/release.h"
 
 struct lz_ctl;
+struct lz_queue;
+struct lz_granted;
 struct lz_addr;
 struct lz_target;
 
@@ -77,5 +79,87 @@ int lz_case_self_release(struct lz_ctl *ctl, const struct lz_addr *addr, const c
  */
 int lz_case_seen(struct lz_ctl *ctl, const struct lz_addr *addr, const char *helo,
 		 const char *first);
+
+/* ---------------------------------------------------------------- case.c */
+
+/* What is to become of a case. */
+struct lz_move {
+	struct lz_case *c; /* as lz_case_open() gave it; what it became afterwards */
+	const struct lz_target *target; /* whose keys */
+	enum lz_case_state to;
+	const struct lz_grade *grade; /* of a hold; NULL: leave what stands, or leaky */
+	__u32 end_s; /* of a hold, the data plane's clock; 0: leave the end */
+	unsigned int exact; /* LZ_EXACT_* */
+	const char *event; /* for log and timeline; NULL: after the state */
+	const char *actor;
+	const char *source; /* operator, limit:NAME, clock, host, undo */
+	const char *reason; /* NULL = none */
+	const char *ticket; /* NULL = none */
+	const char *evidence; /* in words; NULL = none */
+	const struct lz_evidence *seen; /* written with it; NULL = none */
+	const struct lz_granted *exempt; /* exceptions made with it */
+	size_t n_exempt;
+};
+
+/**
+ * lz_case_open() - the case of a target that goes on, or a new one (id 0) that takes what counts along
+ *
+ * An entry of a list gets a case of its own here, with the transition that made it. Return: 0, -errno.
+ */
+int lz_case_open(struct lz_ctl *ctl, const struct lz_target *target, struct lz_case *ret,
+		 struct lz_err *reterr);
+
+/** lz_case_peek() - the same without writing: id 0 for an entry of a list; -ENOENT: nothing is known */
+int lz_case_peek(struct lz_ctl *ctl, const struct lz_target *target, struct lz_case *ret);
+
+/**
+ * lz_case_move() - case, transition, holds, evidence, exceptions, messages: one transaction; then the
+ * kernel, read back, and told
+ * @ret_changed: did a hold or the state change? If not, only the case itself was written
+ *
+ * If the kernel does not take it, it is taken back from the ledger, with a transition that says so.
+ * Return: 0; -ENOSPC full; -EBUSY an import runs; -EPROTO no such arrow; -errno; @reterr set.
+ */
+int lz_case_move(struct lz_ctl *ctl, struct lz_move *move, bool *ret_changed, struct lz_err *reterr);
+
+/* ---------------------------------------------------------------- case_queue.c, case_clock.c */
+
+struct lz_event;
+struct lz_policy_limit;
+
+int lz_queue_new(struct lz_queue **ret);
+
+/** lz_case_event() - LIMIT, WOULD and HOLD of the data plane; cheap: only queued */
+void lz_case_event(struct lz_ctl *ctl, const struct lz_event *event);
+
+/** lz_case_evidence() - that moves nothing: written down with the next turn, in one batch */
+void lz_case_evidence(struct lz_ctl *ctl, const struct lz_evidence *e);
+
+/** lz_case_turn() - a few times a second: evidence, then what the clock moves; at most 20 ms */
+void lz_case_turn(struct lz_ctl *ctl);
+
+/** lz_case_clock() - ends of holds, of graces, of watches; until @until_ns (CLOCK_MONOTONIC) */
+void lz_case_clock(struct lz_ctl *ctl, __u64 until_ns);
+
+/** lz_case_facts() - what decide.h wants to know of a target; asks the guard only with @ask */
+void lz_case_facts(struct lz_ctl *ctl, const struct lz_target *target, bool ask, __u64 when_s,
+		   struct lz_facts *ret);
+
+/** lz_ladder_of() - a ladder of the policy in force by its name; false: there is none */
+bool lz_ladder_of(const struct lz_ctl *ctl, const char *name, struct lz_ladder *ret);
+
+struct lz_guard_rule lz_guard_rule_of(const struct lz_ctl *ctl);
+__u64 lz_sources_active(const struct lz_ctl *ctl);
+
+/* ---------------------------------------------------------------- timeline.c */
+
+struct lz_request;
+
+/** lz_timeline_say() - rows of all that is known of a target, oldest first */
+void lz_timeline_say(struct lz_ctl *ctl, struct lz_request *req, const struct lz_target *target);
+
+/** lz_json_case() - state, step, what comes next and the way out, into an answer */
+struct cJSON;
+void lz_json_case(struct lz_ctl *ctl, struct cJSON *obj, const struct lz_target *target);
 
 #endif /* LZ_DAEMON_CASE_H */

@@ -54,6 +54,7 @@ static const struct lz_serve_route routes[] = {
 	{ "quarantine.import", lz_h_quarantine_import },
 	{ "quarantine.export", lz_h_quarantine_export },
 	{ "quarantine.undo", lz_h_quarantine_undo },
+	{ "quarantine.guard", lz_h_quarantine_guard },
 	{ "exception.add", lz_h_exception_add },
 	{ "exception.del", lz_h_exception_del },
 	{ "exception.list", lz_h_exception_list },
@@ -103,7 +104,7 @@ static void on_second(uv_timer_t *timer)
 		lz_bypass_look(ctl);
 		if (!ctl->busy) {
 			look_at_deadline(ctl);
-			lz_hold_expire(ctl);
+			lz_case_turn(ctl);
 			lz_exception_expire(ctl);
 			look_at_fill(ctl);
 		}
@@ -119,7 +120,7 @@ static void on_second(uv_timer_t *timer)
 	}
 	if (now.mono_s - ctl->pruned_s >= LZ_PRUNE_EVERY_S && now.wall_s > LZ_PRUNE_AGE_S) {
 		ctl->pruned_s = now.mono_s;
-		lz_note_prune(ctl->ledger, now.wall_s - LZ_PRUNE_AGE_S, LZ_PRUNE_SLICE);
+		lz_ledger_prune(ctl->ledger, now.wall_s - LZ_PRUNE_AGE_S, LZ_PRUNE_SLICE);
 	}
 }
 
@@ -279,7 +280,7 @@ int lz_controller_main(const struct lz_options *options, const struct lz_identit
 	ctl.options = options;
 	ctl.keeper = chan;
 	ctl.started_s = lz_clock_mono_ns() / LZ_NS_PER_S;
-	if (uv_loop_init(&ctl.loop) < 0)
+	if (uv_loop_init(&ctl.loop) < 0 || lz_queue_new(&ctl.queue) < 0)
 		return LZ_CODE_REFUSED;
 	if (start(&ctl, who, &err) < 0) {
 		lz_log(LZ_LOG_ERROR, "start-failed", "why=%s", err.text);
@@ -290,6 +291,8 @@ int lz_controller_main(const struct lz_options *options, const struct lz_identit
 	       (unsigned long long)lz_ctl_generation(&ctl),
 	       (unsigned long long)lz_held_count(ctl.ledger));
 	uv_run(&ctl.loop, UV_RUN_DEFAULT);
+	while (ctl.committing)
+		uv_run(&ctl.loop, UV_RUN_ONCE);
 	lz_ledger_tick(ctl.ledger, lz_ctl_now(), NULL);
 	lz_ledger_close(&ctl.ledger);
 	return ctl.code;

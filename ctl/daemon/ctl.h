@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "daemon/chan.h"
 #include "daemon/options.h"
+#include "daemon/case.h"
 #include "datapath/events.h"
 #include "datapath/policyswap.h"
 #include "datapath/sweep.h"
@@ -81,6 +82,10 @@ struct lz_ctl {
 
 	struct lz_request *followers[LZ_FOLLOWERS_MAX];
 	bool busy; /* an import has the ledger: other changes wait */
+	bool committing; /* in a thread: who reads the ledger waits in SQLite's mutex */
+	struct lz_queue *queue; /* evidence that waits for its turn */
+	struct lz_guard guard;
+	__u64 guarded; /* holds that the guard has refused or taken back */
 	struct lz_deferred *deferred;
 	struct lz_ask ask; /* too large for the stack */
 	struct lz_answer answer;
@@ -165,6 +170,7 @@ struct lz_target {
 	struct lz_prefix *touched; /* the same, as prefixes */
 	size_t n_touched;
 	const char *customer; /* NULL = none; belongs to the policy */
+	size_t shared; /* keys of his that are left out: many customers are behind them */
 	__u32 class_;
 };
 
@@ -177,26 +183,23 @@ int lz_target_check(struct lz_ctl *ctl, const struct lz_target *target, struct l
 int lz_hold_check_addr(struct lz_ctl *ctl, const struct lz_addr *addr, __u64 key,
 		       struct lz_err *reterr);
 
-struct lz_order {
-	__u32 for_s;
-	int garden; /* enum lz_garden, or -1: leave or leaky */
-	bool exact; /* `set`: shorten too */
-	const char *reason; /* NULL = none */
-	const char *ticket;
-	const char *actor;
-	const char *source;
-};
+/** lz_hold_to_kernel() - an entry of the ledger into the kernel, and read back */
+int lz_hold_to_kernel(struct lz_ctl *ctl, const struct lz_held *held, struct lz_err *reterr);
 
-/** lz_hold_order() - ledger, then kernel, then read back; @ret_extended: an entry stood already */
-int lz_hold_order(struct lz_ctl *ctl, const struct lz_target *target, const struct lz_order *order,
-		  bool *ret_extended, struct lz_err *reterr);
-int lz_hold_free(struct lz_ctl *ctl, const __u64 *keys, size_t n, const char *event,
-		 const char *actor, struct lz_err *reterr);
+/** lz_hold_room() - may @n more be held? -ENOSPC with the reason: the colony is full */
+int lz_hold_room(struct lz_ctl *ctl, size_t n, struct lz_err *reterr);
 void lz_hold_restore(struct lz_ctl *ctl);
-void lz_hold_expire(struct lz_ctl *ctl);
-void lz_hold_learn(void *ctl, __u64 key, __u64 word); /* of a limit in the kernel */
-void lz_hold_learn_event(struct lz_ctl *ctl, const struct lz_event *event);
-void lz_hold_word_put(const struct lz_held *held, __u64 *ret_word);
+
+/** lz_hold_learn() - of a limit in the kernel, found by the sweep: into the evidence queue */
+void lz_hold_learn(void *ctl, __u64 key, __u64 word);
+
+/** lz_hold_word() - for the data plane; -ENOSPC: no room for one more rate */
+int lz_hold_word(struct lz_ctl *ctl, const struct lz_held *held, __u64 *ret_word,
+		 struct lz_err *reterr);
+/** lz_hold_grade() - how hard is this word? */
+void lz_hold_grade(const struct lz_ctl *ctl, __u64 word, struct lz_grade *ret);
+/** lz_grade_check() - does the policy in force know it? -EINVAL with what it knows */
+int lz_grade_check(const struct lz_ctl *ctl, const struct lz_grade *grade, struct lz_err *reterr);
 __u64 lz_colony_max(const struct lz_ctl *ctl);
 
 /* ---------------------------------------------------------------- counted.c: limits of a source */
@@ -283,8 +286,9 @@ void lz_json_time(cJSON *obj, const char *key, __u64 wall_s);
 void lz_json_touched(cJSON *obj, const struct lz_target *target);
 /** lz_json_note() - a line of the timeline; @address: of whom, NULL where the reader knows */
 cJSON *lz_json_note(const struct lz_note *note, const char *address);
-void lz_json_note_row(struct lz_request *req, const struct lz_note *note);
 void lz_json_held(struct lz_ctl *ctl, cJSON *obj, const struct lz_held *held);
+/** lz_json_grade() - "grade", and "garden" if it is one */
+void lz_json_grade(cJSON *obj, const char *text);
 const char *lz_class_name(const struct lz_ctl *ctl, __u32 class_); /* NULL = in no class */
 
 /** lz_ctl_wait() - while an import runs: keep the request for later; true = return now */
@@ -328,6 +332,7 @@ LZ_HANDLER(lz_h_quarantine_show);
 LZ_HANDLER(lz_h_quarantine_import);
 LZ_HANDLER(lz_h_quarantine_export);
 LZ_HANDLER(lz_h_quarantine_undo);
+LZ_HANDLER(lz_h_quarantine_guard);
 LZ_HANDLER(lz_h_exception_add);
 LZ_HANDLER(lz_h_exception_del);
 LZ_HANDLER(lz_h_exception_list);
@@ -339,6 +344,8 @@ LZ_HANDLER(lz_h_bypass_on);
 LZ_HANDLER(lz_h_bypass_off);
 LZ_HANDLER(lz_h_bypass_status);
 
+/** lz_exception_to_kernel() - a row of the ledger; -EINVAL: too wide, or no source */
+int lz_exception_to_kernel(struct lz_ctl *ctl, const struct lz_granted *row, struct lz_err *reterr);
 void lz_exception_restore(struct lz_ctl *ctl);
 void lz_exception_expire(struct lz_ctl *ctl);
 void lz_bypass_look(struct lz_ctl *ctl); /* switched by hand, or its time is over? */

@@ -29,7 +29,7 @@ static int read_what(const char *word, __u32 *ret, struct lz_err *reterr)
 	return 0;
 }
 
-static int to_kernel(struct lz_ctl *ctl, const struct lz_granted *row, struct lz_err *reterr)
+int lz_exception_to_kernel(struct lz_ctl *ctl, const struct lz_granted *row, struct lz_err *reterr)
 {
 	struct lz_now now = lz_ctl_now();
 	struct lz_exception exception = { .flags = row->flags };
@@ -76,7 +76,7 @@ static int grant(struct lz_ctl *ctl, const struct lz_granted *row, struct lz_err
 		return lz_err_set(reterr, EINVAL, "%s: until: is in the past",
 				  lz_prefix_format(&row->prefix, text));
 	r = lz_granted_put(ctl->ledger, row, reterr);
-	if (r == 0 && (r = to_kernel(ctl, row, reterr)) < 0)
+	if (r == 0 && (r = lz_exception_to_kernel(ctl, row, reterr)) < 0)
 		lz_granted_del(ctl->ledger, &row->prefix, NULL);
 	return r;
 }
@@ -343,7 +343,7 @@ void lz_exception_restore(struct lz_ctl *ctl)
 	while ((n = lz_granted_next(ctl->ledger, begun ? &last.prefix : NULL, rows,
 				    LZ_GRANTED_SLICE)) > 0) {
 		for (int i = 0; i < n; i++)
-			if (rows[i].until_s > wall_s && to_kernel(ctl, &rows[i], &err) < 0)
+			if (rows[i].until_s > wall_s && lz_exception_to_kernel(ctl, &rows[i], &err) < 0)
 				lz_log(LZ_LOG_ERROR, "exception-lost", "why=%s", err.text);
 		last = rows[n - 1];
 		begun = true;

@@ -18,9 +18,11 @@
 #include "base/units.h"
 #include "daemon/ctl.h"
 
-#define LZ_IMPORT_SLICE	   4096
+#define LZ_IMPORT_SLICE_NS (15 * 1000000ULL) /* then others get their turn */
+#define LZ_IMPORT_HOLD_SLICE 4096
 #define LZ_IMPORT_GUARD	   1000 /* more at once wants --yes */
 #define LZ_IMPORT_REFUSALS 200  /* rows that name what was refused */
+#define LZ_IMPORT_GRADES   64   /* different ones in a list */
 
 struct entry {
 	__u64 key;
@@ -30,10 +32,10 @@ struct entry {
 	__u32 line;
 	__u32 for_s;
 	__u8 family;
-	__s8 garden;
+	__u8 grade; /* index in import.grades; 0 = not given */
 };
 
-enum phase { PHASE_READ, PHASE_WRITE, PHASE_HOLD };
+enum phase { PHASE_READ, PHASE_WRITE, PHASE_COMMIT, PHASE_HOLD };
 
 struct import {
 	struct lz_ctl *ctl;
@@ -46,7 +48,13 @@ struct import {
 	struct lz_hold_entry *holds;
 	size_t n, cap, at, n_holds;
 	__u32 line;
-	__u64 held, extended, refused;
+	__u64 held, extended, unchanged, refused;
+	__u64 made_s; /* one moment for all: they share their origin on disk */
+	struct lz_grade grades[LZ_IMPORT_GRADES];
+	size_t n_grades;
+	uv_work_t commit;
+	int committed;
+	struct lz_err commit_err;
 	char actor[LZ_ACTOR_TEXT_MAX];
 	char file[LZ_FILE_TEXT_MAX];
 };
@@ -109,10 +117,61 @@ static int read_time(const char *word, __u64 now_s, __u32 *ret, struct lz_err *r
 	return 0;
 }
 
+/* The few grades of a list are parsed once. */
+static int read_grade(struct import *im, const char *word, __u8 *ret, struct lz_err *reterr)
+{
+	struct lz_grade grade;
+	int r;
+
+	*ret = 0;
+	if (!word)
+		return 0;
+	r = lz_grade_parse(word, &grade, reterr);
+	if (r == 0)
+		r = lz_grade_check(im->ctl, &grade, reterr);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < im->n_grades; i++)
+		if (lz_grade_equal(&im->grades[i], &grade)) {
+			*ret = (__u8)(i + 1);
+			return 0;
+		}
+	if (im->n_grades == LZ_IMPORT_GRADES)
+		return lz_err_set(reterr, E2BIG, "%s: more than %d different grades", word,
+				  LZ_IMPORT_GRADES);
+	im->grades[im->n_grades++] = grade;
+	*ret = (__u8)im->n_grades;
+	return 0;
+}
+
+/* Holding one address of a customer holds all of his. */
+static int add_customer(struct import *im, const struct entry *of, struct lz_err *reterr)
+{
+	struct lz_target target;
+	int r = lz_target_find(im->ctl, of->address, &target, reterr);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; r == 0 && i < target.n_keys; i++) {
+		struct entry e = *of;
+
+		if (target.keys[i] == of->key)
+			continue;
+		e.key = target.keys[i];
+		e.family = (__u8)lz_key_family(e.key);
+		e.address = ""; /* as the key is written */
+		r = lz_array_grow(&im->v, &im->cap, im->n + 1, sizeof(*im->v));
+		if (r == 0)
+			im->v[im->n++] = e;
+	}
+	lz_target_done(&target);
+	return r;
+}
+
 static int read_line(struct import *im, char *line, struct lz_err *reterr)
 {
-	struct entry e = { .line = im->line, .garden = -1 };
-	char *address = next_word(&line), *time, *garden;
+	struct entry e = { .line = im->line };
+	char *address = next_word(&line), *time;
 	struct lz_addr addr;
 	int r;
 
@@ -129,12 +188,9 @@ static int read_line(struct import *im, char *line, struct lz_err *reterr)
 	r = read_time(time, lz_clock_wall_ns() / LZ_NS_PER_S, &e.for_s, reterr);
 	if (r < 0)
 		return r;
-	garden = next_word(&line);
-	for (int i = 0; garden && i < LZ_GARDEN_N; i++)
-		if (lz_streq(garden, lz_garden_words[i]))
-			e.garden = (__s8)i;
-	if (garden && e.garden < 0)
-		return lz_err_set(reterr, EINVAL, "garden %s: want leaky or strict", garden);
+	r = read_grade(im, next_word(&line), &e.grade, reterr);
+	if (r < 0)
+		return r;
 	e.ticket = next_word(&line);
 	line += strspn(line, " \t");
 	line[strcspn(line, "\r")] = '\0';
@@ -146,6 +202,8 @@ static int read_line(struct import *im, char *line, struct lz_err *reterr)
 	r = lz_array_grow(&im->v, &im->cap, im->n + 1, sizeof(*im->v));
 	if (r == 0)
 		im->v[im->n++] = e;
+	if (r == 0 && im->ctl->now.policy && im->ctl->now.policy->customer_ranges.n)
+		r = add_customer(im, &e, reterr);
 	return r;
 }
 
@@ -188,7 +246,9 @@ static void read_slice(struct import *im)
 	struct lz_err err = { "" }, line_err = { "" };
 	cJSON *row;
 
-	for (int i = 0; i < LZ_IMPORT_SLICE && *im->next; i++) {
+	__u64 until_ns = lz_clock_mono_ns() + LZ_IMPORT_SLICE_NS;
+
+	for (int i = 0; *im->next && ((i & 63) || lz_clock_mono_ns() < until_ns); i++) {
 		char *line = im->next;
 		size_t len = strcspn(line, "\n");
 
@@ -225,43 +285,66 @@ static void refuse(struct import *im, const struct entry *e, const char *why)
 	lz_reply_row(im->req, row);
 }
 
-static void fill_held(struct import *im, const struct entry *e, const struct lz_held *old,
-		      __u32 now_s, struct lz_held *ret)
+static void fill_held(struct import *im, const struct entry *e, const struct lz_terms *terms,
+		      const struct lz_held *old, struct lz_held *ret)
 {
-	memset(ret, 0, offsetof(struct lz_held, address));
+	memset(ret, 0, offsetof(struct lz_held, grade));
 	ret->key = e->key;
-	ret->since_s = old ? old->since_s : lz_clock_wall_ns() / LZ_NS_PER_S;
+	ret->known = old;
+	ret->case_id = old ? old->case_id : 0;
+	ret->since_s = old ? old->since_s : im->made_s;
+	ret->made_s = im->made_s;
 	ret->generation = lz_ctl_generation(im->ctl);
-	ret->expiry_s = now_s + e->for_s;
-	ret->ttl_s = e->for_s;
-	if (old && old->expiry_s >= ret->expiry_s) {
-		ret->expiry_s = old->expiry_s;
-		ret->ttl_s = old->ttl_s;
-	}
-	ret->garden = e->garden >= 0 ? (__u8)e->garden : old ? old->garden : LZ_GARDEN_LEAKY;
+	ret->expiry_s = (__u32)terms->end_s;
+	ret->ttl_s = terms->ttl_s;
+	lz_grade_format(&terms->grade, ret->grade);
 	strcpy(ret->source, "import");
-	lz_text_set(ret->address, sizeof(ret->address), e->address);
+	/* An IPv4 key says it all. */
+	lz_text_set(ret->address, sizeof(ret->address), e->family == 4 ? "" : e->address);
 	lz_text_set(ret->actor, sizeof(ret->actor), im->actor);
 	lz_text_set(ret->ticket, sizeof(ret->ticket), e->ticket);
 	lz_text_set(ret->reason, sizeof(ret->reason), e->reason);
 }
 
-static int write_one(struct import *im, const struct entry *e, __u32 now_s, struct lz_err *reterr)
+static bool merge(const struct import *im, const struct entry *e, const struct lz_held *old,
+		  __u32 now_s, struct lz_terms *ret)
+{
+	struct lz_terms was = { .end_s = 0 };
+
+	if (old) {
+		was.end_s = old->expiry_s;
+		was.ttl_s = old->ttl_s;
+		lz_grade_parse(old->grade, &was.grade, NULL);
+	}
+	return lz_terms_merge(old ? &was : NULL, e->grade ? &im->grades[e->grade - 1] : NULL,
+			      now_s + e->for_s, 0, now_s, ret);
+}
+
+/* May this entry be held? If not it is named, and the import goes on. */
+static bool check_entry(struct import *im, const struct entry *e)
 {
 	struct lz_prefix prefix = lz_key_to_prefix(e->key, im->ctl->view.instance.ipv6_key_len);
-	struct lz_err why = { "" };
-	struct lz_held held, old;
 	struct lz_addr addr = prefix.addr;
+	struct lz_err why = { "" };
+
+	if (e->family == 6 && e->address[0])
+		lz_addr_parse(e->address, &addr, NULL);
+	if (lz_hold_check_addr(im->ctl, &addr, e->key, &why) == 0)
+		return true;
+	refuse(im, e, why.text);
+	return false;
+}
+
+static int write_one(struct import *im, const struct entry *e, __u32 now_s, struct lz_err *reterr)
+{
+	struct lz_held held, old;
+	struct lz_terms terms;
 	bool known;
 	__u64 word;
 	int r;
 
-	if (e->family == 6)
-		lz_addr_parse(e->address, &addr, NULL);
-	if (lz_hold_check_addr(im->ctl, &addr, e->key, &why) < 0) {
-		refuse(im, e, why.text);
+	if (!check_entry(im, e))
 		return 0;
-	}
 	/* The kernel's table answers "not held" in a fraction of what the ledger needs. */
 	known = lz_hold_read(&im->ctl->view, e->key, &word) == 0 &&
 		lz_held_get(im->ctl->ledger, e->key, &old) == 0;
@@ -269,38 +352,73 @@ static int write_one(struct import *im, const struct entry *e, __u32 now_s, stru
 		refuse(im, e, "colony: full");
 		return 0;
 	}
-	fill_held(im, e, known ? &old : NULL, now_s, &held);
-	r = lz_held_put(im->ctl->ledger, &held, reterr);
+	if (!merge(im, e, known ? &old : NULL, now_s, &terms)) {
+		im->unchanged++;
+		return 0;
+	}
+	fill_held(im, e, &terms, known ? &old : NULL, &held);
+	r = lz_hold_word(im->ctl, &held, &word, reterr);
+	if (r == 0)
+		r = lz_held_put(im->ctl->ledger, &held, reterr);
 	if (r < 0)
 		return r;
 	im->holds[im->n_holds].key = e->key;
-	lz_hold_word_put(&held, &im->holds[im->n_holds++].word);
+	im->holds[im->n_holds++].word = word;
 	*(known ? &im->extended : &im->held) += 1;
 	return 0;
 }
 
-static void write_slice(struct import *im)
+/* The sync of 600,000 entries takes a while: in a thread, so that who asks nothing of the ledger is
+ * answered meanwhile. SQLite's mutex lets others wait; they only read, as the ledger is busy. */
+static void commit_work(uv_work_t *work)
 {
-	__u32 now_s = lz_tables_now_s(&im->ctl->view);
-	size_t end = im->at + LZ_IMPORT_SLICE < im->n ? im->at + LZ_IMPORT_SLICE : im->n;
-	struct lz_err err = { "" };
-	int r = 0;
+	struct import *im = work->data;
 
-	for (; r == 0 && im->at < end; im->at++)
-		if (!im->at || im->v[im->at - 1].key != im->v[im->at].key)
-			r = write_one(im, &im->v[im->at], now_s, &err);
-	if (r == 0 && im->at < im->n)
-		return;
-	if (r == 0)
-		r = lz_ledger_commit(im->ctl->ledger, &err);
-	else
-		lz_ledger_rollback(im->ctl->ledger);
-	if (r < 0) {
-		finish(im, LZ_CODE_REFUSED, err.text, NULL);
+	im->committed = lz_ledger_commit(im->ctl->ledger, &im->commit_err);
+}
+
+static void commit_done(uv_work_t *work, int status)
+{
+	struct import *im = work->data;
+
+	im->ctl->committing = false;
+	if (status < 0 || im->committed < 0) {
+		finish(im, LZ_CODE_REFUSED, im->commit_err.text, NULL);
 		return;
 	}
 	im->phase = PHASE_HOLD;
 	im->at = 0;
+}
+
+static void begin_commit(struct import *im)
+{
+	im->phase = PHASE_COMMIT;
+	im->commit.data = im;
+	im->ctl->committing = true;
+	if (uv_queue_work(&im->ctl->loop, &im->commit, commit_work, commit_done) < 0) {
+		commit_work(&im->commit);
+		commit_done(&im->commit, 0);
+	}
+}
+
+static void write_slice(struct import *im)
+{
+	__u64 until_ns = lz_clock_mono_ns() + LZ_IMPORT_SLICE_NS;
+	__u32 now_s = lz_tables_now_s(&im->ctl->view);
+	struct lz_err err = { "" };
+	int r = 0;
+
+	for (; r == 0 && im->at < im->n && ((im->at & 63) || lz_clock_mono_ns() < until_ns); im->at++)
+		if (!im->at || im->v[im->at - 1].key != im->v[im->at].key)
+			r = write_one(im, &im->v[im->at], now_s, &err);
+	if (r == 0 && im->at < im->n)
+		return;
+	if (r == 0) {
+		begin_commit(im);
+		return;
+	}
+	lz_ledger_rollback(im->ctl->ledger);
+	finish(im, LZ_CODE_REFUSED, err.text, NULL);
 }
 
 /* ---------------------------------------------------------------- hold */
@@ -329,14 +447,15 @@ static void end_import(struct import *im)
 	lz_json_add_u64(end, "entries", im->n);
 	lz_json_add_u64(end, "held", im->held);
 	lz_json_add_u64(end, "extended", im->extended);
+	lz_json_add_u64(end, "unchanged", im->unchanged);
 	lz_json_add_u64(end, "refused", im->refused);
 	im->ctl->busy = false; /* the note belongs to the timeline */
 	lz_text_set(note.event, sizeof(note.event), "imported");
 	lz_text_set(note.object, sizeof(note.object), im->file);
 	lz_text_set(note.actor, sizeof(note.actor), im->actor);
-	snprintf(note.reason, sizeof(note.reason), "%llu held, %llu extended, %llu refused",
+	snprintf(note.reason, sizeof(note.reason), "%llu held, %llu extended, %llu unchanged, %llu refused",
 		 (unsigned long long)im->held, (unsigned long long)im->extended,
-		 (unsigned long long)im->refused);
+		 (unsigned long long)im->unchanged, (unsigned long long)im->refused);
 	lz_tell_note(im->ctl, LZ_LOG_NOTICE, &note);
 	finish(im, im->refused ? LZ_CODE_PARTLY : LZ_CODE_OK,
 	       im->refused ? "some lines were refused" : NULL, end);
@@ -346,8 +465,8 @@ static void hold_slice(struct import *im)
 {
 	size_t n = im->n_holds - im->at;
 
-	if (n > LZ_IMPORT_SLICE * 4)
-		n = LZ_IMPORT_SLICE * 4;
+	if (n > LZ_IMPORT_HOLD_SLICE)
+		n = LZ_IMPORT_HOLD_SLICE;
 	if (lz_hold_set_bulk(&im->ctl->view, im->holds + im->at, n, LZ_HOLD_SET_EXACT) < n)
 		take_back(im, im->at, n);
 	im->at += n;
@@ -363,7 +482,7 @@ static void on_idle(uv_idle_t *idle)
 		read_slice(im);
 	else if (im->phase == PHASE_WRITE)
 		write_slice(im);
-	else
+	else if (im->phase == PHASE_HOLD)
 		hold_slice(im);
 }
 
@@ -390,6 +509,7 @@ void lz_h_quarantine_import(struct lz_request *req, void *arg)
 	im->next = im->text;
 	im->ctl = ctl;
 	im->req = req;
+	im->made_s = lz_ctl_now().wall_s;
 	im->idle.data = im;
 	lz_tell_actor(req, im->actor);
 	lz_text_set(im->file, sizeof(im->file), lz_arg_text(req, "file"));

@@ -28,13 +28,23 @@ static void add_row(struct lz_request *req, struct list *l, const struct lz_held
 }
 
 /* ADDRESS UNTIL GARDEN TICKET REASON; a blank in a ticket cannot be: it is a word. */
-static void add_line(struct lz_str *text, const struct lz_held *held)
+static void add_line(struct lz_str *text, const struct lz_held *held, unsigned int key_len)
 {
-	char until[LZ_TIME_TEXT_MAX];
+	char until[LZ_TIME_TEXT_MAX], grade[LZ_GRADE_TEXT_MAX], key[LZ_PREFIX_TEXT_MAX];
+	const char *address = held->address;
 
 	lz_time_format(lz_ctl_wall_of(held->expiry_s) * LZ_NS_PER_S, until);
-	lz_str_appendf(text, "%s %s %s %s %s\n", held->address, until,
-		       lz_garden_words[held->garden & 1], held->ticket[0] ? held->ticket : "-",
+	lz_text_set(grade, sizeof(grade), held->grade);
+	if (strchr(grade, ' ')) /* a line is words: "throttle 10/min" is throttle:10/min */
+		*strchr(grade, ' ') = ':';
+	if (!address[0]) {
+		struct lz_prefix prefix = lz_key_to_prefix(held->key, key_len);
+
+		address = lz_addr_format(&prefix.addr, key);
+	}
+	lz_str_appendf(text, "%s %s %s %s %s\n", address, until,
+		       !strcmp(grade, "garden:leaky")  ? "leaky" :
+		       !strcmp(grade, "garden:strict") ? "strict" : grade, held->ticket[0] ? held->ticket : "-",
 		       held->reason[0] ? held->reason : "-");
 }
 
@@ -52,7 +62,7 @@ static void list_fill(struct lz_request *req, void *arg)
 		if (rows[i].expiry_s <= now_s)
 			continue;
 		if (l->text)
-			add_line(&text, &rows[i]);
+			add_line(&text, &rows[i], l->ctl->view.instance.ipv6_key_len);
 		else
 			add_row(req, l, &rows[i]);
 		l->total++;

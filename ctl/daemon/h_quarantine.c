@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * h_quarantine.c - one host at a time: add, set, del, show; and undo.
+ * h_quarantine.c - one host at a time: add, set, del, show; and the guard.
  */
 #include <errno.h>
-#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/ctl.h"
@@ -22,17 +23,26 @@ static bool find(struct lz_ctl *ctl, struct lz_request *req, struct lz_target *r
 	return r == 0;
 }
 
-static int read_garden(const char *word, int *ret)
+/* The grade asked for; NONE: not given, then what stands stays, or leaky. "garden strict" is as it
+ * always was, "grade block25" and the like say the same in one word more. */
+static int read_grade(struct lz_ctl *ctl, struct lz_request *req, struct lz_grade *ret,
+		      struct lz_err *reterr)
 {
-	for (int i = 0; word && i < LZ_GARDEN_N; i++)
-		if (lz_streq(word, lz_garden_words[i])) {
-			*ret = i;
-			return 0;
-		}
-	return word ? -EINVAL : 0;
+	const char *garden = lz_arg_text(req, "garden"), *text = lz_arg_text(req, "grade");
+	char name[LZ_GRADE_TEXT_MAX];
+	int r;
+
+	*ret = (struct lz_grade){ .kind = LZ_GRADE_IS_NONE };
+	if (!garden && !text)
+		return 0;
+	if (garden && text)
+		return lz_err_set(reterr, EINVAL, "quarantine: garden and grade: want one of them");
+	if (garden)
+		snprintf(name, sizeof(name), "garden:%.36s", garden);
+	r = lz_grade_parse(text ? text : name, ret, reterr);
+	return r < 0 ? r : lz_grade_check(ctl, ret, reterr);
 }
 
-/* Reply of add and set: what stands in the ledger now, and all that was touched. */
 static void end_held(struct lz_ctl *ctl, struct lz_request *req, const struct lz_target *target,
 		     int extended)
 {
@@ -44,49 +54,75 @@ static void end_held(struct lz_ctl *ctl, struct lz_request *req, const struct lz
 	cJSON_DeleteItemFromObjectCaseSensitive(end, "touched");
 	cJSON_DeleteItemFromObjectCaseSensitive(end, "customer");
 	lz_json_touched(end, target);
+	cJSON_DeleteItemFromObjectCaseSensitive(end, "state");
+	lz_json_case(ctl, end, target);
 	if (extended >= 0)
 		lz_json_add_bool(end, "extended", extended);
+	if (!lz_class_name(ctl, target->class_))
+		lz_json_add_str(end, "note", "is in no set of the policy: only held, never counted");
 	lz_reply_end(req, LZ_CODE_OK, NULL, end);
 }
 
-static bool check_time(struct lz_request *req, __u64 for_s)
+static bool check_time(struct lz_request *req, const char *what, __u64 for_s)
 {
 	if (for_s >= 1 && for_s <= LZ_HOLD_CAP_S)
 		return true;
-	lz_end_invalid(req, "quarantine: for %llu s: want 1 s to 31 days",
+	lz_end_invalid(req, "quarantine: %s %llu s: want 1 s to 31 days", what,
 		       (unsigned long long)for_s);
 	return false;
+}
+
+static int hold(struct lz_ctl *ctl, struct lz_request *req, const struct lz_target *target,
+		const struct lz_grade *grade, __u32 for_s, bool *ret_extended, struct lz_err *reterr)
+{
+	struct lz_move move = { .target = target,
+				.grade = grade->kind == LZ_GRADE_IS_NONE ? NULL : grade,
+				.exact = LZ_EXACT_GRADE,
+				.source = "operator",
+				.reason = lz_arg_text(req, "reason"),
+				.ticket = lz_arg_text(req, "ticket") };
+	char actor[LZ_ACTOR_TEXT_MAX];
+	bool changed = false;
+	struct lz_case c;
+	int r = lz_target_check(ctl, target, reterr);
+
+	if (r == 0)
+		r = lz_case_open(ctl, target, &c, reterr);
+	if (r < 0)
+		return r;
+	*ret_extended = lz_case_holds(c.state);
+	lz_tell_actor(req, actor);
+	move.c = &c;
+	move.actor = actor;
+	move.end_s = lz_tables_now_s(&ctl->view) + for_s;
+	move.to = grade->kind != LZ_GRADE_IS_NONE ? lz_case_state_of(grade) :
+		  *ret_extended			  ? c.state :
+						    LZ_CASE_GARDEN;
+	if (!*ret_extended)
+		lz_text_set(c.reason_class, sizeof(c.reason_class), LZ_CLASS_STAFF);
+	if (lz_arg_bool(req, "staff_only"))
+		c.staff_only = true;
+	r = lz_case_move(ctl, &move, &changed, reterr);
+	*ret_extended = *ret_extended && changed;
+	return r;
 }
 
 void lz_h_quarantine_add(struct lz_request *req, void *arg)
 {
 	struct lz_ctl *ctl = arg;
 	__u64 for_s = lz_arg_int(req, "for_s", LZ_HOLD_DEFAULT_S);
-	struct lz_order order = { .garden = -1,
-				  .reason = lz_arg_text(req, "reason"),
-				  .ticket = lz_arg_text(req, "ticket"),
-				  .source = "operator" };
-	char actor[LZ_ACTOR_TEXT_MAX];
 	struct lz_target target;
 	struct lz_err err = { "" };
+	struct lz_grade grade;
 	bool extended = false;
 	int r;
 
-	if (lz_ctl_wait(ctl, req, lz_h_quarantine_add) || !check_time(req, for_s))
+	if (lz_ctl_wait(ctl, req, lz_h_quarantine_add) || !check_time(req, "for", for_s) ||
+	    !find(ctl, req, &target))
 		return;
-	if (read_garden(lz_arg_text(req, "garden"), &order.garden) < 0) {
-		lz_end_invalid(req, "quarantine: garden %s: want leaky or strict",
-			       lz_arg_text(req, "garden"));
-		return;
-	}
-	if (!find(ctl, req, &target))
-		return;
-	lz_tell_actor(req, actor);
-	order.actor = actor;
-	order.for_s = (__u32)for_s;
-	r = lz_target_check(ctl, &target, &err);
+	r = read_grade(ctl, req, &grade, &err);
 	if (r == 0)
-		r = lz_hold_order(ctl, &target, &order, &extended, &err);
+		r = hold(ctl, req, &target, &grade, (__u32)for_s, &extended, &err);
 	if (r < 0)
 		lz_end(req, r, &err);
 	else
@@ -94,15 +130,26 @@ void lz_h_quarantine_add(struct lz_request *req, void *arg)
 	lz_target_done(&target);
 }
 
-static int not_held(struct lz_ctl *ctl, const struct lz_target *target, struct lz_err *reterr)
+/* The case of a target that is held; -ENOENT with the reason if it is not. */
+static int open_held(struct lz_ctl *ctl, const struct lz_target *target, bool also_notified,
+		     struct lz_case *ret, struct lz_err *reterr)
 {
 	char text[LZ_ADDR_TEXT_MAX];
-	struct lz_held held;
 	__u64 word;
+	int r = lz_case_open(ctl, target, ret, reterr);
 
-	if (lz_held_get(ctl->ledger, target->key, &held) == 0 ||
-	    lz_hold_read(&ctl->view, target->key, &word) == 0)
+	if (r < 0 || lz_case_holds(ret->state))
+		return r;
+	if (also_notified && ret->id &&
+	    (ret->state == LZ_CASE_NOTIFIED || ret->state == LZ_CASE_OBSERVED))
 		return 0;
+	if (lz_hold_read(&ctl->view, target->key, &word) == 0) { /* by the kernel, a moment ago */
+		struct lz_grade grade;
+
+		lz_hold_grade(ctl, word, &grade);
+		ret->state = lz_case_state_of(&grade);
+		return 0;
+	}
 	return lz_err_set(reterr, ENOENT, "%s: is not held", lz_addr_format(&target->addr, text));
 }
 
@@ -110,22 +157,26 @@ void lz_h_quarantine_set(struct lz_request *req, void *arg)
 {
 	struct lz_ctl *ctl = arg;
 	__u64 for_s = lz_arg_int(req, "for_s", 0);
-	struct lz_order order = { .garden = -1, .exact = true };
+	struct lz_move move = { .exact = LZ_EXACT_TIME, .source = "operator", .event = "set" };
 	char actor[LZ_ACTOR_TEXT_MAX];
 	struct lz_target target;
 	struct lz_err err = { "" };
-	bool extended;
+	struct lz_case c;
 	int r;
 
-	if (lz_ctl_wait(ctl, req, lz_h_quarantine_set) || !check_time(req, for_s) ||
+	if (lz_ctl_wait(ctl, req, lz_h_quarantine_set) || !check_time(req, "for", for_s) ||
 	    !find(ctl, req, &target))
 		return;
-	lz_tell_actor(req, actor);
-	order.actor = actor;
-	order.for_s = (__u32)for_s;
-	r = not_held(ctl, &target, &err);
-	if (r == 0)
-		r = lz_hold_order(ctl, &target, &order, &extended, &err);
+	r = open_held(ctl, &target, false, &c, &err);
+	if (r == 0) {
+		lz_tell_actor(req, actor);
+		move.c = &c;
+		move.target = &target;
+		move.to = c.state;
+		move.actor = actor;
+		move.end_s = lz_tables_now_s(&ctl->view) + (__u32)for_s;
+		r = lz_case_move(ctl, &move, NULL, &err);
+	}
 	if (r < 0)
 		lz_end(req, r, &err);
 	else
@@ -133,30 +184,95 @@ void lz_h_quarantine_set(struct lz_request *req, void *arg)
 	lz_target_done(&target);
 }
 
+/* ---------------------------------------------------------------- del */
+
+#define LZ_EXEMPT_DEFAULT_S (30 * 86400u)
+#define LZ_EXEMPT_MAX_S	    (10 * 366 * 86400ULL)
+
+/* It was wrong: exceptions for all that was touched, made in the release's own transaction. */
+static int fill_exempt(struct lz_request *req, const struct lz_target *target, const char *actor,
+		       __u64 for_s, struct lz_move *move, struct lz_granted **ret)
+{
+	const char *ticket = lz_arg_text(req, "ticket");
+	struct lz_granted *rows = calloc(target->n_touched, sizeof(*rows));
+	__u64 now_s = lz_ctl_now().wall_s;
+
+	if (!rows)
+		return -ENOMEM;
+	for (size_t i = 0; i < target->n_touched; i++) {
+		rows[i] = (struct lz_granted){ .prefix = target->touched[i], .since_s = now_s,
+					       .until_s = now_s + for_s, .flags = LZ_EXCEPTION_ALL };
+		lz_text_set(rows[i].ticket, sizeof(rows[i].ticket), ticket ? ticket : "false-positive");
+		lz_text_set(rows[i].actor, sizeof(rows[i].actor), actor);
+	}
+	move->exempt = *ret = rows;
+	move->n_exempt = target->n_touched;
+	return 0;
+}
+
+static int let_go(struct lz_ctl *ctl, struct lz_request *req, const struct lz_target *target,
+		  __u64 exempt_s, __u64 *ret_until_s, struct lz_err *reterr)
+{
+	struct lz_move move = { .target = target, .to = LZ_CASE_RELEASED, .source = "operator",
+				.event = "freed", .reason = lz_arg_text(req, "reason"),
+				.ticket = lz_arg_text(req, "ticket") };
+	lz_autofree struct lz_granted *exempt = NULL;
+	char actor[LZ_ACTOR_TEXT_MAX];
+	struct lz_case c;
+	int r = open_held(ctl, target, true, &c, reterr);
+
+	if (r < 0)
+		return r;
+	lz_tell_actor(req, actor);
+	if (exempt_s) {
+		move.event = "false-positive";
+		if (!move.reason)
+			move.reason = "false positive";
+		if (fill_exempt(req, target, actor, exempt_s, &move, &exempt) < 0)
+			return lz_err_set(reterr, ENOMEM, "quarantine: out of memory");
+	}
+	*ret_until_s = c.until_s;
+	c.freed_s = lz_ctl_now().wall_s;
+	c.due_s = c.freed_s + LZ_CASE_RELEASED_S;
+	if (exempt_s && c.step >= 0) /* the step it was wrong about does not count */
+		c.step--;
+	move.c = &c;
+	move.actor = actor;
+	return lz_case_move(ctl, &move, NULL, reterr);
+}
+
 void lz_h_quarantine_del(struct lz_request *req, void *arg)
 {
 	struct lz_ctl *ctl = arg;
-	char actor[LZ_ACTOR_TEXT_MAX];
-	struct lz_held held = { 0 };
+	bool wrong = lz_arg_bool(req, "false_positive");
+	__u64 for_s = lz_arg_int(req, "for_s", wrong ? LZ_EXEMPT_DEFAULT_S : 0), until_s = 0;
 	struct lz_target target;
 	struct lz_err err = { "" };
 	cJSON *end;
 	int r;
 
-	if (lz_ctl_wait(ctl, req, lz_h_quarantine_del) || !find(ctl, req, &target))
+	if (lz_ctl_wait(ctl, req, lz_h_quarantine_del))
 		return;
-	lz_tell_actor(req, actor);
-	r = not_held(ctl, &target, &err);
-	lz_held_get(ctl->ledger, target.key, &held);
-	if (r == 0)
-		r = lz_hold_free(ctl, target.keys, target.n_keys, "released", actor, &err);
+	if ((for_s && !wrong) || for_s > LZ_EXEMPT_MAX_S) {
+		lz_end_invalid(req, "quarantine: for %llu s: %s", (unsigned long long)for_s,
+			       wrong ? "want at most 10 years" : "goes with false-positive only");
+		return;
+	}
+	if (!find(ctl, req, &target))
+		return;
+	r = let_go(ctl, req, &target, for_s, &until_s, &err);
 	if (r < 0) {
 		lz_end(req, r, &err);
 	} else {
+		__u64 now_s = lz_ctl_now().wall_s;
+
 		end = cJSON_CreateObject();
 		lz_json_add_str(end, "address", lz_arg_text(req, "address"));
 		lz_json_touched(end, &target);
-		lz_json_time(end, "until", lz_ctl_wall_of(held.expiry_s));
+		lz_json_time(end, "until", until_s ? until_s : now_s);
+		if (for_s)
+			lz_json_time(end, "exception_until", now_s + for_s);
+		lz_json_case(ctl, end, &target);
 		lz_reply_end(req, LZ_CODE_OK, NULL, end);
 	}
 	lz_target_done(&target);
@@ -165,112 +281,58 @@ void lz_h_quarantine_del(struct lz_request *req, void *arg)
 void lz_h_quarantine_show(struct lz_request *req, void *arg)
 {
 	struct lz_ctl *ctl = arg;
-	static struct lz_note notes[64];
 	struct lz_target target;
 	struct lz_held held;
 	struct lz_err err;
-	int n;
+	struct lz_case c;
+	cJSON *end;
 
 	if (!find(ctl, req, &target))
 		return;
-	if (lz_held_get(ctl->ledger, target.key, &held) < 0) {
+	if (lz_held_get(ctl->ledger, target.key, &held) == 0) {
+		lz_timeline_say(ctl, req, &target);
+		end_held(ctl, req, &target, -1);
+	} else if (lz_case_peek(ctl, &target, &c) == 0 && c.id && c.state != LZ_CASE_CLOSED) {
+		lz_timeline_say(ctl, req, &target);
+		end = cJSON_CreateObject();
+		lz_json_add_str(end, "address", lz_arg_text(req, "address"));
+		lz_json_touched(end, &target);
+		lz_json_time(end, "since", c.opened_s);
+		lz_json_case(ctl, end, &target);
+		lz_reply_end(req, LZ_CODE_OK, NULL, end);
+	} else {
 		lz_err_set(&err, ENOENT, "%s: is not held; lazaretctl why tells its history",
 			   lz_arg_text(req, "address"));
 		lz_end(req, -ENOENT, &err);
-		lz_target_done(&target);
-		return;
 	}
-	n = lz_note_before(ctl->ledger, target.key, UINT64_MAX, notes, 64);
-	for (int i = n - 1; i >= 0; i--)
-		lz_json_note_row(req, &notes[i]);
-	end_held(ctl, req, &target, -1);
 	lz_target_done(&target);
 }
 
-void lz_json_note_row(struct lz_request *req, const struct lz_note *note)
-{
-	lz_reply_row(req, lz_json_note(note, NULL));
-}
+/* ---------------------------------------------------------------- guard */
 
-/* ---------------------------------------------------------------- undo */
-
-#define LZ_UNDO_SLICE 1024 /* as many rows as fit below the high water mark */
-
-struct undo {
-	struct lz_ctl *ctl;
-	struct lz_held_walk walk;
-	__u64 since_s;
-	__u64 freed;
-	char source[LZ_ACTOR_TEXT_MAX]; /* "" = anybody */
-	char actor[LZ_ACTOR_TEXT_MAX];
-};
-
-static void send_freed(struct lz_ctl *ctl, struct lz_request *req, const struct lz_held *held)
-{
-	cJSON *row = cJSON_CreateObject();
-
-	lz_json_held(ctl, row, held);
-	lz_reply_row(req, row);
-}
-
-/* A slice: find who was held since then, free them together, say so. */
-static void undo_fill(struct lz_request *req, void *arg)
-{
-	static struct lz_held rows[LZ_UNDO_SLICE];
-	__u64 keys[LZ_UNDO_SLICE];
-	struct undo *u = arg;
-	struct lz_err err = { "" };
-	size_t m = 0;
-	cJSON *end;
-	int n, r = 0;
-
-	n = lz_held_next(u->ctl->ledger, &u->walk, rows, LZ_UNDO_SLICE);
-	for (int i = 0; i < n; i++) {
-		if (rows[i].since_s < u->since_s ||
-		    (u->source[0] && !lz_streq(u->source, rows[i].source) &&
-		     !lz_streq(u->source, rows[i].actor)))
-			continue;
-		rows[m] = rows[i];
-		keys[m++] = rows[i].key;
-	}
-	if (m)
-		r = lz_hold_free(u->ctl, keys, m, "undone", u->actor, &err);
-	for (size_t i = 0; r == 0 && i < m; i++)
-		send_freed(u->ctl, req, &rows[i]);
-	u->freed += r == 0 ? m : 0;
-	if (n > 0 && r == 0)
-		return;
-	end = cJSON_CreateObject();
-	lz_json_add_u64(end, "freed", u->freed);
-	if (r == 0)
-		lz_reply_end(req, LZ_CODE_OK, NULL, end);
-	else
-		lz_reply_end(req, u->freed ? LZ_CODE_PARTLY : LZ_CODE_REFUSED, err.text, end);
-}
-
-void lz_h_quarantine_undo(struct lz_request *req, void *arg)
+void lz_h_quarantine_guard(struct lz_request *req, void *arg)
 {
 	struct lz_ctl *ctl = arg;
-	struct undo *u;
-	__u64 since_ns;
-	struct lz_err err;
-	int r;
+	struct lz_note note = { .time_s = 0 };
+	struct lz_guard_rule rule;
+	cJSON *end;
 
-	if (lz_ctl_wait(ctl, req, lz_h_quarantine_undo) || !lz_ctl_need(ctl, req))
+	if (lz_ctl_wait(ctl, req, lz_h_quarantine_guard) || !lz_ctl_need(ctl, req))
 		return;
-	r = lz_time_parse(lz_arg_text(req, "since"), &since_ns, &err);
-	if (r < 0) {
-		lz_end(req, r, &err);
-		return;
+	rule = lz_guard_rule_of(ctl);
+	if (lz_arg_bool(req, "reset")) {
+		lz_guard_reset(&ctl->guard);
+		ctl->guarded = 0;
+		lz_text_set(note.event, sizeof(note.event), "guard-reset");
+		lz_tell_actor(req, note.actor);
+		lz_tell_note(ctl, LZ_LOG_NOTICE, &note);
 	}
-	u = calloc(1, sizeof(*u));
-	if (!u) {
-		lz_reply_end(req, LZ_CODE_REFUSED, "quarantine: out of memory", NULL);
-		return;
-	}
-	u->ctl = ctl;
-	u->since_s = since_ns / 1000000000;
-	lz_text_set(u->source, sizeof(u->source), lz_arg_text(req, "source"));
-	lz_tell_actor(req, u->actor);
-	lz_reply_stream(req, undo_fill, free, u);
+	end = cJSON_CreateObject();
+	lz_json_add_bool(end, "tripped", lz_guard_tripped(&ctl->guard, &rule, lz_tables_now_s(&ctl->view)));
+	lz_json_add_u64(end, "refused", ctl->guarded);
+	lz_json_add_u64(end, "new_per_minute", rule.new_per_minute);
+	lz_json_add_u64(end, "held_automatically", lz_cases_automatic(ctl->ledger));
+	lz_json_add_u64(end, "active_sources", lz_sources_active(ctl));
+	lz_json_add_u64(end, "share", lz_guard_share(&rule, lz_sources_active(ctl)));
+	lz_reply_end(req, LZ_CODE_OK, NULL, end);
 }

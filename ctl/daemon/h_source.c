@@ -45,6 +45,7 @@ static void add_source(struct lz_ctl *ctl, cJSON *obj, __u64 key, const struct l
 	__u64 slot_ns = ctl->now.image ? ctl->now.image->gen.class_[class_].dests_slot_ns : 0;
 	__u32 customer = ctl->now.image ? lz_image_customer_of(ctl->now.image, key) : 0;
 	char text[LZ_PREFIX_TEXT_MAX];
+	struct lz_grade grade;
 	__u64 word;
 
 	lz_json_add_str(obj, "address", lz_key_format(key, ctl->view.instance.ipv6_key_len, text));
@@ -65,7 +66,8 @@ static void add_source(struct lz_ctl *ctl, cJSON *obj, __u64 key, const struct l
 		lz_json_time(obj, "seen", lz_ctl_wall_of(cell->seen_s));
 	if (lz_hold_read(&ctl->view, key, &word) == 0) {
 		lz_json_time(obj, "held_until", lz_ctl_wall_of(LZ_HOLD_EXPIRY(word)));
-		lz_json_add_str(obj, "garden", lz_garden_words[LZ_HOLD_GRADE(word) & 1]);
+		lz_hold_grade(ctl, word, &grade);
+		lz_json_grade(obj, lz_grade_format(&grade, text));
 	}
 }
 

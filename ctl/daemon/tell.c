@@ -136,13 +136,11 @@ void lz_tell_event(void *arg, const struct lz_event *e)
 	lz_key_format(e->key, ctl->view.instance.ipv6_key_len, address);
 	if (followed(ctl))
 		tell_followers(ctl, e, address);
-	if (e->kind == LZ_EVENT_HOLD) {
-		lz_hold_learn_event(ctl, e);
-	} else if (lz_log_allow(&packet_lines, lz_clock_mono_ns(), &suppressed)) {
+	lz_case_event(ctl, e);
+	if (e->kind != LZ_EVENT_HOLD && lz_log_allow(&packet_lines, lz_clock_mono_ns(), &suppressed))
 		lz_log(LZ_LOG_INFO, event_words[e->kind],
 		       "address=%s dport=%u value=%u at_most=%u suppressed=%llu", address, e->dport,
 		       e->value, e->limit_n, (unsigned long long)suppressed);
-	}
 }
 
 static void follower_gone(struct lz_request *req, void *arg)

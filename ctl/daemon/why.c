@@ -13,8 +13,6 @@
 #include "daemon/ctl.h"
 #include "datapath/bypass.h"
 
-#define LZ_WHY_NOTES 32
-
 static const struct lz_policy_class *class_of(const struct lz_ctl *ctl, __u32 class_)
 {
 	const char *name = lz_class_name(ctl, class_);
@@ -28,7 +26,8 @@ static const struct lz_policy_class *class_of(const struct lz_ctl *ctl, __u32 cl
 static void say_held(struct lz_ctl *ctl, const struct lz_target *t, __u64 word, cJSON *end)
 {
 	struct lz_held held = { .key = 0 };
-	char release[LZ_ADDR_TEXT_MAX + 40], address[LZ_ADDR_TEXT_MAX];
+	char text[LZ_GRADE_TEXT_MAX];
+	struct lz_grade grade;
 
 	lz_json_add_str(end, "verdict", "held");
 	if (ctl->now.policy && ctl->now.policy->mode == LZ_MODE_MONITOR)
@@ -48,10 +47,9 @@ static void say_held(struct lz_ctl *ctl, const struct lz_target *t, __u64 word, 
 		lz_json_add_u64(end, "generation", lz_ctl_generation(ctl));
 	}
 	lz_json_time(end, "until", lz_ctl_wall_of(LZ_HOLD_EXPIRY(word)));
-	lz_json_add_str(end, "garden", lz_garden_words[LZ_HOLD_GRADE(word) & 1]);
-	snprintf(release, sizeof(release), "lazaretctl quarantine del %s",
-		 lz_addr_format(&t->addr, address));
-	lz_json_add_str(end, "release", release);
+	lz_hold_grade(ctl, word, &grade);
+	lz_json_grade(end, held.key ? held.grade : lz_grade_format(&grade, text));
+	lz_json_case(ctl, end, t);
 }
 
 static void say_limit(const struct lz_counted *counted, cJSON *end)
@@ -183,7 +181,6 @@ static void say_place(struct lz_ctl *ctl, const struct lz_target *t, cJSON *end)
 
 void lz_h_why(struct lz_request *req, void *arg)
 {
-	static struct lz_note notes[LZ_WHY_NOTES];
 	struct lz_ctl *ctl = arg;
 	struct lz_target target;
 	struct lz_cell cell;
@@ -192,7 +189,7 @@ void lz_h_why(struct lz_request *req, void *arg)
 	bool seen;
 	__u64 word;
 	cJSON *end;
-	int r, n;
+	int r;
 
 	if (!lz_ctl_need(ctl, req))
 		return;
@@ -201,9 +198,7 @@ void lz_h_why(struct lz_request *req, void *arg)
 		lz_end(req, r, &err);
 		return;
 	}
-	n = lz_note_before(ctl->ledger, target.key, UINT64_MAX, notes, LZ_WHY_NOTES);
-	for (int i = n - 1; i >= 0; i--)
-		lz_json_note_row(req, &notes[i]);
+	lz_timeline_say(ctl, req, &target);
 	end = cJSON_CreateObject();
 	say_place(ctl, &target, end);
 	seen = lz_cell_get(&ctl->view, target.key, &cell) == 0;

@@ -28,8 +28,9 @@
  *
  * Plain text payloads (quarantine.import, .export, exception.import; one entry a line, fields
  * separated by blanks, '-' = not given, '#' starts a comment line, empty lines are skipped):
- *   quarantine   ADDRESS [UNTIL|TIME [leaky|strict [TICKET [REASON ...]]]]
+ *   quarantine   ADDRESS [UNTIL|TIME [GRADE [TICKET [REASON ...]]]]
  *   exception    ADDRESS|PREFIX port25|all UNTIL TICKET
+ * GRADE is leaky, strict, garden:NAME, block25 or throttle:RATE (throttle:10/min).
  * UNTIL is RFC 3339 UTC, TIME a duration such as 72h. What export writes, import reads.
  */
 #ifndef LZ_LAZARET_PROTO_H
@@ -111,8 +112,16 @@ struct lz_proto_command {
  * "customer" they belong to. */
 #define LZ_PROTO_SOURCE                                                                            \
 	"address class customer? examined syn smtp_connections smtp_destinations dropped "         \
-	"would_drop seen held_until? garden?"
-#define LZ_PROTO_HELD "address touched[] customer? class? garden since until reason? ticket? actor"
+	"would_drop seen held_until? grade? garden?"
+#define LZ_PROTO_HELD                                                                              \
+	"address touched[] customer? class? state grade garden? since until reason? ticket? actor "  \
+	"source case?"
+/* ladder, step: which of them it is on; next: what comes then, in words; release: the way out */
+#define LZ_PROTO_CASE                                                                              \
+	"case? state? reason_class? ladder? step? next? self_releases_left? release?"
+#define LZ_PROTO_TIMELINE                                                                          \
+	"time event from? state? grade? kind? actor? source? reason? evidence? count? ticket? until? " \
+	"monitored?"
 
 static const struct lz_proto_command lz_proto_commands[] = {
 	/* --- the gateway */
@@ -152,26 +161,31 @@ static const struct lz_proto_command lz_proto_commands[] = {
 	  "source{" LZ_PROTO_SOURCE "}", "name counted at_most window_s? then" }, /* its limits */
 	{ "why", LZ_PEER_READ, 0, 0, "address=address",
 	  "address key customer? class set? verdict rule? value? at_most? evidence? actor? reason? "
-	  "ticket? since? until? garden? generation exception? never release?",
-	  "time event actor? reason? until?" },
+	  "ticket? since? until? grade? garden? generation exception? never " LZ_PROTO_CASE,
+	  LZ_PROTO_TIMELINE },
 
 	/* --- the colony */
 	{ "quarantine.add", LZ_PEER_OPERATE, LZ_CMD_F_MUTATES, 0,
-	  "address=address for_s=int? reason=text? ticket=word? garden=word?",
-	  LZ_PROTO_HELD " extended", "" },
+	  "address=address for_s=int? reason=text? ticket=word? garden=word? grade=text? "
+	  "staff_only=bool?", /* extended: it was held, and now is longer or otherwise */
+	  LZ_PROTO_HELD " " LZ_PROTO_CASE " extended note?", "" },
 	{ "quarantine.set", LZ_PEER_OPERATE, LZ_CMD_F_MUTATES, 0,
-	  "address=address for_s=int", LZ_PROTO_HELD, "" },
+	  "address=address for_s=int", LZ_PROTO_HELD " " LZ_PROTO_CASE " note?", "" },
 	{ "quarantine.del", LZ_PEER_OPERATE, LZ_CMD_F_MUTATES, 0,
-	  "address=address", "address touched[] customer? until", "" },
+	  "address=address reason=text? ticket=word? false_positive=bool? for_s=int?",
+	  "address touched[] customer? until exception_until? " LZ_PROTO_CASE, "" },
 	{ "quarantine.list", LZ_PEER_READ, 0, 0, "", "total", LZ_PROTO_HELD },
 	{ "quarantine.show", LZ_PEER_READ, 0, 0, "address=address",
-	  LZ_PROTO_HELD, "time event actor? reason? until?" },
+	  LZ_PROTO_HELD " " LZ_PROTO_CASE " note?", LZ_PROTO_TIMELINE },
 	{ "quarantine.import", LZ_PEER_OPERATE, LZ_CMD_F_MUTATES, LZ_PROTO_IMPORT_BYTES,
 	  "file=text? yes=bool?", /* a bad line: code 1, nothing done; refused ones: code 6 */
-	  "entries held extended refused", "line address? error" },
+	  "entries held extended unchanged refused", "line address? error" },
 	{ "quarantine.export", LZ_PEER_READ, 0, 0, "", "entries", "" }, /* text in payload pieces */
 	{ "quarantine.undo", LZ_PEER_OPERATE, LZ_CMD_F_MUTATES, 0,
-	  "since=time source=word?", "freed", "address touched[] customer? actor since" },
+	  "since=time source=word?", /* restored: again as it was before; rows: at most 1,000 */
+	  "freed restored", "address touched[] customer? actor since restored" },
+	{ "quarantine.guard", LZ_PEER_OPERATE, LZ_CMD_F_MUTATES, 0, "reset=bool?",
+	  "tripped refused new_per_minute held_automatically active_sources share", "" },
 
 	/* --- exceptions and ranges */
 	{ "exception.add", LZ_PEER_OPERATE, LZ_CMD_F_MUTATES, 0,

@@ -450,7 +450,7 @@ static void import_partly(void)
 
 	input = "192.0.2.7 72h\n192.0.2.1\n";
 	T_EQ(ctl("quarantine import -"), 6, "partly done");
-	T_STR(ran.out, "2 entries: - held, - extended, - refused\n", "the sum");
+	T_STR(ran.out, "2 entries: - held, - extended, - unchanged, - refused\n", "the sum");
 	T_STR(ran.err,
 	      "lazaretctl: line 2: 192.0.2.1: never\nlazaretctl: 1 of 2 entries was refused\n",
 	      "which");
@@ -554,8 +554,9 @@ static void words_and_hints(void)
 		{ "quarantine add 192.0.2.1 for", 1, "'for' needs TIME" },
 		{ "quarantine add 192.0.2.1 for 1500ms", 1, "for: '1500ms' is no time" },
 		{ "quarantine add 192.0.2.1 fro 3h", 1, "did you mean 'for'?" },
-		{ "quarantine add 192.0.2.1 garden harsh", 1,
-		  "'harsh' is not accepted (want leaky|strict)" },
+		{ "exception add 192.0.2.1 port26 until 2099-01-01 ticket X", 1,
+		  "'port26' is not accepted (want port25|all)" },
+		{ "quarantine add 192.0.2.1 throttle", 1, "'throttle' needs RATE" },
 		{ "quarantine add 192.0.2.1 for 1h for 2h", 1, "'for' is given twice" },
 		{ "exception add 192.0.2.0/24 port25 until soon ticket X", 1, "until: 'soon'" },
 		{ "--instance a/b status", 1, "option --instance: 'a/b' is no name" },
@@ -684,11 +685,12 @@ static void completion(void)
 	T_EQ(ctl("--completion"), 0, "prints");
 	run_dir = dir;
 	write_file(path, ran.out);
-	expect_completion("quarantine \"\"", "add set del list show import export undo");
+	expect_completion("quarantine \"\"", "add set del list show import export undo guard");
 	expect_completion("-j --instance lz-t q", "quarantine");
 	expect_completion("p", "preflight policy");
 	expect_completion("quarantine add 192.0.2.1 f", "for");
-	expect_completion("quarantine add 192.0.2.1 garden s", "strict");
+	expect_completion("quarantine add 192.0.2.1 s", "staff-only");
+	expect_completion("exception add 192.0.2.1 p", "port25");
 	expect_completion("bypass o", "on off");
 	unlink(path);
 }
@@ -701,7 +703,8 @@ static void man_page(void)
 	T_HAS(ran.out,
 	      ".TP\n\\fBquarantine add\\fR \\fIADDRESS\\fR [\\fBfor\\fR \\fITIME\\fR] "
 	      "[\\fBreason\\fR \\fITEXT\\fR] [\\fBticket\\fR \\fIID\\fR] "
-	      "[\\fBgarden\\fR \\fBleaky|strict\\fR]\n",
+	      "[\\fBgarden\\fR \\fINAME\\fR] [\\fBblock25\\fR] [\\fBthrottle\\fR "
+	      "\\fIRATE\\fR] [\\fBstaff\\-only\\fR]\n",
 	      "a command");
 	T_HAS(ran.out, ".TP\n7\nstopped by a guard\n", "exit codes");
 	T_EQ(ctl("--version"), 0, "version");

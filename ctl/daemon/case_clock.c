@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * case_clock.c - what time alone does: holds end (the data plane has let them go by itself, this closes
+ * the books), graces end, released hosts are watched, watched ones closed.
+ *
+ * In slices of one transaction each until the turn's time is used up: 600,000 that end in one second
+ * are 600,000 short rows over half a minute, and the loop turns between them.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "daemon/ctl.h"
+
+#define LZ_END_SLICE  1024
+#define LZ_DUE_SLICE  32
+#define LZ_LINES_MAX  20
+
+static bool still_held(struct lz_ctl *ctl, const struct lz_case *c)
+{
+	struct lz_held held[8];
+	__u32 now_s = lz_tables_now_s(&ctl->view);
+	int n = lz_held_of(ctl->ledger, c->id, held, 8);
+
+	for (int i = 0; i < n; i++)
+		if (held[i].expiry_s > now_s)
+			return true;
+	return false;
+}
+
+/* The target of a case: its customer's keys as the policy knows them, or its key. */
+static int target_of(struct lz_ctl *ctl, const struct lz_case *c, struct lz_target *ret)
+{
+	struct lz_prefix prefix = lz_key_to_prefix(c->key, ctl->view.instance.ipv6_key_len);
+	char address[LZ_ADDR_TEXT_MAX];
+
+	return lz_target_find(ctl, lz_addr_format(&prefix.addr, address), ret, NULL);
+}
+
+static int move_by_clock(struct lz_ctl *ctl, struct lz_case *c, const struct lz_decision *d,
+			 const char *event, const char *reason, struct lz_err *reterr)
+{
+	struct lz_move move = { .c = c, .to = d->to, .actor = "clock", .source = "clock",
+				.event = event, .reason = reason };
+	struct lz_target t;
+	int r = target_of(ctl, c, &t);
+
+	if (r < 0)
+		return lz_err_set(reterr, -r, "case %llu: its address is none",
+				  (unsigned long long)c->id);
+	c->due_s = d->due_s;
+	if (lz_case_holds(d->to)) {
+		move.grade = &d->grade;
+		move.end_s = lz_tables_now_s(&ctl->view) + d->for_s;
+	}
+	move.target = &t;
+	r = lz_case_move(ctl, &move, NULL, reterr);
+	lz_target_done(&t);
+	return r;
+}
+
+/* ---------------------------------------------------------------- ends of holds */
+
+/* The last key of a case that ended takes the case along; one of several only itself. */
+static int end_case(struct lz_ctl *ctl, const struct lz_held *held, struct lz_err *reterr)
+{
+	static const struct lz_facts facts;
+	struct lz_decision d;
+	struct lz_held now;
+	struct lz_case c;
+
+	if (lz_held_get(ctl->ledger, held->key, &now) < 0)
+		return 0; /* went with another key of its case */
+	if (lz_case_get(ctl->ledger, held->case_id, &c) < 0 || !lz_case_holds(c.state) ||
+	    !lz_decide_clock(&c, still_held(ctl, &c), &facts, lz_ctl_now().wall_s, &d))
+		return lz_held_end(ctl->ledger, held->key, lz_ctl_wall_of(held->expiry_s), NULL, reterr);
+	return move_by_clock(ctl, &c, &d, "expired", "its time was over", reterr);
+}
+
+static void say_ended(struct lz_ctl *ctl, const struct lz_held *v, size_t n)
+{
+	struct lz_note note = { .generation = lz_ctl_generation(ctl) };
+	size_t lists = 0;
+
+	lz_text_set(note.event, sizeof(note.event), "expired");
+	lz_text_set(note.actor, sizeof(note.actor), "clock");
+	for (size_t i = 0; i < n; i++)
+		lists += !v[i].case_id;
+	for (size_t i = 0; i < n && lists <= LZ_LINES_MAX; i++) {
+		if (v[i].case_id)
+			continue;
+		note.key = v[i].key;
+		note.time_s = note.until_s = lz_ctl_wall_of(v[i].expiry_s);
+		lz_key_format(note.key, ctl->view.instance.ipv6_key_len, note.object);
+		lz_text_set(note.reason, sizeof(note.reason), v[i].reason);
+		lz_tell_say(ctl, LZ_LOG_NOTICE, &note);
+	}
+	if (lists > LZ_LINES_MAX)
+		lz_log(LZ_LOG_NOTICE, "expired", "sources=%zu actor=clock", lists);
+}
+
+/* Returns how many ended, 0: none is left, -errno. */
+static int end_slice(struct lz_ctl *ctl, __u64 until_ns, struct lz_err *reterr)
+{
+	static struct lz_held ended[LZ_END_SLICE];
+	int n, done = 0, r;
+
+	n = lz_held_ended(ctl->ledger, lz_tables_now_s(&ctl->view), ended, LZ_END_SLICE);
+	if (n <= 0)
+		return n;
+	r = lz_ledger_begin(ctl->ledger, reterr);
+	/* not when the books are closed: we may have been dead */
+	for (; r == 0 && done < n && (!(done & 63) ? lz_clock_mono_ns() < until_ns || !done : true); done++)
+		r = ended[done].case_id ? end_case(ctl, &ended[done], reterr) :
+					  lz_held_end(ctl->ledger, ended[done].key,
+						      lz_ctl_wall_of(ended[done].expiry_s), NULL,
+						      reterr);
+	if (r == 0)
+		r = lz_ledger_commit(ctl->ledger, reterr);
+	else if (lz_ledger_in_batch(ctl->ledger))
+		lz_ledger_rollback(ctl->ledger);
+	if (r < 0)
+		return r;
+	say_ended(ctl, ended, (size_t)done);
+	/* A limit may have held it anew meanwhile, longer than the ledger knew. */
+	for (int i = 0; i < done; i++) {
+		__u64 word;
+
+		if (lz_hold_read(&ctl->view, ended[i].key, &word) == 0)
+			lz_hold_learn(ctl, ended[i].key, word);
+	}
+	return done;
+}
+
+/* ---------------------------------------------------------------- due cases */
+
+static int put_off(struct lz_ctl *ctl, struct lz_case *c, const struct lz_decision *d,
+		   struct lz_err *reterr)
+{
+	lz_log(LZ_LOG_WARNING, "step-put-off", "case=%llu why=%s", (unsigned long long)c->id,
+	       lz_why_not_texts[d->why]);
+	c->due_s = d->due_s;
+	return lz_case_put(ctl->ledger, c, reterr);
+}
+
+static int move_due(struct lz_ctl *ctl, struct lz_case *c, struct lz_err *reterr)
+{
+	__u64 now_s = lz_ctl_now().wall_s;
+	struct lz_facts facts = { 0 };
+	struct lz_decision d;
+	struct lz_target t;
+
+	if (c->state == LZ_CASE_NOTIFIED && c->grade.kind != LZ_GRADE_IS_NONE &&
+	    target_of(ctl, c, &t) == 0) {
+		lz_case_facts(ctl, &t, true, lz_tables_now_s(&ctl->view), &facts);
+		lz_target_done(&t);
+	}
+	if (!lz_decide_clock(c, still_held(ctl, c), &facts, now_s, &d))
+		return 0;
+	if (d.what == LZ_DECIDED_REFUSE)
+		return put_off(ctl, c, &d, reterr);
+	return move_by_clock(ctl, c, &d, NULL,
+			     lz_case_holds(d.to) ? "the grace is over" : NULL, reterr);
+}
+
+static int due_slice(struct lz_ctl *ctl, __u64 until_ns, struct lz_err *reterr)
+{
+	static struct lz_case due[LZ_DUE_SLICE];
+	int n = lz_case_due(ctl->ledger, lz_ctl_now().wall_s, due, LZ_DUE_SLICE);
+	int done = 0, r = 0;
+
+	for (; r == 0 && done < n && (!done || lz_clock_mono_ns() < until_ns); done++)
+		r = move_due(ctl, &due[done], reterr);
+	/* One that cannot be moved must not keep the others waiting. */
+	if (r < 0 && r != -EBUSY) {
+		lz_log(LZ_LOG_ERROR, "case-stuck", "case=%llu why=%s",
+		       (unsigned long long)due[done - 1].id, reterr->text);
+		due[done - 1].due_s = lz_ctl_now().wall_s + 60;
+		r = lz_case_put(ctl->ledger, &due[done - 1], reterr);
+	}
+	return r < 0 ? r : n;
+}
+
+void lz_case_clock(struct lz_ctl *ctl, __u64 until_ns)
+{
+	struct lz_err err = { "" };
+	int n = 1;
+
+	while (n > 0 && lz_clock_mono_ns() < until_ns)
+		n = end_slice(ctl, until_ns, &err);
+	if (n >= 0)
+		n = due_slice(ctl, until_ns, &err);
+	if (n < 0)
+		lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", err.text);
+}

@@ -1,0 +1,526 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * case_queue.c - evidence from the data plane: queued as it comes, one entry for the same again, judged
+ * a few times a second.
+ *
+ *   event --> entry (key, limit) --> target, case, facts --> decide --> lz_case_move(), or written down
+ *
+ * Bounded: LZ_QUEUE_MAX entries, LZ_TURN_NS a turn. What finds the queue full is counted; it comes again
+ * while the host goes on.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "daemon/ctl.h"
+
+#define LZ_QUEUE_MAX	4096
+#define LZ_SEEN_MAX	128
+#define LZ_TURN_NS	(20 * 1000000ULL)
+#define LZ_BUCKET_APART_S 300 /* a token bucket has no window: how far apart are two incidents? */
+#define LZ_TOLD_FORGET_S  (14u * 86400) /* of a limit that only tells */
+
+struct entry {
+	__u64 key;
+	__u64 word; /* of a hold by the kernel; 0 = evidence of a limit */
+	__u64 mono_ns;
+	__u32 value, at_most, count;
+	__u16 limit_id; /* 0 = not known */
+	bool proven, would;
+};
+
+struct lz_queue {
+	struct entry v[LZ_QUEUE_MAX];
+	struct lz_evidence seen[LZ_SEEN_MAX]; /* moves nothing, only written down */
+	size_t n, seen_n;
+	__u64 lost;
+};
+
+int lz_queue_new(struct lz_queue **ret)
+{
+	*ret = calloc(1, sizeof(**ret));
+	return *ret ? 0 : -ENOMEM;
+}
+
+/* Newest first: what comes again comes soon. */
+static struct entry *find_entry(struct lz_queue *q, __u64 key, __u16 limit_id, bool hold)
+{
+	for (size_t i = q->n; i > 0; i--)
+		if (q->v[i - 1].key == key && !q->v[i - 1].word == !hold &&
+		    (hold || q->v[i - 1].limit_id == limit_id))
+			return &q->v[i - 1];
+	return NULL;
+}
+
+static void queue(struct lz_ctl *ctl, const struct entry *e)
+{
+	struct lz_queue *q = ctl->queue;
+	struct entry *same = find_entry(q, e->key, e->limit_id, e->word != 0);
+
+	if (same) {
+		__u32 count = same->count + 1;
+
+		*same = *e;
+		same->count = count;
+	} else if (q->n < LZ_QUEUE_MAX) {
+		q->v[q->n] = *e;
+		q->v[q->n++].count = 1;
+	} else {
+		q->lost++;
+	}
+}
+
+void lz_hold_learn(void *arg, __u64 key, __u64 word)
+{
+	struct lz_ctl *ctl = arg;
+	struct entry e = { .key = key, .word = word, .mono_ns = lz_tables_now_ns(&ctl->view) };
+
+	queue(ctl, &e);
+}
+
+/* ---------------------------------------------------------------- what the policy says */
+
+static const struct lz_policy_limit *find_limit(const struct lz_ctl *ctl, __u16 id,
+						const struct lz_policy_class **ret_class)
+{
+	const struct lz_policy *policy = ctl->now.policy;
+	const struct lz_image_limit *name;
+
+	if (!policy || !id || id >= LZ_LIMIT_IDS)
+		return NULL;
+	name = &ctl->now.image->limits[id];
+	for (size_t i = 0; i < policy->n_classes; i++) {
+		if (!lz_streq(policy->classes[i].name, name->class_))
+			continue;
+		for (size_t k = 0; k < policy->classes[i].n_limits; k++)
+			if (lz_streq(policy->classes[i].limits[k].name, name->name)) {
+				*ret_class = &policy->classes[i];
+				return &policy->classes[i].limits[k];
+			}
+	}
+	return NULL;
+}
+
+static bool convert_ladder(const struct lz_policy *policy, const struct lz_policy_ladder *from,
+			   struct lz_ladder *to)
+{
+	*to = (struct lz_ladder){ .forget_s = (__u32)(from->forget_ns / LZ_NS_PER_S),
+				  .grace_s = (__u32)(from->grace_ns / LZ_NS_PER_S) };
+	lz_text_set(to->name, sizeof(to->name), from->name);
+	for (size_t i = 0; i < from->n_steps && i < LZ_LADDER_STEPS_MAX; i++) {
+		const struct lz_policy_step *s = &from->steps[i];
+		struct lz_ladder_step *step = &to->step[to->n++];
+
+		step->for_s = (__u32)(s->time_ns / LZ_NS_PER_S);
+		step->grade.kind = s->kind == LZ_STEP_THROTTLE ? LZ_GRADE_IS_THROTTLE :
+				   s->kind == LZ_STEP_BLOCK25  ? LZ_GRADE_IS_BLOCK25 :
+				   s->kind == LZ_STEP_GARDEN   ? LZ_GRADE_IS_GARDEN :
+								 LZ_GRADE_IS_NONE;
+		if (s->kind == LZ_STEP_THROTTLE)
+			step->grade.rate = s->rate;
+		if (s->kind == LZ_STEP_GARDEN)
+			lz_text_set(step->grade.garden, sizeof(step->grade.garden),
+				    policy->gardens[s->garden].name);
+	}
+	return to->n > 0;
+}
+
+bool lz_ladder_of(const struct lz_ctl *ctl, const char *name, struct lz_ladder *ret)
+{
+	const struct lz_policy *policy = ctl->now.policy;
+
+	for (size_t i = 0; policy && i < policy->n_ladders; i++)
+		if (lz_streq(policy->ladders[i].name, name))
+			return convert_ladder(policy, &policy->ladders[i], ret);
+	return false;
+}
+
+/* What a limit leads to. `notify` is a ladder of one step. */
+static bool ladder_of_limit(const struct lz_ctl *ctl, const struct lz_policy_limit *limit,
+			    struct lz_ladder *ret)
+{
+	if (limit->then == LZ_ACTION_LADDER)
+		return convert_ladder(ctl->now.policy, &ctl->now.policy->ladders[limit->ladder], ret);
+	*ret = (struct lz_ladder){ .forget_s = LZ_TOLD_FORGET_S, .n = 1 };
+	return limit->then == LZ_ACTION_NOTIFY;
+}
+
+static const char *class_of_limit(const struct lz_policy_limit *limit)
+{
+	return limit->what == LZ_WHAT_SYN		 ? LZ_CLASS_SYN :
+	       limit->what == LZ_WHAT_SMTP_DESTINATIONS ? LZ_CLASS_FANOUT :
+							   LZ_CLASS_VOLUME;
+}
+
+void lz_case_event(struct lz_ctl *ctl, const struct lz_event *event)
+{
+	struct entry e = { .key = event->key,
+			   .word = event->kind == LZ_EVENT_HOLD ? event->hold : 0,
+			   .mono_ns = event->when_ns,
+			   .value = event->value,
+			   .at_most = event->limit_n,
+			   .limit_id = event->limit_id };
+	const struct lz_policy_class *class_ = NULL;
+	const struct lz_policy_limit *limit = find_limit(ctl, event->limit_id, &class_);
+	struct lz_counted counted[LZ_LIMITS_PER_CLASS];
+	size_t n;
+
+	if (e.word || (limit && (limit->then == LZ_ACTION_LADDER || limit->then == LZ_ACTION_NOTIFY ||
+				 limit->then == LZ_ACTION_HOLD)))
+		queue(ctl, &e);
+	/* The data plane tells one thing of a source a second: a limit that always comes first must not
+	 * hide one with a ladder. */
+	n = lz_counted_read(ctl, event->key, counted);
+	for (size_t i = 0; i < n; i++) {
+		limit = find_limit(ctl, counted[i].limit->id, &class_);
+		if (counted[i].limit->id == event->limit_id || !limit ||
+		    limit->then != LZ_ACTION_LADDER || counted[i].value < counted[i].limit->n)
+			continue;
+		e.limit_id = counted[i].limit->id;
+		e.value = counted[i].value;
+		e.at_most = counted[i].limit->n;
+		e.word = 0;
+		queue(ctl, &e);
+	}
+}
+
+/* ---------------------------------------------------------------- facts */
+
+struct lz_guard_rule lz_guard_rule_of(const struct lz_ctl *ctl)
+{
+	const struct lz_policy *policy = ctl->now.policy;
+
+	return (struct lz_guard_rule){ .new_per_minute = policy ? policy->guard_new_per_minute : 1,
+				       .active_ppm = policy ? policy->guard_active_ppm : 0 };
+}
+
+__u64 lz_sources_active(const struct lz_ctl *ctl)
+{
+	__u64 used = ctl->view.tables->cells_used, held = lz_held_count(ctl->ledger);
+
+	return used > held ? used : held;
+}
+
+static bool is_exempt(struct lz_ctl *ctl, const struct lz_addr *addr)
+{
+	struct lz_prefix host = lz_prefix_host(addr);
+	struct lz_granted row;
+
+	if (!lz_granted_count(ctl->ledger))
+		return false;
+	for (unsigned int len = host.len + 1; len-- > 0;) {
+		struct lz_prefix cut = lz_prefix_cut(&host, len);
+
+		if (lz_granted_get(ctl->ledger, &cut, &row) == 0 &&
+		    row.until_s > lz_ctl_now().wall_s)
+			return true;
+	}
+	return false;
+}
+
+void lz_case_facts(struct lz_ctl *ctl, const struct lz_target *t, bool ask, __u64 when_s,
+		   struct lz_facts *ret)
+{
+	struct lz_guard_rule rule = lz_guard_rule_of(ctl);
+	__u64 now_s = lz_tables_now_s(&ctl->view);
+	__u32 flags = ctl->now.image ? ctl->now.image->gen.class_[t->class_].flags : 0;
+
+	*ret = (struct lz_facts){ .exempt = is_exempt(ctl, &t->addr),
+				  .shared = flags & LZ_CLASS_F_SHARED };
+	ret->never = !ret->shared && lz_target_check(ctl, t, NULL) < 0;
+	if (!ask)
+		return;
+	ret->guard = lz_guard_ask(&ctl->guard, &rule, when_s, now_s, lz_cases_automatic(ctl->ledger),
+				  lz_sources_active(ctl));
+}
+
+/* ---------------------------------------------------------------- one entry */
+
+static void fill_evidence(struct lz_ctl *ctl, const struct entry *e,
+			  const struct lz_policy_class *class_, const struct lz_policy_limit *limit,
+			  struct lz_evidence *ret)
+{
+	__u64 ago_ns = lz_tables_now_ns(&ctl->view) - e->mono_ns;
+	struct lz_cell cell = { 0 };
+
+	*ret = (struct lz_evidence){ .time_s = (lz_clock_wall_ns() - ago_ns) / LZ_NS_PER_S,
+				     .value = e->value,
+				     .at_most = e->at_most,
+				     .count = e->count,
+				     .kind = e->word ? LZ_EVIDENCE_HOLD : LZ_EVIDENCE_LIMIT,
+				     .proven = e->proven || e->word ||
+					       (ctl->now.policy &&
+						lz_policy_sources_validated(ctl->now.policy)) };
+	lz_text_set(ret->source, sizeof(ret->source), "limit");
+	lz_text_set(ret->reason_class, sizeof(ret->reason_class), LZ_CLASS_VOLUME);
+	if (e->word)
+		ret->time_s = lz_ctl_wall_of(LZ_HOLD_EXPIRY(e->word) - LZ_HOLD_TTL(e->word));
+	if (!limit) {
+		lz_text_set(ret->text, sizeof(ret->text), "over a limit");
+		return;
+	}
+	snprintf(ret->source, sizeof(ret->source), "limit:%s", limit->name);
+	lz_text_set(ret->reason_class, sizeof(ret->reason_class), class_of_limit(limit));
+	ret->apart_s = limit->is_bucket ? LZ_BUCKET_APART_S :
+					  (__u32)(limit->at_most.window_ns / LZ_NS_PER_S);
+	ret->would = limit->monitor || ctl->now.policy->mode == LZ_MODE_MONITOR;
+	lz_cell_get(&ctl->view, e->key, &cell);
+	snprintf(ret->text, sizeof(ret->text),
+		 "over limit %s/%s: %u of at most %u; %u connections to port 25, %u SYNs seen",
+		 class_->name, limit->name, e->value, e->at_most, cell.smtp_connections, cell.syn);
+}
+
+/* Which limit was it? A hold found by the sweep is put down to the holding limit that is nearest to
+ * its number. */
+static void name_limit(const struct lz_ctl *ctl, struct entry *e)
+{
+	struct lz_counted counted[LZ_LIMITS_PER_CLASS];
+	const struct lz_counted *nearest;
+
+	if (e->limit_id)
+		return;
+	nearest = lz_counted_nearest(counted, lz_counted_read(ctl, e->key, counted), true);
+	if (!nearest)
+		return;
+	e->limit_id = nearest->limit->id;
+	e->value = nearest->value;
+	e->at_most = nearest->limit->n;
+}
+
+static int find_target(struct lz_ctl *ctl, __u64 key, struct lz_target *ret)
+{
+	struct lz_prefix prefix = lz_key_to_prefix(key, ctl->view.instance.ipv6_key_len);
+	char address[LZ_ADDR_TEXT_MAX];
+
+	return lz_target_find(ctl, lz_addr_format(&prefix.addr, address), ret, NULL);
+}
+
+static void log_failure(const char *what, const struct lz_target *t, const struct lz_err *err)
+{
+	char address[LZ_ADDR_TEXT_MAX];
+
+	lz_log(LZ_LOG_ERROR, what, "address=%s why=%s", lz_addr_format(&t->addr, address), err->text);
+}
+
+/* Written down, no more: to the case there is, or to a new one that is only observed. */
+static void record(struct lz_ctl *ctl, const struct lz_target *t, struct lz_case *c,
+		   const struct lz_evidence *e, const struct lz_decision *d)
+{
+	struct lz_move move = { .c = c, .target = t, .to = c->state, .actor = "lazaretd",
+				.source = e->source, .seen = e };
+	struct lz_err err = { "" };
+
+	if (!c->id) {
+		c->opened_s = c->changed_s = e->time_s;
+		c->due_s = e->time_s + LZ_CASE_WATCH_S;
+		lz_text_set(c->source, sizeof(c->source), e->source);
+		lz_text_set(c->reason_class, sizeof(c->reason_class), e->reason_class);
+	}
+	if (!e->would && d->why != LZ_WHY_NOT_OLD && e->time_s > c->evidence_s)
+		c->evidence_s = e->time_s;
+	if (lz_case_move(ctl, &move, NULL, &err) < 0)
+		log_failure("evidence-lost", t, &err);
+}
+
+static void say_refused(struct lz_ctl *ctl, const struct lz_target *t, const struct lz_evidence *e,
+			const struct lz_decision *d)
+{
+	static struct lz_log_limit lines = { .burst = 20, .refill_ns = LZ_NS_PER_S };
+	char address[LZ_ADDR_TEXT_MAX];
+	__u64 suppressed = 0;
+
+	if (d->why == LZ_WHY_NOT_GUARD)
+		ctl->guarded++;
+	if (lz_log_allow(&lines, lz_clock_mono_ns(), &suppressed))
+		lz_log(LZ_LOG_WARNING, d->why == LZ_WHY_NOT_GUARD ? "guard-tripped" : "not-held",
+		       "address=%s source=%s why=%s suppressed=%llu",
+		       lz_addr_format(&t->addr, address), e->source, lz_why_not_texts[d->why],
+		       (unsigned long long)suppressed);
+}
+
+static void act(struct lz_ctl *ctl, const struct lz_target *t, struct lz_case *c,
+		const struct lz_ladder *ladder, const struct lz_evidence *e,
+		const struct lz_decision *d)
+{
+	struct lz_move move = { .c = c, .target = t, .to = d->to, .grade = &d->grade,
+				.actor = "lazaretd", .source = e->source, .reason = e->text,
+				.evidence = e->text, .seen = e };
+	struct lz_err err = { "" };
+
+	c->step = d->step;
+	c->due_s = d->due_s;
+	c->for_s = d->for_s;
+	c->grade = d->grade;
+	c->self_releases = d->self_releases;
+	c->acted_s = c->evidence_s = e->time_s;
+	lz_text_set(c->ladder, sizeof(c->ladder), ladder->name);
+	lz_text_set(c->reason_class, sizeof(c->reason_class), e->reason_class);
+	if (lz_case_holds(d->to) && d->for_s)
+		move.end_s = lz_tables_now_s(&ctl->view) + d->for_s;
+	if (lz_case_move(ctl, &move, NULL, &err) < 0)
+		log_failure("not-held", t, &err);
+}
+
+static void judge(struct lz_ctl *ctl, const struct lz_policy_limit *limit, const struct lz_target *t,
+		  const struct lz_evidence *e)
+{
+	struct lz_err err = { "" };
+	struct lz_ladder ladder;
+	struct lz_decision d;
+	struct lz_facts facts;
+	struct lz_case c;
+	bool leads;
+
+	leads = limit && ladder_of_limit(ctl, limit, &ladder);
+	if (lz_case_open(ctl, t, &c, &err) < 0) {
+		log_failure("evidence-lost", t, &err);
+		return;
+	}
+	lz_case_facts(ctl, t, false, 0, &facts);
+	lz_decide_evidence(&c, leads ? &ladder : NULL, e, &facts, lz_ctl_now().wall_s, &d);
+	/* The guard counts only what would be held otherwise. */
+	if (d.what == LZ_DECIDED_MOVE && lz_case_holds(d.to) && !lz_case_holds(c.state)) {
+		lz_case_facts(ctl, t, true, lz_tables_now_s(&ctl->view), &facts);
+		lz_decide_evidence(&c, &ladder, e, &facts, lz_ctl_now().wall_s, &d);
+	}
+	if (d.why == LZ_WHY_NOT_NEVER || d.why == LZ_WHY_NOT_EXEMPT)
+		return;
+	if (d.what == LZ_DECIDED_MOVE) {
+		act(ctl, t, &c, &ladder, e, &d);
+		return;
+	}
+	if (d.what == LZ_DECIDED_REFUSE)
+		say_refused(ctl, t, e, &d);
+	record(ctl, t, &c, e, &d);
+}
+
+/* ---------------------------------------------------------------- holds of the kernel */
+
+static void give_back(struct lz_ctl *ctl, const struct lz_target *t, struct lz_case *c,
+		      const struct lz_evidence *e, enum lz_why_not why)
+{
+	struct lz_decision d = { .what = LZ_DECIDED_REFUSE, .why = why };
+
+	lz_hold_release(&ctl->view, t->key, NULL);
+	say_refused(ctl, t, e, &d);
+	record(ctl, t, c, e, &d);
+}
+
+static void learn(struct lz_ctl *ctl, const struct entry *entry, const struct lz_target *t,
+		  const struct lz_evidence *e)
+{
+	struct lz_move move = { .target = t, .actor = "kernel", .source = e->source,
+				.reason = e->text, .evidence = e->text, .seen = e };
+	__u32 began_s = LZ_HOLD_EXPIRY(entry->word) - LZ_HOLD_TTL(entry->word);
+	struct lz_err err = { "" };
+	struct lz_facts facts;
+	struct lz_grade grade;
+	struct lz_held old;
+	struct lz_case c;
+	__u64 word;
+
+	/* It may have been let go, or be known, since this was queued. */
+	if (lz_hold_read(&ctl->view, t->key, &word) < 0 || !(LZ_HOLD_FLAGS(word) & LZ_HOLD_F_KERNEL))
+		return;
+	if (lz_held_get(ctl->ledger, t->key, &old) == 0 && old.expiry_s >= LZ_HOLD_EXPIRY(word)) {
+		lz_hold_acknowledge(&ctl->view, t->key, word);
+		return;
+	}
+	if (lz_case_open(ctl, t, &c, &err) < 0) {
+		log_failure("ledger-failed", t, &err);
+		return;
+	}
+	lz_case_facts(ctl, t, !lz_case_holds(c.state), began_s, &facts);
+	if (facts.never || facts.shared || facts.guard != LZ_GUARD_OK) {
+		give_back(ctl, t, &c, e, facts.never  ? LZ_WHY_NOT_NEVER :
+					 facts.shared ? LZ_WHY_NOT_SHARED :
+							LZ_WHY_NOT_GUARD);
+		return;
+	}
+	lz_hold_grade(ctl, word, &grade);
+	c.acted_s = c.evidence_s = e->time_s;
+	lz_text_set(c.reason_class, sizeof(c.reason_class), e->reason_class);
+	move.c = &c;
+	move.grade = &grade;
+	move.to = lz_case_state_of(&grade);
+	move.end_s = LZ_HOLD_EXPIRY(word);
+	if (lz_case_move(ctl, &move, NULL, &err) < 0)
+		log_failure("ledger-failed", t, &err);
+}
+
+static void take_entry(struct lz_ctl *ctl, struct entry *entry)
+{
+	const struct lz_policy_class *class_ = NULL;
+	const struct lz_policy_limit *limit;
+	struct lz_evidence e;
+	struct lz_target t;
+
+	if (find_target(ctl, entry->key, &t) < 0)
+		return;
+	if (entry->word)
+		name_limit(ctl, entry);
+	limit = find_limit(ctl, entry->limit_id, &class_);
+	fill_evidence(ctl, entry, class_, limit, &e);
+	if (entry->word)
+		learn(ctl, entry, &t, &e);
+	else
+		judge(ctl, limit, &t, &e);
+	lz_target_done(&t);
+}
+
+void lz_case_evidence(struct lz_ctl *ctl, const struct lz_evidence *e)
+{
+	struct lz_queue *q = ctl->queue;
+
+	for (size_t i = 0; i < q->seen_n; i++)
+		if (q->seen[i].case_id == e->case_id && lz_streq(q->seen[i].text, e->text)) {
+			q->seen[i].count++;
+			q->seen[i].time_s = e->time_s;
+			return;
+		}
+	if (q->seen_n == LZ_SEEN_MAX) {
+		q->lost++;
+		return;
+	}
+	q->seen[q->seen_n++] = *e;
+}
+
+static void write_seen(struct lz_ctl *ctl)
+{
+	struct lz_queue *q = ctl->queue;
+	struct lz_err err = { "" };
+	int r;
+
+	if (!q->seen_n)
+		return;
+	r = lz_ledger_begin(ctl->ledger, &err);
+	for (size_t i = 0; r == 0 && i < q->seen_n; i++)
+		r = lz_evidence_add(ctl->ledger, &q->seen[i], &err);
+	if (r == 0)
+		r = lz_ledger_commit(ctl->ledger, &err);
+	else if (lz_ledger_in_batch(ctl->ledger))
+		lz_ledger_rollback(ctl->ledger);
+	if (r < 0)
+		lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", err.text);
+	q->seen_n = 0;
+}
+
+void lz_case_turn(struct lz_ctl *ctl)
+{
+	__u64 until_ns = lz_clock_mono_ns() + LZ_TURN_NS;
+	struct lz_queue *q = ctl->queue;
+	size_t i = 0;
+
+	while (i < q->n && lz_clock_mono_ns() < until_ns)
+		take_entry(ctl, &q->v[i++]);
+	memmove(q->v, q->v + i, (q->n - i) * sizeof(*q->v));
+	q->n -= i;
+	if (q->lost) {
+		lz_log(LZ_LOG_WARNING, "evidence-queue-full", "lost=%llu",
+		       (unsigned long long)q->lost);
+		q->lost = 0;
+	}
+	write_seen(ctl);
+	lz_case_clock(ctl, until_ns);
+}
