@@ -47,7 +47,7 @@ TEST_LIBS := $(DAEMON_LIBS) -lmicrohttpd
 PROGRAMS := $(if $(wildcard ctl/daemon/*.c),$(O)/lazaretd) $(if $(wildcard ctl/cli/*.c),$(O)/lazaretctl) \
 	$(O)/lazaret-portal
 
-.PHONY: all deps demo check unit prog vm matrix bench lint fuzz install uninstall clean
+.PHONY: all deps demo check unit prog labs vm matrix bench lint fuzz install uninstall clean
 all: $(PROGRAMS)
 
 $(O)/lazaretctl: $(CLI_OBJS)
@@ -107,9 +107,16 @@ $(UNIT) $(PROG): %: %.o $(TEST_OBJS) $(CLI_TEST_OBJS) $(PORTAL_TEST_OBJS) $(TEST
 	@echo "  LD      $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(TEST_LIBS)
 
+# Programs that tests of selftests/net start.
+LABS := $(patsubst selftests/net/%.c,$(O)/selftests/net/%,$(wildcard selftests/net/*.c))
+$(LABS): %: %.o $(TEST_OBJS) $(PORTAL_TEST_OBJS)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(TEST_LIBS)
+
 # Tests that need root say so themselves.
 unit: $(UNIT)
 prog: $(PROG)
+labs: $(LABS)
 
 export LZ_BUILD := $(abspath $(O))
 

@@ -21,15 +21,16 @@
  *   <-- {"id":2,"code":0,"held":true,"case","grade","strict"?,"since","until","reason"?,
  *        "connections"?,"seen"?,"releases_left","may_release","why_not"?,"wait_s"?,"token"?}
  *   --> {"v":1,"id":3,"cmd":"release","token":"..43 characters.."}          + socket
- *   <-- {"id":3,"code":0}  |  {"id":3,"code":2,"error":"..","why_not":".."}
+ *   <-- {"id":3,"code":0,"case"}  |  {"id":3,"code":2,"why_not"}
  *   --> {"v":1,"id":4,"cmd":"seen","helo":"..","first":".."}                + socket
  *   <-- {"id":4,"code":0}
  *
- * grade is garden:NAME, block25 or "throttle RATE"; strict says which kind of garden; reason is one
- * of lz_gate_reason_words; why_not one of lz_gate_why_words. Answers never
- * hold names, customer numbers, addresses or other hosts. Anything else is answered with a code
- * from proto.h and logged by lazaretd. When lazaretd closes the gate - it ends, or the settings
- * have changed - the portal ends and the keeper starts it anew.
+ * connections are those to port 25; grade is garden:NAME, block25 or "throttle RATE"; strict says
+ * which kind of garden; reason is one of lz_gate_reason_words; why_not one of lz_gate_why_words;
+ * captive_in_s stands there for a host that will be held when its grace is over. Answers never hold
+ * names, customer numbers, addresses or other hosts. Anything else is answered with a code from
+ * proto.h and logged by lazaretd. When lazaretd closes the gate - it ends, or the settings have
+ * changed - the portal ends and the keeper starts it anew.
  */
 #ifndef LZ_LAZARET_PORTAL_H
 #define LZ_LAZARET_PORTAL_H

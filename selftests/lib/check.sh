@@ -107,7 +107,7 @@ section_fuzz()
 section_net()
 {
 	local t
-	build O="$LZ_BUILD" all
+	build O="$LZ_BUILD" all labs
 	run_test 300 net/lab selftests/lib/t_lab.sh
 	for t in selftests/net/*.sh; do
 		[ -x "$t" ] && run_test 600 "net/${t##*/}" "$t"
