@@ -202,13 +202,14 @@ int lz_ask_release(struct lz_ask *gate, int socket, const char *token, lz_ask_do
 	return ask(gate, socket, "release", fields, done, arg);
 }
 
-int lz_ask_seen(struct lz_ask *gate, int socket, const char *helo, const char *first)
+int lz_ask_seen(struct lz_ask *gate, int socket, const char *helo, const char *first,
+		lz_ask_done done, void *arg)
 {
 	cJSON *fields = cJSON_CreateObject();
 
 	lz_json_add_str(fields, "helo", helo);
 	lz_json_add_str(fields, "first", first);
-	return ask(gate, socket, "seen", fields, NULL, NULL);
+	return ask(gate, socket, "seen", fields, done, arg);
 }
 
 void lz_ask_forget(struct lz_ask *gate, const void *arg)

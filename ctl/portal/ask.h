@@ -49,7 +49,8 @@ int lz_ask_start(struct lz_ask *gate, uv_loop_t *loop, void (*gone)(void));
  */
 int lz_ask_case(struct lz_ask *gate, int socket, bool token, lz_ask_done done, void *arg);
 int lz_ask_release(struct lz_ask *gate, int socket, const char *token, lz_ask_done done, void *arg);
-int lz_ask_seen(struct lz_ask *gate, int socket, const char *helo, const char *first);
+int lz_ask_seen(struct lz_ask *gate, int socket, const char *helo, const char *first,
+		lz_ask_done done, void *arg);
 
 /** lz_ask_forget() - @arg is going away: its questions are answered to nobody */
 void lz_ask_forget(struct lz_ask *gate, const void *arg);

@@ -22,7 +22,9 @@ struct sink_conn {
 	__u64 key;
 	__u64 since_ms, until_ms;
 	bool greeted;
-	bool told; /* the gate knows what was seen */
+	bool told; /* the gate was told what was seen.. */
+	bool telling; /* ..and has not answered: it looks at the socket, which must still be connected */
+	bool leaving; /* to be closed when it has */
 	bool writing;
 	bool closing;
 	char out[LZ_SMTP_OUT_BYTES];
@@ -92,6 +94,23 @@ static void say(struct sink_conn *conn, size_t len)
 		close_now(conn);
 }
 
+static void leave(struct sink_conn *conn)
+{
+	conn->leaving = true;
+	if (!conn->telling)
+		close_soon(conn);
+}
+
+static void on_told(const cJSON *answer, void *arg)
+{
+	struct sink_conn *conn = arg;
+
+	(void)answer;
+	conn->telling = false;
+	if (conn->leaving && !uv_is_closing((uv_handle_t *)&conn->tcp))
+		close_soon(conn);
+}
+
 static void tell_gate(struct sink_conn *conn)
 {
 	uv_os_fd_t fd = -1;
@@ -103,7 +122,8 @@ static void tell_gate(struct sink_conn *conn)
 	if (!conn->smtp.helo[0] && !strcasecmp(conn->smtp.first, "QUIT"))
 		return;
 	if (uv_fileno((uv_handle_t *)&conn->tcp, &fd) == 0)
-		lz_ask_seen(conn->sink->gate, fd, conn->smtp.helo, conn->smtp.first);
+		conn->telling = lz_ask_seen(conn->sink->gate, fd, conn->smtp.helo, conn->smtp.first, on_told,
+					    conn) == 0;
 }
 
 static void on_bytes(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
@@ -111,12 +131,17 @@ static void on_bytes(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 	struct sink_conn *conn = stream->data;
 	size_t len;
 
+	if (n == UV_EOF && !conn->closing) {
+		uv_read_stop(stream);
+		leave(conn);
+		return;
+	}
 	if (n < 0) {
 		close_now(conn);
 		return;
 	}
 	/* who talks on while our answer waits in the socket does not listen */
-	if (conn->closing || n == 0 || conn->writing)
+	if (conn->closing || conn->leaving || n == 0 || conn->writing)
 		return;
 	len = lz_smtp_feed(&conn->smtp, buf->base, (size_t)n, conn->out);
 	tell_gate(conn);
@@ -125,7 +150,7 @@ static void on_bytes(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 	conn->until_ms = uv_now(conn->sink->loop) + LZ_SINK_QUIT_MS;
 	say(conn, len);
 	if (conn->smtp.over && !uv_is_closing((uv_handle_t *)stream))
-		close_soon(conn);
+		leave(conn);
 }
 
 static void on_room(uv_handle_t *handle, size_t wanted, uv_buf_t *buf)
