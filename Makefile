@@ -190,7 +190,10 @@ install: all
 	install -D -m 644 policies/lazaret-policy.5 $(DESTDIR)$(PREFIX)/share/man/man5/lazaret-policy.5
 	$(O)/lazaretctl --man > $(DESTDIR)$(PREFIX)/share/man/man8/lazaretctl.8
 	$(O)/lazaretctl --completion > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lazaretctl
-	$(if $(DESTDIR),,command -v systemd-sysusers >/dev/null && systemd-sysusers lazaret.conf || true)
+	$(if $(DESTDIR),,if command -v systemd-sysusers >/dev/null; then systemd-sysusers lazaret.conf; else \
+		getent passwd lazaret >/dev/null || useradd --system --user-group --no-create-home \
+			--home-dir /var/lib/lazaret --shell /usr/sbin/nologin lazaret; \
+		getent group lazaret-admin >/dev/null || groupadd --system lazaret-admin; fi)
 	$(if $(DESTDIR),,[ ! -d /run/systemd/system ] || systemctl daemon-reload)
 
 # What was attached stays attached and what was held stays held: 'lazaretd --detach' ends that.

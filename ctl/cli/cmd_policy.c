@@ -95,8 +95,9 @@ static void end_check(struct lz_cli *cli, const char *path, const struct lz_poli
 	if (!cli->quiet)
 		print_lines("not in force: ", &asleep);
 	if (!policy)
-		fprintf(stderr, "lazaretctl: %s: %zu errors\n", path,
-			report->total[LZ_SEVERITY_ERROR]);
+		fprintf(stderr, "lazaretctl: %s: %zu error%s\n", path,
+			report->total[LZ_SEVERITY_ERROR],
+			report->total[LZ_SEVERITY_ERROR] == 1 ? "" : "s");
 }
 
 int lz_cli_policy_check(struct lz_cli *cli)
@@ -157,8 +158,16 @@ static void show_change(struct lz_cli *cli, const cJSON *row, size_t shown)
 	char path[LZ_CELL_BYTES], from[LZ_CELL_BYTES], to[LZ_CELL_BYTES];
 
 	(void)shown;
-	printf("%s: %s -> %s\n", lz_text_get(cli, row, "path", path),
-	       lz_text_get(cli, row, "from", from), lz_text_get(cli, row, "to", to));
+	lz_text_get(cli, row, "path", path);
+	lz_text_get(cli, row, "from", from);
+	lz_text_get(cli, row, "to", to);
+	if (strlen(path) + strlen(from) + strlen(to) + strlen(":  -> ") <= LZ_COLUMNS) {
+		printf("%s: %s -> %s\n", path, from, to);
+		return;
+	}
+	lz_text_fold("", path);
+	lz_text_fold("  was ", from);
+	lz_text_fold("  is  ", to);
 }
 
 static void show_refusal(struct lz_cli *cli, const cJSON *reply)
@@ -180,11 +189,14 @@ const struct lz_cli_view lz_view_diff = {
 static void show_note(struct lz_cli *cli, const cJSON *row, size_t shown)
 {
 	char kind[LZ_CELL_BYTES], path[LZ_CELL_BYTES], text[LZ_CELL_BYTES];
+	lz_autostr struct lz_str line = { 0 };
 
 	(void)shown;
 	lz_text_get(cli, row, "path", path);
-	printf("  %s: %s%s%s\n", lz_text_get(cli, row, "kind", kind), path[0] == '-' ? "" : path,
-	       path[0] == '-' ? "" : ": ", lz_text_get(cli, row, "text", text));
+	lz_str_appendf(&line, "%s: %s%s%s", lz_text_get(cli, row, "kind", kind),
+		       path[0] == '-' ? "" : path, path[0] == '-' ? "" : ": ",
+		       lz_text_get(cli, row, "text", text));
+	lz_text_fold("  ", line.data ? line.data : "");
 }
 
 static void show_applied(struct lz_cli *cli, const cJSON *reply)

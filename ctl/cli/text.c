@@ -187,3 +187,37 @@ void lz_text_put(const char *text, unsigned int width, bool right)
 	for (unsigned int i = columns; !right && i < width; i++)
 		putc_unlocked(' ', stdout);
 }
+
+/* Columns of the next piece of at most @room: up to a blank, else as many as fit. */
+static size_t piece(const char *text, size_t room)
+{
+	size_t bytes = 0, columns = 0, blank = 0;
+
+	while (text[bytes] && columns <= room) {
+		if (text[bytes] == ' ' && bytes)
+			blank = bytes;
+		do
+			bytes++;
+		while (((unsigned char)text[bytes] & 0xc0) == 0x80);
+		columns++;
+	}
+	if (columns <= room)
+		return bytes;
+	while (((unsigned char)text[--bytes] & 0xc0) == 0x80)
+		;
+	return blank ? blank : bytes;
+}
+
+void lz_text_fold(const char *first, const char *text)
+{
+	const char *indent = first;
+
+	do {
+		size_t bytes = piece(text, LZ_COLUMNS - strlen(indent));
+
+		printf("%s%.*s\n", indent, (int)bytes, text);
+		text += bytes;
+		text += strspn(text, " ");
+		indent = "        ";
+	} while (*text);
+}

@@ -8,6 +8,7 @@
 
 #include "cli/cli.h"
 
+#define LZ_COLUMNS 80
 #define LZ_CELL_BYTES 1280 /* a reason of 256 bytes, every one escaped, fits */
 
 enum lz_cell_kind {
@@ -43,5 +44,8 @@ bool lz_text_is(const cJSON *obj, const char *path);
 
 /** lz_text_put() - print @text, padded to @width (0 = not), right-aligned if so wanted */
 void lz_text_put(const char *text, unsigned int width, bool right);
+
+/** lz_text_fold() - @first and a text in lines of at most LZ_COLUMNS, broken at blanks */
+void lz_text_fold(const char *first, const char *text);
 
 #endif /* LZ_CLI_TEXT_H */

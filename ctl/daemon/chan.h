@@ -62,7 +62,7 @@ struct lz_port_told {
 	__u8 mode; /* enum lz_attach_mode; NONE: planned and lost */
 	__u8 up;
 	__u8 planned; /* some rule in force wants it */
-	__u8 pad_;
+	__u8 wanted; /* enum lz_attach_mode, as it would be attached today */
 };
 
 enum lz_told_what {

@@ -243,8 +243,7 @@ static int start(struct lz_ctl *ctl, const struct lz_identity *who, struct lz_er
 	add_grant(ctl, LZ_ADMINS, LZ_PEER_ADMIN);
 	/* A bad file stops only the first start of all: later ones have a confirmed policy. */
 	bad = load_first(ctl->options->policy, &first);
-	control = listen_on(ctl->options, LZ_PROTO_CONTROL_SOCK, 0660,
-			    who->found ? who->gid : (gid_t)-1, reterr);
+	control = listen_on(ctl->options, LZ_PROTO_CONTROL_SOCK, 0660, who->gid, reterr);
 	if (control < 0)
 		return control;
 	read_only = listen_on(ctl->options, LZ_PROTO_READ_SOCK, 0666, (gid_t)-1, reterr);

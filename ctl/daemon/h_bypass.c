@@ -34,11 +34,13 @@ static void note_switch(struct lz_ctl *ctl, bool on, const char *actor, __u64 ti
 	lz_text_set(ctl->bypass_actor, sizeof(ctl->bypass_actor), on ? actor : "");
 }
 
-/* At the start: is the last switch on record? Kernel and ledger cut their seconds each for itself. */
+/* At the start: is the last switch on record? Kernel and ledger cut their seconds each for itself, so
+ * what happened within two seconds of it is told by its state: a word of 0 was switched off by hand. */
 static void learn_switches(struct lz_ctl *ctl)
 {
 	const struct lz_control *control = ctl->view.control;
 	struct lz_note on = { 0 }, off = { 0 };
+	bool differs;
 
 	ctl->bypass_known = true;
 	lz_note_last(ctl->ledger, "bypass-on", &on);
@@ -48,11 +50,10 @@ static void learn_switches(struct lz_ctl *ctl)
 		ctl->bypass_since_s = on.time_s;
 		lz_text_set(ctl->bypass_actor, sizeof(ctl->bypass_actor), on.actor);
 	}
-	if (control->bypass_switches &&
-	    (on.id > off.id ? on : off).time_s + 1 < lz_ctl_wall_of(control->bypass_at_s))
-		ctl->bypass_switches = control->bypass_switches - 1;
-	else
-		ctl->bypass_switches = control->bypass_switches;
+	differs = ctl->was_bypassed ? !control->bypass_until_s : lz_bypass_get(control, NULL);
+	if ((on.id > off.id ? on : off).time_s + 2 < lz_ctl_wall_of(control->bypass_at_s))
+		differs = true;
+	ctl->bypass_switches = control->bypass_switches - (control->bypass_switches && differs);
 }
 
 void lz_bypass_look(struct lz_ctl *ctl)

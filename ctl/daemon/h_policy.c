@@ -42,8 +42,9 @@ static struct lz_policy *read_payload(struct lz_request *req, bool tell)
 	if (lz_policy_parse_text(text, len, NULL, &policy, &report) < 0) {
 		if (tell)
 			send_report(req, &report);
-		lz_end_invalid(req, "policy: not valid, %zu errors; nothing was changed; first: %s",
+		lz_end_invalid(req, "policy: not valid, %zu error%s; nothing was changed; first: %s",
 			       report.total[LZ_SEVERITY_ERROR],
+			       report.total[LZ_SEVERITY_ERROR] == 1 ? "" : "s",
 			       report.n ? report.items[0].text : "out of memory");
 	} else if (tell) {
 		send_report(req, &report);
@@ -90,6 +91,25 @@ static void send_missing(struct lz_ctl *ctl, struct lz_request *req, const struc
 
 	if (lz_interfaces_missing(ctl->now.policy, ports, n, text, sizeof(text)))
 		send_line(req, "warning", NULL, text);
+}
+
+/* A hook is not exchanged under traffic: in between a packet would be judged twice, or by nobody. */
+static void send_kept_hooks(struct lz_request *req, const struct lz_port_told *ports, size_t n)
+{
+	char text[256];
+
+	for (size_t i = 0; i < n; i++) {
+		const struct lz_port_told *p = &ports[i];
+
+		if (p->mode == LZ_ATTACH_NONE || p->wanted == LZ_ATTACH_NONE || p->mode == p->wanted ||
+		    p->mode >= LZ_ATTACH_MODE_N || p->wanted >= LZ_ATTACH_MODE_N)
+			continue;
+		snprintf(text, sizeof(text),
+			 "%s stays on %s, the policy says %s; to exchange it: stop lazaretd, lazaretd "
+			 "--detach, start it (nothing is judged meanwhile)",
+			 p->name, lz_attach_mode_words[p->mode], lz_attach_mode_words[p->wanted]);
+		send_line(req, "warning", NULL, text);
+	}
 }
 
 static void end_applied(struct lz_ctl *ctl, struct lz_request *req)
@@ -178,6 +198,7 @@ void lz_h_policy_apply(struct lz_request *req, void *arg)
 		send_port_changes(req, before, n_before, after, n_after, "attached");
 		send_port_changes(req, after, n_after, before, n_before, "detached");
 		send_missing(ctl, req, after, n_after);
+		send_kept_hooks(req, after, n_after);
 	}
 	end_applied(ctl, req);
 }

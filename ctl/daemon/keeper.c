@@ -39,7 +39,7 @@ static int make_dir(const char *path, mode_t mode, const struct lz_identity *who
 		return lz_err_set(reterr, errno, "%s: %s", path, strerror(errno));
 	if (!S_ISDIR(st.st_mode))
 		return lz_err_set(reterr, ENOTDIR, "%s: is not a folder", path);
-	if (who->found && chown(path, who->uid, who->gid) < 0)
+	if (chown(path, who->uid, who->gid) < 0)
 		return lz_err_set(reterr, errno, "%s: cannot change owner: %s", path, strerror(errno));
 	if (chmod(path, mode) < 0)
 		return lz_err_set(reterr, errno, "%s: cannot change mode: %s", path, strerror(errno));
@@ -254,9 +254,13 @@ static int set_up(struct lz_keeper *k, struct lz_err *reterr)
 		return lz_err_set(reterr, EPERM, "lazaretd: needs root: CAP_BPF and CAP_NET_ADMIN");
 	r = lz_identity_find(k->options->user, &k->who, reterr);
 	if (r == 0 && !k->who.found)
-		lz_log(LZ_LOG_WARNING, "no-such-user",
-		       "user=%s then=%s", k->options->user, "controller keeps uid 0, without capabilities");
-	if (r == 0)
+		return lz_err_set(reterr, ENOENT,
+				  "user %s: there is none; make it: systemd-sysusers, or useradd --system "
+				  "%s, or name another with --user",
+				  k->options->user, k->options->user);
+	if (r == 0) /* held till the instance is opened, and by that afterwards */
+		k->lock = r = lz_kernel_lock(k->options->instance, reterr);
+	if (r >= 0)
 		r = make_dir(k->options->state, 0750, &k->who, reterr);
 	if (r == 0)
 		r = make_dir(k->options->run, 0755, &k->who, reterr);
@@ -266,6 +270,21 @@ static int set_up(struct lz_keeper *k, struct lz_err *reterr)
 		return r;
 	k->signal_fd = open_signals();
 	return k->signal_fd < 0 ? lz_err_set(reterr, k->signal_fd, "lazaretd: signals: %m") : 0;
+}
+
+/* What is in force stays. A first start that failed leaves nothing behind: it had changed no packet. */
+static void let_go(struct lz_keeper *k)
+{
+	struct lz_err err = { "" };
+	bool failed = k->opened && !k->ready && !k->kernel.adopted;
+
+	if (k->opened) {
+		lz_wiring_close(&k->wiring);
+		lz_kernel_close(&k->kernel);
+	}
+	if (failed && lz_kernel_remove(k->options->instance, NULL, &err) < 0)
+		lz_log(LZ_LOG_ERROR, "pins-left", "why=%s", err.text);
+	lz_kernel_unlock(k->options->instance, &k->lock);
 }
 
 int lz_keeper_main(const struct lz_options *options)
@@ -278,20 +297,19 @@ int lz_keeper_main(const struct lz_options *options)
 	k->options = options;
 	k->chan = -1;
 	k->signal_fd = -1;
+	k->lock = -1;
 	k->wiring.told = lz_keeper_tell;
 	k->wiring.arg = k;
 	r = set_up(k, &err);
 	if (r < 0) {
 		fprintf(stderr, "lazaretd: %s\n", err.text);
+		lz_kernel_unlock(options->instance, &k->lock);
 		return r == -EPERM ? LZ_CODE_NOT_PERMITTED : LZ_CODE_REFUSED;
 	}
 	start_controller(k);
 	run(k);
 	stop(k);
-	if (k->opened) {
-		lz_wiring_close(&k->wiring);
-		lz_kernel_close(&k->kernel);
-	}
+	let_go(k);
 	lz_netdev_monitor_close(&k->monitor);
 	lz_log(LZ_LOG_INFO, "stopped", "instance=%s code=%d", options->instance, k->code);
 	return k->code;

@@ -12,6 +12,7 @@ struct lz_keeper {
 	const struct lz_options *options;
 	struct lz_identity who;
 	struct lz_kernel kernel;
+	int lock; /* of the instance, until it is opened; then kernel has it */
 	bool opened; /* kernel and wiring are there */
 	struct lz_wiring wiring;
 	struct lz_netdev_monitor *monitor;

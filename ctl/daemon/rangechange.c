@@ -103,7 +103,9 @@ int lz_running_change(struct lz_ctl *ctl, const struct lz_edit *edit, const char
 		return r;
 	}
 	lz_stores_publish(ctl->now.image, &stores, &ctl->now.live);
-	lz_swap_renumber(&ctl->view, row.generation);
+	r = lz_swap_renumber(&ctl->view, row.generation);
+	if (r < 0) /* sources seen before keep their class till the next apply, or the next start */
+		lz_log(LZ_LOG_ERROR, "range-renumber-failed", "why=%s", strerror(-r));
 	ctl->now.row = row;
 	ctl->now.changes++;
 	lz_tell_say(ctl, LZ_LOG_NOTICE, &note);

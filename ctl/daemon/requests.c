@@ -55,9 +55,12 @@ static int open_instance(struct lz_keeper *k, const struct lz_ask *ask, struct l
 	    config.ipv6_key_len < LZ_IPV6_KEY_LEN_MIN || config.ipv6_key_len > LZ_IPV6_KEY_LEN_MAX)
 		return lz_err_set(reterr, EINVAL, "open: %u sources, %u held, key /%u: out of range",
 				  config.sources_max, config.colony_max, config.ipv6_key_len);
+	lz_close_ref(&k->lock);
 	r = lz_kernel_open(&config, &k->kernel, reterr);
-	if (r < 0)
+	if (r < 0) { /* another policy may fit better: until then nobody else takes the instance */
+		k->lock = lz_kernel_lock(k->options->instance, NULL);
 		return r;
+	}
 	r = lz_wiring_open(&k->wiring, &k->kernel, reterr);
 	if (r < 0) {
 		lz_kernel_close(&k->kernel);

@@ -169,7 +169,7 @@ static int change_user(const struct lz_identity *who, const char *groups_of, str
 	uid_t r, e, s;
 
 	if (!who->found)
-		return 0;
+		return lz_err_set(reterr, ENOENT, "sandbox: change user: there is none to change to");
 	if ((groups_of ? initgroups(groups_of, who->gid) : setgroups(0, NULL)) < 0 ||
 	    setresgid(who->gid, who->gid, who->gid) < 0 ||
 	    setresuid(who->uid, who->uid, who->uid) < 0)

@@ -14,8 +14,8 @@ int lz_identity_find(const char *user, struct lz_identity *ret, struct lz_err *r
 /**
  * lz_sandbox_enter() - another user, no capabilities, no new privileges, no core file, seccomp
  *
- * Without the account the uid stays 0, but the capabilities go all the same. What was dropped is
- * read back; a failure anywhere is an error and the caller must end (faults.md F72).
+ * What was dropped is read back; a failure anywhere, no such account among them, is an error and the
+ * caller must end.
  */
 int lz_sandbox_enter(const struct lz_identity *who, struct lz_err *reterr);
 

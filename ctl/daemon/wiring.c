@@ -372,10 +372,12 @@ int lz_wiring_ports(struct lz_wiring *w, __u32 after, struct lz_answer *ret)
 	for (size_t i = 0; i < look.devs.n; i++) {
 		const struct lz_netdev *dev = &look.devs.v[i];
 		const struct lz_attachment *have = find_have(&look, dev->ifindex);
-		bool planned = find_want(&look, 0, dev->ifindex) || find_want(&look, 1, dev->ifindex);
+		const struct lz_port_want *want = find_want(&look, 0, dev->ifindex);
 		struct lz_port_told *port;
 
-		if (dev->ifindex <= after || (!have && !planned))
+		if (!want)
+			want = find_want(&look, 1, dev->ifindex);
+		if (dev->ifindex <= after || (!have && !want))
 			continue;
 		if (ret->n_ports == LZ_PORTS_A_MESSAGE) {
 			ret->more = 1;
@@ -386,7 +388,8 @@ int lz_wiring_ports(struct lz_wiring *w, __u32 after, struct lz_answer *ret)
 		port->ifindex = dev->ifindex;
 		port->mode = (__u8)(have ? have->mode : LZ_ATTACH_NONE);
 		port->up = dev->up;
-		port->planned = planned;
+		port->planned = want != NULL;
+		port->wanted = (__u8)(want ? want->mode : LZ_ATTACH_NONE);
 	}
 	look_done(&look);
 	return 0;

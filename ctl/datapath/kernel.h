@@ -85,6 +85,16 @@ __u64 lz_instance_bytes(const struct lz_instance *instance);
 int lz_kernel_open(const struct lz_instance_config *config, struct lz_kernel *ret,
 		   struct lz_err *reterr);
 
+/**
+ * lz_kernel_lock() - one keeper an instance, also before there is an instance
+ * lz_kernel_open() takes the lock itself: close this one first.
+ * Return: a descriptor; -EBUSY another keeper has it; else -errno; with @reterr set.
+ */
+int lz_kernel_lock(const char *name, struct lz_err *reterr);
+
+/** lz_kernel_unlock() - and take the directory away if nothing was pinned; *@fd < 0 is fine */
+void lz_kernel_unlock(const char *name, int *fd);
+
 /** lz_kernel_close() - let go of descriptors and lock; pins, programs and links stay in force */
 void lz_kernel_close(struct lz_kernel *kernel);
 

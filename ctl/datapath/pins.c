@@ -134,6 +134,21 @@ int lz_pins_open(const char *instance, bool create, struct lz_err *reterr)
 	return r ? r : TAKE_FD(fd);
 }
 
+int lz_kernel_lock(const char *name, struct lz_err *reterr)
+{
+	return lz_pins_open(name, true, reterr);
+}
+
+void lz_kernel_unlock(const char *name, int *fd)
+{
+	char dir[LZ_PIN_PATH_MAX];
+
+	lz_instance_dir(name, dir);
+	if (*fd >= 0)
+		rmdir(dir); /* fails when something is in it */
+	lz_close_ref(fd);
+}
+
 int lz_pin_get(const char *dir, const char *name)
 {
 	char path[LZ_PIN_PATH_MAX + LZ_PIN_NAME_MAX];

@@ -207,8 +207,9 @@ int lz_preflight_run(const struct lz_preflight_input *input, struct lz_preflight
 		r = check_features(&report);
 	if (!r)
 		r = check_system(&report, input->memory_bytes);
-	if (!r && input->rules)
-		r = lz_preflight_ports(input->rules, input->n_rules, &report);
+	if (!r)
+		r = input->rules ? lz_preflight_ports(input->rules, input->n_rules, &report) :
+				   lz_preflight_devices(&report);
 	if (r) {
 		lz_preflight_done(&report);
 		return r;

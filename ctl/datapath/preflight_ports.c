@@ -131,3 +131,31 @@ int lz_preflight_ports(const struct lz_port_rule *rules, size_t n, struct lz_pre
 	lz_netdevs_done(&devs);
 	return r;
 }
+
+/* As if a policy named it with "hook": "auto". */
+static int check_device(const struct lz_netdevs *devs, const struct lz_netdev *dev,
+			struct lz_preflight *report)
+{
+	struct lz_port_want want = { .ifindex = dev->ifindex, .mode = lz_netdev_auto_mode(devs, dev) };
+
+	memcpy(want.name, dev->name, sizeof(want.name));
+	return check_port(&want, dev, report);
+}
+
+int lz_preflight_devices(struct lz_preflight *report)
+{
+	struct lz_netdevs devs = {};
+	struct lz_err err = {};
+	int r = lz_netdevs_read(&devs, &err);
+
+	if (r)
+		return lz_preflight_add(report, LZ_PREFLIGHT_FAIL, "interfaces", "", "%s", err.text);
+	r = lz_preflight_add(report, LZ_PREFLIGHT_WARN, "policy",
+			     "give one with --policy FILE, or as /etc/lazaret/policy.json",
+			     "none: all interfaces, as \"hook\": \"auto\" would take them");
+	for (size_t i = 0; i < devs.n && !r; i++)
+		if (!lz_streq(devs.v[i].name, "lo"))
+			r = check_device(&devs, &devs.v[i], report);
+	lz_netdevs_done(&devs);
+	return r;
+}

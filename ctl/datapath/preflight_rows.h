@@ -15,4 +15,7 @@ int lz_preflight_add(struct lz_preflight *report, enum lz_preflight_result resul
 /** lz_preflight_ports() - the rows of every interface the rules mean; 0 or -ENOMEM */
 int lz_preflight_ports(const struct lz_port_rule *rules, size_t n, struct lz_preflight *report);
 
+/** lz_preflight_devices() - without a policy: what there is to be named in one; 0 or -ENOMEM */
+int lz_preflight_devices(struct lz_preflight *report);
+
 #endif

@@ -7,12 +7,13 @@
 BUILD=${LZ_BUILD:-$ROOT/build}
 STATE=${LZ_DIR:?source this after lz_lab_enter}/state
 
-# daemon_start POLICY [OPTION...]: and wait until it answers
+# daemon_start POLICY [OPTION...]: and wait until it answers; POLICY "": none
 daemon_start()
 {
-	local policy=$1
+	local policy=(--policy "$1")
+	[ -n "$1" ] || policy=()
 	shift
-	lz_proc_start daemon gw "$BUILD/lazaretd" --instance lab --policy "$policy" \
+	lz_proc_start daemon gw "$BUILD/lazaretd" --instance lab "${policy[@]}" \
 		--state "$STATE" --run /run/lazaret-lab "$@"
 	lz_wait 20 ctl status
 }

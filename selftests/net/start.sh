@@ -1,0 +1,107 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# Starts that must not work, what they leave behind, and what an operator is told before and after one
+# that does.
+set -u
+
+ROOT=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=selftests/lib/ns.sh
+. "$ROOT/selftests/lib/ns.sh"
+# shellcheck source=selftests/lib/topology.sh
+. "$ROOT/selftests/lib/topology.sh"
+# shellcheck source=selftests/lib/t.sh
+. "$ROOT/selftests/lib/t.sh"
+
+lz_lab_enter 120 "$@"
+# shellcheck source=selftests/lib/lazaretd.sh
+. "$ROOT/selftests/lib/lazaretd.sh"
+PINS=/sys/fs/bpf/lazaret-lab
+
+# policy NAME HOOK
+policy()
+{
+	cat >"$LZ_DIR/$1.json" <<-END
+	{ "version": 1, "name": "$1",
+	  "interfaces": { "access": { "side": "customer", "match": ["acc0"], "hook": "$2" },
+			  "transit": { "side": "uplink", "match": ["upl0"], "hook": "tc" } },
+	  "sets": { "offices": ["198.51.100.0/24", "2001:db8:2000::/36"] },
+	  "classes": { "offices": { "of": ["offices"], "port25": "leave-alone" } },
+	  "capacity": { "sources": 4096, "colony": 4096 } }
+	END
+}
+
+# start OPTION...: in the foreground; what it says in said
+start()
+{
+	lz_ns_run gw timeout 20 "$BUILD/lazaretd" --instance lab --run /run/lazaret-lab "$@" \
+		>"$LZ_DIR/said" 2>&1
+}
+
+t_need lz_provider_add
+t_need lz_customer_add shop 198.51.100.10 2001:db8:2000::10
+policy xdp xdp
+policy tc tc
+
+# ---------------------------------------------------------------- before
+
+t_ok "preflight without a policy: every interface" \
+	grep -q "acc0: hook" <(lz_ns_run gw "$BUILD/lazaretd" --preflight)
+t_ok "preflight without a policy: says that there is none" \
+	grep -q "^warn  policy .*--policy FILE" <(lz_ns_run gw "$BUILD/lazaretd" --preflight)
+t_ok "preflight with one: only what it names" test -z \
+	"$(lz_ns_run gw "$BUILD/lazaretd" --preflight --policy "$LZ_DIR/xdp.json" | grep "srv0:")"
+echo '{ "version": 1, "clases": {} }' >"$LZ_DIR/bad.json"
+t_ok "one error is one error" grep -q ": 1 error$" <(ctl policy check "$LZ_DIR/bad.json" 2>&1)
+
+# ---------------------------------------------------------------- starts that fail
+
+t_eq "no such user: refused" "$(status_of start --user lz-nobody --state "$STATE")" 2
+t_ok "no such user: says what to do" grep -q "user lz-nobody: there is none; make it" "$LZ_DIR/said"
+t_eq "no such user: one line" "$(wc -l <"$LZ_DIR/said")" 1
+t_ok "no such user: nothing was made" test ! -e "$PINS" -a ! -e "$STATE"
+
+cat >"$LZ_DIR/pass.c" <<-END
+	__attribute__((section("xdp"))) int pass(void *ctx) { return 2; }
+END
+t_need clang -O2 -g -target bpf -c -o "$LZ_DIR/pass.o" "$LZ_DIR/pass.c"
+t_need ip -n "$LZ_LAB-gw" link set acc0 xdpdrv obj "$LZ_DIR/pass.o" sec xdp
+t_eq "foreign XDP program: refused" \
+	"$(status_of start --policy "$LZ_DIR/xdp.json" --state "$STATE")" 2
+t_ok "foreign XDP program: says so" grep -q "acc0: cannot attach xdp: program .pass. .* is there" "$LZ_DIR/said"
+t_ok "foreign XDP program: no pin is left" test ! -e "$PINS"
+t_ok "foreign XDP program: it is there still" \
+	grep -q xdp <(ip -n "$LZ_LAB-gw" link show acc0)
+t_need ip -n "$LZ_LAB-gw" link set acc0 xdpdrv off
+
+# ---------------------------------------------------------------- one daemon an instance
+
+t_need daemon_start ""
+t_eq "a second one, with other folders: refused" "$(status_of lz_ns_run gw timeout 20 "$BUILD/lazaretd" \
+	--instance lab --state "$LZ_DIR/other" --run "$LZ_DIR/other-run")" 2
+t_ok "a second one: has made nothing" test ! -e "$LZ_DIR/other" -a ! -e "$LZ_DIR/other-run"
+t_ok "the first apply" ctl policy apply "$LZ_DIR/tc.json"
+t_eq "a second one after that: refused" "$(status_of lz_ns_run gw timeout 20 "$BUILD/lazaretd" \
+	--instance lab --state "$LZ_DIR/other" --run "$LZ_DIR/other-run")" 2
+
+# ---------------------------------------------------------------- another hook
+
+ctl policy apply "$LZ_DIR/xdp.json" --yes >"$LZ_DIR/said"
+t_ok "another hook: the answer says that it stays" grep -q "acc0 stays on tc, the policy says xdp" \
+	<(tr -s '\n ' ' ' <"$LZ_DIR/said")
+t_ok "another hook: and what to do" grep -q -- "--detach" "$LZ_DIR/said"
+t_eq "another hook: at most 80 columns" "$(awk 'length > 80' "$LZ_DIR/said" | wc -l)" 0
+sed 's/"198.51.100.0\/24",/"198.51.100.0\/24", "192.0.2.128\/25", "198.51.101.0\/24", "198.51.103.0\/24",/;
+	s/"leave-alone"/{ "to-world": "icmp-admin", "except-to": ["192.0.2.25", "2001:db8:25::25"] }/' \
+	"$LZ_DIR/xdp.json" >"$LZ_DIR/next.json"
+ctl policy diff "$LZ_DIR/next.json" >"$LZ_DIR/said"
+t_ok "diff: tells something" test -s "$LZ_DIR/said"
+t_eq "diff: at most 80 columns" "$(awk 'length > 80' "$LZ_DIR/said" | wc -l)" 0
+daemon_stop
+t_ok "detach" lz_ns_run gw "$BUILD/lazaretd" --instance lab --detach
+t_need daemon_start "$LZ_DIR/xdp.json"
+t_eq "after a detach: the other hook" \
+	"$(ctl -j status | jq -r '.interfaces[] | select(.interface == "acc0").hook')" xdp
+daemon_stop
+[ "$T_FAILED" = 0 ] || sed 's/^/# /' "$LZ_DIR/log/daemons.log" | tail -n 60
+t_end
