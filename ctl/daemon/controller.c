@@ -27,7 +27,6 @@
 #define LZ_PRUNE_EVERY_S  60
 #define LZ_PRUNE_AGE_S	  (400 * 86400ULL)
 #define LZ_PRUNE_SLICE	  1000
-#define LZ_LISTEN_TRIES	  40 /* of 50 ms: the one before may not have let go yet */
 #define LZ_OPERATORS	  "lazaret"
 #define LZ_ADMINS	  "lazaret-admin"
 
@@ -102,6 +101,7 @@ static void on_second(uv_timer_t *timer)
 	if (ctl->opened) {
 		lz_events_read(ctl->events, 4096);
 		lz_bypass_look(ctl);
+		lz_portal_look(ctl);
 		if (!ctl->busy) {
 			look_at_deadline(ctl);
 			lz_case_turn(ctl);
@@ -142,6 +142,7 @@ static void on_term(uv_signal_t *handle, int signum)
 
 	(void)signum;
 	lz_serve_close(&ctl->serve);
+	lz_gate_close(&ctl->gate);
 	uv_stop(&ctl->loop);
 }
 
@@ -170,7 +171,7 @@ static int listen_on(const struct lz_options *o, const char *name, mode_t mode, 
 	snprintf(path, sizeof(path), "%s/%s", o->run, name);
 	for (int i = 0; fd == -EADDRINUSE && i < LZ_LISTEN_TRIES; i++) {
 		if (i)
-			usleep(50000);
+			usleep(LZ_LISTEN_TRY_US);
 		fd = lz_serve_listen(path, mode, gid, reterr);
 	}
 	return fd;
@@ -237,7 +238,8 @@ static int start(struct lz_ctl *ctl, const struct lz_identity *who, struct lz_er
 {
 	char boot_id[LZ_BOOT_ID_TEXT_MAX];
 	struct lz_policy *first = NULL;
-	int control, read_only, bad, r;
+	int control, read_only, gate, bad, r;
+	uid_t portal = 0;
 
 	add_grant(ctl, LZ_OPERATORS, LZ_PEER_OPERATE);
 	add_grant(ctl, LZ_ADMINS, LZ_PEER_ADMIN);
@@ -249,6 +251,9 @@ static int start(struct lz_ctl *ctl, const struct lz_identity *who, struct lz_er
 	read_only = listen_on(ctl->options, LZ_PROTO_READ_SOCK, 0666, (gid_t)-1, reterr);
 	if (read_only < 0)
 		return read_only;
+	gate = lz_portal_listen(ctl->options, &portal, reterr);
+	if (gate < 0 && gate != -ENOENT) /* without the account there is no portal */
+		return gate;
 	umask(0077); /* the ledger names customers */
 	r = lz_sandbox_enter(who, reterr);
 	if (r == 0)
@@ -266,6 +271,8 @@ static int start(struct lz_ctl *ctl, const struct lz_identity *who, struct lz_er
 	}
 	if (r == 0)
 		r = open_serve(ctl, control, read_only, reterr);
+	if (r == 0 && gate >= 0)
+		r = lz_portal_open(ctl, gate, portal, reterr);
 	if (r == 0 && start_timers(ctl) < 0)
 		r = lz_err_set(reterr, EIO, "timers: cannot start");
 	return r;

@@ -20,11 +20,14 @@
 #include "ledger/ledger.h"
 #include "policy/edit.h"
 #include "policy/image.h"
+#include "serve/gate.h"
 #include "serve/serve.h"
 
 #define LZ_HOLD_DEFAULT_S 259200u /* 72 h: mission.md B1 */
 #define LZ_TARGET_KEYS_MAX 1024	  /* keys of one customer that are held together */
 #define LZ_FOLLOWERS_MAX   16
+#define LZ_LISTEN_TRIES	   40 /* the one before may not have let go of a socket yet */
+#define LZ_LISTEN_TRY_US   50000
 
 /* A policy that judges now, or would again if nobody confirms. */
 struct lz_running {
@@ -43,6 +46,8 @@ struct lz_ctl {
 	const struct lz_options *options;
 	uv_loop_t loop;
 	struct lz_serve *serve;
+	struct lz_gate *gate; /* NULL: there is no account for the portal */
+	char *portal_given; /* the settings that the portal was told; NULL: none */
 	struct lz_ledger *ledger;
 	struct lz_serve_grant grants[2];
 	size_t n_grants;
@@ -346,6 +351,15 @@ LZ_HANDLER(lz_h_bypass_status);
 
 /** lz_exception_to_kernel() - a row of the ledger; -EINVAL: too wide, or no source */
 int lz_exception_to_kernel(struct lz_ctl *ctl, const struct lz_granted *row, struct lz_err *reterr);
+/* ---------------------------------------------------------------- h_portal.c: the gate */
+
+/** lz_portal_listen() - while still root; -ENOENT: there is no account lazaret-portal */
+int lz_portal_listen(const struct lz_options *o, uid_t *ret_uid, struct lz_err *reterr);
+/** lz_portal_open() - answer at the gate; takes @fd */
+int lz_portal_open(struct lz_ctl *ctl, int fd, uid_t uid, struct lz_err *reterr);
+/** lz_portal_look() - has the policy changed what the portal was told? Then it reads it anew */
+void lz_portal_look(struct lz_ctl *ctl);
+
 void lz_exception_restore(struct lz_ctl *ctl);
 void lz_exception_expire(struct lz_ctl *ctl);
 void lz_bypass_look(struct lz_ctl *ctl); /* switched by hand, or its time is over? */

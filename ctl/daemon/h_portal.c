@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * h_portal.c - what the portal is told through the gate: its settings, and of each host that talks
+ * to it that host's own case.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "daemon/case.h"
+#include "daemon/ctl.h"
+#include "daemon/sandbox.h"
+
+/* ---------------------------------------------------------------- settings */
+
+static cJSON *write_settings(const struct lz_policy *policy)
+{
+	const struct lz_policy_portal *portal = &policy->portal;
+	cJSON *answer = cJSON_CreateObject();
+	cJSON *languages = cJSON_AddArrayToObject(answer, "languages");
+	cJSON *api;
+
+	for (size_t i = 0; i < portal->n_languages; i++)
+		cJSON_AddItemToArray(languages, cJSON_CreateString(portal->languages[i]));
+	lz_json_add_str(answer, "url", portal->url);
+	lz_json_add_str(answer, "provider", portal->provider);
+	lz_json_add_str(answer, "contact", portal->contact);
+	if (portal->templates[0])
+		lz_json_add_str(answer, "templates", portal->templates);
+	lz_json_add_u64(answer, "ipv6_key", policy->ipv6_key);
+	if (!portal->api.present)
+		return answer;
+	api = cJSON_AddObjectToObject(answer, "api");
+	lz_json_add_str(api, "url", portal->api.url);
+	lz_json_add_str(api, "certificate", portal->api.certificate);
+	lz_json_add_str(api, "key", portal->api.key);
+	return answer;
+}
+
+/* Heap; NULL: there is no portal, or no memory. */
+static char *print_settings(const struct lz_policy *policy)
+{
+	lz_autojson cJSON *settings = policy && policy->portal.present ? write_settings(policy) : NULL;
+
+	return settings ? cJSON_PrintUnformatted(settings) : NULL;
+}
+
+static enum lz_code give_settings(struct lz_ctl *ctl, cJSON *answer)
+{
+	lz_autojson cJSON *settings = NULL;
+	char *text = print_settings(ctl->now.policy);
+
+	if (!text)
+		return LZ_CODE_NO_OBJECT;
+	settings = write_settings(ctl->now.policy);
+	while (settings && settings->child) {
+		cJSON *item = cJSON_DetachItemViaPointer(settings, settings->child);
+		lz_autofree char *name = TAKE_PTR(item->string);
+
+		cJSON_AddItemToObject(answer, name, item);
+	}
+	free(ctl->portal_given);
+	ctl->portal_given = text;
+	return LZ_CODE_OK;
+}
+
+void lz_portal_look(struct lz_ctl *ctl)
+{
+	lz_autofree char *text = NULL;
+
+	if (!ctl->gate || !ctl->portal_given)
+		return;
+	text = print_settings(ctl->now.policy);
+	if (text && lz_streq(text, ctl->portal_given))
+		return;
+	free(TAKE_PTR(ctl->portal_given));
+	lz_gate_drop(ctl->gate);
+}
+
+/* ---------------------------------------------------------------- cases */
+
+static const char *why_of(enum lz_release why)
+{
+	static const enum lz_gate_why words[LZ_RELEASE_N] = {
+		[LZ_RELEASE_MAY] = LZ_GATE_WHY_STAFF,	   [LZ_RELEASE_NOT_HELD] = LZ_GATE_WHY_STAFF,
+		[LZ_RELEASE_STAFF] = LZ_GATE_WHY_STAFF,	   [LZ_RELEASE_USED_UP] = LZ_GATE_WHY_USED_UP,
+		[LZ_RELEASE_EVIDENCE] = LZ_GATE_WHY_EVIDENCE, [LZ_RELEASE_TOKEN] = LZ_GATE_WHY_TOKEN,
+		[LZ_RELEASE_RATE] = LZ_GATE_WHY_RATE,
+	};
+
+	return lz_gate_why_words[words[why]];
+}
+
+/* The page speaks of what a customer can understand. */
+static const char *reason_of(const char *reason_class)
+{
+	static const struct {
+		const char *class_;
+		enum lz_gate_reason reason;
+	} rows[] = {
+		{ LZ_CLASS_VOLUME, LZ_GATE_REASON_SPAM },
+		{ LZ_CLASS_FANOUT, LZ_GATE_REASON_SPAM },
+		{ LZ_CLASS_SYN, LZ_GATE_REASON_SCAN },
+		{ LZ_CLASS_REPORT, LZ_GATE_REASON_COMPLAINT },
+		{ LZ_CLASS_STAFF, LZ_GATE_REASON_OTHER },
+	};
+
+	for (size_t i = 0; i < LZ_ARRAY_SIZE(rows); i++)
+		if (lz_streq(reason_class, rows[i].class_))
+			return lz_gate_reason_words[rows[i].reason];
+	return lz_gate_reason_words[LZ_GATE_REASON_OTHER];
+}
+
+static bool is_strict(const struct lz_ctl *ctl, const char *grade)
+{
+	const struct lz_policy *policy = ctl->now.policy;
+	const char *name = strncmp(grade, "garden:", 7) ? grade : grade + 7;
+
+	for (size_t i = 0; policy && i < policy->n_gardens; i++)
+		if (lz_streq(policy->gardens[i].name, name))
+			return policy->gardens[i].kind == LZ_GARDEN_STRICT;
+	return lz_streq(name, "strict");
+}
+
+static void say_way_out(const struct lz_case_view *v, cJSON *answer)
+{
+	lz_json_add_u64(answer, "releases_left", v->releases_left);
+	lz_json_add_bool(answer, "may_release", v->release == LZ_RELEASE_MAY);
+	if (v->release != LZ_RELEASE_MAY)
+		lz_json_add_str(answer, "why_not", why_of(v->release));
+	if (v->wait_s)
+		lz_json_add_u64(answer, "wait_s", v->wait_s);
+}
+
+static void say_number(const struct lz_case_view *v, cJSON *answer)
+{
+	char number[24];
+
+	if (!v->id)
+		return;
+	snprintf(number, sizeof(number), "%llu", (unsigned long long)v->id);
+	lz_json_add_str(answer, "case", number);
+}
+
+static void say_held(struct lz_ctl *ctl, const struct lz_case_view *v, cJSON *answer)
+{
+	say_number(v, answer);
+	lz_json_add_str(answer, "grade", v->grade);
+	if (is_strict(ctl, v->grade))
+		lz_json_add_bool(answer, "strict", true);
+	lz_json_time(answer, "since", v->since_s);
+	lz_json_time(answer, "until", v->until_s);
+	lz_json_add_str(answer, "reason", reason_of(v->reason_class));
+	if (v->seen_s)
+		lz_json_time(answer, "seen", v->seen_s);
+	if (v->connections)
+		lz_json_add_u64(answer, "connections", v->connections);
+	say_way_out(v, answer);
+}
+
+static enum lz_code give_case(struct lz_ctl *ctl, const struct lz_gate_question *q, cJSON *answer)
+{
+	struct lz_case_view v = { 0 };
+	char token[LZ_TOKEN_TEXT_MAX];
+	int r = lz_case_look(ctl, &q->host, &v);
+
+	if (r == -EBUSY)
+		return LZ_CODE_REFUSED;
+	lz_json_add_bool(answer, "held", r == 0 && v.held);
+	if (r < 0 || !v.held)
+		return LZ_CODE_OK;
+	say_held(ctl, &v, answer);
+	if (q->want_token && v.release == LZ_RELEASE_MAY &&
+	    lz_case_token(ctl, &q->host, token, NULL) == 0)
+		lz_json_add_str(answer, "token", token);
+	return LZ_CODE_OK;
+}
+
+static enum lz_code let_out(struct lz_ctl *ctl, const struct lz_gate_question *q, cJSON *answer)
+{
+	enum lz_release why = LZ_RELEASE_STAFF;
+	struct lz_case_view v = { 0 };
+	struct lz_err err = { "" };
+	__u32 wait_s = 0;
+	int r = lz_case_self_release(ctl, &q->host, q->token, &why, &wait_s, &err);
+
+	if (r == 0) {
+		if (lz_case_look(ctl, &q->host, &v) == 0)
+			say_number(&v, answer);
+		return LZ_CODE_OK;
+	}
+	lz_log(LZ_LOG_NOTICE, "self-release-refused", "why=%s", err.text);
+	lz_json_add_str(answer, "why_not", why_of(why));
+	return r == -ENOENT ? LZ_CODE_NO_OBJECT : LZ_CODE_REFUSED;
+}
+
+static enum lz_code on_question(const struct lz_gate_question *q, cJSON *answer, void *arg)
+{
+	struct lz_ctl *ctl = arg;
+	int r;
+
+	switch (q->cmd) {
+	case LZ_GATE_SETTINGS:
+		return give_settings(ctl, answer);
+	case LZ_GATE_CASE:
+		return give_case(ctl, q, answer);
+	case LZ_GATE_RELEASE:
+		return let_out(ctl, q, answer);
+	case LZ_GATE_SEEN:
+		r = lz_case_seen(ctl, &q->host, q->helo, q->first);
+		return r == 0 ? LZ_CODE_OK : r == -ENOENT ? LZ_CODE_NO_OBJECT : LZ_CODE_REFUSED;
+	case LZ_GATE_CMD_N:
+		break;
+	}
+	return LZ_CODE_INVALID;
+}
+
+/* ---------------------------------------------------------------- start */
+
+int lz_portal_listen(const struct lz_options *o, uid_t *ret_uid, struct lz_err *reterr)
+{
+	struct lz_identity who;
+	char path[PATH_MAX + 32];
+	int fd = -EADDRINUSE, r = lz_identity_find(LZ_PORTAL_USER, &who, reterr);
+
+	if (r < 0)
+		return r;
+	if (!who.found)
+		return -ENOENT;
+	snprintf(path, sizeof(path), "%s/%s", o->run, LZ_GATE_SOCK);
+	for (int i = 0; fd == -EADDRINUSE && i < LZ_LISTEN_TRIES; i++) {
+		if (i)
+			usleep(LZ_LISTEN_TRY_US);
+		fd = lz_gate_listen(path, who.uid, reterr);
+	}
+	*ret_uid = who.uid;
+	return fd;
+}
+
+int lz_portal_open(struct lz_ctl *ctl, int fd, uid_t uid, struct lz_err *reterr)
+{
+	const struct lz_gate_config config = {
+		.loop = &ctl->loop,
+		.fd = fd,
+		.uid = uid,
+		.mark = LZ_MARK_REPLY,
+		.handle = on_question,
+		.arg = ctl,
+	};
+
+	return lz_gate_open(&config, &ctl->gate, reterr);
+}
