@@ -52,7 +52,7 @@ static int move_by_clock(struct lz_ctl *ctl, struct lz_case *c, const struct lz_
 	c->due_s = d->due_s;
 	if (lz_case_holds(d->to)) {
 		move.grade = &d->grade;
-		move.end_s = lz_tables_now_s(&ctl->view) + d->for_s;
+		move.end_s = LZ_HOLD_END(lz_tables_now_s(&ctl->view), d->for_s);
 	}
 	move.target = &t;
 	r = lz_case_move(ctl, &move, NULL, reterr);

@@ -357,7 +357,7 @@ static void act(struct lz_ctl *ctl, const struct lz_target *t, struct lz_case *c
 	lz_text_set(c->ladder, sizeof(c->ladder), ladder->name);
 	lz_text_set(c->reason_class, sizeof(c->reason_class), e->reason_class);
 	if (lz_case_holds(d->to) && d->for_s)
-		move.end_s = lz_tables_now_s(&ctl->view) + d->for_s;
+		move.end_s = LZ_HOLD_END(lz_tables_now_s(&ctl->view), d->for_s);
 	if (lz_case_move(ctl, &move, NULL, &err) < 0)
 		log_failure("not-held", t, &err);
 }

@@ -317,7 +317,7 @@ static bool merge(const struct import *im, const struct entry *e, const struct l
 		lz_grade_parse(old->grade, &was.grade, NULL);
 	}
 	return lz_terms_merge(old ? &was : NULL, e->grade ? &im->grades[e->grade - 1] : NULL,
-			      now_s + e->for_s, 0, now_s, ret);
+			      LZ_HOLD_END(now_s, e->for_s), 0, now_s, ret);
 }
 
 /* May this entry be held? If not it is named, and the import goes on. */

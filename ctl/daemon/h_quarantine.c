@@ -94,7 +94,7 @@ static int hold(struct lz_ctl *ctl, struct lz_request *req, const struct lz_targ
 	lz_tell_actor(req, actor);
 	move.c = &c;
 	move.actor = actor;
-	move.end_s = lz_tables_now_s(&ctl->view) + for_s;
+	move.end_s = LZ_HOLD_END(lz_tables_now_s(&ctl->view), for_s);
 	move.to = grade->kind != LZ_GRADE_IS_NONE ? lz_case_state_of(grade) :
 		  *ret_extended			  ? c.state :
 						    LZ_CASE_GARDEN;
@@ -174,7 +174,7 @@ void lz_h_quarantine_set(struct lz_request *req, void *arg)
 		move.target = &target;
 		move.to = c.state;
 		move.actor = actor;
-		move.end_s = lz_tables_now_s(&ctl->view) + (__u32)for_s;
+		move.end_s = LZ_HOLD_END(lz_tables_now_s(&ctl->view), for_s);
 		r = lz_case_move(ctl, &move, NULL, &err);
 	}
 	if (r < 0)

@@ -266,6 +266,24 @@ t_need daemon_start
 t_eq "its end is on record" "$(lz_wait 3 grep -q event=expired "$LZ_DIR/log/daemon.log"
 	ctl -j quarantine show "$HONEST" | jq -r .state)" released
 
+# hold_ms: how long a hold of 2 s keeps port 25 shut
+hold_ms()
+{
+	local since
+	since=$(lz_now_ms)
+	ctl quarantine add "$HONEST" for 2s >/dev/null || return
+	until reach office 25 >/dev/null 2>&1; do
+		[ $(($(lz_now_ms) - since)) -lt 9000 ] || break
+	done
+	echo $(($(lz_now_ms) - since))
+}
+
+# Begun at any point of a second: never shorter (I1), at most a second longer (I2).
+TIMES=$(for _ in 1 2 3 4; do hold_ms; sleep 0.3; done | sort -n | tr '\n' ' ')
+echo "# holds of 2 s lasted $TIMES ms"
+t_ok "a hold is never too short" test "${TIMES%% *}" -ge 2000
+t_ok "nor more than a second too long" test "$(echo "$TIMES" | cut -d' ' -f4)" -le 3500
+
 # ---------------------------------------------------------------- held by a limit in the kernel
 
 # spam NAME: more connections than the limit allows
