@@ -21,17 +21,14 @@ static __always_inline struct lz_cell *lz_search_cell(__u32 slot)
 #define LZ_SEARCH_FN __noinline
 #include <lazaret/search.h>
 
-/* Might this source be held? One word of one line answers "no" for almost everybody: either a tag
- * of ours with the HELD bit is there, or the word is full and the search would go on. */
-static __always_inline int lz_maybe_held(__u64 hash)
+/* Might this source be held? One bit says "no" for almost everybody (abi.h, lz_held_line). */
+static __always_inline int lz_maybe_held(__u64 key)
 {
-	struct lz_tag_line *line = lz_search_line(lz_line_of(hash, 0, lz_instance.tag_lines));
-	__u64 word;
+	struct lz_held_place at = lz_held_place(key, &lz_instance);
+	__u32 line_n = at.line + (lz_tables.held_copy & 1) * lz_instance.held_lines;
+	struct lz_held_line *line = bpf_map_lookup_elem(&lz_held, &line_n);
 
-	if (!line)
-		return 0;
-	word = line->word[lz_home_of(hash)];
-	return (lz_tag_match(word, lz_tag_of(hash)) & word) || word >> 56;
+	return line && (line->word[at.word & (LZ_HELD_LINE_WORDS - 1)] & at.bit);
 }
 
 __noinline int lz_cell_search(__u64 key)
@@ -130,15 +127,24 @@ static __always_inline void lz_count_pair(__u32 *low, __u32 add_low, __u32 add_h
 	__sync_fetch_and_add((__u64 *)low, (__u64)add_high << 32 | add_low);
 }
 
-/* Set the HELD bit of a slot's tag: the last step of a hold, so that whoever sees the bit finds the
- * word. */
-static __always_inline void lz_cell_mark_held(__u32 slot)
+/* The last steps of a hold: the HELD bit of its tag, by which the controller finds it, and the
+ * source's bit in both copies, by which packets do; so whoever sees a bit finds the word. */
+static __always_inline void lz_cell_mark_held(__u32 slot, __u64 key)
 {
-	struct lz_tag_line *line = lz_search_line(slot / LZ_TAG_LINE_SLOTS);
+	struct lz_tag_line *tags = lz_search_line(slot / LZ_TAG_LINE_SLOTS);
+	struct lz_held_place at = lz_held_place(key, &lz_instance);
 
-	if (line)
-		__sync_fetch_and_or(&line->word[(slot / 8) & (LZ_TAG_LINE_WORDS - 1)],
+	if (tags)
+		__sync_fetch_and_or(&tags->word[(slot / 8) & (LZ_TAG_LINE_WORDS - 1)],
 				    (__u64)LZ_TAG_HELD << (8 * (slot & 7)));
+	LZ_NO_UNROLL
+	for (__u32 copy = 0; copy < 2; copy++) {
+		__u32 line_n = at.line + copy * lz_instance.held_lines;
+		struct lz_held_line *line = bpf_map_lookup_elem(&lz_held, &line_n);
+
+		if (line)
+			__sync_fetch_and_or(&line->word[at.word & (LZ_HELD_LINE_WORDS - 1)], at.bit);
+	}
 }
 
 /* Is the hold word in force at now_s? Nothing but the word and the clock decides, so no daemon is
@@ -173,7 +179,7 @@ static __always_inline int lz_cell_hold(struct lz_cell *cell, __u32 slot, __u64 
 		if (lz_hold_active(old, now_s) && LZ_HOLD_EXPIRY(old) >= LZ_HOLD_END(now_s, ttl_s))
 			return 0;
 		if (__sync_val_compare_and_swap(&cell->hold, old, word) == old) {
-			lz_cell_mark_held(slot);
+			lz_cell_mark_held(slot, key);
 			return 1;
 		}
 	}

@@ -44,8 +44,7 @@ struct lz_limit_ask {
 struct lz_judgement {
 	struct lz_ruling r;
 	struct lz_limit_ask ask;
-	__u64 flow; /* hash of a SYN to port 25 */
-	__u32 flow_at; /* its entry in its line, or the one to replace */
+	__u32 flow_at; /* a SYN's entry in its line, or the one to replace */
 	__s32 known; /* what lz_flow_find() said */
 };
 struct {

@@ -40,16 +40,21 @@ static __always_inline __u64 lz_flow_hash(const struct lz_pkt *p)
 	return lz_hash(h ^ d[1], ~lz_instance.seed);
 }
 
-/* Ask for the line of a SYN before it is needed: BPF has no prefetch, but a load whose value nobody
- * waits for does as well, and its miss overlaps with those of tag and cell. */
-static __always_inline struct lz_flow_line *lz_flow_touch(__u64 hash)
+static __always_inline struct lz_flow_line *lz_flow_line(__u64 hash)
 {
 	__u32 line_n = lz_scale((__u32)hash, lz_instance.flow_lines);
-	struct lz_flow_line *line = bpf_map_lookup_elem(&lz_flows, &line_n);
+
+	return bpf_map_lookup_elem(&lz_flows, &line_n);
+}
+
+/* Ask for the line of a SYN before it is needed: BPF has no prefetch, but a load whose value nobody
+ * waits for does as well, and its miss overlaps with those of tag and cell. */
+static __always_inline void lz_flow_touch(__u64 hash)
+{
+	struct lz_flow_line *line = lz_flow_line(hash);
 
 	if (line)
 		(void)*(volatile __u64 *)line->entry;
-	return line;
 }
 
 /**

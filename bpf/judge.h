@@ -230,7 +230,7 @@ static __always_inline void lz_examine(const struct lz_pkt *p, const struct lz_e
 	if (!(p->flags & LZ_P_SYN))
 		return;
 	if (e->line) {
-		j->known = lz_flow_find(e->line, j->flow, p->now_ns, &j->flow_at);
+		j->known = lz_flow_find(e->line, p->flow, p->now_ns, &j->flow_at);
 		j->ask.fresh = j->known == LZ_FLOW_NEW;
 	}
 	if (j->ask.fresh && e->c->dests_slot_ns)
@@ -246,7 +246,7 @@ static __always_inline int lz_examined_end(const struct lz_pkt *p, const struct 
 	struct lz_judgement *j = e->j;
 
 	if (e->line && j->ask.fresh)
-		lz_flow_note(e->line, j->flow_at, j->flow, p->now_ns, j->r.verdict);
+		lz_flow_note(e->line, j->flow_at, p->flow, p->now_ns, j->r.verdict);
 	lz_count_pair(&e->cell->dropped, j->r.verdict != LZ_V_PASS, 1);
 	if (j->r.verdict != LZ_V_PASS) {
 		if (refused_by && refused_by->then == LZ_THEN_HOLD)
@@ -287,7 +287,7 @@ static __always_inline int lz_judge_source(const struct lz_pkt *p, struct lz_exa
 /**
  * lz_judge_class() - the class rules for a source that is not held
  *
- * The line of SYN memory is asked for first, then the cell, so that both are under way at once.
+ * The line of SYN memory and the cell are under way already: lz_decide() has asked for them.
  * Return: LZ_RULING().
  */
 __noinline int lz_judge_class(const struct lz_pkt *p)
@@ -300,11 +300,9 @@ __noinline int lz_judge_class(const struct lz_pkt *p)
 		return 0;
 	__builtin_memset(e.j, 0, sizeof(*e.j));
 	e.j->known = LZ_FLOW_NEW;
-	if ((p->flags & LZ_P_SYN) && p->dport == 25) {
-		e.j->flow = lz_flow_hash(p);
-		e.line = lz_flow_touch(e.j->flow);
-	}
-	e.slot = lz_cell_find(p->key);
+	if ((p->flags & LZ_P_SYN) && p->dport == 25)
+		e.line = lz_flow_line(p->flow);
+	e.slot = p->cell;
 	e.cell = e.slot >= 0 ? lz_search_cell(e.slot) : 0;
 	class_ = lz_class_known(p, e.cell);
 	if (class_ >= LZ_CLASS_FIRST && lz_is_never(p, class_))

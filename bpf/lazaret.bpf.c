@@ -86,7 +86,7 @@ static __always_inline int lz_lingering(const struct lz_pkt *p, int ruling)
 /* From the parsed packet to its ruling. */
 static __always_inline int lz_decide(const struct lz_frame *f, struct lz_pkt *p)
 {
-	int ruling, slot, lingers = 0;
+	int ruling, business, held, lingers = 0;
 
 	if (p->flags & LZ_P_NOT_IP)
 		return LZ_RULING(LZ_R_PASS_NOT_IP, LZ_V_PASS, 0);
@@ -101,26 +101,26 @@ static __always_inline int lz_decide(const struct lz_frame *f, struct lz_pkt *p)
 	}
 	if (!(p->flags & LZ_P_KEYED))
 		return lz_ordinary_fate(f, p);
-	if (lz_maybe_held(lz_hash(p->key, lz_instance.seed))) {
-		slot = lz_cell_find(p->key);
-		if (slot >= 0) {
-			lz_parse_addresses(f, p);
-			lz_now_ns(p);
-			ruling = lz_judge_held(p, slot);
-			if (ruling >= 0)
-				return ruling;
-			lingers = ruling == LZ_HELD_LINGERS && lz_may_linger(p);
-			if (ruling <= LZ_HELD_THROTTLED(0))
-				p->throttle = LZ_HELD_THROTTLED(0) - ruling;
-		}
+	business = lz_is_customer_business(p);
+	held = lz_maybe_held(p->key);
+	if (!business && !held)
+		return lz_ordinary_fate(f, p);
+	lz_parse_addresses(f, p);
+	if ((p->flags & LZ_P_SYN) && p->dport == 25) {
+		p->flow = lz_flow_hash(p);
+		lz_flow_touch(p->flow);
 	}
-	if (lz_is_customer_business(p)) {
-		lz_parse_addresses(f, p);
-		lz_now_ns(p);
-		ruling = lz_judge_class(p);
-	} else {
-		ruling = lz_ordinary_fate(f, p);
+	p->cell = lz_cell_find(p->key);
+	lz_now_ns(p);
+	if (held && p->cell >= 0) {
+		ruling = lz_judge_held(p, p->cell);
+		if (ruling >= 0)
+			return ruling;
+		lingers = ruling == LZ_HELD_LINGERS && lz_may_linger(p);
+		if (ruling <= LZ_HELD_THROTTLED(0))
+			p->throttle = LZ_HELD_THROTTLED(0) - ruling;
 	}
+	ruling = business ? lz_judge_class(p) : lz_ordinary_fate(f, p);
 	return lingers ? lz_lingering(p, ruling) : ruling;
 }
 

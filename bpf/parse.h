@@ -52,6 +52,7 @@
 struct lz_pkt {
 	__u64 key;	/* of the source, key space of abi.h */
 	__u64 now_ns;	/* 0 until somebody asks: most packets never need the clock */
+	__u64 flow;	/* of a SYN to port 25: lz_flow_hash() */
 	__u8 saddr[16]; /* IPv4 as ::ffff:a.b.c.d; filled by lz_parse_addresses() */
 	__u8 daddr[16];
 	__u32 seq;
@@ -59,6 +60,7 @@ struct lz_pkt {
 	__u32 ifindex;
 	__u32 port_row; /* row in lz_port_stats */
 	__u32 slot;	/* generation slot that judges, 0 or 1 */
+	__s32 cell;	/* the source's, or negative */
 	__u16 sport;
 	__u16 dport;
 	__u16 flags;	/* LZ_P_* */
@@ -71,8 +73,9 @@ struct lz_pkt {
 	__u8 throttle; /* row in lz_control.throttle; 0 = not throttled */
 	__u8 pad_[2];
 	__u32 now_s;	/* of now_ns */
+	__u32 pad2_;
 };
-_Static_assert(sizeof(struct lz_pkt) == 88, "no holes: the verifier wants every byte set");
+_Static_assert(sizeof(struct lz_pkt) == 104, "no holes: the verifier wants every byte set");
 
 /* A bounds-checked view. BPF keeps the packet pointers in registers; so does the native build. */
 struct lz_frame {

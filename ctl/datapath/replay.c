@@ -71,6 +71,8 @@ static int load(struct lz_replay_box *b, const struct lz_instance *instance, str
 	if (!r)
 		r = bpf_map__set_max_entries(b->skel->maps.lz_cells, instance->tag_lines * LZ_TAG_LINE_SLOTS);
 	if (!r)
+		r = bpf_map__set_max_entries(b->skel->maps.lz_held, 2 * instance->held_lines);
+	if (!r)
 		r = bpf_map__set_max_entries(b->skel->maps.lz_flows, instance->flow_lines);
 	if (!r) {
 		bpf_program__set_autoload(b->skel->progs.lz_tc, false); /* a second to verify, never run */

@@ -41,6 +41,18 @@ static inline int lz_view_create(const struct lz_tables_view *view, __u64 key, _
 /** lz_hold_clear_slot() - forget the ended hold @word of a slot, unless it has changed */
 void lz_hold_clear_slot(struct lz_tables_view *view, __u32 slot, __u64 word);
 
+/** lz_held_mark() - packets of @key look for its hold from now on: call it after the word is written */
+void lz_held_mark(struct lz_tables_view *view, __u64 key);
+
+/** lz_held_marked() - do they? */
+bool lz_held_marked(const struct lz_tables_view *view, __u64 key);
+
+/**
+ * lz_held_rebuild() - forget the bits of holds that are gone
+ * Return: 0, or -errno of membarrier: then the bits are as they were.
+ */
+int lz_held_rebuild(struct lz_tables_view *view);
+
 /** lz_exceptions_recount() - lens and counts in lz_control from the map itself */
 int lz_exceptions_recount(struct lz_tables_view *view);
 

@@ -247,6 +247,13 @@ static int end_pass(struct lz_sweep *s)
 
 	if (r)
 		return r;
+	if (s->view->held_stale) {
+		s->view->held_stale = false;
+		r = lz_held_rebuild(s->view);
+		s->view->held_stale = r;
+	}
+	if (r)
+		return r;
 	s->totals.tags_freed += count.tags_freed;
 	s->totals.live = count.live;
 	s->totals.held = s->held;

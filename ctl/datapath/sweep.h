@@ -6,7 +6,8 @@
  *
  * A held cell is never taken; if a packet's limit held it meanwhile, the hold moves to the key's new
  * cell first. At the end of a pass: words of RECLAIMED tags that no search needs to go past become
- * FREE, lz_tables.cells_used and the children counted below each IPv6 /48 are counted afresh.
+ * FREE, lz_tables.cells_used and the children counted below each IPv6 /48 are counted afresh, and the
+ * bits of holds that have ended are forgotten.
  */
 #ifndef LZ_DATAPATH_SWEEP_H
 #define LZ_DATAPATH_SWEEP_H

@@ -49,6 +49,7 @@ void lz_tables_close(struct lz_tables_view *view)
 {
 	unmap(view->tags, view->instance.tag_lines * sizeof(*view->tags));
 	unmap(view->cells, view->slots * sizeof(*view->cells));
+	unmap(view->held, 2ul * view->instance.held_lines * sizeof(*view->held));
 	unmap(view->control, sizeof(*view->control));
 	unmap(view->tables, sizeof(*view->tables));
 	unmap(view->ports, LZ_PORTS_SIZE * sizeof(*view->ports));
@@ -67,6 +68,9 @@ static int map_all(struct lz_tables_view *v, struct lz_err *reterr)
 		v->cells = map_fd(fd[LZ_MAP_CELLS], v->slots * sizeof(*v->cells), rw, LZ_MAP_CELLS,
 				  reterr);
 	if (v->cells)
+		v->held = map_fd(fd[LZ_MAP_HELD], 2ul * v->instance.held_lines * sizeof(*v->held), rw,
+				 LZ_MAP_HELD, reterr);
+	if (v->held)
 		v->control = map_fd(fd[LZ_MAP_CONTROL], sizeof(*v->control), rw, LZ_MAP_CONTROL,
 				    reterr);
 	if (v->control)
@@ -80,7 +84,7 @@ static int map_all(struct lz_tables_view *v, struct lz_err *reterr)
 int lz_tables_open(const struct lz_map_fds *fds, const struct lz_instance *instance,
 		   struct lz_tables_view *ret, struct lz_err *reterr)
 {
-	struct lz_tables_view v = { .instance = *instance, .fds = *fds };
+	struct lz_tables_view v = { .instance = *instance, .fds = *fds, .held_stale = true };
 	int cpus = libbpf_num_possible_cpus(), r;
 
 	if (instance->abi_version != LZ_ABI_VERSION || instance->tag_lines == 0 ||
@@ -166,7 +170,8 @@ static int merge_hold(__u64 old, __u64 word, __u32 now_s, unsigned int flags)
 	return LZ_HOLD_SHORTENED;
 }
 
-/* The hold word, then the bit that sends packets to it: as in bpf/cell.h. */
+/* The hold word, then the tag's bit, by which we find it again; the bit that sends packets to it comes
+ * last: lz_held_mark(). As in bpf/cell.h. */
 static int write_hold(struct lz_tables_view *v, __u32 slot, __u64 word, __u32 now_s,
 		      unsigned int flags)
 {
@@ -216,8 +221,9 @@ int lz_hold_set(struct lz_tables_view *view, __u64 key, __u64 word, unsigned int
 		r = set_hold(view, key, hash, word, now_s, flags);
 	if (r < 0)
 		return r;
+	lz_held_mark(view, key);
 	slot = lz_view_find(view, key, hash);
-	if (slot < 0 || !(*(volatile __u64 *)tag_word(view, slot) & held_bit(slot)))
+	if (slot < 0 || !lz_held_marked(view, key) || !(*(volatile __u64 *)tag_word(view, slot) & held_bit(slot)))
 		return -EIO;
 	stands = *(volatile __u64 *)&view->cells[slot].hold;
 	/* A limit of the data plane may have extended it meanwhile. */
@@ -248,6 +254,7 @@ void lz_hold_clear_slot(struct lz_tables_view *view, __u32 slot, __u64 word)
 
 	if (!__sync_bool_compare_and_swap(hold, word, 0))
 		return;
+	view->held_stale = true;
 	__sync_fetch_and_and(tag_word(view, slot), ~held_bit(slot));
 	/* A limit may have held it again between the two: then the bit must stand. */
 	if (*(volatile __u64 *)hold)
@@ -367,5 +374,9 @@ size_t lz_hold_set_bulk(struct lz_tables_view *view, struct lz_hold_entry *entri
 				    set_one(view, e->key, e->word, now_s, flags);
 		held += e->result >= 0;
 	}
+	/* In the order given: neighbours, who share a line, mostly come together. */
+	for (size_t i = 0; i < n; i++)
+		if (entries[i].result >= 0)
+			lz_held_mark(view, entries[i].key);
 	return held;
 }

@@ -21,6 +21,7 @@ struct lz_tables_view {
 	struct lz_instance instance;
 	struct lz_tag_line *tags;   /* instance.tag_lines */
 	struct lz_cell *cells;	    /* 64 * tag_lines */
+	struct lz_held_line *held;  /* 2 * instance.held_lines */
 	struct lz_control *control;
 	struct lz_tables *tables;
 	const __u16 *ports;	    /* LZ_PORTS_SIZE */
@@ -28,6 +29,7 @@ struct lz_tables_view {
 	void *percpu;		    /* room for one row of every possible CPU */
 	unsigned int cpus;	    /* possible */
 	__u32 slots;
+	bool held_stale;	    /* some bit in held stands for nobody */
 	__u32 exceptions;	    /* in force or expired, not yet deleted */
 	__u32 exception_count[65];  /* by length */
 };

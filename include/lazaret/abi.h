@@ -13,6 +13,7 @@
  *   lz_ports   (global data)   ifindex -> role in each generation, statistics slot
  *   lz_tags    ARRAY           one 64-byte line of 64 tags; a tag says "maybe here" and "held"
  *   lz_cells   ARRAY           one 128-byte cell a source (or aggregate); slot n <-> tag n
+ *   lz_held    ARRAY           one bit a source: "maybe held"; two copies, one of them read
  *   lz_flows   ARRAY           recent port-25 SYNs, so that a retransmission is known
  *   lz_range4, lz_range6,      one inner map a generation: source range -> class,
  *   lz_dests, lz_customers     destination -> sets, source -> customer
@@ -77,6 +78,19 @@ struct lz_tag_line {
 	__u64 word[LZ_TAG_LINE_WORDS]; /* tag n is byte n%8 of word n/8 (little endian) */
 };
 _Static_assert(sizeof(struct lz_tag_line) == 64, "a tag line is one cache line");
+
+/* Who may be held: a bit a source. 256 neighbours - a /24, or as many IPv6 keys - share a block of 32
+ * bytes whose place is a hash of their prefix, so the bits of a provider's dense ranges lie close
+ * together: a million sources in 125 KB, which stay in the second-level cache, where the tags are 1.5
+ * MB and do not (make bench, row a). Two blocks may share a place; then a free source is looked up
+ * for nothing. A bit is set in both copies after the hold word, and never cleared but by filling the
+ * other copy anew (ctl/datapath/heldbits.c). */
+#define LZ_HELD_LINE_WORDS  8
+#define LZ_HELD_BLOCK_WORDS 4
+struct lz_held_line {
+	__u64 word[LZ_HELD_LINE_WORDS];
+};
+_Static_assert(sizeof(struct lz_held_line) == 64, "one cache line");
 
 /* The hold word of a cell: never torn, so a packet sees one whole entry.
  *   bits 0..31  expiry_s   CLOCK_MONOTONIC seconds (the data plane's clock)
@@ -416,7 +430,7 @@ struct lz_instance {
 	__u32 flow_lines;
 	__u32 ipv6_key_len; /* 48..64 */
 	__u32 replay;	    /* 1 = the clock is lz_control.replay_now_ns, judgements go to lz_last */
-	__u32 pad_;
+	__u32 held_lines;   /* lines of one copy of lz_held */
 };
 _Static_assert(sizeof(struct lz_instance) == 32, "no holes");
 
@@ -425,8 +439,11 @@ struct lz_tables {
 	__u64 cells_used; /* tags neither free nor reclaimed */
 	__u64 cells_held; /* of those: made for a hold, or held at the last recount */
 	__u64 pad_[6];
+	__u64 held_copy; /* which copy of lz_held packets read, 0 or 1: the controller's word, and on
+			  * a line of its own, because every packet reads it */
+	__u64 pad2_[7];
 };
-_Static_assert(sizeof(struct lz_tables) == 64, "own cache line");
+_Static_assert(sizeof(struct lz_tables) == 128, "two cache lines");
 
 /* The clock as the data plane read it last, and the tick it was read in: its own affair. */
 struct lz_tick {

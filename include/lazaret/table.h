@@ -76,6 +76,27 @@ static __always_inline __u32 lz_line_of(__u64 hash, __u32 n, __u32 lines)
 	return lz_scale(h, lines);
 }
 
+/* Where a source's bit lies in a copy of lz_held. */
+struct lz_held_place {
+	__u64 bit;
+	__u32 line;
+	__u32 word;
+};
+
+static __always_inline struct lz_held_place lz_held_place(__u64 key,
+							  const volatile struct lz_instance *in)
+{
+	__u32 shift = key >> 32 ? 64 - in->ipv6_key_len : 0;
+	__u32 n = (__u32)(key >> (shift & 63)) & 255;
+	__u64 hash = lz_hash(key >> ((shift + 8) & 63), in->seed);
+
+	return (struct lz_held_place){
+		.bit = 1ULL << (n & 63),
+		.line = lz_scale((__u32)hash, in->held_lines),
+		.word = (__u32)(hash >> 63) * LZ_HELD_BLOCK_WORDS + (n >> 6),
+	};
+}
+
 #define LZ_BYTES_01 0x0101010101010101ULL
 #define LZ_BYTES_7F 0x7f7f7f7f7f7f7f7fULL
 #define LZ_BYTES_80 0x8080808080808080ULL

@@ -41,12 +41,14 @@ static void size_maps(struct world *w)
 
 	bpf_map__set_max_entries(s->maps.lz_tags, w->tag_lines);
 	bpf_map__set_max_entries(s->maps.lz_cells, w->tag_lines * LZ_TAG_LINE_SLOTS);
+	bpf_map__set_max_entries(s->maps.lz_held, 2 * WORLD_HELD_LINES);
 	bpf_map__set_max_entries(s->maps.lz_flows, WORLD_FLOW_LINES);
 	s->rodata->lz_instance = (struct lz_instance){
 		.seed = w->seed,
 		.abi_version = LZ_ABI_VERSION,
 		.tag_lines = w->tag_lines,
 		.flow_lines = WORLD_FLOW_LINES,
+		.held_lines = WORLD_HELD_LINES,
 		.ipv6_key_len = w->key_len,
 		.replay = 1,
 	};
@@ -79,6 +81,8 @@ struct world *world_open(__u32 tag_lines, __u32 key_len)
 	w->tags = map_fd_whole(bpf_map__fd(w->skel->maps.lz_tags), w->tag_lines * 64ul);
 	w->cells = map_fd_whole(bpf_map__fd(w->skel->maps.lz_cells),
 				w->tag_lines * 64ul * sizeof(*w->cells));
+	w->held = map_fd_whole(bpf_map__fd(w->skel->maps.lz_held),
+			       2 * WORLD_HELD_LINES * sizeof(*w->held));
 	world_policy_init(w);
 	world_reset(w);
 	return w;
@@ -88,6 +92,7 @@ void world_close(struct world *w)
 {
 	munmap(w->tags, w->tag_lines * 64ul);
 	munmap(w->cells, w->tag_lines * 64ul * sizeof(*w->cells));
+	munmap(w->held, 2 * WORLD_HELD_LINES * sizeof(*w->held));
 	world_policy_done(w);
 	lazaret__destroy(w->skel);
 	free(w);
@@ -124,6 +129,7 @@ void world_reset(struct world *w)
 {
 	memset(w->tags, 0, w->tag_lines * 64ul);
 	memset(w->cells, 0, w->tag_lines * 64ul * sizeof(*w->cells));
+	memset(w->held, 0, 2 * WORLD_HELD_LINES * sizeof(*w->held));
 	clear_array(w->skel->maps.lz_flows, sizeof(struct lz_flow_line));
 	clear_row(w->skel->maps.lz_port_stats, WORLD_ROW, sizeof(struct lz_port_stats));
 	clear_row(w->skel->maps.lz_reply_bucket, 0, sizeof(__u64));

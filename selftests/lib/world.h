@@ -20,6 +20,7 @@
 #define WORLD_IFINDEX	 1 /* lo */
 #define WORLD_ROW	 1
 #define WORLD_FLOW_LINES 1024
+#define WORLD_HELD_LINES 16 /* few: bits of free sources are met too */
 #define WORLD_START_S	 1000000u /* the clock of a fresh world, seconds */
 
 enum world_hook { WORLD_XDP, WORLD_TC, WORLD_TC_OUT };
@@ -51,6 +52,7 @@ struct world {
 	struct lz_control *control;
 	struct lz_tag_line *tags;
 	struct lz_cell *cells;
+	struct lz_held_line *held; /* two copies */
 	__u16 *ports;
 	__u64 seed;
 	__u32 tag_lines, key_len;
@@ -90,7 +92,7 @@ void world_dest(struct world *w, int slot, const char *prefix, __u64 mask);
 void world_customer(struct world *w, int slot, const char *prefix, __u32 customer);
 void world_exception(struct world *w, const char *prefix, __u32 flags, __u32 until_s);
 
-/** world_hold() - a hold as the controller writes it: cell, word, HELD bit */
+/** world_hold() - a hold as the controller writes it: cell, word, bits */
 void world_hold(struct world *w, const char *addr, __u64 word);
 void world_own_addr(struct world *w, const char *ip4, const char *ip6);
 void world_clock(struct world *w, __u64 now_ns);

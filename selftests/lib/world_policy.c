@@ -344,6 +344,7 @@ struct lz_cell *world_cell(const struct world *w, __u64 key)
 void world_hold(struct world *w, const char *text, __u64 word)
 {
 	__u64 key = world_key(w, text), hash = lz_hash(key, w->seed);
+	struct lz_held_place at;
 	int slot;
 
 	searched = w;
@@ -357,6 +358,9 @@ void world_hold(struct world *w, const char *text, __u64 word)
 	}
 	w->cells[slot].hold = word;
 	w->tags[slot / 64].word[slot / 8 % 8] |= (__u64)LZ_TAG_HELD << (8 * (slot & 7));
+	at = lz_held_place(key, &w->skel->rodata->lz_instance);
+	w->held[at.line].word[at.word] |= at.bit;
+	w->held[WORLD_HELD_LINES + at.line].word[at.word] |= at.bit;
 }
 
 void world_own_addr(struct world *w, const char *ip4, const char *ip6)

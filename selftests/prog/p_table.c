@@ -286,6 +286,55 @@ static void holds_and_lets_go(void)
 	T_OK(stats.count[LZ_R_DROP_HELD] >= 4, "and the refusals");
 }
 
+/* Bits of holds that ended go with a pass; those of holds that stand, and of the neighbours that were
+ * held meanwhile, are in both copies before and after. */
+static void forgets_ended_holds(void)
+{
+	__u32 now_s = lz_tables_now_s(&view);
+	__u64 gone = FIRST + 0x2201, stands = FIRST + 0x32201;
+	struct lz_sweep_totals totals;
+	__u64 copy = view.tables->held_copy;
+
+	T_EQ(lz_hold_set(&view, gone, LZ_HOLD_WORD(now_s + 60, 60, 0, 0), 0, NULL), LZ_HOLD_NEW, "hold");
+	T_EQ(lz_hold_set(&view, stands, LZ_HOLD_WORD(now_s + 900, 900, 0, 0), 0, NULL), LZ_HOLD_NEW,
+	     "hold another");
+	T_OK(lz_held_marked(&view, gone) && lz_held_marked(&view, stands), "packets of both look");
+	set_clock(now_s + 600);
+	sweep_all(3600, &totals);
+	T_OK(view.tables->held_copy != copy, "the other copy is read");
+	T_OK(!lz_held_marked(&view, gone), "nobody looks for what ended");
+	T_OK(lz_held_marked(&view, stands), "what stands is looked for");
+	copy = view.tables->held_copy;
+	sweep_all(3600, &totals);
+	T_EQ(view.tables->held_copy, copy, "nothing ended: nothing is filled anew");
+	T_EQ(lz_hold_release(&view, stands, NULL), 0, "release");
+	set_clock(now_s);
+}
+
+/* When the ten bits of the epochs come round, no cell may believe an old one. */
+static void forgets_classes(void)
+{
+	struct lz_generation *gen = &view.control->gen[LZ_GEN_ACTIVE(view.control->gen_word)];
+	__u32 key = FIRST + 0x2201, old;
+	struct lz_cell *cell;
+	int slot;
+
+	send_syn(key, 25);
+	slot = lz_view_find(&view, key, lz_hash(key, view.instance.seed));
+	if (!T_OK(slot >= 0, "a cell"))
+		return;
+	cell = &view.cells[slot];
+	send_syn(key, 25);
+	T_EQ(cell->known_class >> 6, LZ_EPOCH_LOW(gen->epoch), "the class is remembered");
+	old = gen->epoch;
+	T_EQ(lz_swap_renumber(&view, gen->number + 1), 0, "a range changes");
+	T_OK(gen->epoch > old, "that is another epoch");
+	gen->epoch |= LZ_EPOCH_LOW(~0u);
+	T_EQ(lz_swap_renumber(&view, gen->number + 1), 0, "the last of its round");
+	T_OK(LZ_EPOCH_LOW(gen->epoch) && gen->epoch > 1024, "a fresh round");
+	T_EQ(cell->known_class, 0, "nothing is remembered");
+}
+
 static void acknowledges(void)
 {
 	__u64 word = LZ_HOLD_WORD(5090, 60, 0, LZ_HOLD_F_KERNEL), got;
@@ -521,6 +570,7 @@ static const struct t_case cases[] = {
 	{ "a table takes its capacity without a failed insert", fills_without_failure },
 	{ "what expired and is idle goes back to nothing", empties },
 	{ "a hold holds until released or its time", holds_and_lets_go },
+	{ "nobody looks for a hold that ended", forgets_ended_holds },
 	{ "a hold of the kernel is acknowledged", acknowledges },
 	{ "creators of one key share one cell", creates_once },
 	{ "slots are reused under traffic", reuses_under_traffic },
@@ -529,6 +579,7 @@ static const struct t_case cases[] = {
 	{ "a policy is swapped, confirmed, undone, expires", swaps_and_goes_back },
 	{ "exceptions are asked by length", excepts },
 	{ "the largest first", ranks },
+	{ "remembered classes do not outlive their epochs", forgets_classes },
 };
 
 int main(void)
