@@ -20,6 +20,7 @@
 #include "cell.h"
 #include "judge.h"
 #include "refuse.h"
+#include "steer.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -154,6 +155,16 @@ static __always_inline int lz_process(struct lz_frame *f, struct lz_pkt *p, __u3
 	return ruling;
 }
 
+/* An answer of the portal: what its source port 25 means elsewhere does not concern it. */
+static __always_inline void lz_count_portal(__u32 ifindex, __u64 bytes)
+{
+	__u32 row = lz_ports[ifindex & (LZ_PORTS_SIZE - 1)] >> LZ_PORT_STATS_SHIFT;
+	struct lz_port_stats *stats = lz_count_received(row, bytes);
+
+	if (stats)
+		stats->count[LZ_R_PASS_PORTAL]++;
+}
+
 /* The frame in hand, generic XDP only: was it refused? */
 static __always_inline __u64 *lz_pending_of(__u32 port)
 {
@@ -196,12 +207,17 @@ int lz_xdp(struct xdp_md *ctx)
 	return XDP_PASS;
 }
 
-/* Where nobody at the portal takes it, the other verdict stands. */
+/* Where the portal does not take it, the other verdict stands. */
 static __always_inline int lz_answer(struct __sk_buff *skb, const struct lz_pkt *p, __u32 verdict,
 				     __u32 other, int l3)
 {
-	if (verdict == LZ_V_SMTP_554 || verdict == LZ_V_PAGE)
-		verdict = other;
+	if (verdict == LZ_V_SMTP_554 || verdict == LZ_V_PAGE) {
+		int steered = lz_steer(skb, p, verdict, other, l3);
+
+		if (steered == LZ_STEER_YES)
+			return TC_ACT_OK;
+		verdict = steered == LZ_STEER_LIMITED ? LZ_V_DROP : other;
+	}
 	return verdict == LZ_V_PASS ? TC_ACT_UNSPEC : lz_refuse(skb, p, verdict, l3);
 }
 
@@ -263,5 +279,9 @@ int lz_tc(struct __sk_buff *skb)
 SEC("tc")
 int lz_tc_out(struct __sk_buff *skb)
 {
+	if (skb->mark == LZ_MARK_REPLY) {
+		lz_count_portal(skb->ifindex, skb->len);
+		return TC_ACT_UNSPEC;
+	}
 	return lz_tc_judge(skb, 1);
 }

@@ -175,13 +175,27 @@ struct {
 	__type(value, struct lz_limit_stats);
 } lz_limit_stats SEC(".maps");
 
-/* Refusals sent: a token bucket a CPU, so that no lock or shared line is on that way either. */
+/* Where the portal listens: filled by the keeper, empty while nobody is there. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SOCKMAP);
+	__uint(max_entries, LZ_PORTAL_ROWS);
+	__type(key, __u32);
+	__type(value, __u64);
+} lz_portal_socks SEC(".maps");
+
+/* Refusals sent and connections led to the portal: a token bucket a CPU each, so that no lock or
+ * shared line is on that way either. */
+enum { LZ_REPLY_REFUSE, LZ_REPLY_STEER, LZ_REPLY_N };
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, LZ_REPLY_N);
 	__type(key, __u32);
 	__type(value, __u64);
 } lz_reply_bucket SEC(".maps");
+
+/* And refusals by source, by its hash: two that share a row share its rate. Milliseconds. */
+#define LZ_REPLY_SOURCES 4096
+__u32 lz_reply_sources[LZ_REPLY_SOURCES] SEC(".data.replies");
 
 /* Generic XDP on a CPU: 1 = the frame in hand was refused. The kernel copies most frames for generic
  * XDP, and on 6.18 the copy forgets its link header's length: tc then sees a frame without link header

@@ -14,9 +14,12 @@
 #include <linux/pkt_cls.h>
 #include "count.h"
 
-/* A CPU answers 2,000 refusals a second after a burst of 1,000: an honest host needs one. */
+/* A CPU answers 2,000 refusals a second after a burst of 1,000, one source 50 after 200, so that one
+ * that floods does not silence the others: an honest host needs one. */
 #define LZ_REPLY_STEP_NS  500000ULL
-#define LZ_REPLY_BURST_NS (1000 * LZ_REPLY_STEP_NS)
+#define LZ_REPLY_BURST	  1000
+#define LZ_REPLY_STEP_MS  20
+#define LZ_REPLY_BURST_MS 3980
 
 #define LZ_QUOTE_MAX 96 /* bytes of the refused packet in an ICMP error: RFC 792 asks for header + 8 */
 
@@ -28,18 +31,33 @@ struct lz_reply {
 	__u32 l3_bytes;
 };
 
-static __always_inline int lz_reply_allowed(__u64 now_ns)
+/* One of this CPU's buckets: LZ_REPLY_BURST at once, then one every step_ns. */
+static __always_inline int lz_cpu_allowed(__u32 which, __u64 now_ns, __u64 step_ns)
 {
-	__u32 zero = 0;
-	__u64 *tat_ns = bpf_map_lookup_elem(&lz_reply_bucket, &zero);
+	__u64 *tat_ns = bpf_map_lookup_elem(&lz_reply_bucket, &which);
 
 	if (!tat_ns)
 		return 0;
-	if (*tat_ns < now_ns || *tat_ns > now_ns + 2 * LZ_REPLY_BURST_NS)
+	if (*tat_ns < now_ns || *tat_ns > now_ns + 2 * LZ_REPLY_BURST * step_ns)
 		*tat_ns = now_ns;
-	if (*tat_ns - now_ns >= LZ_REPLY_BURST_NS)
+	if (*tat_ns - now_ns >= LZ_REPLY_BURST * step_ns)
 		return 0;
-	*tat_ns += LZ_REPLY_STEP_NS;
+	*tat_ns += step_ns;
+	return 1;
+}
+
+/* A race lost here is a reply more. */
+static __always_inline int lz_reply_allowed(__u64 key, __u64 now_ns)
+{
+	__u32 row = lz_hash(key, ~lz_instance.seed) >> 52, now_ms = now_ns / NSEC_PER_MSEC;
+	__u32 *tat_ms = &lz_reply_sources[row & (LZ_REPLY_SOURCES - 1)];
+	__u32 used_ms = *(volatile __u32 *)tat_ms - now_ms;
+
+	if (used_ms > LZ_REPLY_BURST_MS + LZ_REPLY_STEP_MS)
+		used_ms = 0;
+	if (used_ms > LZ_REPLY_BURST_MS || !lz_cpu_allowed(LZ_REPLY_REFUSE, now_ns, LZ_REPLY_STEP_NS))
+		return 0;
+	*(volatile __u32 *)tat_ms = now_ms + used_ms + LZ_REPLY_STEP_MS;
 	return 1;
 }
 
@@ -268,7 +286,7 @@ __noinline int lz_refuse(struct __sk_buff *skb, const struct lz_pkt *p, __u32 ve
 	/* An odd offset is PPPoE with a compressed protocol field: nobody's honest frame. */
 	if ((p->flags & (LZ_P_LATER_FRAG | LZ_P_TINY_FRAG)) || (p->tcp_flags & LZ_TCP_RST) ||
 	    !p->family || !lz_is_to_one(p) || (p->l3_bytes & 1) || skb->len <= p->l3_bytes ||
-	    !lz_reply_allowed(lz_clock_ns()))
+	    !lz_reply_allowed(p->key, lz_clock_ns()))
 		goto suppressed;
 	bytes = skb->len - p->l3_bytes;
 	/* Header and transport header without options, as much as there is, down to the RFC's

@@ -132,7 +132,9 @@ void world_reset(struct world *w)
 	memset(w->held, 0, 2 * WORLD_HELD_LINES * sizeof(*w->held));
 	clear_array(w->skel->maps.lz_flows, sizeof(struct lz_flow_line));
 	clear_row(w->skel->maps.lz_port_stats, WORLD_ROW, sizeof(struct lz_port_stats));
-	clear_row(w->skel->maps.lz_reply_bucket, 0, sizeof(__u64));
+	for (__u32 i = 0; i < bpf_map__max_entries(w->skel->maps.lz_reply_bucket); i++)
+		clear_row(w->skel->maps.lz_reply_bucket, i, sizeof(__u64));
+	memset(w->skel->data_replies, 0, sizeof(*w->skel->data_replies));
 	for (__u32 i = 0; i < LZ_CLASSES_MAX; i++)
 		clear_row(w->skel->maps.lz_class_stats, i, sizeof(struct lz_class_stats));
 	for (__u32 i = 0; i < WORLD_LIST_MAX; i++)
