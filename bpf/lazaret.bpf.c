@@ -165,7 +165,7 @@ static __always_inline void lz_count_portal(__u32 ifindex, __u64 bytes)
 		stats->count[LZ_R_PASS_PORTAL]++;
 }
 
-/* The frame in hand, generic XDP only: was it refused? */
+/* The frame in hand, generic XDP only: its fate. */
 static __always_inline __u64 *lz_pending_of(__u32 port)
 {
 	__u32 zero = 0;
@@ -188,7 +188,7 @@ int lz_xdp(struct xdp_md *ctx)
 	verdict = LZ_RULING_VERDICT(ruling);
 	pending = lz_pending_of(port);
 	if (pending)
-		*pending = verdict != LZ_V_PASS;
+		*pending = LZ_FATE(verdict, LZ_RULING_OTHER(ruling));
 	if (verdict == LZ_V_PASS)
 		return XDP_PASS;
 	if (verdict == LZ_V_DROP)
@@ -221,6 +221,16 @@ static __always_inline int lz_answer(struct __sk_buff *skb, const struct lz_pkt 
 	return verdict == LZ_V_PASS ? TC_ACT_UNSPEC : lz_refuse(skb, p, verdict, l3);
 }
 
+/* Does the frame start at its IP header, on an Ethernet port? See lz_pending in maps.h. */
+static __always_inline int lz_link_header_lost(struct __sk_buff *skb)
+{
+	__u64 first, net;
+
+	return !bpf_skb_load_bytes(skb, 0, &first, sizeof(first)) &&
+	       !bpf_skb_load_bytes_relative(skb, 0, &net, sizeof(net), BPF_HDR_START_NET) &&
+	       first == net;
+}
+
 /* A port that XDP judges: answer what XDP refused, pass the rest. */
 static __always_inline int lz_tc_answer(struct __sk_buff *skb, __u32 port)
 {
@@ -228,20 +238,23 @@ static __always_inline int lz_tc_answer(struct __sk_buff *skb, __u32 port)
 	struct lz_meta *meta = (void *)(long)skb->data_meta;
 	__u64 *pending = lz_pending_of(port);
 	struct lz_pkt *p = lz_packet();
+	__u32 fate, l3 = 0;
 
 	if (!p)
 		return TC_ACT_SHOT;
-	if ((void *)(meta + 1) > f.data || meta->magic != LZ_META_MAGIC) {
-		if (!pending || !*pending)
+	if ((void *)(meta + 1) <= f.data && meta->magic == LZ_META_MAGIC) {
+		fate = LZ_FATE(meta->verdict, meta->other);
+	} else {
+		fate = pending ? *pending : LZ_V_PASS;
+		if (fate == LZ_V_PASS)
 			return TC_ACT_UNSPEC;
-		lz_count(port >> LZ_PORT_STATS_SHIFT, LZ_C_REPLY_SUPPRESSED, 1);
-		return TC_ACT_SHOT;
+		l3 = lz_link_header_lost(skb) ? LZ_L3_LOST : 0;
 	}
 	p->ifindex = skb->ifindex;
 	p->port_row = port >> LZ_PORT_STATS_SHIFT;
-	lz_parse(&f, 0, lz_instance.ipv6_key_len & 127, p);
+	lz_parse(&f, l3, lz_instance.ipv6_key_len & 127, p);
 	lz_parse_addresses(&f, p);
-	return lz_answer(skb, p, meta->verdict, meta->other, 0);
+	return lz_answer(skb, p, fate & 0xff, fate >> 8 & 0xff, l3);
 }
 
 static __always_inline int lz_tc_judge(struct __sk_buff *skb, int out)

@@ -197,11 +197,10 @@ struct {
 #define LZ_REPLY_SOURCES 4096
 __u32 lz_reply_sources[LZ_REPLY_SOURCES] SEC(".data.replies");
 
-/* Generic XDP on a CPU: 1 = the frame in hand was refused. The kernel copies most frames for generic
- * XDP, and on 6.18 the copy forgets its link header's length: tc then sees a frame without link header
- * and metadata, can answer nothing, and must not take the refusal for a pass. XDP writes this for each
- * frame, tc reads it for the same frame right after, on the same CPU. Native XDP runs ahead of tc by a
- * batch and needs none of it. */
+/* Generic XDP on a CPU: LZ_FATE() of the frame in hand. The kernel copies most frames for generic XDP,
+ * and on 6.18 the copy forgets its link header's length: tc then sees a frame without link header and
+ * metadata. XDP writes this for each frame, tc reads it for the same frame right after, on the same
+ * CPU. Native XDP runs ahead of tc by a batch and needs none of it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);

@@ -21,6 +21,8 @@
 #define LZ_REPLY_STEP_MS  20
 #define LZ_REPLY_BURST_MS 3980
 
+#define LZ_L3_LOST   2
+#define LZ_ETH_BYTES 14
 #define LZ_QUOTE_MAX 96 /* bytes of the refused packet in an ICMP error: RFC 792 asks for header + 8 */
 
 struct lz_reply {
@@ -268,7 +270,7 @@ static __always_inline int lz_swap_macs(struct __sk_buff *skb)
  * lz_refuse() - answer a refused packet
  * @p:	     as parsed, addresses filled
  * @verdict: LZ_V_DROP, LZ_V_ICMP_ADMIN, LZ_V_TCP_RESET
- * @l3:	     headerless device
+ * @l3:	     headerless device; LZ_L3_LOST: only this frame is
  *
  * Return: TC_ACT_SHOT, or what bpf_redirect() says once the answer is on its way.
  */
@@ -316,6 +318,13 @@ __noinline int lz_refuse(struct __sk_buff *skb, const struct lz_pkt *p, __u32 ve
 	}
 	if (failed || lz_fix_pppoe(skb, p->l3_bytes, ip_bytes))
 		goto suppressed;
+	if (l3 == LZ_L3_LOST) {
+		/* The neighbour table knows the way back; the helper wants a header to replace. */
+		if (bpf_skb_change_head(skb, LZ_ETH_BYTES, 0))
+			goto suppressed;
+		lz_count(p->port_row, LZ_C_REPLY_SENT, 1);
+		return bpf_redirect_neigh(p->ifindex, 0, 0, 0);
+	}
 	lz_count(p->port_row, LZ_C_REPLY_SENT, 1);
 	return bpf_redirect(p->ifindex, 0);
 suppressed:

@@ -22,7 +22,6 @@
 #include "refuse.h"
 
 #define LZ_AF_INET	  2
-#define LZ_TCP_TIME_WAIT  6
 #define LZ_TCP_LISTEN	  10
 #define LZ_PACKET_HOST	  0
 
@@ -75,7 +74,9 @@ static __always_inline struct bpf_sock *lz_find_flow(struct __sk_buff *skb, cons
 	return bpf_skc_lookup_tcp(skb, &t, sizeof(t.ipv6), BPF_F_CURRENT_NETNS, 0);
 }
 
-/* Give the packet to the socket that has its flow. A SYN onto a connection that is over is a new one. */
+/* Give the packet to the socket that has its flow. A SYN onto a connection in TIME_WAIT goes there too:
+ * the listener would drop it as a duplicate, and this way the client resets the old connection and gets
+ * through with its second SYN. */
 static __always_inline int lz_steer_flow(struct __sk_buff *skb, const struct lz_pkt *p)
 {
 	struct bpf_sock *sk = lz_find_flow(skb, p), *full;
@@ -83,7 +84,7 @@ static __always_inline int lz_steer_flow(struct __sk_buff *skb, const struct lz_
 
 	if (!sk)
 		return LZ_STEER_NO;
-	if (sk->state == LZ_TCP_LISTEN || (sk->state == LZ_TCP_TIME_WAIT && (p->flags & LZ_P_SYN)))
+	if (sk->state == LZ_TCP_LISTEN)
 		goto out;
 	/* Somebody else's connection on this machine: its web server, its mail server. Requests and
 	 * what is over show no mark; the first are ours or die unanswered, the second do no harm. */

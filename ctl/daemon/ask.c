@@ -39,18 +39,22 @@ static void take_told(struct lz_ctl *ctl, const struct lz_answer *told)
 		[LZ_TOLD_ATTACHED] = "hook-attached", [LZ_TOLD_DETACHED] = "hook-detached",
 		[LZ_TOLD_LOST] = "hook-lost",	      [LZ_TOLD_BACK] = "hook-back",
 		[LZ_TOLD_FAULT] = "interfaces-fault",
+		[LZ_TOLD_PORTAL_UP] = "portal-up",    [LZ_TOLD_PORTAL_DOWN] = "portal-down",
 	};
+	bool of_hook = told->what < LZ_TOLD_FAULT;
 	struct lz_note note = { 0 };
 
 	if (told->what >= LZ_TOLD_N)
 		return;
-	if (told->what == LZ_TOLD_LOST)
-		hook_lost(ctl, told->text, true);
-	else if (told->what != LZ_TOLD_FAULT)
-		hook_lost(ctl, told->text, false);
+	if (of_hook)
+		hook_lost(ctl, told->text, told->what == LZ_TOLD_LOST);
+	if (told->what == LZ_TOLD_PORTAL_UP)
+		ctl->portal_fault[0] = '\0';
+	else if (told->what == LZ_TOLD_PORTAL_DOWN)
+		lz_text_set(ctl->portal_fault, sizeof(ctl->portal_fault), told->text);
 	lz_text_set(note.event, sizeof(note.event), events[told->what]);
 	lz_text_set(note.actor, sizeof(note.actor), "keeper");
-	if (told->what == LZ_TOLD_FAULT)
+	if (!of_hook)
 		lz_text_set(note.reason, sizeof(note.reason), told->text);
 	else
 		lz_text_set(note.object, sizeof(note.object), told->text);
@@ -180,10 +184,11 @@ int lz_ctl_open(struct lz_ctl *ctl, const struct lz_policy *policy, struct lz_er
 	/* An instance that is there already may be smaller, as long as this policy fits. */
 	if (r == -ENOSPC)
 		r = ask_open(ctl, policy, 0, 0, fds, &n, reterr);
-	if (r == 0 && n != LZ_MAP_N)
-		r = lz_err_set(reterr, EPROTO, "keeper: %u maps, want %u", n, LZ_MAP_N);
+	if (r == 0 && n != LZ_MAP_SHARED_N)
+		r = lz_err_set(reterr, EPROTO, "keeper: %u maps, want %u", n, LZ_MAP_SHARED_N);
 	if (r == 0) {
-		memcpy(ctl->fds.fd, fds, sizeof(ctl->fds.fd));
+		memset(&ctl->fds, 0xff, sizeof(ctl->fds));
+		memcpy(ctl->fds.fd, fds, n * sizeof(*fds));
 		ctl->adopted = ctl->answer.adopted;
 		r = open_tables(ctl, reterr);
 	}
@@ -244,6 +249,35 @@ int lz_ctl_keep(struct lz_ctl *ctl, __u32 slot, struct lz_err *reterr)
 	begin(ctl, LZ_ASK_KEEP);
 	ctl->ask.slot = slot;
 	return ask(ctl, NULL, NULL, reterr);
+}
+
+void lz_ctl_portal(struct lz_ctl *ctl)
+{
+	const struct lz_policy *policy = ctl->now.policy;
+	const struct lz_policy_api *api = policy ? &policy->portal.api : NULL;
+	struct lz_err err = { "" };
+
+	if (!ctl->opened)
+		return;
+	begin(ctl, LZ_ASK_PORTAL);
+	if (policy && policy->portal.present)
+		ctl->ask.flags = LZ_PORTAL_F_WANTED;
+	for (size_t i = 0; api && i < api->n_listen; i++) {
+		const struct lz_endpoint *at = &api->listen[i];
+
+		if (at->addr.family == 4) {
+			memcpy(ctl->ask.api.ip4, at->addr.bytes, 4);
+			ctl->ask.api.port4 = at->port;
+		} else {
+			memcpy(ctl->ask.api.ip6, at->addr.bytes, 16);
+			ctl->ask.api.port6 = at->port;
+		}
+	}
+	ctl->portal_fault[0] = '\0';
+	if (ask(ctl, NULL, NULL, &err) == 0)
+		return;
+	lz_text_set(ctl->portal_fault, sizeof(ctl->portal_fault), err.text);
+	lz_log(LZ_LOG_ERROR, "portal-failed", "why=%s", err.text);
 }
 
 int lz_ctl_ports(struct lz_ctl *ctl, struct lz_port_told **ret, size_t *ret_n)

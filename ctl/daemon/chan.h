@@ -12,6 +12,7 @@
  *     | PORTS after an ifindex               -->    | what is attached
  *     | TELLER                               -->    | start it, again if need be
  *     | <-- the other end of its channel            |
+ *     | PORTAL wanted or not, its API        -->    | listen, start lazaret-portal
  *     | ALIVE, READY                         -->    | no answer
  *     | <-- TOLD: a hook was lost, is back, ..      | at any time
  *
@@ -36,6 +37,7 @@ enum lz_ask_kind {
 	LZ_ASK_KEEP,
 	LZ_ASK_PORTS,
 	LZ_ASK_TELLER,
+	LZ_ASK_PORTAL,
 	LZ_ASK_ALIVE,
 	LZ_ASK_READY,
 	LZ_ASK_N,
@@ -43,16 +45,27 @@ enum lz_ask_kind {
 
 #define LZ_PLAN_F_YES 0x01 /* the first XDP program of a physical port is agreed to */
 
+#define LZ_PORTAL_F_WANTED 0x01
+
+/* Where the captive portal API listens, one of each family. */
+struct lz_api_ask {
+	__u8 ip4[4];
+	__u8 ip6[16];
+	__u16 port4; /* 0: not on IPv4 */
+	__u16 port6;
+};
+
 struct lz_ask {
 	__u32 kind; /* enum lz_ask_kind */
 	__u32 slot; /* PLAN, KEEP: 0 or 1 */
-	__u32 flags; /* PLAN: LZ_PLAN_F_* */
+	__u32 flags; /* PLAN: LZ_PLAN_F_*; PORTAL: LZ_PORTAL_F_* */
 	__u32 n_rules;
 	__u32 sources_max; /* OPEN */
 	__u32 colony_max;
 	__u32 ipv6_key_len;
 	__u32 after_ifindex; /* PORTS */
 	struct lz_inner_sizes sizes; /* INNER */
+	struct lz_api_ask api; /* PORTAL */
 	struct lz_port_rule rules[LZ_PLAN_RULES_MAX];
 };
 
@@ -71,6 +84,8 @@ enum lz_told_what {
 	LZ_TOLD_LOST, /* a hook is not there although it should be */
 	LZ_TOLD_BACK,
 	LZ_TOLD_FAULT, /* interfaces and policy do not fit; text says why */
+	LZ_TOLD_PORTAL_UP,
+	LZ_TOLD_PORTAL_DOWN, /* text says why; held hosts are refused instead of told */
 	LZ_TOLD_N,
 };
 

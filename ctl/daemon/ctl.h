@@ -83,6 +83,7 @@ struct lz_ctl {
 	char ledger_fault[256]; /* last write error, "" = fine */
 	char lost_hooks[256]; /* names, "" = none */
 	struct lz_courier *courier; /* to the teller; NULL = there is none */
+	char portal_fault[256]; /* "" = it runs, or none is wanted */
 	__u64 news_lost; /* messages that found the outbox full */
 
 	struct lz_request *followers[LZ_FOLLOWERS_MAX];
@@ -109,6 +110,9 @@ int lz_ctl_plan(struct lz_ctl *ctl, const struct lz_policy *policy, __u32 slot, 
 int lz_ctl_keep(struct lz_ctl *ctl, __u32 slot, struct lz_err *reterr);
 /** lz_ctl_teller() - a new teller; *ret_fd is the caller's. -EAGAIN: the last one is too young */
 int lz_ctl_teller(struct lz_ctl *ctl, int *ret_fd, struct lz_err *reterr);
+
+/** lz_ctl_portal() - the portal that the policy in force wants, or none; a failure is an alarm */
+void lz_ctl_portal(struct lz_ctl *ctl);
 int lz_ctl_ports(struct lz_ctl *ctl, struct lz_port_told **ret, size_t *ret_n);
 void lz_ctl_say(struct lz_ctl *ctl, enum lz_ask_kind kind); /* ALIVE, READY: no answer */
 int lz_ctl_keeper_start(struct lz_ctl *ctl);

@@ -82,6 +82,7 @@ size_t lz_health_look(struct lz_ctl *ctl, struct lz_health ret[static LZ_HEALTH_
 		check_hooks(ctl, &ret[n++]);
 		check_tables(ctl, &ret[n], &ret[n + 1]);
 		n += 2;
+		check(&ret[n++], "portal", ctl->portal_fault);
 	}
 	check(&ret[n++], "ledger", ctl->ledger_fault);
 	if (lost > ctl->lost_events)
@@ -150,6 +151,8 @@ static void send_port(struct lz_ctl *ctl, struct lz_request *req, const struct l
 	lz_json_add_u64(row, "received_packets", stats.count[LZ_C_RECEIVED]);
 	lz_json_add_u64(row, "passed_packets", passed);
 	lz_json_add_u64(row, "dropped_packets", dropped);
+	lz_json_add_u64(row, "steered_packets", stats.count[LZ_C_STEERED]);
+	lz_json_add_u64(row, "steer_limited_packets", stats.count[LZ_C_STEER_LIMITED]);
 	lz_reply_row(req, row);
 }
 

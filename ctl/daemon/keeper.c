@@ -134,6 +134,8 @@ static void read_signals(struct lz_keeper *k)
 			bury_controller(k, status);
 		else if (pid == k->teller)
 			bury_teller(k, status);
+		else
+			lz_doorman_buried(&k->doorman, pid, status);
 }
 
 static void on_links(void *arg)
@@ -164,6 +166,7 @@ static void look_after(struct lz_keeper *k, __u64 now_ns)
 	if (n > 0)
 		lz_log(LZ_LOG_WARNING, "pins-repaired", "pins=%d", n);
 	lz_wiring_sync(&k->wiring);
+	lz_doorman_turn(&k->doorman, now_ns);
 }
 
 static int wait_for_news(struct lz_keeper *k, int timeout_ms)
@@ -198,10 +201,14 @@ static void run(struct lz_keeper *k)
 	while (!k->stopping) {
 		__u64 now_ns;
 
-		if (wait_for_news(k, k->restart_at_ns ? 20 : LZ_KEEPER_TURN_MS) < 0)
+		bool soon = k->restart_at_ns || k->doorman.restart_at_ns;
+
+		if (wait_for_news(k, soon ? 20 : LZ_KEEPER_TURN_MS) < 0)
 			break;
 		now_ns = lz_clock_mono_ns();
-		if (now_ns >= next_turn_ns || k->restart_at_ns) {
+		soon = k->restart_at_ns && now_ns >= k->restart_at_ns;
+		soon |= k->doorman.restart_at_ns && now_ns >= k->doorman.restart_at_ns;
+		if (now_ns >= next_turn_ns || soon) {
 			look_after(k, now_ns);
 			next_turn_ns = now_ns + LZ_KEEPER_TURN_MS * LZ_NS_PER_MS;
 		}
@@ -300,6 +307,9 @@ int lz_keeper_main(const struct lz_options *options)
 	k->lock = -1;
 	k->wiring.told = lz_keeper_tell;
 	k->wiring.arg = k;
+	k->doorman.told = lz_keeper_tell;
+	k->doorman.arg = k;
+	lz_doorman_init(&k->doorman, options);
 	r = set_up(k, &err);
 	if (r < 0) {
 		fprintf(stderr, "lazaretd: %s\n", err.text);
@@ -309,6 +319,7 @@ int lz_keeper_main(const struct lz_options *options)
 	start_controller(k);
 	run(k);
 	stop(k);
+	lz_doorman_close(&k->doorman);
 	let_go(k);
 	lz_netdev_monitor_close(&k->monitor);
 	lz_log(LZ_LOG_INFO, "stopped", "instance=%s code=%d", options->instance, k->code);

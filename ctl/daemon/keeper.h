@@ -5,6 +5,7 @@
 #ifndef LZ_DAEMON_KEEPER_H
 #define LZ_DAEMON_KEEPER_H
 
+#include "daemon/doorman.h"
 #include "daemon/options.h"
 #include "daemon/wiring.h"
 
@@ -15,6 +16,7 @@ struct lz_keeper {
 	int lock; /* of the instance, until it is opened; then kernel has it */
 	bool opened; /* kernel and wiring are there */
 	struct lz_wiring wiring;
+	struct lz_doorman doorman;
 	struct lz_netdev_monitor *monitor;
 	int signal_fd;
 	int chan; /* to the controller; -1 while there is none */

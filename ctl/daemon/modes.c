@@ -19,6 +19,7 @@
 #include "datapath/bypass.h"
 #include "datapath/kernel.h"
 #include "datapath/preflight.h"
+#include "datapath/steer.h"
 
 static int fail(int error, const struct lz_err *err)
 {
@@ -174,5 +175,7 @@ int lz_detach_main(const struct lz_options *o)
 	if (r < 0)
 		return fail(r, &err);
 	lz_log(LZ_LOG_WARNING, "detached", "instance=%s interfaces=%u", o->instance, n);
-	return LZ_CODE_OK;
+	/* The portal's rule and route are shared: the last one to go takes them along. */
+	r = lz_instances_left() ? 0 : lz_steer_remove(&err);
+	return r < 0 ? fail(r, &err) : LZ_CODE_OK;
 }

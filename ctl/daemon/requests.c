@@ -80,7 +80,8 @@ static int answer_open(struct lz_keeper *k, struct lz_err *reterr)
 		return r;
 	k->answer.instance = k->kernel.instance;
 	k->answer.adopted = k->kernel.adopted;
-	return lz_chan_send(k->chan, &k->answer, sizeof(k->answer), k->kernel.maps.fd, LZ_MAP_N, true);
+	return lz_chan_send(k->chan, &k->answer, sizeof(k->answer), k->kernel.maps.fd, LZ_MAP_SHARED_N,
+			    true);
 }
 
 static int answer_inner(struct lz_keeper *k, struct lz_err *reterr)
@@ -129,6 +130,20 @@ static int answer_ports(struct lz_keeper *k)
 	return lz_chan_send(k->chan, &k->answer, sizeof(k->answer), NULL, 0, true);
 }
 
+static int keep(struct lz_keeper *k, struct lz_err *reterr)
+{
+	if (k->ask.slot >= LZ_GENERATIONS)
+		return lz_err_set(reterr, EINVAL, "keep: slot %u: out of range", k->ask.slot);
+	return lz_wiring_keep(&k->wiring, k->ask.slot, reterr);
+}
+
+static int ask_portal(struct lz_keeper *k, struct lz_err *reterr)
+{
+	if (k->ask.flags & ~(__u32)LZ_PORTAL_F_WANTED)
+		return lz_err_set(reterr, EINVAL, "portal: flags %x: out of range", k->ask.flags);
+	return lz_doorman_ask(&k->doorman, k->kernel.maps.fd[LZ_MAP_PORTAL_SOCKS], &k->ask, reterr);
+}
+
 /* Requests that only say yes or no. */
 static int answer_plain(struct lz_keeper *k, struct lz_err *reterr)
 {
@@ -141,9 +156,7 @@ static int answer_plain(struct lz_keeper *k, struct lz_err *reterr)
 		if (r == 0)
 			r = lz_wiring_plan(&k->wiring, &k->ask, reterr);
 	} else {
-		r = k->ask.slot < LZ_GENERATIONS ?
-			    lz_wiring_keep(&k->wiring, k->ask.slot, reterr) :
-			    lz_err_set(reterr, EINVAL, "keep: slot %u: out of range", k->ask.slot);
+		r = k->ask.kind == LZ_ASK_KEEP ? keep(k, reterr) : ask_portal(k, reterr);
 	}
 	if (r < 0)
 		return r;
@@ -184,6 +197,7 @@ int lz_keeper_serve(struct lz_keeper *k)
 		break;
 	case LZ_ASK_PLAN:
 	case LZ_ASK_KEEP:
+	case LZ_ASK_PORTAL:
 		r = answer_plain(k, &err);
 		break;
 	default:
@@ -207,11 +221,13 @@ void lz_keeper_tell(void *keeper, enum lz_told_what what, const char *text)
 		[LZ_TOLD_LOST] = { "hook-lost", LZ_LOG_ERROR },
 		[LZ_TOLD_BACK] = { "hook-back", LZ_LOG_NOTICE },
 		[LZ_TOLD_FAULT] = { "interfaces-fault", LZ_LOG_ERROR },
+		[LZ_TOLD_PORTAL_UP] = { "portal-up", LZ_LOG_NOTICE },
+		[LZ_TOLD_PORTAL_DOWN] = { "portal-down", LZ_LOG_ERROR },
 	};
 	struct lz_keeper *k = keeper;
 	lz_autofree struct lz_answer *told = calloc(1, sizeof(*told));
 
-	if (what == LZ_TOLD_FAULT)
+	if (what == LZ_TOLD_FAULT || what >= LZ_TOLD_PORTAL_UP)
 		lz_log(words[what].level, words[what].event, "why=%s", text);
 	else
 		lz_log(words[what].level, words[what].event, "interface=%s", text);

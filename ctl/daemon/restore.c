@@ -105,6 +105,7 @@ static int adopt(struct lz_ctl *ctl, const struct lz_swap_state *state, struct l
 	r = lz_ctl_plan(ctl, got.policy, state->slot, true, reterr);
 	if (r == 0 && !state->pending)
 		r = lz_ctl_keep(ctl, state->slot, reterr);
+	lz_ctl_portal(ctl);
 	lz_sweep_idle_set(ctl->sweep, (__u32)(got.image->idle_ns / 1000000000));
 	lz_log(LZ_LOG_NOTICE, "policy-adopted", "generation=%llu name=%s pending=%d",
 	       (unsigned long long)state->number, got.row.name, state->pending);

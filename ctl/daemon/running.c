@@ -206,6 +206,7 @@ int lz_running_apply(struct lz_ctl *ctl, struct lz_running *next, __u32 confirm_
 		lz_running_done(&ctl->before);
 		settle(ctl);
 	}
+	lz_ctl_portal(ctl);
 	note_policy(ctl, "policy-applied", &ctl->now.row, ctl->now.row.actor);
 	return 0;
 }
@@ -252,6 +253,7 @@ int lz_running_back(struct lz_ctl *ctl, bool expired, const char *actor, struct 
 		set_idle(ctl);
 		settle(ctl);
 	}
+	lz_ctl_portal(ctl);
 	left.deadline_s = 0;
 	note_policy(ctl, expired ? "policy-rolled-back" : "policy-undone", &left, actor);
 	return r;

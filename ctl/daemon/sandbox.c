@@ -179,8 +179,7 @@ static int change_user(const struct lz_identity *who, const char *groups_of, str
 	return 0;
 }
 
-static int give_up(const struct lz_identity *who, const char *groups_of, bool teller,
-		   struct lz_err *reterr)
+static int give_up(const struct lz_identity *who, const char *groups_of, struct lz_err *reterr)
 {
 	const struct rlimit no_core = { 0, 0 };
 	int r;
@@ -195,16 +194,19 @@ static int give_up(const struct lz_identity *who, const char *groups_of, bool te
 		if (cap_drop_bound(c) < 0)
 			break;
 	r = change_user(who, groups_of, reterr);
-	if (r == 0)
-		r = drop_capabilities(reterr);
-	if (r == 0)
-		r = filter_calls(teller, reterr);
-	return r;
+	return r ? r : drop_capabilities(reterr);
+}
+
+int lz_sandbox_become(const struct lz_identity *who, struct lz_err *reterr)
+{
+	return give_up(who, NULL, reterr);
 }
 
 int lz_sandbox_enter(const struct lz_identity *who, struct lz_err *reterr)
 {
-	return give_up(who, NULL, false, reterr);
+	int r = give_up(who, NULL, reterr);
+
+	return r ? r : filter_calls(false, reterr);
 }
 
 int lz_sandbox_enter_teller(const struct lz_identity *who, const char *user, struct lz_err *reterr)
@@ -212,9 +214,11 @@ int lz_sandbox_enter_teller(const struct lz_identity *who, const char *user, str
 	/* Descriptors: eight jobs of a few each. Files: a mail in a queue. Processes: of the account,
 	 * with the controller's threads among them. */
 	const struct rlimit fds = { 256, 256 }, file = { 16 << 20, 16 << 20 }, processes = { 256, 256 };
+	int r;
 
 	if (setrlimit(RLIMIT_NOFILE, &fds) < 0 || setrlimit(RLIMIT_FSIZE, &file) < 0 ||
 	    setrlimit(RLIMIT_NPROC, &processes) < 0)
 		return lz_err_set(reterr, errno, "sandbox: limits: %m");
-	return give_up(who, user, true, reterr);
+	r = give_up(who, user, reterr);
+	return r ? r : filter_calls(true, reterr);
 }

@@ -12,6 +12,11 @@
 int lz_identity_find(const char *user, struct lz_identity *ret, struct lz_err *reterr);
 
 /**
+ * lz_sandbox_become() - all of lz_sandbox_enter() but seccomp: for a program that is then executed
+ */
+int lz_sandbox_become(const struct lz_identity *who, struct lz_err *reterr);
+
+/**
  * lz_sandbox_enter() - another user, no capabilities, no new privileges, no core file, seccomp
  *
  * What was dropped is read back; a failure anywhere, no such account among them, is an error and the

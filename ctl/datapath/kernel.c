@@ -36,7 +36,10 @@ static const char *const map_names[LZ_MAP_N] = {
 	[LZ_MAP_LIMIT_STATS] = "lz_limit_stats",
 	[LZ_MAP_REPLY_BUCKET] = "lz_reply_bucket",
 	[LZ_MAP_PENDING] = "lz_pending",
+	[LZ_MAP_LEARNT] = "lz_learnt",
 	[LZ_MAP_EVENTS] = "lz_events",
+	[LZ_MAP_REPLIES] = ".data.replies",
+	[LZ_MAP_PORTAL_SOCKS] = "lz_portal_socks",
 };
 
 static const char *const prog_names[LZ_PROG_N] = {

@@ -56,6 +56,9 @@ struct lz_kernel {
  */
 int lz_instance_check_name(const char *name, struct lz_err *reterr);
 
+/** lz_instances_left() - is any instance pinned on this machine? */
+bool lz_instances_left(void);
+
 /** lz_instance_dir() - its pin directory; @name was checked */
 void lz_instance_dir(const char *name, char ret[static LZ_PIN_PATH_MAX]);
 

@@ -27,7 +27,11 @@ enum lz_map_id {
 	LZ_MAP_LIMIT_STATS,
 	LZ_MAP_REPLY_BUCKET,
 	LZ_MAP_PENDING,
+	LZ_MAP_LEARNT,
 	LZ_MAP_EVENTS,
+	LZ_MAP_SHARED_N,		  /* those before are handed to the controller, the rest is the keeper's */
+	LZ_MAP_REPLIES = LZ_MAP_SHARED_N, /* mmap */
+	LZ_MAP_PORTAL_SOCKS,
 	LZ_MAP_N,
 };
 

@@ -34,6 +34,19 @@ void lz_instance_dir(const char *name, char ret[static LZ_PIN_PATH_MAX])
 	snprintf(ret, LZ_PIN_PATH_MAX, "%s/lazaret%s%s", LZ_BPFFS, *name ? "-" : "", name);
 }
 
+bool lz_instances_left(void)
+{
+	DIR *dir = opendir(LZ_BPFFS);
+	struct dirent *e;
+	bool left = false;
+
+	while (dir && !left && (e = readdir(dir)))
+		left = lz_streq(e->d_name, "lazaret") || !strncmp(e->d_name, "lazaret-", 8);
+	if (dir)
+		closedir(dir);
+	return left;
+}
+
 void lz_pin_path(const char *dir, char ret[static LZ_PIN_PATH_MAX + LZ_PIN_NAME_MAX],
 		 const char *fmt, ...)
 {

@@ -127,6 +127,21 @@ static int add_fixed(struct lz_compile *c, const struct lz_refs *refs, __u64 mas
 	return r;
 }
 
+/* A held host must be able to ask whether it is held (RFC 8908). */
+static int add_api(struct lz_compile *c)
+{
+	const struct lz_policy_api *api = &c->policy->portal.api;
+	int r = 0;
+
+	for (size_t i = 0; i < api->n_listen && !r; i++) {
+		const struct lz_addr *addr = &api->listen[i].addr;
+		struct lz_prefix prefix = { .addr = *addr, .len = addr->family == 4 ? 32 : 128 };
+
+		r = add_dest(c, &prefix, LZ_SET_REACH);
+	}
+	return r;
+}
+
 static int compare_dests(const void *a, const void *b)
 {
 	const struct lz_image_dest *x = a, *y = b;
@@ -146,6 +161,8 @@ int lz_compile_dests(struct lz_compile *c)
 
 	if (!r)
 		r = add_fixed(c, &policy->always_reach, LZ_SET_REACH);
+	if (!r)
+		r = add_api(c);
 	if (r < 0)
 		return r;
 	lz_array_sort(c->dests, c->n_dests, sizeof(*c->dests), compare_dests);

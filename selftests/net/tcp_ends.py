@@ -5,6 +5,11 @@
     tcp_ends.py once ADDRESS PORT            exit 0 when connected within a second
     tcp_ends.py beat FILE ADDRESS PORT MS    connect again and again every MS milliseconds until
                                              SIGTERM; FILE: a line "ok" or "no" for each
+    tcp_ends.py greeting ADDRESS PORT        the first line that the server says
+    tcp_ends.py again ADDRESS PORT N         N connections from one and the same port, each asks for
+                                             a page; the server closes first: TIME_WAIT is at its end
+    tcp_ends.py talk GO FILE ADDRESS PORT    two requests on one connection, the second once something
+                                             can be read from GO; FILE: what came
 """
 import selectors
 import signal
@@ -50,12 +55,51 @@ def beat(path, address, port, step_s):
             time.sleep(max(0.0, step_s - (time.monotonic() - began)))
 
 
+def greeting(address, port):
+    with socket.create_connection((address, port), 2) as s:
+        print(s.makefile().readline().strip())
+
+
+def ask(s):
+    s.sendall(b"GET / HTTP/1.1\r\nHost: example.net\r\n\r\n")
+    return s.recv(4096).decode().replace("\r", "")
+
+
+def again(address, port, count):
+    source = 0
+    for _ in range(count):
+        s = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.settimeout(2.5)  # one retransmission
+        s.bind(("", source))
+        source = s.getsockname()[1]
+        s.connect((address, port))
+        s.sendall(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
+        while s.recv(4096):
+            pass
+        s.close()
+
+
+def talk(go, path, address, port):
+    with socket.create_connection((address, port), 2) as s, open(path, "w", buffering=1) as log:
+        log.write(ask(s))
+        open(go).read()
+        log.write(ask(s))
+        time.sleep(1)
+
+
 def main():
     what, args = sys.argv[1], sys.argv[2:]
     if what == "serve":
         serve(args[0], [int(port) for port in args[1:]])
     elif what == "once":
         sys.exit(0 if connects(args[0], int(args[1]), 1.0) else 1)
+    elif what == "greeting":
+        greeting(args[0], int(args[1]))
+    elif what == "again":
+        again(args[0], int(args[1]), int(args[2]))
+    elif what == "talk":
+        talk(args[0], args[1], args[2], int(args[3]))
     elif what == "beat":
         beat(args[0], args[1], int(args[2]), int(args[3]) / 1000)
 

@@ -1,0 +1,195 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# The web and mail of a held host are led to the portal, with real sockets at all ends: each hook, both
+# families; a stand-in takes the portal's place.  What is refused is refused fast, a released host
+# finishes its page and its next connection is free, the neighbour notices nothing.
+set -u
+
+ROOT=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=selftests/lib/ns.sh
+. "$ROOT/selftests/lib/ns.sh"
+# shellcheck source=selftests/lib/topology.sh
+. "$ROOT/selftests/lib/topology.sh"
+# shellcheck source=selftests/lib/t.sh
+. "$ROOT/selftests/lib/t.sh"
+BUILD=${LZ_BUILD:-$ROOT/build}
+ENDS=(python3 "$ROOT/selftests/net/tcp_ends.py")
+
+lz_lab_enter 240 "$@"
+
+HELD4=198.51.100.10 HELD6=2001:db8:2000::10
+SITE4=203.0.113.80 SITE6=2001:db8:ffff::80
+BIN=$LZ_DIR/bin
+INSTANCE=
+
+policy()
+{
+	cat <<-END
+	{ "version": 1, "name": "steer",
+	  "interfaces": { "access": { "side": "customer", "match": ["$2"], "hook": "$1" },
+			  "transit": { "side": "uplink", "match": ["upl0"] } },
+	  "sets": { "offices": ["198.51.100.0/24", "2001:db8:2000::/36"] },
+	  "never": ["192.0.2.1"],
+	  "portal": { "url": "http://quarantine.example.net/", "contact": "abuse desk, +49 30 1234",
+		      "provider": "Example Net" },
+	  "gardens": { "leaky": { "mail": "smtp-554", "web": "page" },
+		       "strict": { "mail": "smtp-554", "web": "page", "tls": "tcp-reset" } },
+	  "classes": { "offices": { "of": ["offices"], "port25": "leave-alone" } },
+	  "capacity": { "sources": 4096, "colony": 4096 } }
+	END
+}
+
+ctl()
+{
+	lz_ns_run gw "$BUILD/lazaretctl" --instance "$INSTANCE" "$@"
+}
+
+daemon_start()
+{
+	lz_proc_start "daemon-$INSTANCE" gw "$BIN/lazaretd" --instance "$INSTANCE" \
+		--policy "$LZ_DIR/$INSTANCE.json" --state "$LZ_DIR/state-$INSTANCE" \
+		--run "/run/lazaret-$INSTANCE"
+	lz_wait 10 ctl status
+}
+
+log()
+{
+	cat "$LZ_DIR/log/daemon-$INSTANCE.log"
+}
+
+# get NAME ADDRESS [CURL-OPTION...]: what is served on port 80
+get()
+{
+	local ns=$1 host=$2
+	shift 2
+	case $host in *:*) host="[$host]" ;; esac
+	lz_ns_run "$ns" curl -s --max-time 3 "$@" "http://$host/"
+}
+
+# say NAME ADDRESS: what a mail server says first
+say()
+{
+	lz_ns_run "$1" "${ENDS[@]}" greeting "$2" 25
+}
+
+# fast NAME ADDRESS PORT: refused, and at once
+fast()
+{
+	local since=$(($(lz_now_ms)))
+	! lz_ns_run "$1" "${ENDS[@]}" once "$2" "$3" && [ $(($(lz_now_ms) - since)) -lt 700 ]
+}
+
+port_sum()
+{
+	ctl -j status | jq "[.interfaces[].$1] | add"
+}
+
+counted()
+{
+	[ "$(ctl -j status | jq '[.interfaces[].steered_packets] | add')" -gt 0 ]
+}
+
+# led WHAT: everything that a held host must see
+led()
+{
+	local what=$1
+	t_eq "$what: the page, v4" "$(get office $SITE4)" "page for $SITE4 80"
+	t_eq "$what: the page, v6" "$(get office $SITE6)" "page for $SITE6 80"
+	t_eq "$what: the page of any address" "$(get office 203.0.113.81)" "page for 203.0.113.81 80"
+	t_eq "$what: the sink, v4" "$(say office $SITE4)" "554 5.7.1 sink for $SITE4 25"
+	t_eq "$what: the sink, v6" "$(say office $SITE6)" "554 5.7.1 sink for $SITE6 25"
+	t_ok "$what: TLS fails at once, v4" fast office $SITE4 443
+	t_ok "$what: TLS fails at once, v6" fast office $SITE6 443
+	t_eq "$what: the neighbour sees the site, v4" "$(get shop $SITE4)" "the site"
+	t_eq "$what: the neighbour sees the site, v6" "$(get shop $SITE6)" "the site"
+	t_ok "$what: one port again and again (TIME_WAIT)" \
+		lz_ns_run office "${ENDS[@]}" again $SITE4 80 5
+	t_ok "$what: counted" counted
+}
+
+# released WHAT: a connection that the page has goes on, a new one is free
+released()
+{
+	local what=$1 talk="$LZ_DIR/talk-$INSTANCE"
+	mkfifo "$talk.go"
+	lz_proc_start "talk-$INSTANCE" office "${ENDS[@]}" talk "$talk.go" "$talk" $SITE4 80
+	t_ok "$what: a page is open" lz_wait 3 grep -q "page for" "$talk"
+	t_ok "$what: release" ctl quarantine del $HELD4
+	t_eq "$what: the very next request" "$(get office $SITE4)" "the site"
+	echo >"$talk.go"
+	t_ok "$what: the open page goes on" lz_wait 3 has_two "$talk"
+	lz_proc_stop "talk-$INSTANCE"
+}
+
+has_two()
+{
+	[ "$(grep -c "page for" "$1")" = 2 ]
+}
+
+# flooded WHAT: one held host's SYNs do not take the portal from another
+flooded()
+{
+	lz_proc_start "flood-$INSTANCE" office hping3 -q -S -p 80 --flood $SITE4
+	sleep 1
+	t_eq "$1: another held host sees the page" "$(get shop2 $SITE4)" "page for $SITE4 80"
+	t_eq "$1: the neighbour sees the site" "$(get shop $SITE4)" "the site"
+	lz_proc_stop "flood-$INSTANCE" INT
+	t_ok "$1: was limited" limited
+}
+
+limited()
+{
+	[ "$(ctl -j status | jq '[.interfaces[].steer_limited_packets] | add')" -gt 100 ]
+}
+
+hold_both()
+{
+	ctl quarantine add $HELD4 for 1h garden strict && ctl quarantine add $HELD6 for 1h garden strict &&
+		ctl quarantine add 198.51.100.12 for 1h garden strict
+}
+
+# ---------------------------------------------------------------- set-up
+
+mkdir -p "$BIN"
+t_need cp "$BUILD/lazaretd" "$BIN/lazaretd"
+t_need cp "$ROOT/selftests/lib/portal_standin.py" "$BIN/lazaret-portal"
+chmod 755 "$LZ_DIR" "$BIN" "$BIN/lazaret-portal"
+t_need lz_provider_add
+t_need lz_customer_add office $HELD4 $HELD6
+t_need lz_customer_add shop 198.51.100.11 2001:db8:2000:1::10
+t_need lz_customer_add shop2 198.51.100.12 2001:db8:2000:2::10
+t_need mkdir "$LZ_DIR/site"
+echo "the site" >"$LZ_DIR/site/index.html"
+lz_proc_start site world python3 -m http.server -d "$LZ_DIR/site" -b :: 80
+: >"$LZ_DIR/came"
+lz_proc_start server world "${ENDS[@]}" serve "$LZ_DIR/came" 25 443
+t_need lz_port_wait 5 world 80
+t_need lz_port_wait 5 world 25
+t_need lz_wait 5 get shop $SITE6
+
+RULES_BEFORE=$(ip -n "$LZ_LAB-gw" rule; ip -n "$LZ_LAB-gw" -6 rule)
+
+# ---------------------------------------------------------------- every hook
+
+for HOOK in xdp tc xdp-generic; do
+	INSTANCE=$HOOK
+	policy $HOOK acc0 >"$LZ_DIR/$INSTANCE.json"
+	t_need daemon_start
+	t_ok "$HOOK: the portal runs" lz_wait 5 grep -q event=portal-up "$LZ_DIR/log/daemon-$HOOK.log"
+	t_ok "$HOOK: hold" hold_both
+	led $HOOK
+	released $HOOK
+	if [ $HOOK = tc ]; then
+		t_ok "hold again" hold_both
+		flooded "a flood"
+	fi
+	t_eq "$HOOK: portal's user" "$(ps -o user= -p "$(pgrep -P "${LZ_PROC[daemon-$INSTANCE]}" -f portal)")" \
+		"$(ps -o user= -p $$ >/dev/null; id -un lazaret-portal | cut -c1-32)"
+	[ $HOOK = xdp-generic ] || lz_proc_stop "daemon-$INSTANCE"
+	[ $HOOK = xdp-generic ] || t_ok "$HOOK: detach" lz_ns_run gw "$BIN/lazaretd" --instance $HOOK --detach
+	[ $HOOK = xdp-generic ] ||
+		t_eq "$HOOK: no rule left" "$(ip -n "$LZ_LAB-gw" rule; ip -n "$LZ_LAB-gw" -6 rule)" \
+			"$RULES_BEFORE"
+done
+t_end
