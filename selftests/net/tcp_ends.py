@@ -5,6 +5,7 @@
     tcp_ends.py once ADDRESS PORT            exit 0 when connected within a second
     tcp_ends.py beat FILE ADDRESS PORT MS    connect again and again every MS milliseconds until
                                              SIGTERM; FILE: a line "ok" or "no" for each
+    tcp_ends.py refused ADDRESS PORT         exit 0 when refused within half a second
     tcp_ends.py greeting ADDRESS PORT        the first line that the server says
     tcp_ends.py again ADDRESS PORT N         N connections from one and the same port, each asks for
                                              a page; the server closes first: TIME_WAIT is at its end
@@ -55,6 +56,11 @@ def beat(path, address, port, step_s):
             time.sleep(max(0.0, step_s - (time.monotonic() - began)))
 
 
+def refused(address, port):
+    began = time.monotonic()
+    return not connects(address, port, 2.0) and time.monotonic() - began < 0.5
+
+
 def greeting(address, port):
     with socket.create_connection((address, port), 2) as s:
         print(s.makefile().readline().strip())
@@ -94,6 +100,8 @@ def main():
         serve(args[0], [int(port) for port in args[1:]])
     elif what == "once":
         sys.exit(0 if connects(args[0], int(args[1]), 1.0) else 1)
+    elif what == "refused":
+        sys.exit(0 if refused(args[0], int(args[1])) else 1)
     elif what == "greeting":
         greeting(args[0], int(args[1]))
     elif what == "again":
