@@ -43,6 +43,7 @@ static int move_by_clock(struct lz_ctl *ctl, struct lz_case *c, const struct lz_
 {
 	struct lz_move move = { .c = c, .to = d->to, .actor = "clock", .source = "clock",
 				.event = event, .reason = reason };
+	char source[LZ_SOURCE_TEXT_MAX];
 	struct lz_target t;
 	int r = target_of(ctl, c, &t);
 
@@ -51,6 +52,8 @@ static int move_by_clock(struct lz_ctl *ctl, struct lz_case *c, const struct lz_
 				  (unsigned long long)c->id);
 	c->due_s = d->due_s;
 	if (lz_case_holds(d->to)) {
+		lz_text_set(source, sizeof(source), c->source);
+		move.source = source; /* whose step it is, for undo */
 		move.grade = &d->grade;
 		move.end_s = LZ_HOLD_END(lz_tables_now_s(&ctl->view), d->for_s);
 	}

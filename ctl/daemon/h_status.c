@@ -55,6 +55,17 @@ static void check_tables(struct lz_ctl *ctl, struct lz_health *colony, struct lz
 	check(sources, "source-room", why);
 }
 
+static void check_guard(struct lz_ctl *ctl, struct lz_health *h)
+{
+	struct lz_guard_rule rule = lz_guard_rule_of(ctl);
+	char why[256] = "";
+
+	if (ctl->opened && lz_guard_tripped(&ctl->guard, &rule, lz_tables_now_s(&ctl->view)))
+		snprintf(why, sizeof(why), "tripped: more than %u a minute would be held; %llu were not",
+			 rule.new_per_minute, (unsigned long long)ctl->guarded);
+	check(h, "guard", why);
+}
+
 static __u64 count_lost_events(struct lz_ctl *ctl)
 {
 	struct lz_port_stats stats;
@@ -85,6 +96,7 @@ size_t lz_health_look(struct lz_ctl *ctl, struct lz_health ret[static LZ_HEALTH_
 		check(&ret[n++], "portal", ctl->portal_fault);
 	}
 	check(&ret[n++], "ledger", ctl->ledger_fault);
+	check_guard(ctl, &ret[n++]);
 	if (lost > ctl->lost_events)
 		snprintf(why, sizeof(why), "%llu events lost since the last look",
 			 (unsigned long long)(lost - ctl->lost_events));

@@ -5,15 +5,6 @@
  */
 #include "policy/policy.h"
 
-static bool uses_ladders(const struct lz_policy *policy)
-{
-	for (size_t i = 0; i < policy->n_classes; i++)
-		for (size_t k = 0; k < policy->classes[i].n_limits; k++)
-			if (policy->classes[i].limits[k].then == LZ_ACTION_LADDER)
-				return true;
-	return false;
-}
-
 static bool uses_sink(const struct lz_policy *policy)
 {
 	for (size_t i = 0; i < policy->n_gardens; i++)
@@ -46,25 +37,14 @@ static bool uses_handshake(const struct lz_policy *policy)
 	return policy->quarantine_needs == LZ_NEEDS_HANDSHAKE;
 }
 
-static bool uses_guard(const struct lz_policy *policy)
-{
-	for (size_t i = 0; i < policy->n_classes; i++)
-		for (size_t k = 0; k < policy->classes[i].n_limits; k++)
-			if (lz_policy_holds(policy, &policy->classes[i].limits[k]))
-				return true;
-	return false;
-}
-
 static const struct {
 	bool (*uses)(const struct lz_policy *policy);
 	const char *text;
 } rows[] = {
-	{ uses_ladders, "ladders: going over a limit is reported, the steps of the ladder are not taken" },
 	{ uses_sink, "smtp-554: there is no SMTP sink yet, port 25 is refused with ICMP (icmp-admin)" },
 	{ uses_page, "gardens: 'web': \"page\": web traffic of held hosts is not yet led to the page" },
 	{ uses_host_names, "sets: 'names': host names are not yet looked up, they open nothing" },
 	{ uses_handshake, "evidence: handshakes are not yet watched: a limit that would hold only reports, unless every customer interface validates sources" },
-	{ uses_guard, "guard: holds made by limits in the kernel are not yet counted against it" },
 };
 
 int lz_policy_not_in_force(const struct lz_policy *policy, struct lz_str *out)
