@@ -32,7 +32,7 @@ room = $(patsubst %.c,$(O)/%.o,$(wildcard ctl/$(1)/*.c))
 
 BASE_LIBS := -lcjson -lm
 DAEMON_LIBS := $(BASE_LIBS) -lbpf -lelf -lz -luv -lsqlite3 -lnl-route-3 -lnl-3 -lpcap -lcap -lseccomp \
-	-lcurl -lgnutls
+	-lcurl -lgnutls -lcares
 override CPPFLAGS += -I/usr/include/libnl3
 
 PORTAL_LIBS := $(BASE_LIBS) -luv -lmicrohttpd -lgnutls -lcap -lseccomp

@@ -40,6 +40,7 @@ static const struct lz_cli_line status_lines[] = {
 	{ "sources", "sources.used", LZ_CELL_TEXT, false },
 	{ "  at most", "sources.capacity", LZ_CELL_TEXT, false },
 	{ "exceptions", "exceptions", LZ_CELL_TEXT, false },
+	{ "names looked up", "names.known", LZ_CELL_TEXT, true },
 	{ "messages waiting", "outbox.waiting", LZ_CELL_TEXT, false },
 	{ "  failing way", "outbox.failing.way", LZ_CELL_TEXT, true },
 	{ "  since", "outbox.failing.since", LZ_CELL_TIME, true },

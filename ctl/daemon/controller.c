@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "daemon/ctl.h"
 #include "daemon/keeper.h"
+#include "daemon/names.h"
 #include "daemon/sandbox.h"
 
 #define LZ_SECOND_MS	  250 /* a rollback of the data plane is on record that soon */
@@ -111,6 +112,7 @@ static void on_second(uv_timer_t *timer)
 	}
 	if (ctl->busy)
 		return;
+	lz_names_turn(ctl);
 	lz_courier_turn(ctl);
 	if (now.mono_s - ctl->ticked_s >= LZ_TICK_EVERY_S) {
 		ctl->ticked_s = now.mono_s;

@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "daemon/ctl.h"
+#include "daemon/names.h"
 #include "tell/teller.h"
 
 #define LZ_RETRY_FIRST_S 5 /* then 20, 80, 320, 1280: a restart costs seconds, an outage few tries */
@@ -134,6 +135,7 @@ static void drop(struct lz_ctl *ctl, const char *why)
 	for (size_t way = 0; way < LZ_OUTBOX_WAY_N; way++)
 		if (lanes[way].sent.id)
 			end_lane(ctl, &lanes[way], why);
+	lz_names_lost(ctl, why);
 }
 
 static void take_answer(struct lz_ctl *ctl, const char *text, size_t len)
@@ -148,6 +150,10 @@ static void take_answer(struct lz_ctl *ctl, const char *text, size_t len)
 	r = r ?: lz_json_opt_str(answer, "error", &error, &err);
 	if (r < 0) {
 		drop(ctl, "the teller answers nonsense");
+		return;
+	}
+	if (id >= LZ_NAMES_FIRST_ID) {
+		lz_names_answer(ctl, id, answer, error);
 		return;
 	}
 	for (size_t way = 0; way < LZ_OUTBOX_WAY_N; way++)
@@ -231,11 +237,23 @@ static bool add_target(cJSON *message, const struct lz_policy_tell *tell, enum l
 	}
 }
 
+int lz_courier_send(struct lz_ctl *ctl, const cJSON *message)
+{
+	lz_autofree char *text = cJSON_PrintUnformatted(message);
+
+	if (!text)
+		return -ENOMEM;
+	if (!ctl->courier)
+		start(ctl);
+	if (!ctl->courier)
+		return -EAGAIN;
+	return send(ctl->courier->fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+}
+
 /* 0: it is under way; -ENOENT: the policy names no such way any more; -errno of the channel. */
 static int send_row(struct lz_ctl *ctl, const struct lz_outbox *row)
 {
 	lz_autojson cJSON *message = cJSON_CreateObject();
-	lz_autofree char *text = NULL;
 	cJSON *news;
 
 	lz_json_add_u64(message, "id", row->id);
@@ -243,10 +261,9 @@ static int send_row(struct lz_ctl *ctl, const struct lz_outbox *row)
 	if (!add_target(message, &ctl->now.policy->tell, row->way))
 		return -ENOENT;
 	news = cJSON_Parse(row->body);
-	if (!news || !cJSON_AddItemToObject(message, "news", news) ||
-	    !(text = cJSON_PrintUnformatted(message)))
+	if (!news || !cJSON_AddItemToObject(message, "news", news))
 		return -ENOMEM;
-	return send(ctl->courier->fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+	return lz_courier_send(ctl, message);
 }
 
 static void serve_lane(struct lz_ctl *ctl, enum lz_outbox_way way, __u64 now_ns)

@@ -41,6 +41,7 @@ struct lz_running {
 
 struct lz_deferred;
 struct lz_courier;
+struct lz_names;
 
 struct lz_ctl {
 	const struct lz_options *options;
@@ -82,6 +83,7 @@ struct lz_ctl {
 	__u64 lost_events; /* as of the last look */
 	char ledger_fault[256]; /* last write error, "" = fine */
 	char lost_hooks[256]; /* names, "" = none */
+	struct lz_names *names; /* host names of the policy; NULL = there are none */
 	struct lz_courier *courier; /* to the teller; NULL = there is none */
 	char portal_fault[256]; /* "" = it runs, or none is wanted */
 	__u64 news_lost; /* messages that found the outbox full */
@@ -276,6 +278,8 @@ int lz_news_post(struct lz_ctl *ctl, const struct lz_news *news, struct lz_err *
 
 /** lz_courier_turn() - send what is due; called often, does not wait */
 void lz_courier_turn(struct lz_ctl *ctl);
+/** lz_courier_send() - something else to the teller, which is started if need be; 0 or -errno */
+int lz_courier_send(struct lz_ctl *ctl, const cJSON *message);
 /** lz_courier_check() - does one fail for so long or longer, or was one lost? @why: "" = no */
 void lz_courier_check(struct lz_ctl *ctl, __u64 age_s, char *why, size_t size);
 void lz_courier_say(struct lz_ctl *ctl, cJSON *end); /* "outbox" of status */

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "daemon/ctl.h"
+#include "daemon/names.h"
 #include "daemon/rules.h"
 #include "datapath/bypass.h"
 
@@ -104,6 +105,8 @@ size_t lz_health_look(struct lz_ctl *ctl, struct lz_health ret[static LZ_HEALTH_
 	check(&ret[n++], "events", why);
 	lz_courier_check(ctl, LZ_STUCK_S, why, sizeof(why));
 	check(&ret[n++], "telling", why);
+	lz_names_check(ctl, why, sizeof(why));
+	check(&ret[n++], "names", why);
 	check(&ret[n++], "confirm", state.pending ? "a policy waits for its confirm" : "");
 	return n;
 }
@@ -193,6 +196,7 @@ void lz_h_status(struct lz_request *req, void *arg)
 	lz_json_add_u64(part, "capacity", ctl->now.image ? ctl->now.image->colony_max : 0);
 	lz_json_add_u64(end, "exceptions", lz_granted_count(ctl->ledger));
 	lz_courier_say(ctl, end);
+	lz_names_say(ctl, end);
 	add_alarms(ctl, end);
 	lz_reply_end(req, LZ_CODE_OK, NULL, end);
 }

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "daemon/ctl.h"
+#include "daemon/names.h"
 
 struct lz_now lz_ctl_now(void)
 {
@@ -122,9 +123,11 @@ static int fill_and_publish(struct lz_ctl *ctl, struct lz_running *next, __u32 c
 		r = lz_ctl_plan(ctl, next->policy, (__u32)slot, yes, reterr);
 	if (r == 0)
 		r = lz_swap_live_map(next->image, &inner, &next->live, reterr);
-	if (r == 0)
+	if (r == 0) {
+		lz_names_switch(ctl, next->image, (__u32)slot);
 		r = lz_swap_publish(&ctl->view, next->image, &inner, next->row.generation, confirm_s,
 				    reterr);
+	}
 	lz_close_ref(&inner.range4);
 	lz_close_ref(&inner.range6);
 	lz_close_ref(&inner.dests);

@@ -20,6 +20,7 @@ struct lz_context {
 	struct lz_report *report;
 	const struct lz_policy_files *files; /* or NULL */
 	size_t n_prefixes; /* read so far, over all sets */
+	size_t n_hosts; /* likewise */
 	bool too_many_prefixes; /* reported once */
 	int fatal; /* 0 or -ENOMEM */
 };

@@ -24,14 +24,6 @@ static bool uses_page(const struct lz_policy *policy)
 	return false;
 }
 
-static bool uses_host_names(const struct lz_policy *policy)
-{
-	for (size_t i = 0; i < policy->n_sets; i++)
-		if (policy->sets[i].n_hosts)
-			return true;
-	return false;
-}
-
 static bool uses_handshake(const struct lz_policy *policy)
 {
 	return policy->quarantine_needs == LZ_NEEDS_HANDSHAKE;
@@ -43,7 +35,6 @@ static const struct {
 } rows[] = {
 	{ uses_sink, "smtp-554: there is no SMTP sink yet, port 25 is refused with ICMP (icmp-admin)" },
 	{ uses_page, "gardens: 'web': \"page\": web traffic of held hosts is not yet led to the page" },
-	{ uses_host_names, "sets: 'names': host names are not yet looked up, they open nothing" },
 	{ uses_handshake, "evidence: handshakes are not yet watched: a limit that would hold only reports, unless every customer interface validates sources" },
 };
 

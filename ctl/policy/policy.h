@@ -44,6 +44,7 @@
 #define LZ_POLICY_CAPACITY_MAX	   16777216
 #define LZ_POLICY_LANGUAGES_MAX	   8
 #define LZ_POLICY_NAME_SERVERS_MAX 4
+#define LZ_POLICY_HOSTS_MAX	   256 /* host names over all sets */
 
 /* Bytes of texts, without their NUL. */
 #define LZ_HOST_NAME_MAX    253 /* RFC 1123 */

@@ -149,6 +149,11 @@ static void parse_host(struct lz_context *ctx, struct lz_val val, struct lz_poli
 			 name);
 		return;
 	}
+	if (ctx->n_hosts++ == LZ_POLICY_HOSTS_MAX)
+		lz_error(ctx, lz_place_of(val), NULL, "more than %d host names in all sets",
+			 LZ_POLICY_HOSTS_MAX);
+	if (ctx->n_hosts > LZ_POLICY_HOSTS_MAX)
+		return;
 	if (!lz_context_room(ctx, &set->hosts, &set->hosts_cap, set->n_hosts, sizeof(copy)))
 		return;
 	copy = strdup(name);

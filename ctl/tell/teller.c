@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "tell/child.h"
+#include "tell/lookup.h"
 #include "tell/mail.h"
 #include "tell/sign.h"
 #include "tell/transfer.h"
@@ -34,29 +35,42 @@ struct job {
 
 /* ---------------------------------------------------------------- answers */
 
-static void answer(struct teller *t, __u64 id, const char *error)
+static void answer(struct teller *t, __u64 id, const char *error, const struct lz_found *found)
 {
 	lz_autojson cJSON *doc = cJSON_CreateObject();
 	lz_autofree char *text = NULL;
+	char addr[LZ_ADDR_TEXT_MAX];
+	cJSON *list;
 
 	lz_json_add_u64(doc, "id", id);
 	if (error)
 		lz_json_add_str(doc, "error", error);
+	if (!error && found) {
+		lz_json_add_u64(doc, "ttl_s", found->ttl_s);
+		list = cJSON_AddArrayToObject(doc, "addresses");
+		for (size_t i = 0; i < found->n; i++)
+			cJSON_AddItemToArray(list, cJSON_CreateString(lz_addr_format(&found->addr[i], addr)));
+	}
 	text = cJSON_PrintUnformatted(doc);
 	if (!text || send(t->chan, text, strlen(text), MSG_NOSIGNAL) < 0)
 		uv_stop(&t->loop); /* who waits for the answer will learn of it by our end */
 }
 
-static void end_job(struct job *job, const char *error)
+static void end_job(struct job *job, const char *error, const struct lz_found *found)
 {
 	job->teller->jobs--;
-	answer(job->teller, job->id, error);
+	answer(job->teller, job->id, error, found);
 	free(job);
+}
+
+static void on_found(void *arg, const struct lz_found *found, const char *error)
+{
+	end_job(arg, error, found);
 }
 
 static void on_transfer(void *arg, const char *error)
 {
-	end_job(arg, error);
+	end_job(arg, error, NULL);
 }
 
 static void on_child(void *arg, const char *error, const char *output)
@@ -68,10 +82,10 @@ static void on_child(void *arg, const char *error, const char *output)
 		lz_log(LZ_LOG_INFO, "hook-said", "id=%llu output=%s", (unsigned long long)job->id, output);
 	snprintf(text, sizeof(text), "%s%s%s", error ? error : "", error && output[0] ? ": " : "",
 		 error ? output : "");
-	end_job(job, error ? text : NULL);
+	end_job(job, error ? text : NULL, NULL);
 }
 
-/* ---------------------------------------------------------------- the three ways */
+/* ---------------------------------------------------------------- the ways */
 
 static int get_news(const cJSON *message, const cJSON **ret, char event[static 32], __u64 *ret_case,
 		    struct lz_err *reterr)
@@ -193,6 +207,15 @@ static int send_mail(struct job *job, const cJSON *message, struct lz_err *reter
 				reterr);
 }
 
+static int look_up(struct job *job, const cJSON *message, struct lz_err *reterr)
+{
+	const char *name, *servers;
+	int r = lz_json_get_str(message, "name", &name, reterr);
+
+	r = r ?: lz_json_get_str(message, "servers", &servers, reterr);
+	return r ?: lz_lookup_start(&job->teller->loop, name, servers, on_found, job, reterr);
+}
+
 static const struct {
 	const char *word;
 	int (*start)(struct job *job, const cJSON *message, struct lz_err *reterr);
@@ -200,6 +223,7 @@ static const struct {
 	{ "hook", run_hook },
 	{ "webhook", post_webhook },
 	{ "mail", send_mail },
+	{ "look-up", look_up },
 };
 
 /* ---------------------------------------------------------------- the channel */
@@ -243,7 +267,7 @@ static void take_message(struct teller *t, const char *text, size_t len)
 		return;
 	}
 	if (start_job(t, id, message, &err) < 0)
-		answer(t, id, err.text);
+		answer(t, id, err.text, NULL);
 }
 
 static void on_chan(uv_poll_t *poll, int status, int events)

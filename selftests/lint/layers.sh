@@ -40,6 +40,6 @@ t_ok "the portal stands on base" may portal base
 t_ok "only datapath knows libbpf" only 'bpf/' datapath
 t_ok "only datapath knows libnl" only 'netlink/' datapath
 t_ok "only the ledger knows SQLite" only 'sqlite3' ledger
-t_ok "only tell knows libcurl" only 'curl/' tell
+t_ok "only tell knows libcurl and c-ares" only 'curl/|ares' tell
 t_ok "only the portal knows libmicrohttpd" only 'microhttpd' portal
 t_end

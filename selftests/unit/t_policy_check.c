@@ -258,7 +258,6 @@ static void tells_what_sleeps(void)
 	T_HAS(all.data, "ladders: ", "ladders");
 	T_HAS(all.data, "smtp-554: ", "sink");
 	T_HAS(all.data, "'web': \"page\"", "page");
-	T_HAS(all.data, "'names': ", "names");
 	T_HAS(all.data, "handshakes ", "handshake");
 	T_HAS(all.data, "guard: ", "guard");
 }
