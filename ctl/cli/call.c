@@ -146,6 +146,7 @@ static const struct {
 	{ "ADDRESS|PREFIX", "prefix", add_prefix },
 	{ "PREFIX", "prefix", add_prefix },
 	{ "SET", "set", add_text },
+	{ "set", "set", add_text },
 	{ "port25|all", "what", add_text },
 	{ "for", "for_s", add_seconds },
 	{ "until", "until", add_time },

@@ -216,11 +216,17 @@ const struct lz_cli_view lz_view_export = { .rows = "entries" };
 /* As text the lines that import reads, as JSON the rows of list. */
 int lz_cli_export(struct lz_cli *cli)
 {
-	struct lz_cli_call call = {
-		.cmd = cli->json ? "quarantine.list" : "quarantine.export",
-		.args = cJSON_CreateObject(),
-		.view = &lz_view_export,
-	};
+	static const char *const lists[][2] = { { "quarantine.export", "quarantine.list" },
+						{ "exception.export", "exception.list" } };
+	struct lz_cli_call call = { .cmd = cli->command->ask, .view = cli->command->view };
 
+	call.args = lz_cli_args(cli);
+	if (!call.args)
+		return LZ_CODE_INVALID;
+	for (size_t i = 0; cli->json && i < LZ_ARRAY_SIZE(lists); i++)
+		if (lz_streq(call.cmd, lists[i][0]))
+			call.cmd = lists[i][1];
+	if (cli->json && lz_streq(call.cmd, "range.export"))
+		lz_json_add_bool(call.args, "rows", true);
 	return lz_cli_ask(cli, &call);
 }

@@ -2,6 +2,7 @@
 /* cmd_range.c - exceptions and ranges. */
 #include <stdio.h>
 
+#include "base/mem.h"
 #include "cli/view.h"
 
 static const struct lz_cli_column exception_columns[] = {
@@ -68,6 +69,8 @@ const struct lz_cli_view lz_view_exception_import = {
 	.end = show_imported,
 };
 
+const struct lz_cli_view lz_view_exception_export = { .rows = "exceptions" };
+
 static const struct lz_cli_line lookup_lines[] = {
 	{ "address", "address", LZ_CELL_TEXT, false },
 	{ "range", "prefix", LZ_CELL_TEXT, false },
@@ -90,3 +93,38 @@ static const struct lz_cli_line range_lines[] = {
 };
 
 const struct lz_cli_view lz_view_range = { .lines = range_lines, .confirms = true };
+
+const struct lz_cli_view lz_view_range_export = { .rows = "ranges" };
+
+static void show_finding(struct lz_cli *cli, const cJSON *row, size_t shown)
+{
+	char kind[LZ_CELL_BYTES], set[LZ_CELL_BYTES], text[LZ_CELL_BYTES];
+	lz_autostr struct lz_str line = { 0 };
+
+	(void)shown;
+	lz_text_get(cli, row, "set", set);
+	lz_str_appendf(&line, "%-10s%s%s%s", lz_text_get(cli, row, "kind", kind),
+		       set[0] == '-' ? "" : set, set[0] == '-' ? "" : ": ",
+		       lz_text_get(cli, row, "text", text));
+	lz_text_fold("", line.data ? line.data : "");
+}
+
+static void show_totals(struct lz_cli *cli, const cJSON *reply)
+{
+	char count[LZ_CELL_BYTES];
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, lz_text_member(reply, "totals"))
+		if (!lz_streq(item->string, "size"))
+			printf("%s %s  ", lz_text_cell(cli, item, LZ_CELL_TEXT, 0, count),
+			       item->string);
+	putchar('\n');
+	if (!lz_streq(lz_text_get(cli, reply, "left_out", count), "0"))
+		printf("%s more are not shown\n", count);
+}
+
+const struct lz_cli_view lz_view_audit = {
+	.rows = "findings",
+	.row = show_finding,
+	.end = show_totals,
+};

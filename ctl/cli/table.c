@@ -72,12 +72,18 @@ const struct lz_cli_command lz_cli_commands[] = {
 	{ "exception list", "", NULL, "exception.list", &lz_view_exceptions, "all exceptions" },
 	{ "exception import", "FILE", lz_cli_import, "exception.import", &lz_view_exception_import,
 	  "add every exception of a list; FILE may be - for stdin" },
+	{ "exception export", "", lz_cli_export, "exception.export", &lz_view_exception_export,
+	  "print the list that import reads" },
 
 	{ "range lookup", "ADDRESS", NULL, "range.lookup", &lz_view_lookup,
 	  "which range, class, sets and customer an address belongs to" },
 	{ "range add", "SET PREFIX", NULL, "range.add", &lz_view_range, "add a prefix to a set" },
 	{ "range del", "SET PREFIX", NULL, "range.del", &lz_view_range,
 	  "remove a prefix from a set" },
+	{ "range audit", "", NULL, "range.audit", &lz_view_audit,
+	  "sizes, overlaps, holes, and what the never-list cuts out" },
+	{ "range export", "[set SET]", lz_cli_export, "range.export", &lz_view_range_export,
+	  "print the prefixes of a set, or of all sets, as a set's file has them" },
 
 	{ "backtest", "--policy FILE CAPTURE", lz_cli_backtest, NULL, NULL,
 	  "what a policy would have done to the traffic of a capture" },

@@ -181,35 +181,52 @@ void lz_h_exception_del(struct lz_request *req, void *arg)
 
 struct list {
 	struct lz_ctl *ctl;
+	bool text; /* as import reads it */
 	struct lz_granted last;
 	bool begun;
 	__u64 total;
 };
 
+static void add_line(struct lz_str *text, const struct lz_granted *row)
+{
+	char prefix[LZ_PREFIX_TEXT_MAX], until[LZ_TIME_TEXT_MAX];
+
+	lz_str_appendf(text, "%s %s %s %s\n", lz_prefix_format(&row->prefix, prefix),
+		       what_word(row->flags), lz_time_format(row->until_s * LZ_NS_PER_S, until),
+		       row->ticket);
+}
+
 static void list_fill(struct lz_request *req, void *arg)
 {
 	struct lz_granted rows[LZ_GRANTED_SLICE];
+	lz_autostr struct lz_str text = { 0 };
 	struct list *l = arg;
 	cJSON *row;
 	int n;
 
 	n = lz_granted_next(l->ctl->ledger, l->begun ? &l->last.prefix : NULL, rows, LZ_GRANTED_SLICE);
 	for (int i = 0; i < n; i++) {
-		row = cJSON_CreateObject();
-		add_members(l->ctl, row, &rows[i], true);
-		lz_reply_row(req, row);
+		if (l->text) {
+			add_line(&text, &rows[i]);
+		} else {
+			row = cJSON_CreateObject();
+			add_members(l->ctl, row, &rows[i], true);
+			lz_reply_row(req, row);
+		}
 		l->last = rows[i];
 		l->begun = true;
 		l->total++;
 	}
+	if (text.len)
+		lz_reply_payload(req, text.data, text.len);
 	if (n > 0)
 		return;
 	row = cJSON_CreateObject();
-	lz_json_add_u64(row, "total", l->total);
+	lz_json_add_u64(row, l->text ? "entries" : "total", l->total);
 	lz_reply_end(req, LZ_CODE_OK, NULL, row);
 }
 
-void lz_h_exception_list(struct lz_request *req, void *arg)
+static void list(struct lz_request *req, struct lz_ctl *ctl, bool text)
 {
 	struct list *l = calloc(1, sizeof(*l));
 
@@ -217,8 +234,19 @@ void lz_h_exception_list(struct lz_request *req, void *arg)
 		lz_reply_end(req, LZ_CODE_REFUSED, "exception: out of memory", NULL);
 		return;
 	}
-	l->ctl = arg;
+	l->ctl = ctl;
+	l->text = text;
 	lz_reply_stream(req, list_fill, free, l);
+}
+
+void lz_h_exception_list(struct lz_request *req, void *arg)
+{
+	list(req, arg, false);
+}
+
+void lz_h_exception_export(struct lz_request *req, void *arg)
+{
+	list(req, arg, true);
 }
 
 /* ---------------------------------------------------------------- import */

@@ -26,7 +26,7 @@
  * Times are RFC 3339 UTC texts, durations integers in seconds, addresses and prefixes canonical
  * texts.
  *
- * Plain text payloads (quarantine.import, .export, exception.import; one entry a line, fields
+ * Plain text payloads (quarantine.import, .export, exception.import, .export; one entry a line, fields
  * separated by blanks, '-' = not given, '#' starts a comment line, empty lines are skipped):
  *   quarantine   ADDRESS [UNTIL|TIME [GRADE [TICKET [REASON ...]]]]
  *   exception    ADDRESS|PREFIX port25|all UNTIL TICKET
@@ -197,6 +197,11 @@ static const struct lz_proto_command lz_proto_commands[] = {
 	  "total", "prefix what until ticket actor since customer?" },
 	{ "exception.import", LZ_PEER_OPERATE, LZ_CMD_F_MUTATES, LZ_PROTO_IMPORT_BYTES,
 	  "file=text?", "entries added refused", "line prefix? error" },
+	{ "exception.export", LZ_PEER_READ, 0, 0, "", "entries", "" }, /* text in payload pieces */
+	{ "range.export", LZ_PEER_READ, 0, 0, /* without rows: text, a set's file, in payload pieces */
+	  "set=word? rows=bool?", "prefixes", "set prefix" },
+	{ "range.audit", LZ_PEER_READ, 0, 0, "",
+	  "totals{size unused redundant nested never hole} left_out", "kind set? text" },
 	{ "range.lookup", LZ_PEER_READ, 0, 0, "address=address",
 	  "address prefix? class sets[] customer? never always_reach exception?", "" },
 	{ "range.add", LZ_PEER_ADMIN, LZ_CMD_F_MUTATES, 0,

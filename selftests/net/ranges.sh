@@ -159,6 +159,37 @@ t_need daemon_start "$LZ_DIR/policy.json"
 t_eq "reboot: in force" "$(status_of reach "$WORLD")" 1
 t_ok "reboot: the same policy" cmp "$LZ_DIR/before" <(ctl policy show)
 
+# ---------------------------------------------------------------- export, audit
+
+t_eq "export of a set: its prefixes" "$(ctl range export set open | tr '\n' ' ')" "# open 198.51.102.0/24 "
+t_eq "export: all of them" "$(ctl range export | grep -vc '^#')" \
+	"$(ctl policy show | jq '[.sets[][]] | length')"
+t_eq "export: as rows" "$(ctl -j range export set smarthosts | jq -c '.ranges')" \
+	'[{"set":"smarthosts","prefix":"192.0.2.25"}]'
+t_eq "export: no such set" "$(status_of ctl range export set opem)" 4
+ctl range add open 198.51.102.64/26 >/dev/null
+ctl range add open 198.51.104.0/24 >/dev/null
+ctl range audit >"$LZ_DIR/said"
+t_ok "audit: sizes" grep -q "^size .*open: 3 IPv4 prefixes of 576 addresses, 0 IPv6" "$LZ_DIR/said"
+t_ok "audit: what changes nothing" grep -q "^redundant 198.51.102.64/26 lies inside 198.51.102.0/24" "$LZ_DIR/said"
+t_ok "audit: at most so many lines, the rest is counted" \
+	test "$(grep -c '^hole' "$LZ_DIR/said")" = 1000 -a "$(tail -n 1 "$LZ_DIR/said" | cut -d' ' -f2-)" = "more are not shown"
+t_eq "audit: at most 80 columns" "$(awk 'length > 80' "$LZ_DIR/said" | wc -l)" 0
+t_ok "audit: as rows" test "$(ctl -j range audit | jq '.totals.hole')" -gt 1000
+
+END=$(date -u -d "+1 day" +%Y-%m-%dT%H:%M:%SZ)
+t_ok "exceptions" ctl exception add "$HOST" port25 until "$END" ticket RT-1
+t_ok "exceptions: IPv6" ctl exception add 2001:db8:2000::/64 all until "$END" ticket RT-2
+ctl exception export >"$LZ_DIR/exceptions"
+t_eq "exceptions: exported" "$(sort "$LZ_DIR/exceptions" | tr '\n' ';')" \
+	"$HOST port25 $END RT-1;2001:db8:2000::/64 all $END RT-2;"
+ctl exception del "$HOST" >/dev/null
+ctl exception del 2001:db8:2000::/64 >/dev/null
+t_ok "exceptions: imported again" ctl exception import "$LZ_DIR/exceptions"
+t_ok "exceptions: the same" cmp "$LZ_DIR/exceptions" <(ctl exception export)
+t_eq "exceptions: as rows" "$(ctl -j exception export | jq '.exceptions | length')" 2
+t_ok "exceptions: away" ctl exception del "$HOST"
+
 # ---------------------------------------------------------------- while a confirm is pending
 
 sed 's/"leave-alone"/{ "to-world": "icmp-admin" }/' "$LZ_DIR/policy.json" >"$LZ_DIR/next.json"
