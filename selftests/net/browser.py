@@ -4,9 +4,8 @@
 
 usage: browser.py SCREENS ADDRESS [REAL]
 
-SCREENS: folder for the pictures. ADDRESS: every name leads there ("127.0.0.1:8080"), or "-" for real
-addresses and names as the machine has them. REAL: text that the real site shows after the release;
-without it the portal is asked again.
+SCREENS: folder for the pictures. ADDRESS: every name leads there ("127.0.0.1:8080"). REAL: text that
+the real site shows after the release; without it the portal is asked again.
 
 Looks at each state of the page on a desk and on a phone, light and dark: contrast, labels, language,
 headings, weight, requests, overflow, errors. Then uses it by keyboard alone. Prints TAP.
@@ -86,8 +85,7 @@ def open_browser(address, language):
                  "--disable-sync", "--no-proxy-server", "--disable-features=HttpsUpgrades,HttpsFirstBalancedModeAutoEnable",
                  f"--lang={language}", "--hide-scrollbars"):
         options.add_argument(word)
-    if address != "-":
-        options.add_argument(f"--host-resolver-rules=MAP * {address}")
+    options.add_argument(f"--host-resolver-rules=MAP * {address}")
     options.add_experimental_option("prefs", {"intl.accept_languages": language})
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     browser = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
@@ -173,6 +171,7 @@ def visit_in_german(screens, address):
 
 
 def visit(screens, address, real):
+    way = "way-" if real else ""
     browser = open_browser(address, "en")
     try:
         resize(browser, DESK)
@@ -180,22 +179,22 @@ def visit(screens, address, real):
         ok("quarantine" in heading(browser), "any http address leads to the page", heading(browser))
         ok(browser.current_url.startswith("http://quarantine.example.net/"), "under the portal's own name",
            browser.current_url)
-        look(browser, screens, "held", "en")
+        look(browser, screens, f"{way}held", "en")
         resize(browser, PHONE)
         button = browser.find_element(By.CSS_SELECTOR, "form button")
         ok(button.size["height"] >= TAP_TARGET_PX, f"the button is at least {TAP_TARGET_PX} px high", button.size)
         ok(tab_to(browser, "form button"), "Tab reaches the button")
-        picture(browser, screens, "held-phone-focus")
+        picture(browser, screens, f"{way}held-phone-focus")
         browser.switch_to.active_element.send_keys(Keys.ENTER)
         ok(wait_for(browser, "free again"), "Enter releases", heading(browser))
-        look(browser, screens, "released", "en")
+        look(browser, screens, f"{way}released", "en")
         link = browser.find_element(By.CSS_SELECTOR, "a.button")
         ok(link.get_attribute("href") == "http://www.example.org/news?id=1&x=2", "the way back is kept",
            link.get_attribute("href"))
         link.click()
         if real:
             ok(wait_for(browser, real), "the very next request reaches the real site", browser.page_source[:200])
-            picture(browser, screens, "real-site")
+            picture(browser, screens, "way-real-site")
         else:
             ok(wait_for(browser, "is not restricted"), "asked again, it says that he is free", heading(browser))
             look(browser, screens, "free", "en")

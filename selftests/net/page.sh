@@ -1,0 +1,264 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# The whole way of a held customer, everything real: he types any http address, sees the page,
+# presses the button, and the very next request reaches the real site.  His mail server bounces with
+# our words.  Meanwhile the portal is killed, and the neighbour notices nothing.
+set -u
+
+ROOT=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=selftests/lib/ns.sh
+. "$ROOT/selftests/lib/ns.sh"
+# shellcheck source=selftests/lib/topology.sh
+. "$ROOT/selftests/lib/topology.sh"
+# shellcheck source=selftests/lib/mail.sh
+. "$ROOT/selftests/lib/mail.sh"
+# shellcheck source=selftests/lib/t.sh
+. "$ROOT/selftests/lib/t.sh"
+BUILD=${LZ_BUILD:-$ROOT/build}
+
+lz_lab_enter 280 "$@"
+
+HOME4=198.51.100.10 HOME6=2001:db8:2000::10
+OFFICE4=198.51.101.10 OFFICE6=2001:db8:2000:1::10
+SHOP4=198.51.102.10 SHOP6=2001:db8:2000:2::10
+SITE4=203.0.113.80 SITE6=2001:db8:ffff::80
+PORTAL_NAME=quarantine.example.net
+LOG=$LZ_DIR/log/daemon.log
+
+# policy PROVIDER
+policy()
+{
+	cat <<-END
+	{ "version": 1, "name": "page",
+	  "interfaces": { "access": { "side": "customer", "match": ["acc0"], "source-validation": "strict" },
+			  "transit": { "side": "uplink", "match": ["upl0"] } },
+	  "sets": { "offices": ["198.51.100.0/22", "2001:db8:2000::/36"] },
+	  "never": ["192.0.2.1"],
+	  "portal": { "url": "http://$PORTAL_NAME/", "contact": "Abuse desk, +49 30 555 0100",
+		      "provider": "$1", "languages": ["en", "de"], "self-release": { "times": 2, "quiet": "0s" },
+		      "api": { "url": "https://api.example.net/captive", "listen": ["192.0.2.1:443"],
+			       "certificate": "$LZ_DIR/tls/cert.pem", "key": "$LZ_DIR/tls/key.pem" } },
+	  "gardens": { "leaky": { "mail": "smtp-554", "web": "page" },
+		       "strict": { "mail": "smtp-554", "web": "page", "tls": "tcp-reset" } },
+	  "classes": { "offices": { "of": ["offices"], "port25": "leave-alone" } },
+	  "capacity": { "sources": 4096, "colony": 4096 } }
+	END
+}
+
+make_certificate()
+{
+	mkdir -p "$LZ_DIR/tls" && chmod 755 "$LZ_DIR" "$LZ_DIR/tls" &&
+		openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=api.example.net \
+			-addext subjectAltName=DNS:api.example.net -keyout "$LZ_DIR/tls/key.pem" \
+			-out "$LZ_DIR/tls/cert.pem" 2>/dev/null && chown lazaret-portal "$LZ_DIR/tls/key.pem"
+}
+
+ctl()
+{
+	lz_ns_run gw "$BUILD/lazaretctl" --instance lab "$@"
+}
+
+daemon_start()
+{
+	lz_proc_start daemon gw "$BUILD/lazaretd" --instance lab --policy "$LZ_DIR/one.json" \
+		--state "$LZ_DIR/state" --run /run/lazaret-lab
+	lz_wait 10 ctl status && lz_wait 10 grep -q event=portal-ready "$LOG"
+}
+
+lab_up()
+{
+	lz_provider_add && lz_customer_add home "$HOME4" "$HOME6" && lz_customer_add office "$OFFICE4" "$OFFICE6" &&
+		lz_customer_add shop "$SHOP4" "$SHOP6" && lz_mx_start && make_certificate || return 1
+	mkdir -p "$LZ_DIR/site" "$LZ_DIR/home"
+	echo "<!doctype html><title>Real</title><h1>The real site</h1>" >"$LZ_DIR/site/index.html"
+	cp "$LZ_DIR/site/index.html" "$LZ_DIR/site/news"
+	lz_proc_start site4 world python3 -m http.server -d "$LZ_DIR/site" -b 0.0.0.0 80
+	lz_proc_start site6 world python3 -m http.server -d "$LZ_DIR/site" -b "$SITE6" 80
+	policy "Example Net" >"$LZ_DIR/one.json"
+	policy "Another Net" >"$LZ_DIR/two.json"
+	lz_port_wait 10 world 80 && daemon_start
+}
+
+# get NS [OPTION...] URL: as a program; names lead to the site's address
+get()
+{
+	local ns=$1
+	shift
+	lz_ns_run "$ns" curl -s --max-time 5 --resolve "www.example.org:80:$SITE4" \
+		--resolve "$PORTAL_NAME:80:$SITE4" --resolve "captive.apple.com:80:$SITE4" \
+		--resolve "api.example.net:443:192.0.2.1" --cacert "$LZ_DIR/tls/cert.pem" "$@"
+}
+
+# browse NS URL: as a browser that follows where it is led
+browse()
+{
+	get "$1" -L -H 'Accept: text/html' "$2"
+}
+
+has()
+{
+	grep -q -- "$1"
+}
+
+real()
+{
+	browse "$1" http://www.example.org/news | has 'The real site'
+}
+
+held()
+{
+	browse "$1" http://www.example.org/news | has 'is in quarantine'
+}
+
+# ---------------------------------------------------------------- the web
+
+programs()
+{
+	t_ok "before: the real site" real home
+	t_ok "hold" ctl quarantine add "$HOME4" for 2h reason 'spam <b>run</b>' ticket RT-1
+	t_ok "hold, strict" ctl quarantine add "$OFFICE6" for 2h garden strict
+	t_ok "hold, strict" ctl quarantine add "$OFFICE4" for 2h garden strict
+	t_eq "a program gets 511" "$(get home -o /dev/null -w '%{http_code}' http://www.example.org/x)" 511
+	t_eq "a probe gets 302 to the page" "$(get home -o /dev/null -w '%{http_code} %{redirect_url}' \
+		http://captive.apple.com/hotspot-detect.html)" "302 http://$PORTAL_NAME/"
+	t_ok "a browser gets the page" held home
+	t_ok "over IPv6 too" has 'Network Authentication Required' < <(get office "http://[$SITE6]/")
+	t_ok "strict says so" has 'Everything else is stopped' < <(browse office http://www.example.org/)
+	t_ok "no word of an operator's reason" no_reason
+	t_ok "the neighbour sees the real site" real shop
+}
+
+no_reason()
+{
+	! browse home http://www.example.org/ | grep -qE 'run|RT-1'
+}
+
+captive_api()
+{
+	local url='"user-portal-url":"https://api.example.net/"'
+	t_eq "api: captive" "$(get home https://api.example.net/captive)" "{\"captive\":true,$url}"
+	t_eq "api: captive, from a strict garden" "$(get office https://api.example.net/captive)" \
+		"{\"captive\":true,$url}"
+	t_eq "api: the neighbour is not" "$(get shop https://api.example.net/captive)" "{\"captive\":false,$url}"
+	t_ok "the page over TLS" has 'is in quarantine' < <(get home https://api.example.net/)
+}
+
+browser()
+{
+	local out=$LZ_DIR/browser.out
+	mkdir -p "$BUILD/screens"
+	HOME=$LZ_DIR/home lz_ns_run home /usr/bin/python3 "$ROOT/selftests/net/browser.py" "$BUILD/screens" \
+		$SITE4 'The real site' >"$out" 2>&1
+	t_eq "a real browser: page, button, real site" "$?" 0
+	grep -v '^ok' "$out" | sed 's/^/# /'
+	t_ok "free afterwards" real home
+	t_eq "api: no longer captive" "$(get home https://api.example.net/captive | jq .captive)" false
+	t_ok "the timeline says who" timeline_has home self
+}
+
+timeline_has()
+{
+	ctl quarantine show "$HOME4" | tee "$LZ_DIR/timeline" | grep -qi "$2"
+}
+
+# ---------------------------------------------------------------- mail
+
+mail_truth()
+{
+	t_ok "hold again" ctl quarantine add "$HOME4" for 2h
+	lz_ns_run home swaks --server "$LZ_MX4" --timeout 10 --helo "pc.example.net" --from a@example.net \
+		--to bob@example.org >"$LZ_DIR/swaks.out" 2>&1
+	t_ok "swaks is told 554 and where to look" has "554 5.7.1 .*http://$PORTAL_NAME/ (case [0-9]*)" <"$LZ_DIR/swaks.out"
+	t_ok "over IPv6" has "554 5.7.1 .*$PORTAL_NAME" < <(lz_ns_run office timeout 5 nc -q 1 "$LZ_MX6" 25 <<<QUIT)
+	lz_ns_run home timeout 5 nc -q 1 "$LZ_MX4" 25 <<<$'EHLO \e[2J<b>evil\r\nQUIT\r' >/dev/null
+	t_ok "a HELO is evidence" lz_wait 5 helo_is_told
+	t_ok "shown without its control characters" no_control
+	t_ok "his own mail server" own_mta
+	t_ok "bounces with our words" lz_wait 15 bounced
+	t_eq "and none of it arrived" "$(lz_mx_count 'Subject: from the bot')" 0
+	t_ok "the neighbour's mail arrives" lz_mail_send shop "$LZ_MX4" shop@example.com bob@example.org neighbour
+}
+
+helo_is_told()
+{
+	ctl -j quarantine show "$HOME4" | tee "$LZ_DIR/show.json" | grep -q 'evil'
+}
+
+no_control()
+{
+	! { cat "$LOG"; ctl quarantine show "$HOME4"; ctl why "$HOME4"; } | grep -q $'\e'
+}
+
+# A customer's Postfix that takes a greeting for an answer; its default asks the next server first.
+own_mta()
+{
+	postfix_start mta home <<-END && lz_port_wait 10 home 25 &&
+		myhostname = mail.home.example.net
+		mynetworks = 127.0.0.0/8
+		smtp_skip_5xx_greeting = no
+		transport_maps = static:smtp:[203.0.113.25]
+		virtual_mailbox_domains = home.example.net
+		virtual_mailbox_base = $LZ_DIR/mta/mail
+		virtual_mailbox_maps = static:box/
+		virtual_uid_maps = static:$(id -u nobody)
+		virtual_gid_maps = static:$(id -g nobody)
+		virtual_transport = virtual
+	END
+		sed -i 's/^\t\ttransport_maps.*//' "$LZ_DIR/mta/etc/main.cf" &&
+		echo 'relayhost = [203.0.113.25]' >>"$LZ_DIR/mta/etc/main.cf" &&
+		mkdir -p "$LZ_DIR/mta/mail/box" && chown -R nobody "$LZ_DIR/mta/mail" &&
+		lz_ns_run home swaks --server 127.0.0.1 --timeout 10 --from anna@home.example.net \
+			--to bob@example.org --header 'Subject: from the bot' --suppress-data
+}
+
+bounced()
+{
+	grep -lrs "554 5.7.1" "$LZ_DIR/mta/mail/box/new" | xargs -r grep -ls "$PORTAL_NAME" | grep -q .
+}
+
+# ---------------------------------------------------------------- faults
+
+portal_pid()
+{
+	lz_ns_run gw pgrep -x lazaret-portal
+}
+
+faults()
+{
+	local pid
+	pid=$(portal_pid)
+	kill -STOP "$pid"
+	t_ok "portal hung: held all the same" not_real office
+	kill -KILL "$pid"
+	t_ok "portal killed: held all the same" not_real office
+	t_ok "it comes back" lz_wait 15 held office
+	t_ok "and is another process" [ "$(portal_pid)" != "$pid" ]
+	t_ok "another policy: apply" ctl policy apply "$LZ_DIR/two.json" --yes
+	t_ok "another policy: the page says it" lz_wait 15 says_another
+	kill -KILL "${LZ_PROC[daemon]}"
+	wait "${LZ_PROC[daemon]}" 2>/dev/null
+	t_ok "daemon killed: held all the same" not_real office
+	: >"$LOG"
+	t_ok "daemon back" daemon_start
+	t_ok "the page is back" lz_wait 15 held office
+	t_ok "the neighbour noticed nothing" real shop
+}
+
+not_real()
+{
+	! real "$1"
+}
+
+says_another()
+{
+	browse office http://www.example.org/ | has 'Another Net'
+}
+
+t_need lab_up
+programs
+captive_api
+browser
+mail_truth
+faults
+t_end
