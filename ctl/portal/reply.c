@@ -41,6 +41,22 @@ static const char *header(const struct request *req, const char *name)
 	return MHD_lookup_connection_value(req->connection, MHD_HEADER_KIND, name);
 }
 
+static void add_location(struct request *req, struct MHD_Response *response, bool itself)
+{
+	const char *host = header(req, "Host");
+	lz_autostr struct lz_str where = { 0 };
+	lz_autostr struct lz_str original = { 0 };
+
+	/* a probe's address is nobody's wish */
+	if (itself || !lz_route_is_probe(host, req->uri, header(req, "User-Agent")))
+		lz_route_original(host, req->uri, req->query, &original);
+	if (itself)
+		lz_str_append(&where, original.data);
+	else
+		lz_route_location(req->daemon->web->settings->url, original.data, &where);
+	MHD_add_response_header(response, "Location", where.data ? where.data : "");
+}
+
 /* Every answer closes its connection: the very next one may have to go to the real site. */
 static enum MHD_Result respond(struct request *req, unsigned int status, const char *type,
 			       const char *csp, const char *language, struct lz_str *body)
@@ -75,16 +91,8 @@ static enum MHD_Result respond(struct request *req, unsigned int status, const c
 		MHD_add_response_header(response, "Retry-After", RETRY_AFTER_S);
 	if (status == 405)
 		MHD_add_response_header(response, "Allow", "GET, HEAD");
-	if (status == 302) {
-		lz_autostr struct lz_str where = { 0 };
-		lz_autostr struct lz_str original = { 0 };
-
-		/* a probe's address is nobody's wish */
-		if (!lz_route_is_probe(header(req, "Host"), req->uri, header(req, "User-Agent")))
-			lz_route_original(header(req, "Host"), req->uri, req->query, &original);
-		lz_route_location(req->daemon->web->settings->url, original.data, &where);
-		MHD_add_response_header(response, "Location", where.data ? where.data : "");
-	}
+	if (status == 302 || status == 307)
+		add_location(req, response, status == 307);
 	r = MHD_queue_response(req->connection, status, response);
 	MHD_destroy_response(response);
 	return r;
@@ -145,8 +153,23 @@ static enum MHD_Result send_plain(struct request *req, unsigned int status)
 	return respond(req, status, NULL, NULL, NULL, &body);
 }
 
+/*
+ * The connection is older than his freedom: browsers open one or two more than they use. Asked for
+ * again, on a new connection, the real site answers.
+ */
+static bool is_overtaken(const struct request *req)
+{
+	lz_autostr struct lz_str original = { 0 };
+
+	return req->has_case && !req->the_case.held &&
+	       (req->answer == LZ_ANSWER_REDIRECT || req->answer == LZ_ANSWER_511) &&
+	       lz_route_original(header(req, "Host"), req->uri, req->query, &original) == 0 && original.len;
+}
+
 static enum MHD_Result write_answer(struct request *req)
 {
+	if (is_overtaken(req))
+		return send_plain(req, 307);
 	switch (req->answer) {
 	case LZ_ANSWER_PAGE:
 	case LZ_ANSWER_RELEASE:
@@ -204,6 +227,7 @@ static void on_release(const cJSON *answer, void *arg)
 	lz_json_opt_u64(answer, "code", 0, 7, &code, NULL);
 	if (code == 0) {
 		req->kind = LZ_PAGE_RELEASED;
+		lz_web_close_others(req->daemon->web, req->connection);
 		lz_json_opt_str(answer, "case", &number, NULL);
 		lz_strcpy(req->the_case.number, sizeof(req->the_case.number), number);
 		go_on(req);
@@ -223,7 +247,9 @@ static enum MHD_Result ask(struct request *req)
 	if (req->answer == LZ_ANSWER_RELEASE && lz_token_is_one(req->token))
 		r = lz_ask_release(gate, socket_of(req), req->token, on_release, req);
 	else
-		r = lz_ask_case(gate, socket_of(req), req->answer != LZ_ANSWER_API, on_case, req);
+		r = lz_ask_case(gate, socket_of(req),
+				req->answer == LZ_ANSWER_PAGE || req->answer == LZ_ANSWER_RELEASE, on_case,
+				req);
 	if (r < 0) {
 		req->stage = STAGE_READY;
 		return write_answer(req);
@@ -317,8 +343,7 @@ static enum MHD_Result begin(struct request *req, const char *method)
 		find_to(req);
 	if (req->answer == LZ_ANSWER_RELEASE)
 		req->form = MHD_create_post_processor(req->connection, 1024, take_field, req);
-	if (req->answer == LZ_ANSWER_PAGE || req->answer == LZ_ANSWER_RELEASE ||
-	    req->answer == LZ_ANSWER_API)
+	if (req->answer != LZ_ANSWER_METHOD)
 		return MHD_YES;
 	return write_answer(req); /* and whatever body was to come is not read */
 }

@@ -109,6 +109,17 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
 	*context = NULL;
 }
 
+void lz_web_close_others(struct lz_web *web, struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	const struct web_conn *own = info ? info->socket_context : NULL;
+
+	for (struct web_conn *conn = web->conns; own && conn; conn = conn->next)
+		if (conn != own && conn->key == own->key)
+			shutdown(conn->fd, SHUT_RDWR);
+}
+
 /* libmicrohttpd's timeout starts anew with each byte; this one does not. */
 static void on_sweep(uv_timer_t *timer)
 {

@@ -66,6 +66,13 @@ int lz_web_open(struct lz_web *web, uv_loop_t *loop, struct lz_ask *gate,
 /** lz_listener_is() - is this descriptor a listening socket that was handed over? */
 bool lz_listener_is(int fd);
 
+/**
+ * lz_web_close_others() - every other connection of this one's source
+ *
+ * He is free: what a browser keeps open for later would lead his next request here once more.
+ */
+void lz_web_close_others(struct lz_web *web, struct MHD_Connection *connection);
+
 /* reply.c */
 void *lz_web_begin(void *cls, const char *uri, struct MHD_Connection *connection);
 enum MHD_Result lz_web_step(void *cls, struct MHD_Connection *connection, const char *url,

@@ -163,7 +163,7 @@ def wait_for(browser, text):
 def visit_in_german(screens, address):
     browser = open_browser(address, "de")
     try:
-        browser.get("http://www.example.org/news?id=1&x=2")
+        browser.get("http://www.example.org/news.html?id=1&x=2")
         ok("Quarantäne" in heading(browser), "german: the page", heading(browser))
         look(browser, screens, "german", "de")
     finally:
@@ -175,7 +175,7 @@ def visit(screens, address, real):
     browser = open_browser(address, "en")
     try:
         resize(browser, DESK)
-        browser.get("http://www.example.org/news?id=1&x=2")
+        browser.get("http://www.example.org/news.html?id=1&x=2")
         ok("quarantine" in heading(browser), "any http address leads to the page", heading(browser))
         ok(browser.current_url.startswith("http://quarantine.example.net/"), "under the portal's own name",
            browser.current_url)
@@ -189,7 +189,7 @@ def visit(screens, address, real):
         ok(wait_for(browser, "free again"), "Enter releases", heading(browser))
         look(browser, screens, f"{way}released", "en")
         link = browser.find_element(By.CSS_SELECTOR, "a.button")
-        ok(link.get_attribute("href") == "http://www.example.org/news?id=1&x=2", "the way back is kept",
+        ok(link.get_attribute("href") == "http://www.example.org/news.html?id=1&x=2", "the way back is kept",
            link.get_attribute("href"))
         link.click()
         if real:

@@ -72,7 +72,7 @@ lab_up()
 		lz_customer_add shop "$SHOP4" "$SHOP6" && lz_mx_start && make_certificate || return 1
 	mkdir -p "$LZ_DIR/site" "$LZ_DIR/home"
 	echo "<!doctype html><title>Real</title><h1>The real site</h1>" >"$LZ_DIR/site/index.html"
-	cp "$LZ_DIR/site/index.html" "$LZ_DIR/site/news"
+	cp "$LZ_DIR/site/index.html" "$LZ_DIR/site/news.html"
 	lz_proc_start site4 world python3 -m http.server -d "$LZ_DIR/site" -b 0.0.0.0 80
 	lz_proc_start site6 world python3 -m http.server -d "$LZ_DIR/site" -b "$SITE6" 80
 	policy "Example Net" >"$LZ_DIR/one.json"
@@ -103,12 +103,12 @@ has()
 
 real()
 {
-	browse "$1" http://www.example.org/news | has 'The real site'
+	browse "$1" http://www.example.org/news.html | has 'The real site'
 }
 
 held()
 {
-	browse "$1" http://www.example.org/news | has 'is in quarantine'
+	browse "$1" http://www.example.org/news.html | has 'is in quarantine'
 }
 
 # ---------------------------------------------------------------- the web
@@ -175,7 +175,7 @@ mail_truth()
 	t_ok "a HELO is evidence" lz_wait 5 helo_is_told
 	t_ok "shown without its control characters" no_control
 	t_ok "his own mail server" own_mta
-	t_ok "bounces with our words" lz_wait 15 bounced
+	t_ok "bounces with our words" lz_wait 15 bounced || sed 's/^/# /' "$LZ_DIR/mta/mail.log"
 	t_eq "and none of it arrived" "$(lz_mx_count 'Subject: from the bot')" 0
 	t_ok "the neighbour's mail arrives" lz_mail_send shop "$LZ_MX4" shop@example.com bob@example.org neighbour
 }
@@ -197,7 +197,7 @@ own_mta()
 		myhostname = mail.home.example.net
 		mynetworks = 127.0.0.0/8
 		smtp_skip_5xx_greeting = no
-		transport_maps = static:smtp:[203.0.113.25]
+		relayhost = [203.0.113.25]
 		virtual_mailbox_domains = home.example.net
 		virtual_mailbox_base = $LZ_DIR/mta/mail
 		virtual_mailbox_maps = static:box/
@@ -205,8 +205,6 @@ own_mta()
 		virtual_gid_maps = static:$(id -g nobody)
 		virtual_transport = virtual
 	END
-		sed -i 's/^\t\ttransport_maps.*//' "$LZ_DIR/mta/etc/main.cf" &&
-		echo 'relayhost = [203.0.113.25]' >>"$LZ_DIR/mta/etc/main.cf" &&
 		mkdir -p "$LZ_DIR/mta/mail/box" && chown -R nobody "$LZ_DIR/mta/mail" &&
 		lz_ns_run home swaks --server 127.0.0.1 --timeout 10 --from anna@home.example.net \
 			--to bob@example.org --header 'Subject: from the bot' --suppress-data
