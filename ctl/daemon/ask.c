@@ -149,8 +149,8 @@ int lz_ctl_fits(const struct lz_ctl *ctl, const struct lz_policy *policy, struct
 	if (policy->ipv6_key != ctl->view.instance.ipv6_key_len)
 		return lz_err_set(reterr, EMEDIUMTYPE,
 				  "/ipv6-key: %u: the instance was made with %u; to change it: quarantine "
-				  "export, stop lazaretd, lazaretd --detach, move ledger.db away, start, "
-				  "quarantine import",
+				  "export and exception export, stop lazaretd, lazaretd --detach, move "
+				  "ledger.db away, start, import both (held sources pass in between)",
 				  policy->ipv6_key, ctl->view.instance.ipv6_key_len);
 	lz_instance_size(policy->sources_max, policy->colony_max, &need);
 	if (need.tag_lines > ctl->view.instance.tag_lines)

@@ -236,6 +236,18 @@ int lz_running_confirm(struct lz_ctl *ctl, struct lz_err *reterr)
 	return 0;
 }
 
+/* Also over a restart, and if the disk fails just now, at least until then. */
+static void outlive(struct lz_ctl *ctl)
+{
+	lz_autofree char *ids = NULL;
+	struct lz_err err = { "ids: out of memory" };
+
+	lz_image_outlive(ctl->before.image, ctl->now.image);
+	if (lz_image_ids_print(ctl->before.image, &ids) < 0 ||
+	    lz_applied_ids(ctl->ledger, ctl->before.row.generation, ids, &err) < 0)
+		lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", err.text);
+}
+
 int lz_running_back(struct lz_ctl *ctl, bool expired, const char *actor, struct lz_err *reterr)
 {
 	const char *state = expired ? LZ_STATE_EXPIRED : LZ_STATE_UNDONE;
@@ -248,7 +260,7 @@ int lz_running_back(struct lz_ctl *ctl, bool expired, const char *actor, struct 
 		return lz_err_set(reterr, -r, "policy: nothing waits for a confirm");
 	r = lz_applied_state(ctl->ledger, left.generation, state, reterr);
 	if (ctl->before.image) /* stamps that the one left has used up are not used again */
-		lz_image_outlive(ctl->before.image, ctl->now.image);
+		outlive(ctl);
 	lz_running_done(&ctl->now);
 	ctl->now = ctl->before;
 	memset(&ctl->before, 0, sizeof(ctl->before));

@@ -40,18 +40,29 @@ int lz_applied_add(struct lz_ledger *l, const struct lz_applied *row, const char
 	return lz_db_run(l, s, "write a policy", reterr);
 }
 
-int lz_applied_state(struct lz_ledger *l, __u64 generation, const char *state, struct lz_err *reterr)
+static int change(struct lz_ledger *l, enum lz_sql which, __u64 generation, const char *value,
+		  struct lz_err *reterr)
 {
-	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_APPLIED_STATE);
+	sqlite3_stmt *s = lz_db_stmt(l, which);
 	int r;
 
 	sqlite3_bind_int64(s, 1, (__s64)generation);
-	sqlite3_bind_text(s, 2, state, -1, SQLITE_STATIC);
-	r = lz_db_run(l, s, "write a policy's state", reterr);
+	sqlite3_bind_text(s, 2, value, -1, SQLITE_STATIC);
+	r = lz_db_run(l, s, "change a policy's row", reterr);
 	if (r == 0 && !sqlite3_changes(l->db))
 		r = lz_err_set(reterr, ENOENT, "ledger: policy: there is no generation %llu",
 			       (unsigned long long)generation);
 	return r;
+}
+
+int lz_applied_state(struct lz_ledger *l, __u64 generation, const char *state, struct lz_err *reterr)
+{
+	return change(l, LZ_SQL_APPLIED_STATE, generation, state, reterr);
+}
+
+int lz_applied_ids(struct lz_ledger *l, __u64 generation, const char *ids, struct lz_err *reterr)
+{
+	return change(l, LZ_SQL_APPLIED_IDS, generation, ids, reterr);
 }
 
 static int copy_text(sqlite3_stmt *s, int column, char **ret)

@@ -281,6 +281,9 @@ int lz_applied_add(struct lz_ledger *l, const struct lz_applied *row, const char
 		   const char *ids, struct lz_err *reterr);
 int lz_applied_state(struct lz_ledger *l, __u64 generation, const char *state, struct lz_err *reterr);
 
+/** lz_applied_ids() - its ids have learnt something since, see lz_image_outlive() */
+int lz_applied_ids(struct lz_ledger *l, __u64 generation, const char *ids, struct lz_err *reterr);
+
 /** lz_applied_get() - @ret_text, @ret_ids: heap memory of the caller, or NULL; -ENOENT */
 int lz_applied_get(struct lz_ledger *l, __u64 generation, struct lz_applied *ret, char **ret_text,
 		   char **ret_ids);

@@ -115,6 +115,7 @@ const char *const lz_db_sql[LZ_SQL_N] = {
 	[LZ_SQL_APPLIED_ADD] = "INSERT INTO applied (" APPLIED_COLUMNS
 			       ", text, ids) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
 	[LZ_SQL_APPLIED_STATE] = "UPDATE applied SET state = ?2 WHERE generation = ?1",
+	[LZ_SQL_APPLIED_IDS] = "UPDATE applied SET ids = ?2 WHERE generation = ?1",
 	[LZ_SQL_APPLIED_GET] = "SELECT " APPLIED_COLUMNS ", text, ids FROM applied WHERE generation = ?1",
 	[LZ_SQL_APPLIED_LAST] = "SELECT " APPLIED_COLUMNS " FROM applied WHERE state = ?1 AND "
 				"generation < ?2 ORDER BY generation DESC LIMIT 1",

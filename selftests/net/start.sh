@@ -84,6 +84,35 @@ t_ok "the first apply" ctl policy apply "$LZ_DIR/tc.json"
 t_eq "a second one after that: refused" "$(status_of lz_ns_run gw timeout 20 "$BUILD/lazaretd" \
 	--instance lab --state "$LZ_DIR/other" --run "$LZ_DIR/other-run")" 2
 
+# ---------------------------------------------------------------- a limit that was tried and undone
+
+# ids GENERATION: what the ledger keeps of its state words
+ids()
+{
+	python3 -c 'import sqlite3, sys
+print(sqlite3.connect(sys.argv[1]).execute("select ids from applied where generation = ?", sys.argv[2:]).fetchone()[0])' \
+		"$STATE/ledger.db" "$1" | jq -c .word_changes
+}
+
+limited()
+{
+	sed 's|"port25": "leave-alone"|&, "limits": [{ "name": "l", "count": "smtp-connections", "at-most": "'"$1"'", "then": "drop" }]|' \
+		"$LZ_DIR/tc.json" >"$LZ_DIR/limited.json"
+}
+
+limited 5/10s
+t_ok "apply a limit" ctl policy apply "$LZ_DIR/limited.json"
+N=$(ctl -j status | jq .policy.generation)
+daemon_stop
+IDS=$(ids "$N")
+t_need daemon_start "$LZ_DIR/tc.json"
+limited 100/24h
+t_ok "try another" ctl policy apply "$LZ_DIR/limited.json" --confirm 60
+t_ok "undo it" ctl policy undo
+daemon_stop
+t_ok "what it left in the cells stays unreadable over a restart" test "$(ids "$N")" != "$IDS"
+t_need daemon_start "$LZ_DIR/xdp.json"
+
 # ---------------------------------------------------------------- another hook
 
 ctl policy apply "$LZ_DIR/xdp.json" --yes >"$LZ_DIR/said"
