@@ -5,8 +5,10 @@
  */
 #include "policy/policy.h"
 
-static bool uses_sink(const struct lz_policy *policy)
+static bool wants_sink(const struct lz_policy *policy)
 {
+	if (policy->portal.present)
+		return false;
 	for (size_t i = 0; i < policy->n_gardens; i++)
 		if (policy->gardens[i].mail == LZ_V_SMTP_554)
 			return true;
@@ -16,8 +18,10 @@ static bool uses_sink(const struct lz_policy *policy)
 	return false;
 }
 
-static bool uses_page(const struct lz_policy *policy)
+static bool wants_page(const struct lz_policy *policy)
 {
+	if (policy->portal.present)
+		return false;
 	for (size_t i = 0; i < policy->n_gardens; i++)
 		if (policy->gardens[i].web == LZ_WEB_PAGE)
 			return true;
@@ -33,8 +37,8 @@ static const struct {
 	bool (*uses)(const struct lz_policy *policy);
 	const char *text;
 } rows[] = {
-	{ uses_sink, "smtp-554: there is no SMTP sink yet, port 25 is refused with ICMP (icmp-admin)" },
-	{ uses_page, "gardens: 'web': \"page\": web traffic of held hosts is not yet led to the page" },
+	{ wants_sink, "smtp-554: the policy has no \"portal\": port 25 is refused with ICMP (icmp-admin)" },
+	{ wants_page, "gardens: 'web': \"page\": the policy has no \"portal\": web traffic of held hosts is refused" },
 	{ uses_handshake, "evidence: handshakes are not yet watched: a limit that would hold only reports, unless every customer interface validates sources" },
 };
 

@@ -161,9 +161,10 @@ static void on_room(uv_handle_t *handle, size_t wanted, uv_buf_t *buf)
 }
 
 /* What the client says before it was greeted waits in the socket. */
-static void greet(struct sink_conn *conn, const char *number)
+static void greet(struct sink_conn *conn, bool held, const char *number)
 {
-	size_t len = lz_smtp_greeting(&conn->smtp, number, conn->out);
+	const struct lz_smtp_why why = { held, number };
+	size_t len = lz_smtp_greeting(&conn->smtp, &why, conn->out);
 
 	conn->greeted = true;
 	conn->until_ms = uv_now(conn->sink->loop) + LZ_SINK_QUIT_MS;
@@ -176,11 +177,14 @@ static void on_case(const cJSON *answer, void *arg)
 {
 	struct sink_conn *conn = arg;
 	const char *number = "";
+	bool held = false;
 
-	if (answer)
+	if (answer) {
+		lz_json_opt_bool(answer, "held", &held, NULL);
 		lz_json_opt_str(answer, "case", &number, NULL);
+	}
 	if (!conn->greeted && !uv_is_closing((uv_handle_t *)&conn->tcp))
-		greet(conn, strlen(number) < 36 ? number : "");
+		greet(conn, held, strlen(number) < 36 ? number : "");
 }
 
 /* ---------------------------------------------------------------- connections */
@@ -194,7 +198,7 @@ static void on_sweep(uv_timer_t *timer)
 		if (uv_is_closing((uv_handle_t *)&conn->tcp))
 			continue;
 		if (!conn->greeted && now_ms >= conn->until_ms)
-			greet(conn, "");
+			greet(conn, false, "");
 		else if (conn->closing && now_ms >= conn->until_ms)
 			close_now(conn);
 		else if (now_ms >= conn->until_ms || now_ms - conn->since_ms >= LZ_SINK_ALL_MS)
@@ -234,7 +238,7 @@ static void accept_one(struct lz_sink *sink, uv_stream_t *listener, struct sink_
 	sink->conns = conn;
 	if (uv_fileno((uv_handle_t *)&conn->tcp, &fd) < 0 ||
 	    lz_ask_case(sink->gate, fd, false, on_case, conn) < 0)
-		greet(conn, "");
+		greet(conn, false, "");
 }
 
 static void on_connection(uv_stream_t *listener, int status)

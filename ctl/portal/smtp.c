@@ -13,13 +13,14 @@ void lz_smtp_start(struct lz_smtp *smtp, const char *link)
 	snprintf(smtp->link, sizeof(smtp->link), "%s", link);
 }
 
-size_t lz_smtp_greeting(const struct lz_smtp *smtp, const char *number,
+size_t lz_smtp_greeting(const struct lz_smtp *smtp, const struct lz_smtp_why *why,
 			char ret[static LZ_SMTP_REPLY_BYTES])
 {
-	bool known = number && *number;
-	int n = snprintf(ret, LZ_SMTP_REPLY_BYTES,
-			 "554 5.7.1 This connection is in quarantine and cannot send mail, see %s%s%s%s\r\n",
-			 smtp->link, known ? " (case " : "", known ? number : "", known ? ")" : "");
+	bool known = why->number && *why->number;
+	int n = snprintf(ret, LZ_SMTP_REPLY_BYTES, "554 5.7.1 %s, see %s%s%s%s\r\n",
+			 why->held ? "This connection is in quarantine and cannot send mail" :
+				     "Mail cannot be sent over port 25 from this connection",
+			 smtp->link, known ? " (case " : "", known ? why->number : "", known ? ")" : "");
 
 	return n < LZ_SMTP_REPLY_BYTES ? (size_t)n : 0;
 }
@@ -63,7 +64,7 @@ static size_t answer(struct lz_smtp *smtp, char *ret)
 			     smtp->link);
 	} else {
 		n = snprintf(ret, LZ_SMTP_REPLY_BYTES,
-			     "503 5.5.1 This connection is in quarantine, see %s\r\n", smtp->link);
+			     "503 5.5.1 No mail is taken here, see %s\r\n", smtp->link);
 	}
 	return (size_t)n;
 }

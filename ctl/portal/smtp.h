@@ -32,8 +32,14 @@ struct lz_smtp {
 /** lz_smtp_start() - @link: URL of the portal; printable ASCII, at most 200 bytes */
 void lz_smtp_start(struct lz_smtp *smtp, const char *link);
 
-/** lz_smtp_greeting() - "554 5.7.1 ..\r\n"; @number: of the case, NULL or "" = not known */
-size_t lz_smtp_greeting(const struct lz_smtp *smtp, const char *number,
+/* Why mail is not taken, as far as the gate has said. */
+struct lz_smtp_why {
+	bool held; /* else a rule of the class: port 25 is closed for everybody like him */
+	const char *number; /* of the case, NULL or "" = not known */
+};
+
+/** lz_smtp_greeting() - "554 5.7.1 ..\r\n" */
+size_t lz_smtp_greeting(const struct lz_smtp *smtp, const struct lz_smtp_why *why,
 			char ret[static LZ_SMTP_REPLY_BYTES]);
 
 /**

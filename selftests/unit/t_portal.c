@@ -150,7 +150,7 @@ static void feeds(struct lz_smtp *smtp, const char *in, const char *expected)
 	T_STR(out, expected, in);
 }
 
-#define NO "503 5.5.1 This connection is in quarantine, see http://q/\r\n"
+#define NO "503 5.5.1 No mail is taken here, see http://q/\r\n"
 
 static void greets(void)
 {
@@ -159,14 +159,14 @@ static void greets(void)
 	size_t n;
 
 	lz_smtp_start(&smtp, "http://q/");
-	n = lz_smtp_greeting(&smtp, "4711", out);
+	n = lz_smtp_greeting(&smtp, &(struct lz_smtp_why){ true, "4711" }, out);
 	out[n] = '\0';
 	T_STR(out, "554 5.7.1 This connection is in quarantine and cannot send mail, see http://q/ (case 4711)\r\n",
 	      "with the case");
-	n = lz_smtp_greeting(&smtp, NULL, out);
+	n = lz_smtp_greeting(&smtp, &(struct lz_smtp_why){ false, NULL }, out);
 	out[n] = '\0';
-	T_STR(out, "554 5.7.1 This connection is in quarantine and cannot send mail, see http://q/\r\n",
-	      "without");
+	T_STR(out, "554 5.7.1 Mail cannot be sent over port 25 from this connection, see http://q/\r\n",
+	      "not held: a rule of his class");
 	feeds(&smtp, "EHLO mail.exam", "");
 	feeds(&smtp, "ple.org\r\nMAIL FROM:<a@b>\r\n", NO NO);
 	T_STR(smtp.helo, "mail.example.org", "name");
