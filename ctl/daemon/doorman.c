@@ -148,12 +148,21 @@ static int find_program(char ret[static PATH_MAX])
 	return 0;
 }
 
+static bool keep_variable(const char *name, char *ret, size_t size)
+{
+	const char *value = getenv(name);
+
+	return value && (size_t)snprintf(ret, size, "%s=%s", name, value) < size;
+}
+
 static void become_portal(const struct lz_doorman *d, const struct lz_identity *who,
 			  const char *program)
 {
 	char gate[PATH_MAX + sizeof(LZ_GATE_SOCK) + 1];
 	char *argv[] = { (char[]){ "lazaret-portal" }, (char[]){ "--gate" }, gate, NULL };
-	char *env[] = { (char[]){ "PATH=/usr/bin:/bin" }, NULL };
+	char journal[64] = "", zone[128] = "";
+	char *env[4] = { (char[]){ "PATH=/usr/bin:/bin" } };
+	unsigned int n = 1;
 	struct lz_err err = { "" };
 	sigset_t none;
 
@@ -161,6 +170,11 @@ static void become_portal(const struct lz_doorman *d, const struct lz_identity *
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	signal(SIGHUP, SIG_DFL);
+	/* how its log lines begin, and in which zone its page tells the time */
+	if (keep_variable("JOURNAL_STREAM", journal, sizeof(journal)))
+		env[n++] = journal;
+	if (keep_variable("TZ", zone, sizeof(zone)))
+		env[n++] = zone;
 	snprintf(gate, sizeof(gate), "%s/%s", d->options->run, LZ_GATE_SOCK);
 	if (arrange_descriptors(d->sock) < 0 || lz_sandbox_become(who, &err) < 0) {
 		fprintf(stderr, "lazaretd: portal: %s\n", err.text);
