@@ -37,8 +37,9 @@ __noinline int lz_cell_search(__u64 key)
 }
 
 /* The slot of a key, or LZ_SEARCH_NONE. The first tag that matches is the key's own in 29 of 30 cases:
- * that much is done here, and a call, which costs 15 ns with protected returns, only for the rest. */
-static __always_inline int lz_cell_find(__u64 key)
+ * that much is done here, and a call, which costs 15 ns with protected returns, only for the rest.
+ * @also: LZ_BYTES_80, or 0 to pass over tags that are not HELD: no cell is touched for those. */
+static __always_inline int lz_cell_find_if(__u64 key, __u64 also)
 {
 	__u64 hash = lz_hash(key, lz_instance.seed);
 	__u32 line_n = lz_line_of(hash, 0, lz_instance.tag_lines), home = lz_home_of(hash);
@@ -50,7 +51,7 @@ static __always_inline int lz_cell_find(__u64 key)
 	for (__u32 i = 0; i < LZ_TAG_LINE_WORDS; i++) {
 		__u32 w = (home + i) & (LZ_TAG_LINE_WORDS - 1);
 		__u64 word = *(volatile __u64 *)&line->word[w];
-		__u64 match = lz_tag_match(word, lz_tag_of(hash));
+		__u64 match = lz_tag_match(word, lz_tag_of(hash)) & (word | also);
 
 		if (match) {
 			__u32 slot = line_n * LZ_TAG_LINE_SLOTS + w * 8 + lz_first_byte(match);
@@ -64,6 +65,11 @@ static __always_inline int lz_cell_find(__u64 key)
 			return LZ_SEARCH_NONE;
 	}
 	return lz_cell_search(key);
+}
+
+static __always_inline int lz_cell_find(__u64 key)
+{
+	return lz_cell_find_if(key, LZ_BYTES_80);
 }
 
 /* Make a cell whatever the budgets say: for aggregates, and inside lz_cell_make(). */

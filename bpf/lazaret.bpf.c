@@ -111,7 +111,7 @@ static __always_inline int lz_decide(const struct lz_frame *f, struct lz_pkt *p)
 		p->flow = lz_flow_hash(p);
 		lz_flow_touch(p->flow);
 	}
-	p->cell = lz_cell_find(p->key);
+	p->cell = lz_cell_find_if(p->key, business ? LZ_BYTES_80 : 0);
 	lz_now_ns(p);
 	if (held && p->cell >= 0) {
 		ruling = lz_judge_held(p, p->cell);

@@ -28,7 +28,7 @@ void lz_instance_size(__u32 sources_max, __u32 colony_max, struct lz_instance *r
 
 	ret->tag_lines = lines > 0 ? lines : 1;
 	/* Four bits a cell: a free source is looked up for nothing in 1 of 16 cases at most. */
-	ret->held_lines = cells / (LZ_HELD_LINE_WORDS * 64 / 4) + 1;
+	ret->held_lines = (cells * 4 >> LZ_HELD_PAGE_BITS) * LZ_HELD_PAGE_LINES + LZ_HELD_PAGE_LINES;
 	ret->flow_lines = flows < FLOW_LINES_MIN ? FLOW_LINES_MIN :
 			  flows > FLOW_LINES_MAX ? FLOW_LINES_MAX : flows;
 }

@@ -79,14 +79,15 @@ struct lz_tag_line {
 };
 _Static_assert(sizeof(struct lz_tag_line) == 64, "a tag line is one cache line");
 
-/* Who may be held: a bit a source. 256 neighbours - a /24, or as many IPv6 keys - share a block of 32
- * bytes whose place is a hash of their prefix, so the bits of a provider's dense ranges lie close
- * together: a million sources in 125 KB, which stay in the second-level cache, where the tags are 1.5
- * MB and do not (make bench, row a). Two blocks may share a place; then a free source is looked up
- * for nothing. A bit is set in both copies after the hold word, and never cleared but by filling the
- * other copy anew (ctl/datapath/heldbits.c). */
-#define LZ_HELD_LINE_WORDS  8
-#define LZ_HELD_BLOCK_WORDS 4
+/* Who may be held: a bit a source. 32,768 neighbours - a /17, or as many IPv6 keys - share a page whose
+ * place is a hash of their prefix, so the bits of a provider's dense ranges lie close together: a
+ * million sources in 125 KB and 31 pages, which stay in the second-level cache and the first TLB,
+ * where the tags are 1.5 MB and do not (make bench, row a). Prefixes may share a page; then a free
+ * source is looked up for nothing. A bit is set in both copies after the hold word, and never cleared
+ * but by filling the other copy anew (ctl/datapath/heldbits.c). */
+#define LZ_HELD_LINE_WORDS 8
+#define LZ_HELD_PAGE_LINES 64
+#define LZ_HELD_PAGE_BITS  15
 struct lz_held_line {
 	__u64 word[LZ_HELD_LINE_WORDS];
 };
@@ -430,7 +431,7 @@ struct lz_instance {
 	__u32 flow_lines;
 	__u32 ipv6_key_len; /* 48..64 */
 	__u32 replay;	    /* 1 = the clock is lz_control.replay_now_ns, judgements go to lz_last */
-	__u32 held_lines;   /* lines of one copy of lz_held */
+	__u32 held_lines;   /* lines of one copy of lz_held: whole pages */
 };
 _Static_assert(sizeof(struct lz_instance) == 32, "no holes");
 

@@ -87,13 +87,14 @@ static __always_inline struct lz_held_place lz_held_place(__u64 key,
 							  const volatile struct lz_instance *in)
 {
 	__u32 shift = key >> 32 ? 64 - in->ipv6_key_len : 0;
-	__u32 n = (__u32)(key >> (shift & 63)) & 255;
-	__u64 hash = lz_hash(key >> ((shift + 8) & 63), in->seed);
+	__u32 n = (__u32)(key >> (shift & 63)) & ((1u << LZ_HELD_PAGE_BITS) - 1);
+	__u64 hash = lz_hash(key >> ((shift + LZ_HELD_PAGE_BITS) & 63), in->seed);
+	__u32 page = lz_scale((__u32)hash, in->held_lines / LZ_HELD_PAGE_LINES);
 
 	return (struct lz_held_place){
 		.bit = 1ULL << (n & 63),
-		.line = lz_scale((__u32)hash, in->held_lines),
-		.word = (__u32)(hash >> 63) * LZ_HELD_BLOCK_WORDS + (n >> 6),
+		.line = page * LZ_HELD_PAGE_LINES + (n >> 9),
+		.word = n >> 6 & (LZ_HELD_LINE_WORDS - 1),
 	};
 }
 

@@ -71,14 +71,15 @@ static __always_inline struct source next_source(__u64 r)
 	return s;
 }
 
-/* Ports and sequence number of a new attempt, so that no SYN is a retransmission. */
+/* Ports and sequence number of a new attempt, so that no SYN is a retransmission. Written in whole
+ * words: a packet that comes from a card was not written a byte at a time just before it is read. */
 static __always_inline void write_tcp(__u8 *tcp, __u64 r)
 {
 	__u16 sport = r >> 40;
 	__u32 seq = r;
 
-	__builtin_memcpy(tcp, &sport, sizeof(sport));
-	__builtin_memcpy(tcp + 4, &seq, sizeof(seq));
+	LZ_STORE(__u16, tcp, sport);
+	LZ_STORE(__u32, tcp + 4, seq);
 }
 
 /* Give the packet its next source. Returns the random number behind it; 0: frame too short. */
@@ -96,11 +97,11 @@ static __always_inline __u64 generate(struct xdp_md *ctx)
 	s = next_source(r);
 	if (bench_gen.family == 4) {
 		addr4 = __builtin_bswap32(s.addr4);
-		__builtin_memcpy(p + 26, &addr4, sizeof(addr4));
+		LZ_STORE(__u32, p + 26, addr4);
 		write_tcp(p + 34, r);
 	} else {
 		key6 = __builtin_bswap64(s.key6);
-		__builtin_memcpy(p + 22, &key6, sizeof(key6));
+		LZ_STORE(__u64, p + 22, key6);
 		write_tcp(p + 54, r);
 	}
 	return r;

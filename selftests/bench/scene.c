@@ -97,11 +97,11 @@ static __u32 variable_offset(const struct scene *s, const char *section, const c
 	return 0;
 }
 
-/* Room for the sources, and for the planted and covering prefixes beside them. The data plane takes
- * held cells off the sources' budget, so they are in it. */
+/* Room for the sources, and for the planted and covering prefixes beside them; the held ones have
+ * their own. */
 __u32 scene_capacity(const struct scene_config *c)
 {
-	return c->sources + c->held + 8 * BENCH_PLANTED;
+	return c->sources + 8 * BENCH_PLANTED;
 }
 
 static void size_maps(struct scene *s)

@@ -20,7 +20,7 @@
 #define WORLD_IFINDEX	 1 /* lo */
 #define WORLD_ROW	 1
 #define WORLD_FLOW_LINES 1024
-#define WORLD_HELD_LINES 16 /* few: bits of free sources are met too */
+#define WORLD_HELD_LINES 128 /* two pages: few: bits of free sources are met too */
 #define WORLD_START_S	 1000000u /* the clock of a fresh world, seconds */
 
 enum world_hook { WORLD_XDP, WORLD_TC, WORLD_TC_OUT };
