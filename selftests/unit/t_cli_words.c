@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * t_cli_words.c - the words of lazaretctl: what is understood, what is hinted at, completion,
+ * help and man page; and what is said when nobody, or the wrong one, answers.
+ */
+#include "unit/cli_fake.h"
+
+static void words_and_hints(void)
+{
+	static const struct {
+		const char *words;
+		int code;
+		const char *says;
+	} rows[] = {
+		{ "quarantin list", 0, "" }, /* a beginning that only one word has */
+		{ "qurantine list", 1, "'qurantine' is unknown; did you mean 'quarantine'?" },
+		{ "p", 1, "'p' is ambiguous\n  want: preflight, policy" },
+		{ "policy", 1, "'policy' is not complete\n  want: check, diff, apply" },
+		{ "-j q l", 1, "with -j words are written in full: quarantine list" },
+		{ "quarantine add", 1, "quarantine add: ADDRESS is missing" },
+		{ "quarantine add 192.0.2.1/24", 1, "ADDRESS: '192.0.2.1/24' is not an address" },
+		{ "quarantine add 192.0.2.1 for", 1, "'for' needs TIME" },
+		{ "quarantine add 192.0.2.1 for 1500ms", 1, "for: '1500ms' is no time" },
+		{ "quarantine add 192.0.2.1 fro 3h", 1, "did you mean 'for'?" },
+		{ "exception add 192.0.2.1 port26 until 2099-01-01 ticket X", 1,
+		  "'port26' is not accepted (want port25|all)" },
+		{ "quarantine add 192.0.2.1 throttle", 1, "'throttle' needs RATE" },
+		{ "quarantine add 192.0.2.1 for 1h for 2h", 1, "'for' is given twice" },
+		{ "exception add 192.0.2.0/24 port25 until soon ticket X", 1, "until: 'soon'" },
+		{ "--instance a/b status", 1, "option --instance: 'a/b' is no name" },
+		{ "--color status", 1, "option '--color' is unknown" },
+	};
+
+	for (size_t i = 0; i < LZ_ARRAY_SIZE(rows); i++) {
+		T_EQ(ctl(rows[i].words), rows[i].code, rows[i].words);
+		T_HAS(ran.err, rows[i].says, rows[i].words);
+	}
+}
+
+static void no_daemon(void)
+{
+	char path[64];
+	struct lz_err err;
+	int fd;
+
+	run_dir = "/nonexistent";
+	T_EQ(ctl("status"), 3, "no socket");
+	T_HAS(ran.err,
+	      "lazaretctl: lazaretd is not running: cannot connect to /nonexistent/read.sock",
+	      "one clear line");
+	snprintf(path, sizeof(path), "%s/hung", dir);
+	mkdir(path, 0755);
+	run_dir = path;
+	snprintf(path + strlen(path), sizeof(path) - strlen(path), "/read.sock");
+	fd = lz_serve_listen(path, 0666, (gid_t)-1, &err);
+	path[strlen(path) - strlen("/read.sock")] = '\0';
+	T_EQ(ctl("status"), 3, "a socket nobody listens on");
+	T_EQ(listen(fd, 0), 0, "listens, but never answers");
+	T_EQ(ctl("status"), 3, "a daemon that hangs");
+	T_HAS(ran.err, "lazaretd does not answer", "says so");
+	T_OK(ran.took_ms >= 1900 && ran.took_ms < 4000, "after 2 s");
+	close(fd);
+	run_dir = dir;
+	snprintf(path, sizeof(path), "%s/hung/read.sock", dir);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/hung", dir);
+	rmdir(path);
+}
+
+static void not_permitted(void)
+{
+	if (getuid())
+		T_SKIP("needs root to become another user");
+	as_uid = NOBODY;
+	T_EQ(ctl("quarantine add 192.0.2.1"), 5, "control.sock is closed to others");
+	T_HAS(ran.err, "not permitted; become root or a member of the group lazaret-admin",
+	      "says so");
+	T_EQ(ctl("status"), 0, "reading is open to all");
+	as_uid = 0;
+}
+
+/* The table of commands and that of proto.h fit each other, and so do the printed pages. */
+static void tables_fit(void)
+{
+	for (size_t i = 0; i < LZ_PROTO_COMMANDS; i++) {
+		bool asked = false;
+
+		for (size_t j = 0; j < lz_cli_commands_n; j++)
+			asked |= lz_cli_commands[j].ask &&
+				 lz_streq(lz_cli_commands[j].ask, lz_proto_commands[i].name);
+		T_OK(asked, lz_proto_commands[i].name);
+	}
+	T_EQ(ctl("--help"), 0, "help");
+	expect_tame(ran.out);
+	for (size_t j = 0; j < lz_cli_commands_n; j++) {
+		char line[64];
+
+		snprintf(line, sizeof(line), "\n  %s", lz_cli_commands[j].words);
+		T_HAS(ran.out, line, "help has every command");
+		T_OK(lz_cli_commands[j].run || (lz_cli_commands[j].ask && lz_cli_commands[j].view),
+		     lz_cli_commands[j].words);
+	}
+}
+
+/* Complete `lazaretctl WORDS` in a real bash; the candidates, one blank between them. */
+static void expect_completion(const char *words, const char *candidates)
+{
+	char command[512], got[256] = "";
+	FILE *f;
+
+	snprintf(command, sizeof(command),
+		 "bash -c '. %s/completion; COMP_WORDS=(lazaretctl %s); "
+		 "COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _lazaretctl; echo \"${COMPREPLY[*]}\"'",
+		 dir, words);
+	f = popen(command, "r");
+	if (!f || !fgets(got, sizeof(got), f))
+		T_OK(false, "bash answers");
+	if (f)
+		pclose(f);
+	got[strcspn(got, "\n")] = '\0';
+	T_STR(got, candidates, words);
+}
+
+static void completion(void)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "%s/completion", dir);
+	run_dir = NULL;
+	T_EQ(ctl("--completion"), 0, "prints");
+	run_dir = dir;
+	write_file(path, ran.out);
+	expect_completion("quarantine \"\"", "add set del list show import export undo guard");
+	expect_completion("-j --instance lz-t q", "quarantine");
+	expect_completion("p", "preflight policy");
+	expect_completion("quarantine add 192.0.2.1 f", "for");
+	expect_completion("quarantine add 192.0.2.1 s", "staff-only");
+	expect_completion("exception add 192.0.2.1 p", "port25");
+	expect_completion("bypass o", "on off");
+	unlink(path);
+}
+
+static void man_page(void)
+{
+	run_dir = NULL;
+	T_EQ(ctl("--man"), 0, "prints");
+	T_HAS(ran.out, ".TH LAZARETCTL 8 ", "title");
+	T_HAS(ran.out,
+	      ".TP\n\\fBquarantine add\\fR \\fIADDRESS\\fR [\\fBfor\\fR \\fITIME\\fR] "
+	      "[\\fBreason\\fR \\fITEXT\\fR] [\\fBticket\\fR \\fIID\\fR] "
+	      "[\\fBgarden\\fR \\fINAME\\fR] [\\fBblock25\\fR] [\\fBthrottle\\fR "
+	      "\\fIRATE\\fR] [\\fBstaff\\-only\\fR]\n",
+	      "a command");
+	T_HAS(ran.out, ".TP\n7\nstopped by a guard\n", "exit codes");
+	T_EQ(ctl("--version"), 0, "version");
+	T_STR(ran.out, "lazaretctl " LZ_VERSION "\n", "version");
+	run_dir = dir;
+}
+
+static const struct t_case cases[] = {
+	{ "cli: words, abbreviations, hints", words_and_hints },
+	{ "cli: no daemon, or one that hangs", no_daemon },
+	{ "cli: not permitted", not_permitted },
+	{ "cli: tables fit", tables_fit },
+	{ "cli: completion in bash", completion },
+	{ "cli: man page", man_page },
+};
+
+int main(void)
+{
+	return cli_fake_run(cases, LZ_ARRAY_SIZE(cases));
+}

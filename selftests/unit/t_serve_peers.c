@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * t_serve_peers.c - who may connect, how many, and as what.
+ */
+#include "unit/serve_fake.h"
+
+static void forty_connections(void)
+{
+	int fds[40], greeted = 0, refused = 0;
+	char line[256];
+
+	for (int i = 0; i < 40; i++) {
+		fds[i] = dial(read_path);
+		read_line(fds[i], line, sizeof(line));
+		greeted += !!strstr(line, "\"lazaret\"");
+		refused += !!strstr(
+			line,
+			"{\"id\":0,\"code\":2,\"error\":\"connection: too many connections of");
+	}
+	T_EQ(greeted, LZ_PROTO_CONNECTIONS_PER_UID, "as many as one uid may have");
+	T_EQ(refused, 40 - LZ_PROTO_CONNECTIONS_PER_UID, "the others are told why");
+	T_OK(ask_seen("uid") == getuid(), "control.sock is not affected");
+	for (int i = 0; i < 40; i++)
+		close(fds[i]);
+	usleep(100 * 1000);
+	close(dial_greeted(read_path));
+}
+
+/* Run @body as another uid; its checks count here. */
+static bool as_nobody(void (*body)(void))
+{
+	pid_t pid;
+	int status = 0;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		t_case_failures = 0;
+		T_EQ(setgroups(0, NULL) || setgid(NOBODY) || setuid(NOBODY), 0, "become nobody");
+		body();
+		fflush(stdout);
+		_exit(t_case_failures ? 1 : 0);
+	}
+	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) && !WEXITSTATUS(status);
+}
+
+static void read_socket_only_reads(void)
+{
+	int fd = dial_greeted(read_path);
+
+	say(fd,
+	    "{\"v\":1,\"id\":1,\"cmd\":\"quarantine.add\",\"args\":{\"address\":\"192.0.2.1\"}}\n");
+	expect_part(
+		fd,
+		"{\"id\":1,\"code\":5,\"error\":\"quarantine.add: not permitted: it needs the role "
+		"operate, uid ");
+	for (size_t i = 0; i < LZ_PROTO_COMMANDS; i++) {
+		char ask[128];
+
+		if (lz_proto_commands[i].role <= LZ_PEER_READ)
+			continue;
+		snprintf(ask, sizeof(ask), "{\"v\":1,\"id\":2,\"cmd\":\"%s\"}\n",
+			 lz_proto_commands[i].name);
+		say(fd, ask);
+		expect_part(fd, "{\"id\":2,\"code\":5,");
+	}
+	say(fd, "{\"v\":1,\"id\":3,\"cmd\":\"status\"}\n");
+	expect_part(fd, "{\"id\":3,\"code\":0,");
+	close(fd);
+}
+
+static void nobody_at_control(void)
+{
+	char line[256];
+	int fd;
+
+	T_EQ(dial(control_path), -EACCES, "mode 0660 keeps others out");
+	fd = dial_greeted(read_path);
+	say(fd, "{\"v\":1,\"id\":3,\"cmd\":\"status\"}\n");
+	read_line(fd, line, sizeof(line));
+	T_HAS(line, "\"uid\":65534", "the kernel says who asks");
+	close(fd);
+}
+
+/* Even when the mode lets a peer in, his uid decides. */
+static void nobody_let_in(void)
+{
+	char line[256];
+	int fd = dial(control_path);
+
+	read_line(fd, line, sizeof(line));
+	T_STR(line,
+	      "{\"id\":0,\"code\":5,"
+	      "\"error\":\"connection: not permitted: uid 65534 has no role\"}\n",
+	      "refused");
+	expect_closed(fd, "and closed");
+	close(fd);
+}
+
+static void wrong_role(void)
+{
+	struct stat st;
+
+	read_socket_only_reads();
+	T_OK(!stat(control_path, &st) && (st.st_mode & 0777) == 0660, "control.sock is 0660");
+	T_OK(!stat(read_path, &st) && (st.st_mode & 0777) == 0666, "read.sock is 0666");
+	if (getuid())
+		T_SKIP("needs root to become another user");
+	T_OK(as_nobody(read_socket_only_reads), "nobody by read.sock");
+	T_OK(as_nobody(nobody_at_control), "nobody by control.sock");
+	chmod(control_path, 0666);
+	T_OK(as_nobody(nobody_let_in), "nobody by an open control.sock");
+	chmod(control_path, 0660);
+}
+
+static void sockets_in_the_way(void)
+{
+	char path[64], file[64];
+	struct lz_err err;
+	FILE *f;
+	int fd;
+
+	T_EQ(lz_serve_listen(read_path, 0600, (gid_t)-1, &err), -EADDRINUSE, "somebody answers");
+	T_HAS(err.text, "another process answers there", "says so");
+	snprintf(path, sizeof(path), "%s/stale.sock", dir);
+	fd = lz_serve_listen(path, 0600, (gid_t)-1, &err);
+	T_OK(fd >= 0, "first");
+	close(fd);
+	fd = lz_serve_listen(path, 0600, (gid_t)-1, &err);
+	T_OK(fd >= 0, "a stale socket is replaced");
+	close(fd);
+	snprintf(file, sizeof(file), "%s/file", dir);
+	f = fopen(file, "w");
+	fclose(f);
+	T_EQ(lz_serve_listen(file, 0600, (gid_t)-1, &err), -EEXIST, "a file is left alone");
+	T_EQ(access(file, F_OK), 0, "it is still there");
+	unlink(path);
+	unlink(file);
+}
+
+static const struct t_case cases[] = {
+	{ "serve: 40 connections", forty_connections },
+	{ "serve: roles by socket and uid", wrong_role },
+	{ "serve: stale sockets and files in the way", sockets_in_the_way },
+};
+
+int main(void)
+{
+	return serve_fake_run(cases, LZ_ARRAY_SIZE(cases));
+}
