@@ -154,6 +154,7 @@ int lz_cli_policy_check(struct lz_cli *cli);
 int lz_cli_policy_send(struct lz_cli *cli); /* diff, apply */
 int lz_cli_import(struct lz_cli *cli); /* quarantine, exception */
 int lz_cli_export(struct lz_cli *cli);
+int lz_cli_portal_options(struct lz_cli *cli);
 
 /* gen.c: everything is printed from the tables above. */
 void lz_cli_print_help(const char *words); /* "" for all */

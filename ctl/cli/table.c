@@ -85,6 +85,10 @@ const struct lz_cli_command lz_cli_commands[] = {
 	{ "range export", "[set SET]", lz_cli_export, "range.export", &lz_view_range_export,
 	  "print the prefixes of a set, or of all sets, as a set's file has them" },
 
+	{ "portal options", "[kea|isc|dnsmasq|radvd] [--policy FILE]", lz_cli_portal_options,
+	  "portal.options", &lz_view_portal_options,
+	  "the link of the captive portal API, in the words of DHCP servers" },
+
 	{ "backtest", "--policy FILE CAPTURE", lz_cli_backtest, NULL, NULL,
 	  "what a policy would have done to the traffic of a capture" },
 

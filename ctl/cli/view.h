@@ -63,7 +63,7 @@ extern const struct lz_cli_view lz_view_sources, lz_view_source, lz_view_why;
 extern const struct lz_cli_view lz_view_hold, lz_view_free, lz_view_held, lz_view_case,
 	lz_view_import, lz_view_freed, lz_view_export, lz_view_guard;
 extern const struct lz_cli_view lz_view_exception_add, lz_view_exception_del, lz_view_exceptions,
-	lz_view_exception_import, lz_view_exception_export, lz_view_lookup, lz_view_range,
+	lz_view_exception_import, lz_view_exception_export, lz_view_portal_options, lz_view_lookup, lz_view_range,
 	lz_view_audit, lz_view_range_export;
 
 #endif /* LZ_CLI_VIEW_H */

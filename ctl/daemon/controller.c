@@ -60,6 +60,7 @@ static const struct lz_serve_route routes[] = {
 	{ "exception.list", lz_h_exception_list },
 	{ "exception.import", lz_h_exception_import },
 	{ "exception.export", lz_h_exception_export },
+	{ "portal.options", lz_h_portal_options },
 	{ "range.lookup", lz_h_range_lookup },
 	{ "range.export", lz_h_range_export },
 	{ "range.audit", lz_h_range_audit },

@@ -351,6 +351,7 @@ LZ_HANDLER(lz_h_exception_del);
 LZ_HANDLER(lz_h_exception_list);
 LZ_HANDLER(lz_h_exception_import);
 LZ_HANDLER(lz_h_exception_export);
+LZ_HANDLER(lz_h_portal_options);
 LZ_HANDLER(lz_h_range_lookup);
 LZ_HANDLER(lz_h_range_export);
 LZ_HANDLER(lz_h_range_audit);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * h_portal.c - what the portal is told through the gate: its settings, and of each host that talks
- * to it that host's own case.
+ * to it that host's own case. And what operators ask about it.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -251,4 +251,20 @@ int lz_portal_open(struct lz_ctl *ctl, int fd, uid_t uid, struct lz_err *reterr)
 	};
 
 	return lz_gate_open(&config, &ctl->gate, reterr);
+}
+
+/* ---------------------------------------------------------------- operators */
+
+void lz_h_portal_options(struct lz_request *req, void *arg)
+{
+	const struct lz_policy *policy = ((struct lz_ctl *)arg)->now.policy;
+	cJSON *end;
+
+	if (!policy || !policy->portal.api.present) {
+		lz_reply_end(req, LZ_CODE_NO_OBJECT, "portal: the policy in force has no \"api\"", NULL);
+		return;
+	}
+	end = cJSON_CreateObject();
+	lz_json_add_str(end, "url", policy->portal.api.url);
+	lz_reply_end(req, LZ_CODE_OK, NULL, end);
 }

@@ -155,6 +155,9 @@ static const struct lz_proto_command lz_proto_commands[] = {
 	{ "policy.history", LZ_PEER_READ, 0, 0, "",
 	  "", "generation name applied actor state file?" }, /* confirmed pending expired undone */
 
+	/* --- the portal */
+	{ "portal.options", LZ_PEER_READ, 0, 0, "", "url", "" }, /* of the captive portal API */
+
 	/* --- sources */
 	{ "source.list", LZ_PEER_READ, 0, 0, "limit=int? sort=word?", "total", LZ_PROTO_SOURCE },
 	{ "source.show", LZ_PEER_READ, 0, 0, "address=address",

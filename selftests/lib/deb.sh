@@ -75,6 +75,19 @@ lz_postfix_unpack()
 		lz_deb_unpack "$1" postfix
 }
 
+# lz_dhcp_unpack DIR: DHCP servers under DIR/PACKAGE, and the shared libraries they need
+# installed. A gateway is no place for one that starts by itself.
+lz_dhcp_unpack()
+{
+	local package
+	for package in kea-common kea-dhcp4-server kea-dhcp6-server isc-dhcp-server; do
+		[ -d "$1/$package" ] && continue
+		mkdir -p "$1" && deb_refresh &&
+			lz_deb_install <(apt-cache depends "$package" | sed -n 's/^ *Depends: \(lib[^ ]*\)$/\1/p') &&
+			lz_deb_unpack "$1/$package" "$package" || return 1
+	done
+}
+
 # lz_deb_unpack DIR PACKAGE [APT-OPTION...]: download a package and unpack it to DIR, whole
 # or not at all.
 lz_deb_unpack()

@@ -132,7 +132,7 @@ static void completion(void)
 	write_file(path, ran.out);
 	expect_completion("quarantine \"\"", "add set del list show import export undo guard");
 	expect_completion("-j --instance lz-t q", "quarantine");
-	expect_completion("p", "preflight policy");
+	expect_completion("p", "preflight policy portal");
 	expect_completion("quarantine add 192.0.2.1 f", "for");
 	expect_completion("quarantine add 192.0.2.1 s", "staff-only");
 	expect_completion("exception add 192.0.2.1 p", "port25");
