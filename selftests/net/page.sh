@@ -63,7 +63,7 @@ daemon_start()
 {
 	lz_proc_start daemon gw "$BUILD/lazaretd" --instance lab --policy "$LZ_DIR/one.json" \
 		--state "$LZ_DIR/state" --run /run/lazaret-lab
-	lz_wait 10 ctl status && lz_wait 10 grep -q event=portal-ready "$LOG"
+	lz_wait 25 ctl status && lz_wait 25 grep -q event=portal-ready "$LOG"
 }
 
 lab_up()
