@@ -102,9 +102,10 @@ __noinline int lz_limit_slot(const struct lz_pkt *p, const struct lz_limit_ask *
 
 static __always_inline enum lz_charge lz_limit_charge(struct lz_cell *cell,
 						      const struct lz_limit *l, __u64 now_ns,
-						      __u32 *ret_value)
+						      __u32 proven, __u32 *ret_value)
 {
-	__u64 *state = &cell->state[l->word & 7]; /* below LZ_CELL_WORDS, but the verifier asks */
+	/* below LZ_CELL_WORDS, but the verifier asks */
+	__u64 *state = &cell->state[(l->word + proven) & 7];
 	enum lz_charge charge;
 
 	if (!l->slot_ns)
@@ -131,11 +132,23 @@ __noinline int lz_limit_again(const struct lz_pkt *p, struct lz_limit_ask *ask, 
 	if (!p || !ask || !cell)
 		return LZ_CHARGE_OK;
 	l = lz_asked(p, ask);
-	state = &cell->state[l->word & 7];
+	state = &cell->state[(l->word + p->proven) & 7];
 	if (!l->slot_ns)
 		return LZ_CHARGE_OK;
 	return l->kind == LZ_LIMIT_WINDOW ? lz_window_charge(state, l, p->now_ns, &ask->value) :
 					    lz_bucket_charge(state, l, p->now_ns, &ask->value);
+}
+
+/* Is this what the limit counts? A handshake is asked of those only that want them; a SYN is no
+ * reason to tell of anybody where they do. */
+static __always_inline int lz_is_asked(const struct lz_pkt *p, const struct lz_limit *l,
+				       const struct lz_limit_ask *ask)
+{
+	if (p->proven)
+		return (l->flags & LZ_LIMIT_F_PROOF) && l->what != LZ_WHAT_SYN;
+	if ((l->flags & LZ_LIMIT_F_PROOF) && l->then == LZ_THEN_NOTIFY)
+		return 0;
+	return l->what == LZ_WHAT_SYN || ask->fresh;
 }
 
 /**
@@ -152,7 +165,9 @@ static __always_inline enum lz_charge lz_limit_ask(const struct lz_pkt *p, const
 	enum lz_charge charge;
 	__u32 id = l->id;
 
-	if ((l->what != LZ_WHAT_SYN && !ask->fresh) || (l->to_mask && !(l->to_mask & ask->sets)))
+	if (l->to_mask && !(l->to_mask & ask->sets))
+		return LZ_CHARGE_OK;
+	if (!lz_is_asked(p, l, ask))
 		return LZ_CHARGE_OK;
 	if (l->per != LZ_PER_SOURCE) {
 		slot = lz_limit_slot(p, ask);
@@ -160,7 +175,7 @@ static __always_inline enum lz_charge lz_limit_ask(const struct lz_pkt *p, const
 		if (!cell)
 			return LZ_CHARGE_OK;
 	}
-	charge = lz_limit_charge(cell, l, p->now_ns, &ask->value);
+	charge = lz_limit_charge(cell, l, p->now_ns, p->proven, &ask->value);
 	LZ_NO_UNROLL
 	for (int i = 0; charge == LZ_CHARGE_LOST && i < LZ_CAS_TRIES; i++)
 		charge = lz_limit_again(p, ask, slot);
@@ -169,6 +184,7 @@ static __always_inline enum lz_charge lz_limit_ask(const struct lz_pkt *p, const
 	stats = bpf_map_lookup_elem(&lz_limit_stats, &id);
 	if (stats) {
 		stats->asked++;
+		stats->proven += p->proven;
 		if (charge != LZ_CHARGE_OK)
 			stats->over++;
 	}

@@ -13,6 +13,7 @@
 #include "charge.h"
 #include "colony.h"
 #include "flow.h"
+#include "proof.h"
 
 static __always_inline int lz_ruling_end(const struct lz_pkt *p, const struct lz_ruling *r)
 {
@@ -172,7 +173,7 @@ static __always_inline const struct lz_limit *lz_rules(const struct lz_pkt *p,
 	} else if (j->known == LZ_V_PASS) {
 		j->r.reason = LZ_R_PASS_RETRANSMIT;
 	}
-	if (j->r.verdict != LZ_V_PASS || !(p->flags & LZ_P_SYN))
+	if (j->r.verdict != LZ_V_PASS || !((p->flags & LZ_P_SYN) || p->proven))
 		return 0;
 	if (p->throttle && j->ask.fresh && !lz_throttle_allowed(e->cell, p->now_ns, p->throttle)) {
 		j->r.verdict = LZ_V_DROP;
@@ -227,16 +228,16 @@ static __always_inline void lz_examine(const struct lz_pkt *p, const struct lz_e
 	j->r.limits_lifted = lz_lifted(p);
 	if (p->dport == 25 || (e->c->flags & LZ_CLASS_F_SYN_TO))
 		j->ask.sets = lz_sets_of(p, 0);
-	if (!(p->flags & LZ_P_SYN))
-		return;
 	if (e->line) {
 		j->known = lz_flow_find(e->line, p->flow, p->now_ns, &j->flow_at);
 		j->ask.fresh = j->known == LZ_FLOW_NEW;
 	}
-	if (j->ask.fresh && e->c->dests_slot_ns)
+	/* A destination is noted by its SYN, or, where a limit on them holds, by its handshake. */
+	if ((e->c->flags & LZ_CLASS_F_PROOF_DESTS ? p->proven : j->ask.fresh) && e->c->dests_slot_ns)
 		lz_dests_note(e->cell->dests, p->now_ns / e->c->dests_slot_ns,
 			      lz_hash(dest[1] ^ lz_hash(dest[0], 0), lz_instance.seed));
-	lz_count_pair(&e->cell->syn, 1, j->ask.fresh);
+	if (p->flags & LZ_P_SYN)
+		lz_count_pair(&e->cell->syn, 1, j->ask.fresh);
 }
 
 /* The rules have spoken: remember, count and tell it. */
@@ -249,7 +250,8 @@ static __always_inline int lz_examined_end(const struct lz_pkt *p, const struct 
 		lz_flow_note(e->line, j->flow_at, p->flow, p->now_ns, j->r.verdict);
 	lz_count_pair(&e->cell->dropped, j->r.verdict != LZ_V_PASS, 1);
 	if (j->r.verdict != LZ_V_PASS) {
-		if (refused_by && refused_by->then == LZ_THEN_HOLD)
+		if (refused_by && refused_by->then == LZ_THEN_HOLD &&
+		    (p->proven || !(refused_by->flags & LZ_LIMIT_F_PROOF)))
 			lz_limit_hold(p, e->cell, e->slot, &j->r, refused_by);
 		if (j->r.told.kind)
 			lz_tell(p, e->cell, &j->r.told);
@@ -362,6 +364,8 @@ __noinline int lz_judge_return(const struct lz_pkt *p)
 	} else {
 		lz_overrule(p, &r, !!((lz_sets_of(p, 0) | lz_sets_of(p, 1)) & LZ_SET_NEVER));
 	}
+	if (r.verdict == LZ_V_PASS && (c->flags & LZ_CLASS_F_PROOF) && lz_is_syn_ack(p))
+		lz_proof_await(p);
 	lz_count_class(class_, r.verdict, r.would);
 	return lz_ruling_end(p, &r);
 }

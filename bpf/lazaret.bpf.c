@@ -113,6 +113,8 @@ static __always_inline int lz_decide(const struct lz_frame *f, struct lz_pkt *p)
 	}
 	p->cell = lz_cell_find_if(p->key, business ? LZ_BYTES_80 : 0);
 	lz_now_ns(p);
+	if ((lz_control.gen[p->slot & 1].flags & LZ_GEN_F_PROOF) && lz_is_ack(p))
+		p->proven = lz_proof_take(p);
 	if (held && p->cell >= 0) {
 		ruling = lz_judge_held(p, p->cell);
 		if (ruling >= 0)

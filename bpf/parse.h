@@ -71,7 +71,8 @@ struct lz_pkt {
 	__u8 uplink;	/* judged by the return hook */
 	__u8 tcp_flags;
 	__u8 throttle; /* row in lz_control.throttle; 0 = not throttled */
-	__u8 pad_[2];
+	__u8 proven;   /* 1 = an ACK to port 25 that completed a handshake: lz_proof_take() */
+	__u8 pad_;
 	__u32 now_s;	/* of now_ns */
 	__u32 pad2_;
 };

@@ -35,7 +35,8 @@ __u32 lz_cell_destinations(const struct lz_cell *cell, __u64 slot_ns, __u64 now_
 
 __u32 lz_cell_limit_value(const struct lz_cell *cell, const struct lz_limit *limit, __u64 now_ns)
 {
-	const __u64 *state = &cell->state[limit->word];
+	/* What somebody is held for are his handshakes. */
+	const __u64 *state = &cell->state[limit->word + !!(limit->flags & LZ_LIMIT_F_PROOF)];
 
 	if (!limit->slot_ns)
 		return 0;

@@ -180,6 +180,33 @@ static void check_hold(struct lz_context *ctx, const struct lz_policy_class *cla
 			 "a SYN proves nothing about who sent it, anyone could have this customer held; set \"source-validation\": \"strict\" on every customer interface that is protected (uRPF, DHCP snooping), or \"evidence\": {\"quarantine-needs\": \"handshake\"}");
 }
 
+/* Does a hold on this limit wait for handshakes? */
+static bool needs_proof(const struct lz_policy *policy, const struct lz_policy_limit *limit)
+{
+	return lz_policy_holds(policy, limit) && !lz_policy_sources_validated(policy);
+}
+
+static void check_proof(struct lz_context *ctx, const struct lz_policy_class *class)
+{
+	const struct lz_policy *policy = ctx->policy;
+	size_t words = 0;
+
+	for (size_t i = 0; i < class->n_limits; i++) {
+		const struct lz_policy_limit *limit = &class->limits[i];
+
+		if (limit->what == LZ_WHAT_SYN && needs_proof(policy, limit) &&
+		    policy->quarantine_needs == LZ_NEEDS_HANDSHAKE)
+			lz_error(ctx, limit->place, "then",
+				 "a handshake proves who opens connections to port 25, not who sends SYNs: on \"syn\" nobody can be held here (want drop | refuse | notify, or \"count\": \"smtp-connections\")");
+		if (limit->per == LZ_PER_SOURCE && limit->what != LZ_WHAT_SMTP_DESTINATIONS)
+			words += 1 + needs_proof(policy, limit);
+	}
+	if (words > LZ_CELL_WORDS)
+		lz_error(ctx, class->place, "limits",
+			 "need %zu counters a source (want at most %d): one that leads to a hold counts its handshakes beside its SYNs",
+			 words, LZ_CELL_WORDS);
+}
+
 static void check_destinations(struct lz_context *ctx, const struct lz_policy_limit *limit)
 {
 	if (limit->what != LZ_WHAT_SMTP_DESTINATIONS)
@@ -277,6 +304,7 @@ static void check_class(struct lz_context *ctx, const struct lz_policy_class *cl
 			   "'except-to' has no effect: 'to-world' leaves port 25 alone");
 	for (size_t i = 0; i < class->n_limits; i++)
 		check_limit(ctx, class, &class->limits[i]);
+	check_proof(ctx, class);
 }
 
 static void check_garden(struct lz_context *ctx, const struct lz_policy_garden *garden)

@@ -32,6 +32,17 @@ static bool is_of_source(const struct lz_limit *l)
 	return l->per == LZ_PER_SOURCE && l->kind != LZ_LIMIT_DESTS;
 }
 
+static bool needs_proof(const struct lz_limit *l)
+{
+	return l->flags & LZ_LIMIT_F_PROOF;
+}
+
+/* Words of a cell: a window's own, and the one of its handshakes. */
+static unsigned words_of(const struct lz_limit *l)
+{
+	return l->words + (unsigned)needs_proof(l);
+}
+
 static void set_window(struct lz_limit *l, __u64 window_ns, unsigned words)
 {
 	l->words = (__u8)words;
@@ -68,22 +79,24 @@ static int set_rate(struct lz_compile *c, const struct lz_policy_class *class,
 	l->counters = COUNTS_BITS / l->bits < COUNTERS_MAX ? COUNTS_BITS / l->bits : COUNTERS_MAX;
 	set_window(l, from->at_most.window_ns, 1);
 	/* The cell of an aggregate has no other limit in it. */
-	if (l->per != LZ_PER_SOURCE && l->counters - 1 < SLOTS_WANTED)
+	if (l->per != LZ_PER_SOURCE && !needs_proof(l) && l->counters - 1 < SLOTS_WANTED)
 		set_window(l, from->at_most.window_ns, 2);
 	return 0;
 }
 
-/* Ladders are not climbed yet, and a SYN that anybody could have sent must not hold anybody: both
- * only tell. lz_policy_not_in_force() says so. */
+/* A SYN that anybody could have sent must not hold anybody: where sources are not validated, a limit
+ * that leads to a hold goes by handshakes. */
 static void set_then(const struct lz_policy *policy, const struct lz_policy_limit *from,
 		     struct lz_limit *l)
 {
+	if (lz_policy_holds(policy, from) && !lz_policy_sources_validated(policy))
+		l->flags |= LZ_LIMIT_F_PROOF;
 	l->then = LZ_THEN_NOTIFY;
 	l->grade = LZ_GRADE(LZ_GRADE_GARDEN, LZ_GARDEN_LEAKY);
 	if (from->then == LZ_ACTION_DROP || from->then == LZ_ACTION_REFUSE) {
 		l->then = LZ_THEN_DROP;
 		l->refuse = from->then == LZ_ACTION_DROP ? LZ_V_DROP : (__u8)from->refuse;
-	} else if (from->then == LZ_ACTION_HOLD && lz_policy_sources_validated(policy)) {
+	} else if (from->then == LZ_ACTION_HOLD) {
 		l->then = LZ_THEN_HOLD;
 		l->hold_ttl_s = (__u32)(from->hold_ns / LZ_NS_PER_S);
 	}
@@ -103,8 +116,8 @@ static int convert(struct lz_compile *c, const struct lz_policy_class *class,
 		l->per_len4 = (__u8)(32 + from->per_ipv4_len);
 		l->per_len6 = from->per_ipv6_len;
 	}
-	r = set_rate(c, class, from, l);
 	set_then(c->policy, from, l);
+	r = set_rate(c, class, from, l);
 	return r ? r : lz_compile_dest_list(c, &from->to, &l->to_mask);
 }
 
@@ -113,7 +126,8 @@ static int convert(struct lz_compile *c, const struct lz_policy_class *class,
 static bool is_same_shape(const struct lz_limit *a, const struct lz_limit *b)
 {
 	if (a->kind != b->kind || a->what != b->what || a->per != b->per || a->words != b->words ||
-	    a->per_len4 != b->per_len4 || a->per_len6 != b->per_len6)
+	    a->per_len4 != b->per_len4 || a->per_len6 != b->per_len6 ||
+	    needs_proof(a) != needs_proof(b))
 		return false;
 	return a->kind != LZ_LIMIT_WINDOW ||
 	       (a->bits == b->bits && a->counters == b->counters && a->slot_ns == b->slot_ns);
@@ -138,11 +152,11 @@ static void widen_windows(const struct lz_policy_class *class, struct lz_class *
 	unsigned left = LZ_CELL_WORDS;
 
 	for (size_t i = 0; i < to->limits; i++)
-		left -= is_of_source(&to->limit[i]);
+		left -= is_of_source(&to->limit[i]) ? words_of(&to->limit[i]) : 0;
 	for (size_t i = 0; i < to->limits && left; i++) {
 		struct lz_limit *l = &to->limit[i];
 
-		if (!is_of_source(l) || l->kind != LZ_LIMIT_WINDOW || l->counters - 1 >= SLOTS_WANTED)
+		if (!is_of_source(l) || needs_proof(l) || l->kind != LZ_LIMIT_WINDOW || l->counters - 1 >= SLOTS_WANTED)
 			continue;
 		set_window(l, class->limits[i].at_most.window_ns, 2);
 		left--;
@@ -151,7 +165,7 @@ static void widen_windows(const struct lz_policy_class *class, struct lz_class *
 
 static __u32 words_mask(const struct lz_limit *l, unsigned word)
 {
-	return ((1u << l->words) - 1) << word;
+	return ((1u << words_of(l)) - 1) << word;
 }
 
 /* Words for all limits of a source: where they were if @keep, then the first that are free. Returns
@@ -174,9 +188,9 @@ static bool place_words(const struct lz_compile *c, struct lz_class *to, bool ke
 
 		if (!is_of_source(l) || old[i])
 			continue;
-		while (word + l->words <= LZ_CELL_WORDS && (used & words_mask(l, word)))
+		while (word + words_of(l) <= LZ_CELL_WORDS && (used & words_mask(l, word)))
 			word++;
-		if (word + l->words > LZ_CELL_WORDS)
+		if (word + words_of(l) > LZ_CELL_WORDS)
 			return false;
 		l->word = (__u8)word;
 		used |= words_mask(l, word);
@@ -200,10 +214,10 @@ static void stamp_source_limit(struct lz_compile *c, struct lz_limit *l, __u32 c
 		l->stamp = old->stamp;
 		return;
 	}
-	if (l->words == 2 && changes[1] > n)
+	if (words_of(l) == 2 && changes[1] > n)
 		n = changes[1];
 	l->stamp = stamp_of(n, class_id);
-	for (unsigned i = 0; i < l->words; i++)
+	for (unsigned i = 0; i < words_of(l); i++)
 		changes[i] = n + 1;
 }
 
@@ -226,6 +240,10 @@ static void set_class_flags(struct lz_class *to)
 			to->flags |= LZ_CLASS_F_SYN_LIMIT | (l->to_mask ? LZ_CLASS_F_SYN_TO : 0);
 		if (l->per == LZ_PER_CUSTOMER)
 			to->flags |= LZ_CLASS_F_CUSTOMER;
+		if (needs_proof(l) && l->what != LZ_WHAT_SYN)
+			to->flags |= LZ_CLASS_F_PROOF;
+		if (needs_proof(l) && l->kind == LZ_LIMIT_DESTS)
+			to->flags |= LZ_CLASS_F_PROOF_DESTS;
 	}
 }
 
@@ -256,5 +274,7 @@ int lz_compile_limits(struct lz_compile *c, size_t idx)
 			stamp_aggregate_limit(c, l);
 	}
 	set_class_flags(to);
+	if (to->flags & LZ_CLASS_F_PROOF)
+		c->image->gen.flags |= LZ_GEN_F_PROOF;
 	return 0;
 }

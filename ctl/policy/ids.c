@@ -13,7 +13,7 @@
 /* The numbers of a limit that decide whether its words can be read on. */
 #define SHAPE_FIELDS(X)                                                                            \
 	X(kind, LZ_LIMIT_DESTS) X(what, LZ_WHAT_SMTP_DESTINATIONS) X(per, LZ_PER_CUSTOMER)         \
-	X(word, LZ_CELL_WORDS - 1) X(words, 2) X(bits, 44) X(counters, 7) X(stamp, 15)             \
+	X(flags, LZ_LIMIT_F_MONITOR | LZ_LIMIT_F_PROOF) X(word, LZ_CELL_WORDS - 1) X(words, 2) X(bits, 44) X(counters, 7) X(stamp, 15)             \
 	X(per_len4, 64) X(per_len6, 64) X(slot_ns, LZ_JSON_INTEGER_MAX)
 
 /* ---------------------------------------------------------------- print */
@@ -116,10 +116,13 @@ static int parse_classes(const cJSON *root, struct lz_image *image, struct lz_er
 
 static int parse_gardens(const cJSON *root, struct lz_image *image, struct lz_err *reterr)
 {
-	const cJSON *gardens;
-	int r = lz_json_get_object(root, "gardens", &gardens, reterr);
+	const cJSON *gardens = NULL;
+	int r = 0;
 
-	for (const cJSON *item = r ? NULL : gardens->child; item && !r; item = item->next) {
+	/* An older version had the two that need no row. */
+	if (cJSON_GetObjectItemCaseSensitive(root, "gardens"))
+		r = lz_json_get_object(root, "gardens", &gardens, reterr);
+	for (const cJSON *item = r || !gardens ? NULL : gardens->child; item && !r; item = item->next) {
 		__u64 row;
 
 		r = lz_json_u64(item, LZ_GARDEN_N, LZ_GARDENS_MAX - 1, &row);
@@ -153,8 +156,12 @@ static int parse_limit(const cJSON *row, struct lz_image *image, struct lz_err *
 	to->index = (__u8)index;
 	l = &image->gen.class_[class_id].limit[index];
 	l->id = (__u16)id;
+	/* Those of an older version have no flags: then none of today's was meant. */
 #define PARSE(field, max)                                                                          \
-	r = r ?: lz_json_get_u64(row, #field, 0, (max), &value, reterr);                           \
+	if (lz_streq(#field, "flags") && !cJSON_GetObjectItemCaseSensitive(row, #field))           \
+		value = 0;                                                                         \
+	else                                                                                       \
+		r = r ?: lz_json_get_u64(row, #field, 0, (max), &value, reterr);                           \
 	l->field = (__typeof__(l->field))value;
 	SHAPE_FIELDS(PARSE)
 #undef PARSE

@@ -28,18 +28,12 @@ static bool wants_page(const struct lz_policy *policy)
 	return false;
 }
 
-static bool uses_handshake(const struct lz_policy *policy)
-{
-	return policy->quarantine_needs == LZ_NEEDS_HANDSHAKE;
-}
-
 static const struct {
 	bool (*uses)(const struct lz_policy *policy);
 	const char *text;
 } rows[] = {
 	{ wants_sink, "smtp-554: the policy has no \"portal\": port 25 is refused with ICMP (icmp-admin)" },
 	{ wants_page, "gardens: 'web': \"page\": the policy has no \"portal\": web traffic of held hosts is refused" },
-	{ uses_handshake, "evidence: handshakes are not yet watched: a limit that would hold only reports, unless every customer interface validates sources" },
 };
 
 int lz_policy_not_in_force(const struct lz_policy *policy, struct lz_str *out)

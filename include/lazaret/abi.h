@@ -254,7 +254,7 @@ struct lz_limit_stats {
 	__u64 asked;	/* packets it was asked about */
 	__u64 over;	/* of those: over it, whatever was then done */
 	__u64 holds;	/* sources held by it */
-	__u64 proven;	/* handshakes it was asked about, LZ_LIMIT_F_PROOF */
+	__u64 proven;	/* of those asked: handshakes, LZ_LIMIT_F_PROOF */
 };
 _Static_assert(sizeof(struct lz_limit_stats) == 32, "no holes");
 
@@ -286,8 +286,8 @@ enum lz_then {
 };
 
 #define LZ_LIMIT_F_MONITOR 0x01
-#define LZ_LIMIT_F_PROOF   0x02 /* holds on completed handshakes, counted in state word + 1 (kind DESTS:
-				 * in the bitmap); SYNs over the limit are only dropped */
+#define LZ_LIMIT_F_PROOF   0x02 /* holds, or tells, by completed handshakes, counted in state word + 1
+				 * (kind DESTS: in the bitmap); SYNs over it are only dropped */
 
 /* State words of a window, N <= 4,000,000: `words` words, slot s lives in word s % words. A word is
  *   bits 60..63 stamp, bits 44..59 epoch (s / words), bits 0..43 `counters` fields of `bits` bits,
@@ -327,6 +327,7 @@ _Static_assert(sizeof(struct lz_limit) == 56, "no holes");
 #define LZ_CLASS_F_PORT25_RULE	0x08 /* to_world is not LEAVE_ALONE */
 #define LZ_CLASS_F_SYN_TO	0x10 /* some limit on SYNs looks at the destination */
 #define LZ_CLASS_F_PROOF	0x20 /* some limit waits for handshakes: watch SYN-ACKs */
+#define LZ_CLASS_F_PROOF_DESTS	0x40 /* ... and the bitmap of destinations does: SYNs are not noted */
 
 struct lz_class {
 	__u64 except_mask;  /* destination sets that port 25 may always reach */
@@ -343,6 +344,7 @@ _Static_assert(sizeof(struct lz_class) == 24 + 56 * LZ_LIMITS_PER_CLASS, "no hol
 #define LZ_GEN_F_MONITOR	0x01 /* count everything, enforce nothing */
 #define LZ_GEN_F_UNPARSED_DROP	0x02
 #define LZ_GEN_F_COUNT_FOREIGN	0x04
+#define LZ_GEN_F_PROOF		0x10 /* some class has LZ_CLASS_F_PROOF */
 #define LZ_GEN_F_NEVER_HIDDEN	0x08 /* an IPv6 never prefix is longer than the key: no class shows it */
 
 /* Destination sets with a fixed meaning. */

@@ -112,7 +112,7 @@ static void put_l4(struct pkt *p, const struct pkt_spec *s)
 		put16(p, s->sport ? s->sport : 40000);
 		put16(p, s->dport);
 		put32(p, s->seq);
-		put32(p, 0);
+		put32(p, s->ack);
 		put8(p, 0x50);
 		put8(p, s->flags & PKT_F_NO_FLAGS ? 0 : s->tcp ? s->tcp : PKT_SYN);
 		put16(p, 64240);

@@ -43,7 +43,7 @@ struct pkt_spec {
 	__u16 cut;		     /* frame cut to this many bytes; 0 = whole */
 	__u16 pad;		     /* bytes of trailing garbage (all ones) behind the IP packet */
 	__u16 l4_bytes;		     /* transport header and payload cut to this; 0 = whole */
-	__u32 seq;
+	__u32 seq, ack;
 	__u8 mpls;		     /* labels */
 	__u8 options;		     /* IPv4 option words */
 	__u8 ihl;		     /* 0 = right */
