@@ -140,7 +140,7 @@ taken_over()
 	while read -r verdict name; do
 		t_eq "taken over: $name" "$verdict" denied
 	done < <(grep -E '^(denied|DONE) ' "$LOG")
-	t_eq "every try has come to its end" "$(grep -cE '^(denied|DONE) ' "$LOG")" 68
+	t_eq "every try has come to its end" "$(grep -cE '^(denied|DONE) ' "$LOG")" 69
 	t_ok "the gate has logged what it refused" has "event=gate-refused why=\"'quarantine.del' is no question" "$LOG"
 	after=$(dmesg | grep -c 'type=1326.*comm="portal_red"')
 	if [ -r /proc/sys/kernel/seccomp/actions_logged ] && grep -q errno /proc/sys/kernel/seccomp/actions_logged; then

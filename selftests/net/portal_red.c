@@ -163,11 +163,14 @@ static void try_network(void)
 	try_call("listen()", listen(client, 1));
 	try_call("sendto() with an address",
 		 sendto(LZ_PORTAL_FD_PAGE4, &byte, 1, MSG_FASTOPEN, (struct sockaddr *)&world, sizeof(world)));
-	/* sendmsg() the filter cannot look into; what it has to send on cannot be turned elsewhere */
-	say(sendmsg(LZ_PORTAL_FD_PAGE4, &msg, MSG_FASTOPEN | MSG_NOSIGNAL) < 0,
-	    "sendmsg(MSG_FASTOPEN) of a listener");
-	say(sendmsg(client, &msg, MSG_FASTOPEN | MSG_NOSIGNAL) < 0,
-	    "sendmsg(MSG_FASTOPEN) of its client's socket");
+	try_call("sendmsg(MSG_FASTOPEN) of a listener",
+		 sendmsg(LZ_PORTAL_FD_PAGE4, &msg, MSG_FASTOPEN | MSG_NOSIGNAL));
+	try_call("sendmsg(MSG_FASTOPEN) of its client's socket",
+		 sendmsg(client, &msg, MSG_FASTOPEN | MSG_NOSIGNAL));
+	if (shutdown(LZ_PORTAL_FD_PAGE4, SHUT_RDWR) < 0) /* it is a listener no more */
+		_exit(4);
+	try_call("sendmsg(MSG_FASTOPEN) of what was a listener",
+		 sendmsg(LZ_PORTAL_FD_PAGE4, &msg, MSG_FASTOPEN | MSG_NOSIGNAL));
 	try_call("setsockopt(IP_TRANSPARENT)", setsockopt(client, SOL_IP, IP_TRANSPARENT, &(int){ 1 }, 4));
 	try_call("another mark", setsockopt(client, SOL_SOCKET, SO_MARK, &(int){ 7 }, 4));
 	try_call("sendmmsg()", syscall(SYS_sendmmsg, client, NULL, 0, 0));
