@@ -137,6 +137,22 @@ static const struct lz_cli_line guard_lines[] = {
 
 const struct lz_cli_view lz_view_guard = { .lines = guard_lines };
 
+static const struct lz_cli_column audit_columns[] = {
+	{ "TIME", "time", 20, LZ_CELL_TEXT },
+	{ "WHO", "actor", 12, LZ_CELL_TEXT },
+	{ "DID", "cmd", 18, LZ_CELL_TEXT },
+	{ "TIMES", "count", 5, LZ_CELL_COUNT },
+	{ "CODE", "code", 4, LZ_CELL_COUNT },
+	{ "OBJECT", "object", 0, LZ_CELL_TEXT },
+	{ NULL, NULL, 0, LZ_CELL_TEXT },
+};
+
+const struct lz_cli_view lz_view_looks = {
+	.rows = "entries",
+	.columns = audit_columns,
+	.none = "nothing is on record",
+};
+
 /* ---------------------------------------------------------------- import, export */
 
 /* The whole of a file, or of stdin for "-". */

@@ -92,6 +92,9 @@ const struct lz_cli_command lz_cli_commands[] = {
 	{ "backtest", "--policy FILE CAPTURE", lz_cli_backtest, NULL, NULL,
 	  "what a policy would have done to the traffic of a capture" },
 
+	{ "audit list", "[--limit N]", NULL, "audit.list", &lz_view_looks,
+	  "who looked at customers, who changed something" },
+
 	{ "bypass on", "[for TIME]", lz_cli_bypass, "bypass.on", &lz_view_bypass_state,
 	  "the kill switch: enforce nothing, at once, also without a daemon" },
 	{ "bypass off", "", lz_cli_bypass, "bypass.off", &lz_view_bypass_state, "enforce again" },

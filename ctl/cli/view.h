@@ -61,7 +61,7 @@ extern const struct lz_cli_view lz_view_diff, lz_view_apply, lz_view_confirm, lz
 	lz_view_policy, lz_view_history;
 extern const struct lz_cli_view lz_view_sources, lz_view_source, lz_view_why;
 extern const struct lz_cli_view lz_view_hold, lz_view_free, lz_view_held, lz_view_case,
-	lz_view_import, lz_view_freed, lz_view_export, lz_view_guard;
+	lz_view_import, lz_view_freed, lz_view_export, lz_view_guard, lz_view_looks;
 extern const struct lz_cli_view lz_view_exception_add, lz_view_exception_del, lz_view_exceptions,
 	lz_view_exception_import, lz_view_exception_export, lz_view_portal_options, lz_view_lookup, lz_view_range,
 	lz_view_audit, lz_view_range_export;

@@ -145,6 +145,17 @@ void lz_case_clock(struct lz_ctl *ctl, __u64 until_ns);
 void lz_case_facts(struct lz_ctl *ctl, const struct lz_target *target, bool ask, __u64 when_s,
 		   struct lz_facts *ret);
 
+struct lz_policy_class;
+/** lz_limit_find() - a limit of the policy in force by the id that the data plane knows; NULL */
+const struct lz_policy_limit *lz_limit_find(const struct lz_ctl *ctl, __u16 id,
+					    const struct lz_policy_class **ret_class);
+const char *lz_limit_class(const struct lz_policy_limit *limit); /* LZ_CLASS_* */
+/** lz_limit_apart_s() - going over it again within so long is the same incident */
+__u32 lz_limit_apart_s(const struct lz_policy_limit *limit);
+/** lz_ladder_of_limit() - where it leads; `notify` is a ladder of one step. false: nowhere */
+bool lz_ladder_of_limit(const struct lz_ctl *ctl, const struct lz_policy_limit *limit,
+			struct lz_ladder *ret);
+
 /** lz_ladder_of() - a ladder of the policy in force by its name; false: there is none */
 bool lz_ladder_of(const struct lz_ctl *ctl, const char *name, struct lz_ladder *ret);
 

@@ -66,6 +66,7 @@ static const struct lz_serve_route routes[] = {
 	{ "range.audit", lz_h_range_audit },
 	{ "range.add", lz_h_range_add },
 	{ "range.del", lz_h_range_del },
+	{ "audit.list", lz_h_audit_list },
 	{ "bypass.on", lz_h_bypass_on },
 	{ "bypass.off", lz_h_bypass_off },
 	{ "bypass.status", lz_h_bypass_status },
@@ -118,6 +119,7 @@ static void on_second(uv_timer_t *timer)
 		return;
 	lz_names_turn(ctl);
 	lz_courier_turn(ctl);
+	lz_audit_turn(ctl);
 	if (now.mono_s - ctl->ticked_s >= LZ_TICK_EVERY_S) {
 		ctl->ticked_s = now.mono_s;
 		if (lz_ledger_tick(ctl->ledger, now, &err) < 0)
@@ -234,6 +236,7 @@ static int open_serve(struct lz_ctl *ctl, int control, int read_only, struct lz_
 		.routes_n = LZ_ARRAY_SIZE(routes),
 		.grants = ctl->grants,
 		.grants_n = ctl->n_grants,
+		.on_end = lz_audit_end,
 		.arg = ctl,
 	};
 

@@ -320,7 +320,7 @@ void lz_courier_check(struct lz_ctl *ctl, __u64 age_s, char *why, size_t size)
 	if (ctl->news_lost)
 		snprintf(why, size, "%llu messages found the outbox full and were not kept",
 			 (unsigned long long)ctl->news_lost);
-	else if (oldest && lz_outbox_oldest(ctl->ledger, oldest) == 0 &&
+	else if (oldest && !ctl->committing && lz_outbox_oldest(ctl->ledger, oldest) == 0 &&
 		 now_s >= oldest->time_s + age_s)
 		snprintf(why, size, "%llu messages wait; by %s since %llu min: %.120s",
 			 (unsigned long long)lz_outbox_count(ctl->ledger), way_words[oldest->way],
@@ -336,7 +336,7 @@ void lz_courier_say(struct lz_ctl *ctl, cJSON *end)
 
 	lz_json_add_u64(outbox, "waiting", lz_outbox_count(ctl->ledger));
 	lz_json_add_u64(outbox, "lost", ctl->news_lost);
-	if (oldest && lz_outbox_oldest(ctl->ledger, oldest) == 0) {
+	if (oldest && !ctl->committing && lz_outbox_oldest(ctl->ledger, oldest) == 0) {
 		failing = cJSON_AddObjectToObject(outbox, "failing");
 		lz_json_add_str(failing, "way", way_words[oldest->way]);
 		lz_json_add_u64(failing, "case", oldest->case_id);

@@ -90,7 +90,7 @@ struct lz_ctl {
 
 	struct lz_request *followers[LZ_FOLLOWERS_MAX];
 	bool busy; /* an import has the ledger: other changes wait */
-	bool committing; /* in a thread: who reads the ledger waits in SQLite's mutex */
+	bool committing; /* in a thread: who reads the ledger waits in SQLite's mutex; status does not */
 	struct lz_queue *queue; /* evidence that waits for its turn */
 	struct lz_guard guard;
 	__u64 guarded; /* holds that the guard has refused or taken back */
@@ -346,6 +346,7 @@ LZ_HANDLER(lz_h_quarantine_import);
 LZ_HANDLER(lz_h_quarantine_export);
 LZ_HANDLER(lz_h_quarantine_undo);
 LZ_HANDLER(lz_h_quarantine_guard);
+LZ_HANDLER(lz_h_audit_list);
 LZ_HANDLER(lz_h_exception_add);
 LZ_HANDLER(lz_h_exception_del);
 LZ_HANDLER(lz_h_exception_list);
@@ -360,6 +361,10 @@ LZ_HANDLER(lz_h_range_del);
 LZ_HANDLER(lz_h_bypass_on);
 LZ_HANDLER(lz_h_bypass_off);
 LZ_HANDLER(lz_h_bypass_status);
+
+/** lz_audit_end() - for serve.h: who looked, who changed; lz_audit_turn() - write it down */
+void lz_audit_end(void *ctl, const struct lz_request *req, bool mutates, enum lz_code code);
+void lz_audit_turn(struct lz_ctl *ctl);
 
 /** lz_exception_to_kernel() - a row of the ledger; -EINVAL: too wide, or no source */
 int lz_exception_to_kernel(struct lz_ctl *ctl, const struct lz_granted *row, struct lz_err *reterr);

@@ -35,7 +35,7 @@ struct entry {
 	__u8 grade; /* index in import.grades; 0 = not given */
 };
 
-enum phase { PHASE_READ, PHASE_WRITE, PHASE_COMMIT, PHASE_HOLD };
+enum phase { PHASE_READ, PHASE_SORT, PHASE_WRITE, PHASE_COMMIT, PHASE_HOLD };
 
 struct import {
 	struct lz_ctl *ctl;
@@ -52,7 +52,7 @@ struct import {
 	__u64 made_s; /* one moment for all: they share their origin on disk */
 	struct lz_grade grades[LZ_IMPORT_GRADES];
 	size_t n_grades;
-	uv_work_t commit;
+	uv_work_t work;
 	int committed;
 	struct lz_err commit_err;
 	char actor[LZ_ACTOR_TEXT_MAX];
@@ -217,6 +217,27 @@ static int compare_key(const void *a, const void *b)
 	return x->for_s < y->for_s ? 1 : x->for_s > y->for_s ? -1 : 0;
 }
 
+/* 600,000 entries in no order take a tenth of a second: in a thread, as the commit. */
+static void sort_work(uv_work_t *work)
+{
+	struct import *im = work->data;
+
+	lz_array_sort(im->v, im->n, sizeof(*im->v), compare_key);
+}
+
+static void sort_done(uv_work_t *work, int status)
+{
+	struct import *im = work->data;
+	struct lz_err err = { "" };
+
+	(void)status;
+	im->holds = calloc(im->n + 1, sizeof(*im->holds));
+	if (!im->holds || lz_ledger_begin(im->ctl->ledger, &err) < 0)
+		finish(im, LZ_CODE_REFUSED, im->holds ? err.text : "quarantine: out of memory", NULL);
+	else
+		im->phase = PHASE_WRITE;
+}
+
 static void end_reading(struct import *im)
 {
 	struct lz_err err = { "" };
@@ -232,13 +253,12 @@ static void end_reading(struct import *im)
 	if (im->n > room)
 		lz_log(LZ_LOG_WARNING, "import-large", "entries=%zu room=%llu", im->n,
 		       (unsigned long long)room);
-	lz_array_sort(im->v, im->n, sizeof(*im->v), compare_key);
-	im->holds = calloc(im->n + 1, sizeof(*im->holds));
-	if (!im->holds || lz_ledger_begin(im->ctl->ledger, &err) < 0) {
-		finish(im, LZ_CODE_REFUSED, im->holds ? err.text : "quarantine: out of memory", NULL);
-		return;
+	im->phase = PHASE_SORT;
+	im->work.data = im;
+	if (uv_queue_work(&im->ctl->loop, &im->work, sort_work, sort_done) < 0) {
+		sort_work(&im->work);
+		sort_done(&im->work, 0);
 	}
-	im->phase = PHASE_WRITE;
 }
 
 static void read_slice(struct import *im)
@@ -393,11 +413,11 @@ static void commit_done(uv_work_t *work, int status)
 static void begin_commit(struct import *im)
 {
 	im->phase = PHASE_COMMIT;
-	im->commit.data = im;
+	im->work.data = im;
 	im->ctl->committing = true;
-	if (uv_queue_work(&im->ctl->loop, &im->commit, commit_work, commit_done) < 0) {
-		commit_work(&im->commit);
-		commit_done(&im->commit, 0);
+	if (uv_queue_work(&im->ctl->loop, &im->work, commit_work, commit_done) < 0) {
+		commit_work(&im->work);
+		commit_done(&im->work, 0);
 	}
 }
 

@@ -178,21 +178,20 @@ int lz_hold_check_addr(struct lz_ctl *ctl, const struct lz_addr *addr, __u64 key
 	char text[LZ_ADDR_TEXT_MAX];
 	__u32 class_;
 
-	lz_addr_format(addr, text);
 	if (!lz_addr_is_host(addr))
-		return lz_err_set(reterr, EPERM, "%s: cannot be held: %s", text,
+		return lz_err_set(reterr, EPERM, "%s: cannot be held: %s", lz_addr_format(addr, text),
 				  lz_addr_kind_name(lz_addr_kind(addr)));
 	if (!policy)
 		return 0;
 	never = lz_ranges_find(&policy->never_ranges, &host);
 	if (never)
-		return name_never(policy, never, text, reterr);
+		return name_never(policy, never, lz_addr_format(addr, text), reterr);
 	class_ = lz_image_class_of(ctl->now.image, key, addr->family);
 	if (ctl->now.image->gen.class_[class_].flags & LZ_CLASS_F_SHARED)
 		return lz_err_set(reterr, EPERM,
 				  "%s: cannot be held: class %s is shared, many customers are behind "
 				  "one address",
-				  text, ctl->now.image->class_names[class_]);
+				  lz_addr_format(addr, text), ctl->now.image->class_names[class_]);
 	return 0;
 }
 

@@ -15,7 +15,10 @@ static struct lz_log_limit packet_lines = { .burst = 20, .refill_ns = LZ_NS_PER_
 
 void lz_text_set(char *dst, size_t size, const char *text)
 {
-	snprintf(dst, size, "%s", text ? text : "");
+	size_t len = text ? strnlen(text, size - 1) : 0;
+
+	memmove(dst, text ? text : "", len);
+	dst[len] = '\0';
 }
 
 void lz_tell_actor(const struct lz_request *req, char ret[static LZ_ACTOR_TEXT_MAX])

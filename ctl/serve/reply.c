@@ -116,8 +116,11 @@ void reply_greeting(struct conn *conn)
 
 void lz_reply_end(struct lz_request *req, enum lz_code code, const char *error, cJSON *fields)
 {
+	const struct lz_serve_config *config = &req->serve->config;
 	struct conn *conn = req->conn;
 
+	if (config->on_end)
+		config->on_end(config->arg, req, req->command->flags & LZ_CMD_F_MUTATES, code);
 	if (conn) {
 		if (!conn->broken)
 			reply_code(conn, req->id, code, error, fields);

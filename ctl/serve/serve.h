@@ -67,6 +67,8 @@ struct lz_serve_config {
 	const struct lz_serve_grant *grants; /* kept by reference */
 	size_t grants_n;
 	struct lz_serve_times times;
+	/* a request was answered; its texts still live. May be NULL */
+	void (*on_end)(void *arg, const struct lz_request *req, bool mutates, enum lz_code code);
 	void *arg; /* handed to every handler */
 };
 

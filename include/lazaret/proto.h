@@ -212,6 +212,10 @@ static const struct lz_proto_command lz_proto_commands[] = {
 	{ "range.del", LZ_PEER_ADMIN, LZ_CMD_F_MUTATES, 0,
 	  "set=word prefix=prefix", "set prefix generation", "" },
 
+	/* --- who looked, who changed: the newest, oldest first; count: the same again in a minute */
+	{ "audit.list", LZ_PEER_ADMIN, 0, 0, "limit=int?", "",
+	  "time actor uid role cmd object? code count" },
+
 	/* --- the kill switch */
 	{ "bypass.on", LZ_PEER_ADMIN, LZ_CMD_F_MUTATES, 0, "for_s=int?", "bypass{on until?}", "" },
 	{ "bypass.off", LZ_PEER_ADMIN, LZ_CMD_F_MUTATES, 0, "", "bypass{on}", "" },

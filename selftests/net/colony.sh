@@ -276,6 +276,14 @@ t_ok "and all that the limit did undone by one command" \
 sleep 10.5
 t_ok "they pass again, within the limit" reach mad1 25
 
+
+# ---------------------------------------------------------------- who looked
+
+t_eq "the audit knows who looked at whom" "$(ctl -j audit list --limit 1000 |
+	jq -r --arg a "$HONEST" '[.entries[] | select(.cmd == "quarantine.show" and .object == $a) | .actor] | first')" root
+t_eq "and who changed" "$(ctl -j audit list --limit 1000 |
+	jq -r '[.entries[] | select(.cmd == "quarantine.undo") | .code] | unique | join(" ")')" 0
+
 lz_proc_stop daemon
 cat "$LZ_DIR/log/daemon.log" >>"$LZ_DIR/log/daemons.log"
 [ "$T_FAILED" = 0 ] || sed 's/^/# /' "$LZ_DIR/log/daemons.log" | tail -n 100
