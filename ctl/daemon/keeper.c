@@ -3,7 +3,9 @@
  * keeper.c - the root half of lazaretd: holds programs, links and pins, follows interfaces, and
  * starts the controller again when it dies. It reads no text from outside.
  */
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -44,6 +46,32 @@ static int make_dir(const char *path, mode_t mode, const struct lz_identity *who
 	if (chmod(path, mode) < 0)
 		return lz_err_set(reterr, errno, "%s: cannot change mode: %s", path, strerror(errno));
 	return 0;
+}
+
+/*
+ * The ledger's files are the controller's too: systemd gives all of StateDirectory= to the unit's user,
+ * which is root, at every start but the first. Only plain files with one name: the folder was the
+ * controller's, which may have been taken over.
+ */
+static int give_files(const char *path, const struct lz_identity *who, struct lz_err *reterr)
+{
+	struct dirent *e;
+	struct stat st;
+	DIR *dir = opendir(path);
+	int r = 0;
+
+	if (!dir)
+		return lz_err_set(reterr, errno, "%s: cannot read: %s", path, strerror(errno));
+	while (!r && (e = readdir(dir))) {
+		if (fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		    !S_ISREG(st.st_mode) || st.st_nlink != 1 || st.st_uid == who->uid)
+			continue;
+		if (fchownat(dirfd(dir), e->d_name, who->uid, who->gid, AT_SYMLINK_NOFOLLOW) < 0)
+			r = lz_err_set(reterr, errno, "%s/%s: cannot change owner: %s", path, e->d_name,
+				       strerror(errno));
+	}
+	closedir(dir);
+	return r;
 }
 
 /* The controller must not inherit a program, a link or the lock: nothing but this channel. */
@@ -269,6 +297,8 @@ static int set_up(struct lz_keeper *k, struct lz_err *reterr)
 		k->lock = r = lz_kernel_lock(k->options->instance, reterr);
 	if (r >= 0)
 		r = make_dir(k->options->state, 0750, &k->who, reterr);
+	if (r == 0)
+		r = give_files(k->options->state, &k->who, reterr);
 	if (r == 0)
 		r = make_dir(k->options->run, 0755, &k->who, reterr);
 	if (r == 0)
