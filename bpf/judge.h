@@ -312,7 +312,8 @@ __noinline int lz_judge_class(const struct lz_pkt *p)
 	e.j->ask.class_ = class_;
 	e.j->r.told.class_ = class_;
 	e.j->r.reason = LZ_R_PASS_EXAMINED;
-	if (class_ >= LZ_CLASS_FIRST || p->throttle)
+	/* I3: a never address is not slowed down either, even if somebody managed to throttle it */
+	if (class_ >= LZ_CLASS_FIRST || (p->throttle && class_ != LZ_CLASS_NEVER))
 		return lz_judge_source(p, &e);
 	e.j->r.reason = LZ_R_PASS_FOREIGN;
 	if (class_ == LZ_CLASS_NEVER)

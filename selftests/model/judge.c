@@ -337,7 +337,7 @@ static void by_class(struct m_case *c)
 	if (c->p->family == 6 && id >= LZ_CLASS_FIRST && c->gen->flags & LZ_GEN_F_NEVER_HIDDEN &&
 	    m_sets_of(c->m, c->slot, 6, c->p->src) & LZ_SET_NEVER)
 		id = LZ_CLASS_NEVER;
-	if (id < LZ_CLASS_FIRST && !c->rate) {
+	if (id < LZ_CLASS_FIRST && (!c->rate || id == LZ_CLASS_NEVER)) {
 		answer(c, LZ_V_PASS, LZ_R_PASS_FOREIGN);
 		c->m->delta[LZ_C_NEVER_SPOOFED] += id == LZ_CLASS_NEVER;
 		return;

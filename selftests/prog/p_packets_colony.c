@@ -316,6 +316,12 @@ static void never_is_never_dropped(void)
 	rows_check(w, WORLD_TC, &row);
 	row.p.dport = 22;
 	rows_check(w, WORLD_XDP, &row);
+	world_reset(w);
+	w->control->throttle[1] = (struct lz_throttle){ 2000, 0 };
+	world_hold(w, "100.64.0.1", LZ_HOLD_WORD(WORLD_START_S + 60, 60, LZ_GRADE(LZ_GRADE_THROTTLE, 1), 0));
+	for (row.p.seq = 1; row.p.seq < 4; row.p.seq++)
+		rows_check(w, WORLD_XDP, &(struct row){ "throttled", { .src = row.p.src, .dst = WORLD4,
+			   .dport = 25, .seq = row.p.seq }, LZ_V_PASS, LZ_R_PASS_FOREIGN });
 	ROWS_OK("passes");
 }
 
