@@ -88,18 +88,23 @@ void lz_case_event(struct lz_ctl *ctl, const struct lz_event *event)
 	const struct lz_policy_class *class_ = NULL;
 	const struct lz_policy_limit *limit = lz_limit_find(ctl, event->limit_id, &class_);
 	struct lz_counted counted[LZ_LIMITS_PER_CLASS];
-	size_t n;
+	size_t n = lz_counted_read(ctl, event->key, counted);
 
+	/* Of a limit that asks for proof the data plane tells only what a handshake has shown. */
+	for (size_t i = 0; i < n; i++)
+		if (counted[i].limit->id == event->limit_id)
+			e.proven = counted[i].limit->flags & LZ_LIMIT_F_PROOF;
 	if (e.word || (limit && (limit->then == LZ_ACTION_LADDER || limit->then == LZ_ACTION_NOTIFY ||
 				 limit->then == LZ_ACTION_HOLD)))
 		queue(ctl, &e);
 	/* The data plane tells one thing of a source a second: a limit that always comes first must not
 	 * hide one with a ladder. */
-	n = lz_counted_read(ctl, event->key, counted);
+	e.proven = false;
 	for (size_t i = 0; i < n; i++) {
 		limit = lz_limit_find(ctl, counted[i].limit->id, &class_);
 		if (counted[i].limit->id == event->limit_id || !limit ||
-		    limit->then != LZ_ACTION_LADDER || counted[i].value < counted[i].limit->n)
+		    limit->then != LZ_ACTION_LADDER ||
+		    (counted[i].limit->flags & LZ_LIMIT_F_PROOF) || counted[i].value < counted[i].limit->n)
 			continue;
 		e.limit_id = counted[i].limit->id;
 		e.value = counted[i].value;
