@@ -113,6 +113,28 @@ daemon_stop
 t_ok "what it left in the cells stays unreadable over a restart" test "$(ids "$N")" != "$IDS"
 t_need daemon_start "$LZ_DIR/xdp.json"
 
+# ---------------------------------------------------------------- a full disk, in the middle of an import
+
+daemon_stop
+t_need lz_ns_run gw "$BUILD/lazaretd" --instance lab --detach
+SMALL=$LZ_DIR/small
+t_need mkdir "$SMALL"
+t_need mount -t tmpfs -o size=1m lz-small "$SMALL"
+STATE=$SMALL/state
+t_need daemon_start "$LZ_DIR/tc.json"
+t_ok "a hold while there is room" ctl quarantine add 198.51.100.10 for 1h
+seq 0 3999 | awk '{ printf "198.51.%d.%d 2h leaky T-1 %0200d\n", 110 + int($1 / 250), $1 % 250 + 1, $1 }' >"$LZ_DIR/many"
+ctl quarantine import "$LZ_DIR/many" --yes >"$LZ_DIR/said" 2>&1
+t_eq "disk full: refused" $? 2
+t_ok "disk full: says so" grep -qi "full\|no space" "$LZ_DIR/said"
+t_eq "disk full: nothing of it is held" "$(ctl -j status | jq .colony.held)" 1
+t_ok "disk full: the hold stands" ctl quarantine show 198.51.100.10
+t_need umount -l "$SMALL"
+daemon_stop
+t_need lz_ns_run gw "$BUILD/lazaretd" --instance lab --detach
+STATE=$LZ_DIR/state
+t_need daemon_start "$LZ_DIR/tc.json"
+
 # ---------------------------------------------------------------- another hook
 
 ctl policy apply "$LZ_DIR/xdp.json" --yes >"$LZ_DIR/said"
