@@ -31,13 +31,31 @@
 #define LZ_FLOW_PRINT_SHIFT   21
 #define LZ_FLOW_HORIZON_TICKS ((__u32)((LZ_FLOW_HORIZON_S * 1000000000ULL) >> 28))
 
-static __always_inline __u64 lz_flow_hash(const struct lz_pkt *p)
+/* Where an entry has its verdict. A SYN that passed is ANSWERED once its SYN-ACK came by; the other
+ * two are of handshakes, see proof.h. */
+enum {
+	LZ_FLOW_ANSWERED = LZ_V_N,
+	LZ_FLOW_AWAITED = LZ_V_N,
+	LZ_FLOW_USED,
+};
+_Static_assert(LZ_FLOW_USED <= 7, "three bits");
+
+/* Of a SYN, or of the SYN that a SYN-ACK answers. */
+static __always_inline __u64 lz_flow_hash_of(const struct lz_pkt *p, int is_answer)
 {
-	const __u64 *s = (const __u64 *)p->saddr, *d = (const __u64 *)p->daddr;
-	__u64 h = lz_hash(s[0] ^ ((__u64)p->sport << 32 | p->seq), lz_instance.seed);
+	const __u64 *s = (const __u64 *)(is_answer ? p->daddr : p->saddr);
+	const __u64 *d = (const __u64 *)(is_answer ? p->saddr : p->daddr);
+	__u64 port = is_answer ? p->dport : p->sport;
+	__u32 seq = is_answer ? p->ack - 1 : p->seq;
+	__u64 h = lz_hash(s[0] ^ (port << 32 | seq), lz_instance.seed);
 
 	h = lz_hash(h ^ s[1], d[0] + lz_control.gen[p->slot & 1].number);
 	return lz_hash(h ^ d[1], ~lz_instance.seed);
+}
+
+static __always_inline __u64 lz_flow_hash(const struct lz_pkt *p)
+{
+	return lz_flow_hash_of(p, 0);
 }
 
 static __always_inline struct lz_flow_line *lz_flow_line(__u64 hash)
@@ -79,7 +97,7 @@ static __always_inline int lz_flow_find(struct lz_flow_line *line, __u64 hash, _
 				return LZ_FLOW_NEW;
 			/* Lost to another CPU: one repetition is not counted. */
 			__sync_val_compare_and_swap(&line->entry[i], e, e + LZ_FLOW_REPEAT_ONE);
-			return LZ_FLOW_VERDICT(e);
+			return LZ_FLOW_VERDICT(e) < LZ_V_N ? LZ_FLOW_VERDICT(e) : LZ_V_PASS;
 		}
 		if (age >= oldest) {
 			oldest = age;
@@ -87,6 +105,32 @@ static __always_inline int lz_flow_find(struct lz_flow_line *line, __u64 hash, _
 		}
 	}
 	return LZ_FLOW_NEW;
+}
+
+/**
+ * lz_flow_turn() - the entry of this hash that says @from, and is not too old, shall say @to
+ *
+ * Return: 1, to one of two CPUs that ask at once; else 0.
+ */
+__noinline int lz_flow_turn(__u64 hash, __u64 now_ns, __u32 from, __u32 to)
+{
+	struct lz_flow_line *line = lz_flow_line(hash);
+	__u32 now = LZ_FLOW_NOW(now_ns);
+
+	if (!line)
+		return 0;
+	LZ_NO_UNROLL
+	for (__u32 i = 0; i < LZ_FLOW_LINE_ENTRIES; i++) {
+		__u64 e = line->entry[i];
+
+		if (!e || (e ^ hash) >> LZ_FLOW_PRINT_SHIFT)
+			continue;
+		return LZ_FLOW_VERDICT(e) == from &&
+		       ((now - (__u32)e) & LZ_FLOW_TIME_MASK) <= LZ_FLOW_HORIZON_TICKS &&
+		       __sync_val_compare_and_swap(&line->entry[i], e, (e & ~(7ULL << 14)) |
+						   (__u64)(to & 7) << 14) == e;
+	}
+	return 0;
 }
 
 /* Remember the verdict of a new SYN where lz_flow_find() said. */

@@ -3,7 +3,7 @@
  * proof.h - handshakes: which source is really there (mission.md A5).
  *
  * Anybody can send a SYN in somebody else's name, so a bare SYN only limits. The return hook sees the
- * SYN-ACK that a mail server sends to the source, with a number that only its receiver knows; the
+ * SYN-ACK that a mail server answers it with, with a number that only its receiver knows; the
  * source's first ACK repeats it. Both make the same fingerprint, kept in the SYN memory between
  * them. A limit with LZ_LIMIT_F_PROOF counts SYNs and drops those over it like any other, but holds by
  * the handshakes it has counted in a second word.
@@ -20,13 +20,6 @@
 
 #include "count.h"
 #include "flow.h"
-
-/* What an entry of the SYN memory says where a SYN's has its verdict. */
-enum {
-	LZ_PROOF_AWAITED = 6,
-	LZ_PROOF_USED = 7,
-};
-_Static_assert(LZ_V_N <= LZ_PROOF_AWAITED, "no verdict looks like a proof");
 
 /* The handshake that a SYN-ACK to, or an ACK from, a source belongs to. */
 static __always_inline __u64 lz_proof_hash(const struct lz_pkt *p, int is_ack)
@@ -54,55 +47,35 @@ static __always_inline int lz_is_ack(const struct lz_pkt *p)
 	       (p->tcp_flags & (LZ_TCP_SYN | LZ_TCP_ACK | LZ_TCP_RST)) == LZ_TCP_ACK;
 }
 
-/* Return hook: a SYN-ACK passes. One that comes again finds itself, used or not. */
+/* Return hook: a SYN-ACK passes. It is evidence if it answers a SYN that passed here, and the first one
+ * that does: the server chooses its numbers, and could take each ACK of a connection for another
+ * handshake by sending a SYN-ACK that fits it. */
 __noinline int lz_proof_await(const struct lz_pkt *p)
 {
 	struct lz_flow_line *line;
 	__u32 at = 0;
 	__u64 hash;
 
-	if (!p)
+	if (!p || !lz_flow_turn(lz_flow_hash_of(p, 1), p->now_ns, LZ_V_PASS, LZ_FLOW_ANSWERED))
 		return 0;
 	hash = lz_proof_hash(p, 0);
 	line = lz_flow_line(hash);
 	if (line && lz_flow_find(line, hash, p->now_ns, &at) == LZ_FLOW_NEW)
-		lz_flow_note(line, at, hash, p->now_ns, LZ_PROOF_AWAITED);
+		lz_flow_note(line, at, hash, p->now_ns, LZ_FLOW_AWAITED);
 	return 0;
 }
 
 /**
  * lz_proof_take() - does this ACK complete a handshake that was awaited?
  *
- * Return: 1, once a handshake: of two CPUs with the same ACK one is told so; else 0.
+ * Return: 1, once a handshake; else 0.
  */
-__noinline int lz_proof_take(const struct lz_pkt *p)
+static __always_inline int lz_proof_take(const struct lz_pkt *p)
 {
-	struct lz_flow_line *line;
-	__u64 hash;
-	__u32 now;
-
-	if (!p)
+	if (!lz_flow_turn(lz_proof_hash(p, 1), p->now_ns, LZ_FLOW_AWAITED, LZ_FLOW_USED))
 		return 0;
-	hash = lz_proof_hash(p, 1);
-	line = lz_flow_line(hash);
-	now = LZ_FLOW_NOW(p->now_ns);
-	if (!line)
-		return 0;
-	LZ_NO_UNROLL
-	for (__u32 i = 0; i < LZ_FLOW_LINE_ENTRIES; i++) {
-		__u64 e = line->entry[i];
-
-		if (!e || (e ^ hash) >> LZ_FLOW_PRINT_SHIFT)
-			continue;
-		if (LZ_FLOW_VERDICT(e) != LZ_PROOF_AWAITED ||
-		    ((now - (__u32)e) & LZ_FLOW_TIME_MASK) > LZ_FLOW_HORIZON_TICKS ||
-		    __sync_val_compare_and_swap(&line->entry[i], e,
-						e | (__u64)LZ_PROOF_USED << 14) != e)
-			return 0;
-		lz_count(p->port_row, LZ_C_HANDSHAKE, 1);
-		return 1;
-	}
-	return 0;
+	lz_count(p->port_row, LZ_C_HANDSHAKE, 1);
+	return 1;
 }
 
 #endif /* LZ_BPF_PROOF_H */

@@ -161,6 +161,33 @@ static void once_each(void)
 	T_EQ(ack(&c, 78 * 7).delta[LZ_C_HANDSHAKE], 0, "too late");
 }
 
+/* A server that its visitor trusts enough to talk to cannot make more of one connection: it repeats the
+ * SYN-ACK with the number of its next byte, and takes the ACK of that byte for another handshake. */
+static void framed_by_a_server(void)
+{
+	struct connection c = { LIM4, WORLD4, 500 };
+	struct pkt_spec p = { .src = c.dst, .dst = c.src, .sport = 25, .dport = 40000,
+			      .tcp = PKT_SYN | PKT_ACK, .ack = c.isn + 1 };
+	unsigned proven = 0;
+	struct world_run r;
+
+	limited(holding(3));
+	syn(&c);
+	for (__u32 byte = 0; byte < 10; byte++) {
+		p.seq = c.isn * 7 + byte;
+		T_EQ(world_frame(w, WORLD_TC_OUT, &p, &r), 0, "test run");
+		proven += (unsigned)ack(&c, p.seq).delta[LZ_C_HANDSHAKE];
+	}
+	T_EQ(proven, 1, "one SYN, one handshake");
+	p.ack = 9000; /* in the middle of a connection that began long ago */
+	T_EQ(world_frame(w, WORLD_TC_OUT, &p, &r), 0, "test run");
+	c.isn = p.ack - 1;
+	T_EQ(ack(&c, p.seq).delta[LZ_C_HANDSHAKE], 0, "no SYN, no handshake");
+	T_EQ(syn(&(struct connection){ LIM4, WORLD4, 500 }).reason, LZ_R_PASS_RETRANSMIT,
+	     "the SYN is remembered all the same");
+	T_OK(!is_held(LIM4), "and nobody is held");
+}
+
 /* Without the way back there is no evidence: the limit drops, and holds nobody. */
 static void one_direction(void)
 {
@@ -236,6 +263,7 @@ static const struct t_case cases[] = {
 	{ "handshakes hold, IPv6", ipv6 },
 	{ "forged SYNs and guessed ACKs", forged },
 	{ "a handshake counts once", once_each },
+	{ "a server that frames its visitor", framed_by_a_server },
 	{ "one direction only", one_direction },
 	{ "a limit that tells", tells },
 	{ "destinations", destinations },
