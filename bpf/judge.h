@@ -48,10 +48,15 @@ static __always_inline __u32 lz_class_known(const struct lz_pkt *p, struct lz_ce
  * with customers. */
 static __always_inline int lz_is_never(const struct lz_pkt *p, __u32 class_)
 {
+	const struct lz_generation *gen = &lz_control.gen[p->slot & 1];
+	__u32 bit;
+
 	if (class_ == LZ_CLASS_NEVER)
 		return 1;
-	return p->family == 6 && (lz_control.gen[p->slot & 1].flags & LZ_GEN_F_NEVER_HIDDEN) &&
-	       (lz_sets_of(p, 1) & LZ_SET_NEVER);
+	if (p->family != 6 || !(gen->flags & LZ_GEN_F_NEVER_HIDDEN))
+		return 0;
+	bit = lz_hidden_bit(lz_hash(p->key, lz_instance.seed));
+	return (gen->hidden[bit / 64] >> (bit & 63) & 1) && (lz_sets_of(p, 1) & LZ_SET_NEVER);
 }
 
 /* May this refusal stand? Never-list and monitor mode overrule it, in this order. */
@@ -183,10 +188,17 @@ static __always_inline const struct lz_limit *lz_rules(const struct lz_pkt *p,
 	return lz_limits(p, e->c, &j->ask, e->cell, e->slot, &j->r);
 }
 
-/* Exceptions are rare: where none is in force, nothing is looked up. */
+/* Exceptions are rare: who has none is not looked up, unless there are some for whole prefixes. */
 static __always_inline __u32 lz_lifted(const struct lz_pkt *p)
 {
-	if (!(*(volatile __u64 *)&lz_control.exception_lens | lz_control.exception_len64))
+	__u32 bit;
+
+	if (*(volatile __u64 *)&lz_control.exception_lens)
+		return lz_exception_of(p->key, p->now_s);
+	if (!lz_control.exception_len64)
+		return 0;
+	bit = lz_excepted_bit(lz_hash(p->key, lz_instance.seed));
+	if (!(lz_tables.excepted[bit / 64] >> (bit & 63) & 1))
 		return 0;
 	return lz_exception_of(p->key, p->now_s);
 }
@@ -315,7 +327,8 @@ __noinline int lz_judge_class(const struct lz_pkt *p)
 	/* I3: a never address is not slowed down either, even if somebody managed to throttle it */
 	if (class_ >= LZ_CLASS_FIRST || (p->throttle && class_ != LZ_CLASS_NEVER))
 		return lz_judge_source(p, &e);
-	e.j->r.reason = LZ_R_PASS_FOREIGN;
+	e.j->r.reason = lz_control.gen[p->slot & 1].flags & LZ_GEN_F_IGNORE_FOREIGN ?
+				LZ_R_PASS_OTHER : LZ_R_PASS_FOREIGN;
 	if (class_ == LZ_CLASS_NEVER)
 		lz_count(p->port_row, LZ_C_NEVER_SPOOFED, 1);
 	return lz_ruling_end(p, &e.j->r);

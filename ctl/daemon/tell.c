@@ -103,7 +103,6 @@ void lz_tell_note(struct lz_ctl *ctl, enum lz_log_level level, struct lz_note *n
 static const char *const event_words[LZ_EVENT_KIND_N] = {
 	[LZ_EVENT_LIMIT] = "limit",   [LZ_EVENT_WOULD] = "would",
 	[LZ_EVENT_PORT25] = "port25", [LZ_EVENT_HOLD] = "held",
-	[LZ_EVENT_TABLE_FULL] = "table-full",
 };
 
 static void tell_followers(struct lz_ctl *ctl, const struct lz_event *e, const char *address)

@@ -59,8 +59,10 @@ static void publish_lengths(struct lz_tables_view *v)
 int lz_exceptions_recount(struct lz_tables_view *view)
 {
 	int fd = view->fds.fd[LZ_MAP_EXCEPTIONS];
+	__u64 excepted[LZ_EXCEPTED_WORDS] = {};
 	struct lz_prefix_key key, next;
 	void *after = NULL;
+	__u32 bit;
 
 	memset(view->exception_count, 0, sizeof(view->exception_count));
 	view->exceptions = 0;
@@ -68,13 +70,27 @@ int lz_exceptions_recount(struct lz_tables_view *view)
 		if (next.len <= 64)
 			view->exception_count[next.len]++;
 		view->exceptions++;
+		bit = lz_excepted_bit(lz_hash(next.bits, view->instance.seed));
+		if (next.len == 64)
+			excepted[bit / 64] |= 1ULL << (bit & 63);
 		key = next;
 		after = &key;
 	}
 	if (errno != ENOENT)
 		return -errno;
+	for (unsigned i = 0; i < LZ_EXCEPTED_WORDS; i++)
+		*(volatile __u64 *)&view->tables->excepted[i] = excepted[i];
 	publish_lengths(view);
 	return 0;
+}
+
+/* Before the exception: whoever finds it missing here must not miss it. */
+static void mark_excepted(struct lz_tables_view *v, const struct lz_prefix_key *prefix)
+{
+	__u32 bit = lz_excepted_bit(lz_hash(prefix->bits, v->instance.seed));
+
+	if (prefix->len == 64)
+		__sync_fetch_and_or(&v->tables->excepted[bit / 64], 1ULL << (bit & 63));
 }
 
 int lz_exception_add(struct lz_tables_view *view, const struct lz_prefix_key *prefix,
@@ -84,6 +100,7 @@ int lz_exception_add(struct lz_tables_view *view, const struct lz_prefix_key *pr
 
 	if (prefix->len < 1 || prefix->len > 64 || prefix->pad_)
 		return -EINVAL;
+	mark_excepted(view, prefix);
 	if (!bpf_map_update_elem(fd, prefix, exception, BPF_NOEXIST)) {
 		view->exception_count[prefix->len]++;
 		view->exceptions++;

@@ -173,8 +173,8 @@ static void set_scalars(struct lz_compile *c, __u64 seed)
 		image->gen.flags |= LZ_GEN_F_MONITOR;
 	if (policy->unparsed_drop)
 		image->gen.flags |= LZ_GEN_F_UNPARSED_DROP;
-	if (policy->foreign_count)
-		image->gen.flags |= LZ_GEN_F_COUNT_FOREIGN;
+	if (!policy->foreign_count)
+		image->gen.flags |= LZ_GEN_F_IGNORE_FOREIGN;
 	if (c->previous) {
 		memcpy(image->word_changes, c->previous->word_changes, sizeof(image->word_changes));
 		memcpy(image->limit_changes, c->previous->limit_changes, sizeof(image->limit_changes));

@@ -237,9 +237,7 @@ static void set_class_flags(struct lz_class *to)
 		if (l->kind == LZ_LIMIT_DESTS)
 			to->dests_slot_ns = l->slot_ns;
 		if (l->what == LZ_WHAT_SYN)
-			to->flags |= LZ_CLASS_F_SYN_LIMIT | (l->to_mask ? LZ_CLASS_F_SYN_TO : 0);
-		if (l->per == LZ_PER_CUSTOMER)
-			to->flags |= LZ_CLASS_F_CUSTOMER;
+			to->flags |= l->to_mask ? LZ_CLASS_F_SYN_TO : 0;
 		if (needs_proof(l) && l->what != LZ_WHAT_SYN)
 			to->flags |= LZ_CLASS_F_PROOF;
 		if (needs_proof(l) && l->kind == LZ_LIMIT_DESTS)

@@ -33,6 +33,19 @@ static bool is_in_key_space(const struct lz_compile *c, const struct lz_prefix *
 	return !lz_keyprefix_from_prefix(prefix, c->policy->ipv6_key, &ignored);
 }
 
+/* A never address inside a key: packets of that key are looked up, see abi.h. */
+static void note_hidden(struct lz_image *image, const struct lz_addr *addr)
+{
+	__u64 key;
+	__u32 bit;
+
+	image->gen.flags |= LZ_GEN_F_NEVER_HIDDEN;
+	if (lz_key_from_addr(addr, image->ipv6_key_len, &key))
+		return; /* nothing is counted against a source without a key */
+	bit = lz_hidden_bit(lz_hash(key, image->seed));
+	image->gen.hidden[bit / 64] |= 1ULL << (bit & 63);
+}
+
 /* Is this prefix wholly inside a never-list prefix that the key can show? */
 static bool is_never(const struct lz_compile *c, const struct lz_range *range)
 {
@@ -71,7 +84,7 @@ static int gather(struct lz_compile *c, struct entries *entries)
 		if (is_in_key_space(c, &never->v[i].prefix))
 			r = add_entry(c, entries, &never->v[i].prefix, LZ_CLASS_NEVER);
 		else
-			c->image->gen.flags |= LZ_GEN_F_NEVER_HIDDEN;
+			note_hidden(c->image, &never->v[i].prefix.addr);
 	}
 	return r;
 }

@@ -322,8 +322,6 @@ struct lz_limit {
 _Static_assert(sizeof(struct lz_limit) == 56, "no holes");
 
 #define LZ_CLASS_F_SHARED	0x01 /* many customers behind one address: never held */
-#define LZ_CLASS_F_SYN_LIMIT	0x02 /* some limit counts SYNs to any port */
-#define LZ_CLASS_F_CUSTOMER	0x04 /* some limit is per customer */
 #define LZ_CLASS_F_PORT25_RULE	0x08 /* to_world is not LEAVE_ALONE */
 #define LZ_CLASS_F_SYN_TO	0x10 /* some limit on SYNs looks at the destination */
 #define LZ_CLASS_F_PROOF	0x20 /* some limit waits for handshakes: watch SYN-ACKs */
@@ -343,9 +341,9 @@ _Static_assert(sizeof(struct lz_class) == 24 + 56 * LZ_LIMITS_PER_CLASS, "no hol
 
 #define LZ_GEN_F_MONITOR	0x01 /* count everything, enforce nothing */
 #define LZ_GEN_F_UNPARSED_DROP	0x02
-#define LZ_GEN_F_COUNT_FOREIGN	0x04
-#define LZ_GEN_F_PROOF		0x10 /* some class has LZ_CLASS_F_PROOF */
+#define LZ_GEN_F_IGNORE_FOREIGN	0x04 /* what comes from no set is LZ_R_PASS_OTHER, whatever it is */
 #define LZ_GEN_F_NEVER_HIDDEN	0x08 /* an IPv6 never prefix is longer than the key: no class shows it */
+#define LZ_GEN_F_PROOF		0x10 /* some class has LZ_CLASS_F_PROOF */
 
 /* Destination sets with a fixed meaning. */
 #define LZ_SET_NEVER	    (1ULL << 0) /* never-list, as source and as destination */
@@ -366,10 +364,13 @@ struct lz_garden_row {
 };
 _Static_assert(sizeof(struct lz_garden_row) == 16 + 4 * LZ_GARDEN_PORTS_MAX, "no holes");
 
+#define LZ_HIDDEN_WORDS 8
 #define LZ_LENGTHS6_MAX 56 /* 0 and 16..64 make 50 */
 
 struct lz_generation {
 	__u64 number;	    /* of the apply that made it; 0 = unused */
+	__u64 hidden[LZ_HIDDEN_WORDS]; /* with LZ_GEN_F_NEVER_HIDDEN: a bit for each key that a
+					* never address shares; others' packets are not looked up */
 	__u32 flags;	    /* LZ_GEN_F_* */
 	__u32 classes;	    /* class ids in use are below this */
 	__u32 range6_lines; /* lines in this generation's lz_range6 inner map; 0 = no IPv6 class */
@@ -386,7 +387,7 @@ struct lz_generation {
 	struct lz_garden_row garden[LZ_GARDENS_MAX];
 	struct lz_class class_[LZ_CLASSES_MAX];
 };
-_Static_assert(sizeof(struct lz_generation) == 120 + 48 * LZ_GARDENS_MAX + 360 * LZ_CLASSES_MAX,
+_Static_assert(sizeof(struct lz_generation) == 120 + 8 * LZ_HIDDEN_WORDS + 48 * LZ_GARDENS_MAX + 360 * LZ_CLASSES_MAX,
 	       "no holes");
 
 /* The generation word: bits 0..7 active slot, 8..15 previous slot (LZ_GEN_NONE = pass all), bits
@@ -437,7 +438,9 @@ struct lz_instance {
 };
 _Static_assert(sizeof(struct lz_instance) == 32, "no holes");
 
-/* Counters of the tables: written by both sides with atomic adds. */
+#define LZ_EXCEPTED_WORDS 512 /* 32,768 bits */
+
+/* Counters of the tables: written by both sides with atomic adds; and what every packet reads. */
 struct lz_tables {
 	__u64 cells_used; /* tags neither free nor reclaimed */
 	__u64 cells_held; /* of those: made for a hold, or held at the last recount */
@@ -445,8 +448,11 @@ struct lz_tables {
 	__u64 held_copy; /* which copy of lz_held packets read, 0 or 1: the controller's word, and on
 			  * a line of its own, because every packet reads it */
 	__u64 pad2_[7];
+	/* A bit a hash of whatever single sources are excepted: nobody else's packets ask the exceptions'
+	 * stock hash (make bench, row e). Bits of ended exceptions stay until the controller starts. */
+	__u64 excepted[LZ_EXCEPTED_WORDS];
 };
-_Static_assert(sizeof(struct lz_tables) == 128, "two cache lines");
+_Static_assert(sizeof(struct lz_tables) == 128 + 8 * LZ_EXCEPTED_WORDS, "whole cache lines");
 
 /* The clock as the data plane read it last, and the tick it was read in: its own affair. */
 struct lz_tick {
@@ -573,7 +579,6 @@ enum lz_event_kind {
 	LZ_EVENT_WOULD,	     /* the same, monitored or notify */
 	LZ_EVENT_PORT25,     /* class refused port 25 */
 	LZ_EVENT_HOLD,	     /* a limit held the source */
-	LZ_EVENT_TABLE_FULL,
 	LZ_EVENT_KIND_N,
 };
 
@@ -610,16 +615,14 @@ _Static_assert(sizeof(struct lz_meta) == 8, "a multiple of four");
 /* The last judgement, written only when rodata says replay (backtest, tests). */
 struct lz_replay {
 	__u64 key;
-	__u64 to_mask;
 	__u32 class_;
 	__u32 value;
 	__u16 limit_id;
 	__u8 verdict;	/* done */
 	__u8 would;	/* a monitored rule's */
 	__u8 reason;	/* enum lz_reason */
-	__u8 parsed;	/* 1 = an IP packet was found */
-	__u8 pad_[2];
+	__u8 pad_[3];
 };
-_Static_assert(sizeof(struct lz_replay) == 32, "no holes");
+_Static_assert(sizeof(struct lz_replay) == 24, "no holes");
 
 #endif /* LZ_LAZARET_ABI_H */

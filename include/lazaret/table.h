@@ -76,6 +76,18 @@ static __always_inline __u32 lz_line_of(__u64 hash, __u32 n, __u32 lines)
 	return lz_scale(h, lines);
 }
 
+/* Which bit of lz_generation.hidden a key has. */
+static __always_inline __u32 lz_hidden_bit(__u64 hash)
+{
+	return (__u32)(hash >> 40) & (LZ_HIDDEN_WORDS * 64 - 1);
+}
+
+/* Which bit of lz_tables.excepted a single source has. */
+static __always_inline __u32 lz_excepted_bit(__u64 hash)
+{
+	return (__u32)(hash >> 20) & (LZ_EXCEPTED_WORDS * 64 - 1);
+}
+
 /* Where a source's bit lies in a copy of lz_held. */
 struct lz_held_place {
 	__u64 bit;

@@ -152,10 +152,9 @@ static __always_inline int stock_prefix_over(const struct lz_pkt *p, __u64 now_n
 	return s && lz_bucket_charge(&s->state[0], &bench_limits.bucket, now_ns, &value);
 }
 
-/* All of it on one SYN: colony, range, source, exception, destination, retransmission, a window, a
- * bucket, a covering prefix. Ours has one window more. */
-SEC("xdp")
-int stock_all(struct xdp_md *ctx)
+/* What ours does with one SYN: colony, range, source, exception, destination, retransmission, two
+ * windows, a bucket; with @prefix a covering prefix too. */
+static __always_inline int stock_syn(struct xdp_md *ctx, int prefix)
 {
 	__u64 now_ns = bpf_ktime_get_ns(), flow, *expiry_ns;
 	struct stock_source *s;
@@ -180,10 +179,23 @@ int stock_all(struct xdp_md *ctx)
 		return XDP_PASS;
 	lz_count_pair(&s->syn, 1, 1);
 	verdict = lz_window_charge(&s->state[0], &bench_limits.window, now_ns, &value) ||
-		  lz_bucket_charge(&s->state[3], &bench_limits.bucket, now_ns, &value) ||
-		  stock_prefix_over(&p, now_ns);
+		  lz_window_charge(&s->state[2], &bench_limits.window, now_ns, &value) ||
+		  lz_bucket_charge(&s->state[4], &bench_limits.bucket, now_ns, &value) ||
+		  (prefix && stock_prefix_over(&p, now_ns));
 	bpf_map_update_elem(&stock_flows, &flow, &verdict, BPF_ANY);
 	return count_admitted(verdict ? LZ_CHARGE_OVER : LZ_CHARGE_OK);
+}
+
+SEC("xdp")
+int stock_same(struct xdp_md *ctx)
+{
+	return stock_syn(ctx, 0);
+}
+
+SEC("xdp")
+int stock_all(struct xdp_md *ctx)
+{
+	return stock_syn(ctx, 1);
 }
 
 #endif

@@ -16,16 +16,22 @@ static bool uses(const struct scene *s, const char *word)
 	return strstr(s->config.programs, word) != NULL;
 }
 
+/* All of what ours does, in this scene? */
+static bool does_all(const struct scene *s)
+{
+	return uses(s, " stock_all ") || uses(s, " stock_same ");
+}
+
 /* Twice the sources: an LRU map evicts long before it is full, and a rival that has forgotten its
  * sources would do less work. */
 void stock_size(struct scene *s)
 {
 	const struct scene_config *c = &s->config;
-	bool limits = uses(s, " stock_limit ") || uses(s, " stock_all ");
+	bool limits = uses(s, " stock_limit ") || does_all(s);
 
 	bpf_map__set_max_entries(scene_map(s, "stock_sources"), limits ? 2 * c->sources : 1);
 	bpf_map__set_max_entries(scene_map(s, "stock_flows"),
-				 uses(s, " stock_all ") ?
+				 does_all(s) ?
 					 s->instance.flow_lines * LZ_FLOW_LINE_ENTRIES : 1);
 	bpf_map__set_max_entries(scene_map(s, "stock_held"), c->held ? c->held : 1);
 }
@@ -108,16 +114,16 @@ void stock_fill(struct scene *s)
 			     .draw = BENCH_EACH };
 	__u32 answer;
 
-	if (uses(s, " stock_hold ") || uses(s, " stock_all "))
+	if (uses(s, " stock_hold ") || does_all(s))
 		fill_held(s);
-	if (uses(s, " stock_class ") || uses(s, " stock_all "))
+	if (uses(s, " stock_class ") || does_all(s))
 		fill_ranges(s);
-	if (uses(s, " stock_all ")) {
+	if (does_all(s)) {
 		fill_exceptions(s);
 		fill_dests(s);
 	}
 	v.program = uses(s, " stock_all ") ? "stock_all" : "stock_limit";
-	if (uses(s, " stock_limit ") || uses(s, " stock_all ")) {
+	if (uses(s, " stock_limit ") || does_all(s)) {
 		variant_prepare(&v);
 		variant_time(&v, s->config.sources, &answer);
 	}

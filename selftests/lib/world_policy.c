@@ -263,6 +263,8 @@ void world_dest(struct world *w, int slot, const char *text, __u64 mask)
 	struct lz_prefix prefix = prefix_of(text);
 	struct lz_generation *g = &w->control->gen[slot];
 	struct lz_dest_key key = { .len = prefix.len };
+	__u64 hidden;
+	__u32 bit;
 
 	if (prefix.addr.family == 4) {
 		key.len += 96;
@@ -270,6 +272,10 @@ void world_dest(struct world *w, int slot, const char *text, __u64 mask)
 		memcpy(key.addr + 12, prefix.addr.bytes, 4);
 	} else {
 		memcpy(key.addr, prefix.addr.bytes, 16);
+		if (mask & LZ_SET_NEVER && !lz_key_from_addr(&prefix.addr, w->key_len, &hidden)) {
+			bit = lz_hidden_bit(lz_hash(hidden, w->seed));
+			g->hidden[bit / 64] |= 1ULL << (bit & 63);
+		}
 	}
 	world_must(bpf_map_update_elem(w->gen[slot].dests_fd, &key, &mask, 0), "add a destination");
 	note_len(g->dest_lens, &g->dest_lens_n, LZ_LENGTHS_MAX, key.len);
@@ -296,10 +302,14 @@ void world_exception(struct world *w, const char *text, __u32 flags, __u32 until
 	struct lz_keyprefix kp = key_prefix(w, &prefix);
 	struct lz_prefix_key key = { .bits = kp.bits, .len = kp.len };
 	struct lz_exception value = { .until_s = until_s, .flags = flags };
+	__u32 bit;
 
 	world_must(w->exceptions_n < WORLD_LIST_MAX ? 0 : -E2BIG, "add to a list");
 	world_must(bpf_map_update_elem(bpf_map__fd(w->skel->maps.lz_exceptions), &key, &value,
 				       BPF_NOEXIST), "add an exception");
+	bit = lz_excepted_bit(lz_hash(kp.bits, w->seed));
+	if (kp.len == 64)
+		w->skel->data_tables->lz_tables.excepted[bit / 64] |= 1ULL << (bit & 63);
 	if (kp.len == 64)
 		w->control->exception_len64++;
 	else

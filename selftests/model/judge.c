@@ -338,7 +338,8 @@ static void by_class(struct m_case *c)
 	    m_sets_of(c->m, c->slot, 6, c->p->src) & LZ_SET_NEVER)
 		id = LZ_CLASS_NEVER;
 	if (id < LZ_CLASS_FIRST && (!c->rate || id == LZ_CLASS_NEVER)) {
-		answer(c, LZ_V_PASS, LZ_R_PASS_FOREIGN);
+		answer(c, LZ_V_PASS, c->gen->flags & LZ_GEN_F_IGNORE_FOREIGN ? LZ_R_PASS_OTHER :
+									       LZ_R_PASS_FOREIGN);
 		c->m->delta[LZ_C_NEVER_SPOOFED] += id == LZ_CLASS_NEVER;
 		return;
 	}

@@ -187,7 +187,6 @@ static void draw_limits(struct lz_class *c, unsigned first_id)
 		}
 		if (l.what == LZ_WHAT_SYN && l.to_mask)
 			c->flags |= LZ_CLASS_F_SYN_TO;
-		c->flags |= l.what == LZ_WHAT_SYN ? LZ_CLASS_F_SYN_LIMIT : 0u;
 		c->limit[c->limits++] = l;
 	}
 }
@@ -201,7 +200,8 @@ static void draw_policy(void)
 		struct lz_generation *g = &w->control->gen[slot];
 
 		g->flags = (one_in(8) ? LZ_GEN_F_MONITOR : 0u) |
-			   (one_in(5) ? LZ_GEN_F_UNPARSED_DROP : 0u);
+			   (one_in(5) ? LZ_GEN_F_UNPARSED_DROP : 0u) |
+			   (one_in(3) ? LZ_GEN_F_IGNORE_FOREIGN : 0u);
 		for (int row = 0; row < LZ_GARDENS_MAX; row++)
 			g->garden[row] = (struct lz_garden_row){
 				.allow_mask = one_in(2) ? ROWS_ALLOWED : 0,

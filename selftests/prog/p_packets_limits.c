@@ -121,7 +121,7 @@ static void bucket(void)
 	unsigned n = 0, later = 0;
 	struct world_run r;
 
-	limited(l, (struct lz_class){ .flags = LZ_CLASS_F_SYN_LIMIT });
+	limited(l, (struct lz_class){ 0 });
 	for (int i = 0; i < 50; i++) {
 		world_frame(w, WORLD_XDP, &web, &r);
 		n += r.verdict == LZ_V_PASS;
@@ -159,7 +159,7 @@ static void per_customer(void)
 	struct lz_limit l = window(40, 300 * S);
 
 	l.per = LZ_PER_CUSTOMER;
-	limited(l, (struct lz_class){ .flags = LZ_CLASS_F_CUSTOMER });
+	limited(l, (struct lz_class){ 0 });
 	world_customer(w, 0, "203.0.113.4/30", 12);
 	world_customer(w, 0, "2001:db8:2000:40::/60", 12);
 	world_customer(w, 0, "203.0.113.8/32", 13);

@@ -203,6 +203,17 @@ static void no_role(void)
 	ROWS_OK("row");
 }
 
+static void foreign_is_ignored(void)
+{
+	struct row row = { "foreign, ignored", { .src = WORLD4, .dst = SMART4, .dport = 25 },
+			   LZ_V_PASS, LZ_R_PASS_OTHER };
+
+	w->control->gen[0].flags = LZ_GEN_F_IGNORE_FOREIGN;
+	rows_run(w, &row, 1, ROWS_XDP | ROWS_TC, NULL);
+	w->control->gen[0].flags = 0;
+	ROWS_OK("rows");
+}
+
 static void monitor(void)
 {
 	struct row row = { "monitored", SYN25, LZ_V_PASS, LZ_R_PASS_MONITOR };
@@ -356,6 +367,7 @@ static const struct t_case cases[] = {
 	{ "generation word", generations },
 	{ "each generation answers for itself", answers_of_their_generation },
 	{ "a port without a role", no_role },
+	{ "foreign sources are not counted if nobody asks", foreign_is_ignored },
 	{ "monitor mode", monitor },
 	{ "return hook", return_hook },
 	{ "replies that are not sent", suppressed },
