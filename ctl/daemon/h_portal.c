@@ -146,18 +146,37 @@ static void say_number(const struct lz_case_view *v, cJSON *answer)
 
 static void say_held(struct lz_ctl *ctl, const struct lz_case_view *v, cJSON *answer)
 {
+	const char *reason = reason_of(v->reason_class);
+
 	say_number(v, answer);
 	lz_json_add_str(answer, "grade", v->grade);
 	if (is_strict(ctl, v->grade))
 		lz_json_add_bool(answer, "strict", true);
 	lz_json_time(answer, "since", v->since_s);
 	lz_json_time(answer, "until", v->until_s);
-	lz_json_add_str(answer, "reason", reason_of(v->reason_class));
+	lz_json_add_str(answer, "reason", reason);
 	if (v->seen_s)
 		lz_json_time(answer, "seen", v->seen_s);
-	if (v->connections)
+	/* a number that explains nothing only frightens */
+	if (v->connections && lz_streq(reason, lz_gate_reason_words[LZ_GATE_REASON_SPAM]))
 		lz_json_add_u64(answer, "connections", v->connections);
 	say_way_out(v, answer);
+}
+
+/* Told already, and going into a garden when the grace is over: RFC 8908's seconds-remaining. */
+static void say_grace(struct lz_ctl *ctl, const struct lz_addr *host, cJSON *answer)
+{
+	__u64 now_s = lz_ctl_now().wall_s;
+	char text[LZ_ADDR_TEXT_MAX];
+	struct lz_target target;
+	struct lz_case c;
+
+	if (!ctl->opened || lz_target_find(ctl, lz_addr_format(host, text), &target, NULL) < 0)
+		return;
+	if (lz_case_peek(ctl, &target, &c) == 0 && c.state == LZ_CASE_NOTIFIED &&
+	    c.grade.kind == LZ_GRADE_IS_GARDEN && c.due_s > now_s)
+		lz_json_add_u64(answer, "captive_in_s", c.due_s - now_s);
+	lz_target_done(&target);
 }
 
 static enum lz_code give_case(struct lz_ctl *ctl, const struct lz_gate_question *q, cJSON *answer)
@@ -169,6 +188,8 @@ static enum lz_code give_case(struct lz_ctl *ctl, const struct lz_gate_question 
 	if (r == -EBUSY)
 		return LZ_CODE_REFUSED;
 	lz_json_add_bool(answer, "held", r == 0 && v.held);
+	if (r == 0 && !v.held)
+		say_grace(ctl, &q->host, answer);
 	if (r < 0 || !v.held)
 		return LZ_CODE_OK;
 	say_held(ctl, &v, answer);

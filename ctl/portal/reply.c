@@ -9,6 +9,7 @@
 #include "portal/web.h"
 
 #define RETRY_AFTER_S "30"
+#define FRESH_MS      500 /* a browser asks at once on a connection that it opens for a request */
 
 enum stage {
 	STAGE_NEW,
@@ -26,6 +27,7 @@ struct request {
 	enum lz_page_kind kind;
 	struct lz_portal_case the_case;
 	bool has_case;
+	bool is_late; /* it came on a connection that had been open for a while */
 	size_t body_len;
 	struct MHD_PostProcessor *form;
 	char token[LZ_GATE_TOKEN_CHARS + 2]; /* one more: a longer one must not look right */
@@ -154,22 +156,28 @@ static enum MHD_Result send_plain(struct request *req, unsigned int status)
 }
 
 /*
- * The connection is older than his freedom: browsers open one or two more than they use. Asked for
- * again, on a new connection, the real site answers.
+ * He is free, and yet he came here. Mostly the connection is older than his freedom - browsers open
+ * one or two more than they use - and asked for again, on a new one, the real site answers. If this
+ * is a new one, asking again would go round in circles.
  */
-static bool is_overtaken(const struct request *req)
+static enum MHD_Result send_on(struct request *req)
 {
 	lz_autostr struct lz_str original = { 0 };
 
-	return req->has_case && !req->the_case.held &&
-	       (req->answer == LZ_ANSWER_REDIRECT || req->answer == LZ_ANSWER_511) &&
-	       lz_route_original(header(req, "Host"), req->uri, req->query, &original) == 0 && original.len;
+	lz_route_original(header(req, "Host"), req->uri, req->query, &original);
+	if (original.len && req->is_late)
+		return send_plain(req, 307);
+	if (req->answer == LZ_ANSWER_511)
+		return send_plain(req, 503);
+	lz_strcpy(req->to, sizeof(req->to), original.data ? original.data : "");
+	return send_page(req);
 }
 
 static enum MHD_Result write_answer(struct request *req)
 {
-	if (is_overtaken(req))
-		return send_plain(req, 307);
+	if (req->has_case && !req->the_case.held &&
+	    (req->answer == LZ_ANSWER_REDIRECT || req->answer == LZ_ANSWER_511))
+		return send_on(req);
 	switch (req->answer) {
 	case LZ_ANSWER_PAGE:
 	case LZ_ANSWER_RELEASE:
@@ -338,6 +346,7 @@ static enum MHD_Result begin(struct request *req, const char *method)
 	};
 
 	req->stage = STAGE_BODY;
+	req->is_late = lz_web_age_ms(req->connection) >= FRESH_MS;
 	req->answer = lz_route(&req->daemon->web->route, &asked);
 	if (req->answer == LZ_ANSWER_PAGE)
 		find_to(req);

@@ -109,11 +109,24 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
 	*context = NULL;
 }
 
-void lz_web_close_others(struct lz_web *web, struct MHD_Connection *connection)
+static const struct web_conn *conn_of(struct MHD_Connection *connection)
 {
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	const struct web_conn *own = info ? info->socket_context : NULL;
+
+	return info ? info->socket_context : NULL;
+}
+
+__u64 lz_web_age_ms(struct MHD_Connection *connection)
+{
+	const struct web_conn *conn = conn_of(connection);
+
+	return conn ? uv_now(conn->daemon->web->loop) - conn->since_ms : 0;
+}
+
+void lz_web_close_others(struct lz_web *web, struct MHD_Connection *connection)
+{
+	const struct web_conn *own = conn_of(connection);
 
 	for (struct web_conn *conn = web->conns; own && conn; conn = conn->next)
 		if (conn != own && conn->key == own->key)

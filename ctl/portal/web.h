@@ -66,6 +66,9 @@ int lz_web_open(struct lz_web *web, uv_loop_t *loop, struct lz_ask *gate,
 /** lz_listener_is() - is this descriptor a listening socket that was handed over? */
 bool lz_listener_is(int fd);
 
+/** lz_web_age_ms() - since it was accepted */
+__u64 lz_web_age_ms(struct MHD_Connection *connection);
+
 /**
  * lz_web_close_others() - every other connection of this one's source
  *

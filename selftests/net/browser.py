@@ -3,9 +3,10 @@
 """A real browser in front of the portal: what a held customer sees and does.
 
 usage: browser.py SCREENS ADDRESS [REAL]
+       browser.py SCREENS ADDRESS --pages NAME...
 
 SCREENS: folder for the pictures. ADDRESS: every name leads there ("127.0.0.1:8080"). REAL: text that
-the real site shows after the release; without it the portal is asked again.
+the real site shows after the release; without it the portal is asked again. --pages: only look, at http://pages.example/NAME.html.
 
 Looks at each state of the page on a desk and on a phone, light and dark: contrast, labels, language,
 headings, weight, requests, overflow, errors. Then uses it by keyboard alone. Prints TAP.
@@ -203,8 +204,22 @@ def visit(screens, address, real):
         browser.quit()
 
 
+def look_at_pages(screens, address, names):
+    browser = open_browser(address, "en")
+    try:
+        for name in names:
+            browser.get(f"http://pages.example/{name}.html")
+            look(browser, screens, f"page-{name}", "de" if name.endswith("-de") else "en")
+    finally:
+        browser.quit()
+
+
 def main():
     screens, address = sys.argv[1:3]
+    if sys.argv[3:4] == ["--pages"]:
+        look_at_pages(screens, address, sys.argv[4:])
+        print(f"1..{run}")
+        return failed != 0
     real = sys.argv[3] if len(sys.argv) > 3 else ""
     if not real:
         visit_in_german(screens, address)

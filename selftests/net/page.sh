@@ -41,7 +41,9 @@ policy()
 			       "certificate": "$LZ_DIR/tls/cert.pem", "key": "$LZ_DIR/tls/key.pem" } },
 	  "gardens": { "leaky": { "mail": "smtp-554", "web": "page" },
 		       "strict": { "mail": "smtp-554", "web": "page", "tls": "tcp-reset" } },
-	  "classes": { "offices": { "of": ["offices"], "port25": "leave-alone" } },
+	  "ladders": { "slow": { "grace": "1h", "steps": ["garden:leaky 1h"] } },
+	  "classes": { "offices": { "of": ["offices"], "port25": "leave-alone", "limits": [
+	    { "name": "few", "count": "smtp-connections", "at-most": "5/1h", "then": "ladder:slow" } ] } },
 	  "capacity": { "sources": 4096, "colony": 4096 } }
 	END
 }
@@ -69,7 +71,7 @@ daemon_start()
 lab_up()
 {
 	lz_provider_add && lz_customer_add home "$HOME4" "$HOME6" && lz_customer_add office "$OFFICE4" "$OFFICE6" &&
-		lz_customer_add shop "$SHOP4" "$SHOP6" && lz_mx_start && make_certificate || return 1
+		lz_customer_add shop "$SHOP4" "$SHOP6" && lz_customer_add late 198.51.103.10 2001:db8:2000:3::10 && lz_mx_start && make_certificate || return 1
 	mkdir -p "$LZ_DIR/site" "$LZ_DIR/home"
 	echo "<!doctype html><title>Real</title><h1>The real site</h1>" >"$LZ_DIR/site/index.html"
 	cp "$LZ_DIR/site/index.html" "$LZ_DIR/site/news.html"
@@ -141,7 +143,24 @@ captive_api()
 	t_eq "api: captive, from a strict garden" "$(get office https://api.example.net/captive)" \
 		"{\"captive\":true,$url}"
 	t_eq "api: the neighbour is not" "$(get shop https://api.example.net/captive)" "{\"captive\":false,$url}"
+	t_ok "seven connections to port 25 of a host that may do five" seven_mails
+	t_ok "api: free, and for how long still" lz_wait 5 in_grace
 	t_ok "the page over TLS" has 'is in quarantine' < <(get home https://api.example.net/)
+}
+
+# A ladder with an hour of grace: he is told, and in an hour he will be held.
+seven_mails()
+{
+	local i
+	for i in 1 2 3 4 5 6 7; do
+		lz_ns_run late nc -z -w 2 "$LZ_MX4" 25
+	done
+	true
+}
+
+in_grace()
+{
+	get late https://api.example.net/captive | jq -e '.captive == false and (."seconds-remaining" | . > 3000 and . <= 3600)'
 }
 
 browser()

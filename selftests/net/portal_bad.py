@@ -279,6 +279,15 @@ def check_release():
     ok(b"<form" not in ask(PAGE, 120) and b"still going on" in ask(PAGE, 120), "harm still seen: no button, and why")
     ok(b"staff only" in ask(PAGE, 160), "strict, staff only: no button, and why")
     ok(b"is not restricted" in ask(PAGE, 210), "who is not held is told so")
+    other = b"GET /a?b=c HTTP/1.1\r\nHost: www.example.org\r\nAccept: text/html\r\n\r\n"
+    with open_from(211) as s:
+        time.sleep(0.8)
+        s.sendall(other)
+        old = read_all(s)
+    ok(status(old) == 307 and b"\r\nLocation: http://www.example.org/a?b=c\r\n" in old,
+       "free, on an old connection: ask again", old[:300])
+    new = ask(other, 211)
+    ok(status(new) == 200 and b"is not restricted" in new, "free, on a new one: no circles", new[:300])
 
 
 def main():
