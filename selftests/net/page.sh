@@ -118,6 +118,8 @@ held()
 programs()
 {
 	t_ok "before: the real site" real home
+	t_eq "a reason that would steer a terminal is refused, and shown harmless" \
+		"$(ctl quarantine add "$HOME4" for 2h reason $'\e[2Jx' 2>&1 | grep -c '\\x1b')" 1
 	t_ok "hold" ctl quarantine add "$HOME4" for 2h reason 'spam <b>run</b>' ticket RT-1
 	t_ok "hold, strict" ctl quarantine add "$OFFICE6" for 2h garden strict
 	t_ok "hold, strict" ctl quarantine add "$OFFICE4" for 2h garden strict
@@ -151,8 +153,7 @@ captive_api()
 # A ladder with an hour of grace: he is told, and in an hour he will be held.
 seven_mails()
 {
-	local i
-	for i in 1 2 3 4 5 6 7; do
+	for _ in 1 2 3 4 5 6 7; do
 		lz_ns_run late nc -z -w 2 "$LZ_MX4" 25
 	done
 	true
