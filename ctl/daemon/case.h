@@ -13,6 +13,8 @@
 #ifndef LZ_DAEMON_CASE_H
 #define LZ_DAEMON_CASE_H
 
+#include <stddef.h>
+
 #include "colony/decide.h"
 #include "colony/release.h"
 
