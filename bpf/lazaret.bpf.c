@@ -259,17 +259,33 @@ static __always_inline int lz_tc_answer(struct __sk_buff *skb, __u32 port)
 	return lz_answer(skb, p, fate & 0xff, fate >> 8 & 0xff, l3);
 }
 
+/* How many bytes of a frame headers may take. Nearly all are IP with TCP, UDP or ICMP right behind:
+ * for them alone nothing is copied that does not have to be. */
+static __always_inline __u32 lz_headers_reach(struct __sk_buff *skb)
+{
+	__u8 next = 0;
+
+	if (skb->protocol == __builtin_bswap16(LZ_ETH_IP4))
+		return 128;
+	if (skb->protocol == __builtin_bswap16(LZ_ETH_IP6) &&
+	    !bpf_skb_load_bytes_relative(skb, 6, &next, sizeof(next), BPF_HDR_START_NET) &&
+	    !lz_is_ext(next))
+		return 128;
+	return LZ_OFFSET_MAX + 32;
+}
+
 static __always_inline int lz_tc_judge(struct __sk_buff *skb, int out)
 {
 	struct lz_pkt *p = lz_packet();
-	__u32 ruling, verdict, port;
+	__u32 ruling, verdict, port, reach;
 	struct lz_frame f;
 
 	if (!p)
 		return TC_ACT_UNSPEC;
-	/* Headers may lie outside the linear part; pull what the parser can reach at most. */
-	if (skb->data_end - skb->data < 128 && skb->len > skb->data_end - skb->data)
-		bpf_skb_pull_data(skb, skb->len < 256 ? skb->len : 256);
+	/* Headers may lie outside the linear part: pull what the parser can reach in this frame. */
+	reach = lz_headers_reach(skb);
+	if (skb->data_end - skb->data < reach && skb->len > skb->data_end - skb->data)
+		bpf_skb_pull_data(skb, skb->len < reach ? skb->len : reach);
 	f.data = (void *)(long)skb->data;
 	f.end = (void *)(long)skb->data_end;
 	ruling = lz_process(&f, p, skb->ifindex, skb->len, out, &port);

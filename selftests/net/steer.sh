@@ -16,7 +16,7 @@ ROOT=$(cd "$(dirname "$0")/../.." && pwd)
 BUILD=${LZ_BUILD:-$ROOT/build}
 ENDS=(python3 "$ROOT/selftests/net/tcp_ends.py")
 
-lz_lab_enter 240 "$@"
+lz_lab_enter 300 "$@"
 
 HELD4=198.51.100.10 HELD6=2001:db8:2000::10
 SITE4=203.0.113.80 SITE6=2001:db8:ffff::80
@@ -142,6 +142,78 @@ limited()
 	[ "$(ctl -j status | jq '[.interfaces[].steer_limited_packets] | add')" -gt 100 ]
 }
 
+portal_pid()
+{
+	pgrep -P "${LZ_PROC[daemon-$INSTANCE]}" -f lazaret-portal
+}
+
+another_pid()
+{
+	[ -n "$(portal_pid)" ] && [ "$(portal_pid)" != "$1" ]
+}
+
+not_healthy()
+{
+	! ctl health && ctl -j health | jq -e '.checks[] | select(.name == "portal") | .ok == false'
+}
+
+shows_page()
+{
+	[ "$(get office $SITE4)" = "page for $SITE4 80" ]
+}
+
+rules()
+{
+	ip -n "$LZ_LAB-gw" rule
+	ip -n "$LZ_LAB-gw" -6 rule
+	ip -n "$LZ_LAB-gw" route show table 19546 2>/dev/null
+	ip -n "$LZ_LAB-gw" -6 route show table 19546 2>/dev/null
+}
+
+# faults: nothing that happens to the portal lets a held host out
+faults()
+{
+	local old rules_now
+	old=$(portal_pid)
+	kill -KILL "$old"
+	t_ok "portal killed: another one" lz_wait 5 another_pid "$old"
+	t_ok "portal killed: the page again" lz_wait 5 shows_page
+	rules_now=$(rules)
+	ip -n "$LZ_LAB-gw" rule del priority 250
+	ip -n "$LZ_LAB-gw" -6 rule del priority 250
+	ip -n "$LZ_LAB-gw" route flush table 19546
+	t_ok "rules flushed: nothing leaks" test "$(get office $SITE4 --max-time 1)" != "the site"
+	t_ok "rules flushed: back within two seconds" lz_wait 2 test "$(sleep 1; rules)" = "$rules_now"
+	t_ok "rules flushed: the page again" lz_wait 3 shows_page
+	mv "$BIN/lazaret-portal" "$BIN/away"
+	kill -KILL "$(portal_pid)"
+	t_ok "portal gone: an alarm" lz_wait 5 not_healthy
+	t_ok "portal gone: refused at last" lz_wait 10 fast office $SITE4 80
+	t_ok "portal gone: mail too" fast office $SITE4 25
+	t_ok "portal gone: the neighbour sees the site" test "$(get shop $SITE4)" = "the site"
+	mv "$BIN/away" "$BIN/lazaret-portal"
+	t_ok "portal back: the page" lz_wait 15 shows_page
+	t_ok "portal back: healthy" lz_wait 5 ctl health
+}
+
+# A rule of somebody else that would take our packets away is said, and nothing is led.
+conflict()
+{
+	INSTANCE=conflict
+	cp "$LZ_DIR/tc.json" "$LZ_DIR/conflict.json"
+	ip -n "$LZ_LAB-gw" rule add priority 100 fwmark 0x4c5a0000 lookup 77
+	t_need daemon_start
+	t_ok "a foreign rule: said in one line" \
+		grep -q 'event=portal-failed.*ip rule 100 (fwmark 0x4c5a0000.*is in the way' \
+		"$LZ_DIR/log/daemon-conflict.log"
+	t_ok "a foreign rule: an alarm" not_healthy
+	t_ok "a foreign rule: hold" hold_both
+	t_ok "a foreign rule: refused" fast office $SITE4 80
+	ip -n "$LZ_LAB-gw" rule del priority 100
+	lz_proc_stop daemon-conflict
+	t_ok "a foreign rule: detach" lz_ns_run gw "$BIN/lazaretd" --instance conflict --detach
+}
+
 hold_both()
 {
 	ctl quarantine add $HELD4 for 1h garden strict && ctl quarantine add $HELD6 for 1h garden strict &&
@@ -167,7 +239,7 @@ t_need lz_port_wait 5 world 80
 t_need lz_port_wait 5 world 25
 t_need lz_wait 5 get shop $SITE6
 
-RULES_BEFORE=$(ip -n "$LZ_LAB-gw" rule; ip -n "$LZ_LAB-gw" -6 rule)
+RULES_BEFORE=$(rules)
 
 # ---------------------------------------------------------------- every hook
 
@@ -181,14 +253,13 @@ for HOOK in ${HOOKS:-xdp tc xdp-generic}; do
 	released $HOOK
 	if [ $HOOK = tc ]; then
 		t_ok "hold again" hold_both
+		faults
 		flooded "a flood"
 	fi
-	t_eq "$HOOK: portal's user" "$(ps -o user= -p "$(pgrep -P "${LZ_PROC[daemon-$INSTANCE]}" -f portal)")" \
-		"$(ps -o user= -p $$ >/dev/null; id -un lazaret-portal | cut -c1-32)"
-	[ $HOOK = xdp-generic ] || lz_proc_stop "daemon-$INSTANCE"
-	[ $HOOK = xdp-generic ] || t_ok "$HOOK: detach" lz_ns_run gw "$BIN/lazaretd" --instance $HOOK --detach
-	[ $HOOK = xdp-generic ] ||
-		t_eq "$HOOK: no rule left" "$(ip -n "$LZ_LAB-gw" rule; ip -n "$LZ_LAB-gw" -6 rule)" \
-			"$RULES_BEFORE"
+	t_eq "$HOOK: portal's user" "$(stat -c %u "/proc/$(portal_pid)")" "$(id -u lazaret-portal)"
+	lz_proc_stop "daemon-$INSTANCE"
+	t_ok "$HOOK: detach" lz_ns_run gw "$BIN/lazaretd" --instance $HOOK --detach
+	t_eq "$HOOK: no rule left" "$(rules)" "$RULES_BEFORE"
 done
+conflict
 [ "${SHOW:-}" ] && log; t_end
