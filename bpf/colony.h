@@ -129,6 +129,7 @@ static __always_inline int lz_garden_open(const struct lz_pkt *p, const struct l
 {
 	__u32 port = (__u32)p->proto << 16 | p->dport;
 	struct lz_learnt *learnt;
+	__u64 addr[2]; /* Linux 6.1 wants a key on this function's own stack */
 
 	if (sets & g->allow_mask)
 		return 1;
@@ -140,7 +141,8 @@ static __always_inline int lz_garden_open(const struct lz_pkt *p, const struct l
 	}
 	if (!g->names)
 		return 0;
-	learnt = bpf_map_lookup_elem(&lz_learnt, p->daddr);
+	__builtin_memcpy(addr, p->daddr, sizeof(addr));
+	learnt = bpf_map_lookup_elem(&lz_learnt, addr);
 	return learnt && p->now_s < learnt->until_s && (learnt->mask[p->slot & 1] & g->allow_mask);
 }
 

@@ -153,6 +153,7 @@ int lz_preflight_main(const struct lz_options *o)
 		input.n_rules = lz_rules_from_policy(policy, rules);
 		lz_instance_size(policy->sources_max, policy->colony_max, &size);
 		input.memory_bytes = lz_instance_bytes(&size);
+		input.portal = policy->portal.present;
 		lz_policy_free(&policy);
 	}
 	r = lz_preflight_run(&input, &report);

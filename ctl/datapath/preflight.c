@@ -18,6 +18,7 @@
 #include "base/json.h"
 #include "base/units.h"
 #include "datapath/preflight_rows.h"
+#include "datapath/steer.h"
 #include "datapath/sweep.h"
 
 #define KERNEL_FLOOR  KERNEL(5, 15)
@@ -198,6 +199,28 @@ static int check_system(struct lz_preflight *report, __u64 memory_bytes)
 				"needs %s of %s available", need, have);
 }
 
+/* What leading packets to the portal needs of the machine. A firewall cannot be asked. */
+static int check_portal(struct lz_preflight *report)
+{
+	__u64 by_mark = 0, filter = 0;
+	struct lz_err err = {};
+	int r = lz_steer_check(&err);
+
+	r = r ? lz_preflight_add(report, LZ_PREFLIGHT_FAIL, "portal: ip rules", "", "%s", err.text) :
+		lz_preflight_add(report, LZ_PREFLIGHT_OK, "portal: ip rules", "", "priority %d is free",
+				 LZ_STEER_PRIORITY);
+	read_number("/proc/sys/net/ipv4/conf/all/src_valid_mark", "", &by_mark);
+	read_number("/proc/sys/net/ipv4/conf/all/rp_filter", "", &filter);
+	if (!r)
+		r = add_probe(report, !by_mark || !filter, LZ_PREFLIGHT_FAIL, "portal: rp_filter",
+			      "does not look at marks",
+			      "with src_valid_mark it looks sources up by the portal's mark and drops them",
+			      "sysctl net.ipv4.conf.all.src_valid_mark=0");
+	return r ? r : lz_preflight_add(report, LZ_PREFLIGHT_WARN, "portal: firewall",
+					"if it has an INPUT chain: accept TCP 80 and 25 with mark 0x4c5a0000",
+					"cannot be seen from here");
+}
+
 int lz_preflight_run(const struct lz_preflight_input *input, struct lz_preflight *ret)
 {
 	struct lz_preflight report = {};
@@ -207,6 +230,8 @@ int lz_preflight_run(const struct lz_preflight_input *input, struct lz_preflight
 		r = check_features(&report);
 	if (!r)
 		r = check_system(&report, input->memory_bytes);
+	if (!r && input->portal)
+		r = check_portal(&report);
 	if (!r)
 		r = input->rules ? lz_preflight_ports(input->rules, input->n_rules, &report) :
 				   lz_preflight_devices(&report);

@@ -27,6 +27,7 @@ struct lz_preflight {
 struct lz_preflight_input {
 	const struct lz_port_rule *rules; /* NULL without a policy: then every interface is a row */
 	size_t n_rules;
+	bool portal; /* the policy has one */
 	__u64 memory_bytes; /* what instance and policy will need; 0 = unknown */
 };
 
