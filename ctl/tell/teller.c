@@ -284,6 +284,14 @@ static void on_chan(uv_poll_t *poll, int status, int events)
 		uv_stop(&t->loop);
 }
 
+/* Nobody would hear what a program that still runs has to say, nor end it in time. */
+static void kill_program(uv_handle_t *handle, void *arg)
+{
+	(void)arg;
+	if (handle->type == UV_PROCESS && uv_is_active(handle))
+		kill(-uv_process_get_pid((uv_process_t *)handle), SIGKILL);
+}
+
 int lz_teller_run(int chan)
 {
 	static struct teller t;
@@ -302,5 +310,6 @@ int lz_teller_run(int chan)
 	if (r < 0)
 		return r;
 	uv_run(&t.loop, UV_RUN_DEFAULT);
+	uv_walk(&t.loop, kill_program, NULL);
 	return 0;
 }

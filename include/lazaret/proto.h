@@ -128,7 +128,9 @@ static const struct lz_proto_command lz_proto_commands[] = {
 	{ "status", LZ_PEER_READ, 0, 0, "",
 	  "bypass{on until? since? actor?} version instance kernel uptime_s "
 	  "policy{name mode generation applied actor confirmed deadline?} "
-	  "sources{used capacity} colony{held capacity} exceptions alarms[]",
+	  "sources{used capacity} colony{held capacity} exceptions "
+	  "outbox{waiting lost failing?{way case since tries why}} "
+	  "names?{known list[]{name addresses[] why?}} alarms[]",
 	  "interface side hook up received_packets passed_packets dropped_packets" },
 	{ "health", LZ_PEER_READ, 0, 0, "", /* code 2 when a check fails */
 	  "healthy bypass{on} checks[]{name ok why?}", "" },

@@ -34,6 +34,8 @@ t_need "$CLANG" "${FLAGS[@]}" -o "$OUT/f_policy" selftests/fuzz/f_policy.c \
 	ctl/policy/*.c ctl/base/*.c -lcjson -lm
 t_need "$CLANG" "${FLAGS[@]}" -o "$OUT/f_portal" selftests/fuzz/f_portal.c \
 	ctl/portal/{case,escape,html,lang,route,smtp,template}.c ctl/serve/gateask.c ctl/base/*.c -lcjson -lm
+t_need "$CLANG" "${FLAGS[@]}" -o "$OUT/f_mail" selftests/fuzz/f_mail.c ctl/tell/mail.c ctl/base/*.c -lcjson -lm
+fuzz mail -max_len=1200
 fuzz parse -max_len=300 -dict=selftests/fuzz/parse.dict
 fuzz portal -max_len=4000 -dict=selftests/fuzz/portal.dict selftests/fuzz/portal
 fuzz policy -max_len=8000 policies

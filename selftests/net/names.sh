@@ -12,13 +12,13 @@ ROOT=$(cd "$(dirname "$0")/../.." && pwd)
 . "$ROOT/selftests/lib/topology.sh"
 # shellcheck source=selftests/lib/t.sh
 . "$ROOT/selftests/lib/t.sh"
-BUILD=${LZ_BUILD:-$ROOT/build}
 ENDS=(python3 "$ROOT/selftests/net/tcp_ends.py")
 
 lz_lab_enter 240 "$@"
+# shellcheck source=selftests/lib/lazaretd.sh
+. "$ROOT/selftests/lib/lazaretd.sh"
 
 HELD=198.51.100.10
-STATE=$LZ_DIR/state
 DNS=203.0.113.53
 
 # policy NAME SET NAMES [MORE-ALLOWED]
@@ -34,32 +34,6 @@ policy()
 	  "classes": { "offices": { "of": ["offices"], "port25": "leave-alone" } },
 	  "capacity": { "sources": 4096, "colony": 4096 } }
 	END
-}
-
-daemon_start()
-{
-	lz_proc_start daemon gw "$BUILD/lazaretd" --instance lab --policy "$LZ_DIR/names.json" \
-		--state "$STATE" --run /run/lazaret-lab
-	lz_wait 10 ctl status
-}
-
-daemon_kill()
-{
-	kill -KILL "${LZ_PROC[daemon]}"
-	wait "${LZ_PROC[daemon]}" 2>/dev/null
-	cat "$LZ_DIR/log/daemon.log" >>"$LZ_DIR/log/daemons.log"
-	unset "LZ_PROC[daemon]"
-}
-
-ctl()
-{
-	lz_ns_run gw "$BUILD/lazaretctl" --instance lab "$@"
-}
-
-status_of()
-{
-	"$@" >/dev/null 2>&1
-	echo $?
 }
 
 # reach ADDRESS [PORT]: by the held one
@@ -127,7 +101,7 @@ policy evil updates '"evil.example.net", "gone.example.net", "deb.example.net"'
 : >"$LZ_DIR/came"
 lz_proc_start server world "${ENDS[@]}" serve "$LZ_DIR/came" 443 8443
 t_need lz_port_wait 5 world 443
-t_need daemon_start
+t_need daemon_start "$LZ_DIR/names.json"
 
 # ---------------------------------------------------------------- what a name opens
 
@@ -174,7 +148,7 @@ t_ok "no name server: the last answer stays" reach 203.0.113.72
 t_ok "and is no alarm yet" ctl health
 daemon_kill
 t_ok "no daemon either" reach 203.0.113.72
-t_need daemon_start
+t_need daemon_start "$LZ_DIR/names.json"
 t_ok "a new daemon, no name server: it stays" reach 203.0.113.72
 t_ok "not known to this daemon: health says so" lz_wait 20 names_fail
 hosts "203.0.113.73 deb.example.net" "127.0.0.1 evil.example.net" "224.0.0.1 evil.example.net"

@@ -14,11 +14,11 @@ ROOT=$(cd "$(dirname "$0")/../.." && pwd)
 . "$ROOT/selftests/lib/mail.sh"
 # shellcheck source=selftests/lib/t.sh
 . "$ROOT/selftests/lib/t.sh"
-BUILD=${LZ_BUILD:-$ROOT/build}
 
 lz_lab_enter 300 "$@"
+# shellcheck source=selftests/lib/lazaretd.sh
+. "$ROOT/selftests/lib/lazaretd.sh"
 
-STATE=$LZ_DIR/state
 HOOKS=$LZ_DIR/hooks
 CAME=$LZ_DIR/webhooks
 
@@ -38,30 +38,9 @@ policy()
 	END
 }
 
-daemon_start()
-{
-	lz_proc_start daemon gw "$BUILD/lazaretd" --instance lab --policy "$LZ_DIR/all.json" \
-		--state "$STATE" --run /run/lazaret-lab
-	lz_wait 10 ctl status
-}
-
-daemon_kill()
-{
-	kill -KILL "${LZ_PROC[daemon]}"
-	wait "${LZ_PROC[daemon]}" 2>/dev/null
-	cat "$LZ_DIR/log/daemon.log" >>"$LZ_DIR/log/daemons.log"
-	unset "LZ_PROC[daemon]"
-	lz_wait 5 nobody_left
-}
-
 nobody_left()
 {
 	! pgrep -x 'lazaretd-ctl|lazaretd-tell' >/dev/null
-}
-
-ctl()
-{
-	lz_ns_run gw "$BUILD/lazaretctl" --instance lab "$@"
 }
 
 # post CASE WAY...: into the outbox; the daemon is down. The keys are printed.
@@ -74,8 +53,9 @@ post()
 later_post()
 {
 	daemon_kill
+	t_need lz_wait 5 nobody_left
 	mapfile -t KEYS < <(post "$@")
-	t_need daemon_start
+	t_need daemon_start "$LZ_DIR/all.json"
 }
 
 waiting()
@@ -194,11 +174,12 @@ policy foreign "$LZ_DIR/said/mine" http://127.0.0.1:8080/large smtp://203.0.113.
 
 # ---------------------------------------------------------------- all three ways
 
-t_need daemon_start
+t_need daemon_start "$LZ_DIR/all.json"
 t_ok "nothing to tell: no teller" test -z "$(teller_pid)"
 daemon_kill
+t_need lz_wait 5 nobody_left
 mapfile -t KEYS < <(post 12 hook webhook mail)
-t_need daemon_start
+t_need daemon_start "$LZ_DIR/all.json"
 t_ok "all are told" lz_wait 10 waiting 0
 t_eq "hook: event and case" "$(sed -n 's/^args=//p' "$LZ_DIR/said/note")" "garden 12"
 t_eq "hook: the news on its input" "$(grep '^{' "$LZ_DIR/said/note" | jq -r '"\(.schema) \(.case) \(.key)"')" \
