@@ -7,10 +7,10 @@
  *   ND, DHCP, DHCPv6                     pass           pass
  *   to always-reach                      pass, limited  pass, limited
  *   TCP 25                               mail verdict: the sink, or the class's refusal
+ *   garden destinations, open ports      pass           pass; on port 80, too: updates come by it
  *   TCP 80                               web verdict: the page, or a reset; or silence
  *   TCP 465, 587                         pass           tls verdict
  *   443, TCP and QUIC                    pass           tls verdict (QUIC: ICMP)
- *   garden destinations, open ports      pass           pass, these two rows before
  *   everything else, fragments, unparsed pass           drop
  *
  * A blocked25 source meets the row of TCP 25 and a throttled one its rate; for all else both are
@@ -167,9 +167,11 @@ static __always_inline __u32 lz_garden_fate(const struct lz_pkt *p, struct lz_ce
 		return LZ_V_DROP;
 	if (tcp && p->dport == 25)
 		return lz_mail_fate(g, p->slot, class_);
+	if (lz_garden_open(p, g, sets))
+		return LZ_V_PASS;
 	if (tcp && p->dport == 80)
 		return g->web == LZ_V_PAGE ? LZ_FATE(LZ_V_PAGE, LZ_V_TCP_RESET) : g->web;
-	if (g->kind == LZ_GARDEN_LEAKY || lz_garden_open(p, g, sets))
+	if (g->kind == LZ_GARDEN_LEAKY)
 		return LZ_V_PASS;
 	if (tcp && (p->dport == 443 || p->dport == 465 || p->dport == 587))
 		return tls;

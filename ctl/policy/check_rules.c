@@ -123,8 +123,7 @@ static void check_dest_lists(struct lz_context *ctx)
 			count_dest_list(&lists, &class->limits[k].to);
 	}
 	for (size_t i = 0; i < policy->n_gardens; i++)
-		if (policy->gardens[i].kind == LZ_GARDEN_STRICT)
-			count_dest_list(&lists, &policy->gardens[i].allow);
+		count_dest_list(&lists, &policy->gardens[i].allow);
 	if (lists.n > LZ_POLICY_DEST_LISTS_MAX)
 		lz_error(ctx, lz_place_of(lz_source_root(&ctx->source)), "classes",
 			 "%zu different destination lists in 'to', 'except-to' and 'allow' (want at most %d)", lists.n,
@@ -311,9 +310,6 @@ static void check_garden(struct lz_context *ctx, const struct lz_policy_garden *
 {
 	size_t ports = 0;
 
-	if (garden->kind == LZ_GARDEN_LEAKY && garden->allow.n)
-		lz_warning(ctx, garden->place, "allow",
-			   "has no effect in a leaky garden: only port 25 and the web are stopped there");
 	for (size_t i = 0; i < garden->allow.n; i++)
 		ports += garden->allow.v[i].kind == LZ_REF_PORT;
 	if (ports > LZ_GARDEN_PORTS_MAX)

@@ -67,7 +67,7 @@ static int give_rows(struct lz_compile *c)
 	return 0;
 }
 
-/* What a strict garden opens; check has counted the ports. */
+/* What a garden opens; check has counted the ports. */
 static int fill_allow(struct lz_compile *c, const struct lz_policy_garden *from,
 		      struct lz_garden_row *row)
 {
@@ -100,8 +100,7 @@ int lz_compile_gardens(struct lz_compile *c)
 		row->mail = (__u8)from->mail;
 		row->web = from->web == LZ_WEB_PAGE ? LZ_V_PAGE : LZ_V_DROP;
 		row->tls = (__u8)from->tls;
-		if (from->kind == LZ_GARDEN_STRICT)
-			r = fill_allow(c, from, row);
+		r = fill_allow(c, from, row);
 	}
 	return r;
 }

@@ -353,8 +353,8 @@ _Static_assert(sizeof(struct lz_class) == 24 + 56 * LZ_LIMITS_PER_CLASS, "no hol
 /* A garden. Row ids are stable over reloads by name, like limit ids: hold words carry them. A row
  * whose garden has left the policy is LZ_GARDEN_STRICT with nothing open, until nobody is in it. */
 struct lz_garden_row {
-	__u64 allow_mask; /* strict: destination sets that are open */
-	__u32 open[LZ_GARDEN_PORTS_MAX]; /* strict: IP protocol << 16 | port, to anywhere; 0 = none */
+	__u64 allow_mask; /* destination sets that are open */
+	__u32 open[LZ_GARDEN_PORTS_MAX]; /* IP protocol << 16 | port, to anywhere; 0 = none */
 	__u8 kind;	  /* enum lz_garden */
 	__u8 mail;	  /* TCP 25: a refusal or LZ_V_SMTP_554 */
 	__u8 web;	  /* TCP 80: LZ_V_DROP or LZ_V_PAGE */

@@ -126,10 +126,12 @@ static void garden(struct m_case *c, struct m_cell *cell, const struct lz_garden
 		answer(c, LZ_V_DROP, LZ_R_DROP_HELD);
 	} else if (tcp && p->dport == 25) {
 		mail_fate(c, g);
+	} else if (opened(p, g, to)) {
+		return;
 	} else if (tcp && p->dport == 80) {
 		answer(c, g->web, LZ_R_DROP_HELD);
 		c->m->other = LZ_V_TCP_RESET;
-	} else if (g->kind == LZ_GARDEN_STRICT && !opened(p, g, to)) {
+	} else if (g->kind == LZ_GARDEN_STRICT) {
 		if (tcp && (p->dport == 443 || p->dport == 465 || p->dport == 587))
 			answer(c, g->tls, LZ_R_DROP_HELD);
 		else if (udp && p->dport == 443)

@@ -53,6 +53,7 @@ static const struct fate {
 	  DROP, DROP },
 	{ "web", { TO(WORLD4), .dport = 80 }, PAGE, PAGE },
 	{ "web, established", { TO(WORLD4), .dport = 80, .tcp = PKT_ACK, .seq = 77 }, PAGE, PAGE },
+	{ "web of a garden destination", { TO(GARDEN4), .dport = 80 }, GARDEN, GARDEN },
 	{ "submission", { TO(WORLD4), .dport = 587 }, GARDEN, RST },
 	{ "submissions", { TO(WORLD4), .dport = 465 }, GARDEN, RST },
 	{ "tls", { TO(WORLD4), .dport = 443 }, GARDEN, RST },

@@ -142,7 +142,7 @@ static const struct {
 	{ "\"gardens\": {\"mine\": {}}", 1, 2, "key 'kind' is missing" },
 	{ "\"gardens\": {\"strict\": {\"allow\": [\"udp/70000\"]}}", 1, 2, "want 1..65535" },
 	{ "\"gardens\": {\"strict\": {\"allow\": [\"udp/0\"]}}", 1, 2, "want 1..65535" },
-	{ "\"gardens\": {\"leaky\": {\"allow\": [\"udp/123\"]}}", 0, 3, "has no effect in a leaky garden" },
+	{ "\"gardens\": {\"leaky\": {\"allow\": [\"192.0.2.0/24\"]}}", 0, 2, "no classes" },
 	{ "\"never\": [\"udp/53\"]", 1, 2, "ports are only accepted in a garden" },
 	{ "\"ladders\": {\"l\": {\"steps\": []}}", 1, 2, "leads nowhere" },
 	{ "\"ladders\": {\"l\": {\"steps\": [\"garden:none 1h\"]}}", 1, 2, "no garden is named 'none'" },
