@@ -80,12 +80,12 @@ const struct lz_cli_view lz_view_freed = {
 /* ---------------------------------------------------------------- list, show */
 
 static const struct lz_cli_column held_columns[] = {
-	{ "ADDRESS", "address", 24, LZ_CELL_TEXT },
-	{ "HOW", "grade", 14, LZ_CELL_TEXT },
-	{ "SINCE", "since", 7, LZ_CELL_AGO },
+	{ "ADDRESS", "address", 22, LZ_CELL_TEXT },
+	{ "HOW", "grade", 13, LZ_CELL_TEXT },
+	{ "SINCE", "since", 6, LZ_CELL_AGO },
 	{ "LEFT", "until", 7, LZ_CELL_LEFT },
-	{ "TICKET", "ticket", 9, LZ_CELL_TEXT },
-	{ "BY", "actor", 9, LZ_CELL_TEXT },
+	{ "TICKET", "ticket", 8, LZ_CELL_TEXT },
+	{ "BY", "actor", 8, LZ_CELL_TEXT },
 	{ "REASON", "reason", 0, LZ_CELL_TEXT },
 	{ NULL, NULL, 0, LZ_CELL_TEXT },
 };

@@ -84,10 +84,10 @@ static const struct lz_cli_line why_lines[] = {
 
 const struct lz_cli_column lz_timeline_columns[] = {
 	{ "TIME", "time", 20, LZ_CELL_TEXT },
-	{ "WHAT", "event", 14, LZ_CELL_TEXT },
-	{ "HOW", "grade", 14, LZ_CELL_TEXT },
-	{ "BY", "actor", 10, LZ_CELL_TEXT },
-	{ "TICKET", "ticket", 9, LZ_CELL_TEXT },
+	{ "WHAT", "event", 13, LZ_CELL_TEXT },
+	{ "HOW", "grade", 13, LZ_CELL_TEXT },
+	{ "BY", "actor", 8, LZ_CELL_TEXT },
+	{ "TICKET", "ticket", 8, LZ_CELL_TEXT },
 	{ "WHY", "reason", 0, LZ_CELL_TEXT },
 	{ NULL, NULL, 0, LZ_CELL_TEXT },
 };

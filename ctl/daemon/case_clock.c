@@ -78,7 +78,7 @@ static int end_case(struct lz_ctl *ctl, const struct lz_held *held, struct lz_er
 	if (lz_case_get(ctl->ledger, held->case_id, &c) < 0 || !lz_case_holds(c.state) ||
 	    !lz_decide_clock(&c, still_held(ctl, &c), &facts, lz_ctl_now().wall_s, &d))
 		return lz_held_end(ctl->ledger, held->key, lz_ctl_wall_of(held->expiry_s), NULL, reterr);
-	return move_by_clock(ctl, &c, &d, "expired", "its time was over", reterr);
+	return move_by_clock(ctl, &c, &d, "expired", "time is up", reterr);
 }
 
 static void say_ended(struct lz_ctl *ctl, const struct lz_held *v, size_t n)

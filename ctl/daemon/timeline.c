@@ -232,7 +232,7 @@ void lz_json_case(struct lz_ctl *ctl, struct cJSON *obj, const struct lz_target 
 
 	if (lz_case_peek(ctl, t, &c) < 0)
 		return;
-	if (c.id)
+	if (c.id && !cJSON_HasObjectItem(obj, "case")) /* a hold's description says it already */
 		lz_json_add_u64(obj, "case", c.id);
 	lz_json_add_str(obj, "state", lz_case_state_words[c.state]);
 	add_text(obj, "reason_class", c.reason_class);

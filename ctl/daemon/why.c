@@ -124,11 +124,12 @@ static void say_free(struct lz_ctl *ctl, const struct lz_target *t, __u32 lifted
 
 static void say_evidence(const struct lz_cell *cell, cJSON *end)
 {
-	char text[160];
+	char text[160], would[40] = "";
 
-	snprintf(text, sizeof(text),
-		 "%u connections to port 25, %u SYNs, %u packets examined, %u refused, %u would be",
-		 cell->smtp_connections, cell->syn, cell->examined, cell->dropped, cell->would_drop);
+	if (cell->would_drop)
+		snprintf(would, sizeof(would), ", %u would be", cell->would_drop);
+	snprintf(text, sizeof(text), "%u port-25 connections, %u SYNs; %u packets refused%s",
+		 cell->smtp_connections, cell->syn, cell->dropped, would);
 	lz_json_add_str(end, "evidence", text);
 }
 
