@@ -66,13 +66,14 @@ deb_install_quietly()
 	apt_get install -y --no-install-recommends "$@"
 )
 
-# lz_postfix_unpack DIR: Postfix under DIR, and the shared libraries it needs installed.
-lz_postfix_unpack()
+# lz_server_unpack DIR PACKAGE PROGRAM: a server under DIR, and the shared libraries it needs
+# installed; nothing to do if PROGRAM is there.
+lz_server_unpack()
 {
-	[ -x "$1/usr/lib/postfix/sbin/master" ] && return 0
+	[ -x "$1/$3" ] && return 0
 	deb_refresh &&
-		lz_deb_install <(apt-cache depends postfix | sed -n 's/^ *Depends: \(lib[^ ]*\)$/\1/p') &&
-		lz_deb_unpack "$1" postfix
+		lz_deb_install <(apt-cache depends "$2" | sed -n 's/^ *Depends: \(lib[^ ]*\)$/\1/p') &&
+		lz_deb_unpack "$1" "$2"
 }
 
 # lz_dhcp_unpack DIR: DHCP servers under DIR/PACKAGE, and the shared libraries they need

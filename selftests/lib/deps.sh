@@ -7,6 +7,7 @@
 # must not be installed under $LZ_BUILD/deps (default build/deps):
 #	postfix/	the mail servers of the lab
 #	dhcp/		DHCP servers, for the options we print
+#	chrony/		the lab's time server; installed it would replace the machine's own
 #	kernel-SUITE/	the kernel of the QEMU guest, unless --no-guest
 #
 # Says and does nothing, and needs neither root nor network, when everything is there.
@@ -34,7 +35,8 @@ main()
 deps_get()
 {
 	lz_deb_install "$here"/packages*.txt || return 1
-	lz_postfix_unpack "$LZ_BUILD/deps/postfix" || return 1
+	lz_server_unpack "$LZ_BUILD/deps/postfix" postfix usr/lib/postfix/sbin/master || return 1
+	lz_server_unpack "$LZ_BUILD/deps/chrony" chrony usr/sbin/chronyd || return 1
 	lz_dhcp_unpack "$LZ_BUILD/deps/dhcp" || return 1
 	[ -z "$1" ] || lz_kernel_unpack "$(lz_suite_own)"
 }
