@@ -162,7 +162,9 @@ int lz_running_restore(struct lz_ctl *ctl, struct lz_policy *first, const char *
 	lz_swap_settle(&ctl->view);
 	lz_swap_state_get(&ctl->view, &state);
 	close_books(ctl, &state);
+	ctl->now = next; /* gardens have their rows by its names */
 	lz_hold_restore(ctl);
+	ctl->now = (struct lz_running){ 0 };
 	lz_exception_restore(ctl);
 	if (state.number && lz_applied_get(ctl->ledger, state.number, &row, NULL, NULL) == 0) {
 		return roll_forward(ctl, &next, &state, reterr);

@@ -17,7 +17,7 @@ ROOT=$(cd "$(dirname "$0")/../.." && pwd)
 BUILD=${LZ_BUILD:-$ROOT/build}
 ENDS=(python3 "$ROOT/selftests/net/tcp_ends.py")
 
-lz_lab_enter 240 "$@"
+lz_lab_enter 300 "$@"
 
 BOT=198.51.100.10
 HONEST=198.51.100.11
@@ -180,6 +180,10 @@ spam bot
 t_ok "the repeater: the top step" lz_wait 3 is_state "$BOT" garden
 t_eq "in a garden of the policy's" "$(ctl -j quarantine show "$BOT" | jq -r .garden)" dirty
 t_eq "strict: no web" "$(status_of reach bot 443)" 1
+daemon_kill
+t_need daemon_start
+t_eq "kill -9 and start: the kernel holds in the same garden" \
+	"$(ctl -j source show "$BOT" | jq -r .source.garden)" dirty
 
 # ---------------------------------------------------------------- an operator's word
 
@@ -251,6 +255,7 @@ t_eq "the operator's stands" "$(ctl -j quarantine show 198.51.101.1 | jq -r .rea
 t_ok "the twin passes" reach twin 25
 t_eq "the past is told" "$(ctl -j why 198.51.101.2 |
 	jq -r '[.timeline[].event] | join(" ")')" "held undone"
+sleep 10.5 # its window, or the next connection is evidence again
 t_ok "undo of a limit" ctl quarantine undo --since 10min --source limit:late
 t_ok "undo of a limit: passes" reach late 25
 
