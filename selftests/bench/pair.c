@@ -97,8 +97,8 @@ static void row_bucket(const char *name, const char *program, __u64 want_most)
 		lost += want_most ? 0 : sent - got;
 	}
 	if (lost)
-		fprintf(stderr, "bench: %s: %llu of %llu lost every compare-and-swap: refused\n",
-			name, (unsigned long long)lost, (unsigned long long)sent * options.rounds);
+		bench_wrong("%s: %llu of %llu lost every compare-and-swap: refused", name,
+			    (unsigned long long)lost, (unsigned long long)sent * options.rounds);
 	r = result_add(name, "ns/bucket, 2 CPUs", stat_of(ns, options.rounds));
 	result_limit(r, 100);
 }
