@@ -53,7 +53,7 @@ static const struct fate {
 	  DROP, DROP },
 	{ "web", { TO(WORLD4), .dport = 80 }, PAGE, PAGE },
 	{ "web, established", { TO(WORLD4), .dport = 80, .tcp = PKT_ACK, .seq = 77 }, PAGE, PAGE },
-	{ "web of a garden destination", { TO(GARDEN4), .dport = 80 }, GARDEN, GARDEN },
+	{ "web of a garden destination", { TO(GARDEN4), .dport = 80 }, PAGE, GARDEN },
 	{ "submission", { TO(WORLD4), .dport = 587 }, GARDEN, RST },
 	{ "submissions", { TO(WORLD4), .dport = 465 }, GARDEN, RST },
 	{ "tls", { TO(WORLD4), .dport = 443 }, GARDEN, RST },
@@ -97,8 +97,18 @@ static void run_fates(void)
 
 static void leaky(void)
 {
+	static const struct row opened[] = {
+		{ "web of what a leaky garden opens", { TO(GARDEN4), .dport = 80 }, GARDEN },
+		{ "its port 25", { TO(GARDEN4), .dport = 25 }, SINK },
+		{ "web elsewhere", { TO(WORLD4), .dport = 80 }, PAGE },
+	};
+
 	garden = LZ_GARDEN_LEAKY;
 	run_fates();
+	w->control->gen[0].garden[garden].allow_mask = ROWS_ALLOWED;
+	rows_run(w, opened, sizeof(opened) / sizeof(*opened), ROWS_XDP | ROWS_TC, hold_both);
+	w->control->gen[0].garden[garden].allow_mask = 0;
+	ROWS_OK("rows");
 }
 
 static void strict(void)
