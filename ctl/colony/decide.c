@@ -190,5 +190,7 @@ bool lz_terms_merge(const struct lz_terms *old, const struct lz_grade *grade, __
 	if (grade && (!stands || (exact & LZ_EXACT_GRADE) || lz_grade_harder(grade, &merged.grade)))
 		merged.grade = *grade;
 	*ret = merged;
-	return !stands || merged.end_s != old->end_s || !lz_grade_equal(&merged.grade, &old->grade);
+	if (!stands)
+		return merged.end_s;
+	return merged.end_s != old->end_s || !lz_grade_equal(&merged.grade, &old->grade);
 }

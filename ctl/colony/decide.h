@@ -129,7 +129,8 @@ struct lz_terms {
  * lz_terms_merge() - what a hold becomes
  * @old:   what stands, NULL or ended: nothing
  * @grade: NULL: leave what stands, or leaky
- * @end_s: wanted end; at most 31 days from now are given; 0: leave the end
+ * @end_s: wanted end; at most 31 days from now are given; 0: leave the end, and hold nobody who is not
+ *         held
  * @exact: LZ_EXACT_*; else what stands only becomes longer and harder
  *
  * Return: has anything changed?

@@ -294,6 +294,8 @@ static void merges_terms(void)
 	T_EQ(got.end_s, old.end_s, "and no longer");
 	lz_terms_merge(&old, NULL, 1000 + 100ULL * DAY, LZ_EXACT_TIME, 1000, &got);
 	T_EQ(got.end_s, 1000 + 31 * DAY, "31 days at most, whoever asks");
+	T_OK(!lz_terms_merge(NULL, &strict, 0, 0, 1000, &got), "what does not stand is not held for no time");
+	T_OK(!lz_terms_merge(&old, NULL, 0, 0, old.end_s, &got), "nor is what has ended");
 	T_OK(lz_terms_merge(&old, NULL, old.end_s + 10, 0, old.end_s, &got), "an ended one is none");
 	T_EQ(got.end_s, old.end_s + 10, "an ended one is none: its end");
 }
