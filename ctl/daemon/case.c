@@ -193,7 +193,8 @@ static void plan_key(struct lz_ctl *ctl, const struct lz_move *m, __u64 key, __u
 	p->n++;
 }
 
-/* All that is held of the case, and of the target as the policy knows it now. */
+/* All that is held of the case; and by who is asked, of the target as the policy knows it now. Time and
+ * undo do not free what came to the customer with a hold of its own. */
 static int plan_release(struct lz_ctl *ctl, const struct lz_move *m, struct plan *p)
 {
 	int n = m->c->id ? lz_held_of(ctl->ledger, m->c->id, p->v, LZ_TARGET_KEYS_MAX) : 0;
@@ -202,7 +203,7 @@ static int plan_release(struct lz_ctl *ctl, const struct lz_move *m, struct plan
 	if (n < 0)
 		return n;
 	p->n = (size_t)n;
-	for (size_t i = 0; i < m->target->n_keys; i++) {
+	for (size_t i = 0; !m->own_keys && i < m->target->n_keys; i++) {
 		struct lz_held *held = &p->v[p->n];
 		bool listed = false;
 
@@ -388,9 +389,13 @@ static void take_back(struct lz_ctl *ctl, const struct lz_move *m, const struct 
 static int write_kernel(struct lz_ctl *ctl, const struct lz_move *m, const struct lz_case *was,
 			const struct plan *p, struct lz_err *reterr)
 {
+	__u32 now_s = lz_tables_now_s(&ctl->view);
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < p->n; i++) {
+		/* what has ended is free; if it is held, then by a limit, anew */
+		if (p->frees && m->own_keys && p->v[i].expiry_s <= now_s)
+			continue;
 		if (p->frees)
 			lz_hold_release(&ctl->view, p->v[i].key, NULL);
 		else

@@ -17,16 +17,10 @@
 #define LZ_DUE_SLICE  32
 #define LZ_LINES_MAX  20
 
+/* Who cannot be read may be. */
 static bool still_held(struct lz_ctl *ctl, const struct lz_case *c)
 {
-	struct lz_held held[8];
-	__u32 now_s = lz_tables_now_s(&ctl->view);
-	int n = lz_held_of(ctl->ledger, c->id, held, 8);
-
-	for (int i = 0; i < n; i++)
-		if (held[i].expiry_s > now_s)
-			return true;
-	return false;
+	return lz_held_lasts(ctl->ledger, c->id, lz_tables_now_s(&ctl->view)) != 0;
 }
 
 /* The target of a case: its customer's keys as the policy knows them, or its key. */
@@ -42,7 +36,7 @@ static int move_by_clock(struct lz_ctl *ctl, struct lz_case *c, const struct lz_
 			 const char *event, const char *reason, struct lz_err *reterr)
 {
 	struct lz_move move = { .c = c, .to = d->to, .actor = "clock", .source = "clock",
-				.event = event, .reason = reason };
+				.event = event, .reason = reason, .own_keys = true };
 	char source[LZ_SOURCE_TEXT_MAX];
 	struct lz_target t;
 	int r = target_of(ctl, c, &t);

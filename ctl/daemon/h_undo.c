@@ -151,7 +151,8 @@ static bool find_first(struct undo *u, __u64 case_id, struct lz_transition *ret)
 static int undo_case(struct undo *u, struct lz_request *req, __u64 case_id, struct lz_err *reterr)
 {
 	struct lz_move move = { .actor = u->by.actor, .source = "undo", .event = "undone",
-				.reason = u->by.reason, .exact = LZ_EXACT_TIME | LZ_EXACT_GRADE };
+				.reason = u->by.reason, .own_keys = true,
+				.exact = LZ_EXACT_TIME | LZ_EXACT_GRADE };
 	struct lz_held held = { 0 }, before;
 	struct lz_transition first;
 	struct lz_prefix prefix;

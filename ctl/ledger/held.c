@@ -223,6 +223,23 @@ int lz_held_of(struct lz_ledger *l, __u64 case_id, struct lz_held *ret, int n)
 	return read_rows(l, s, ret, n);
 }
 
+int lz_held_lasts(struct lz_ledger *l, __u64 case_id, __u64 mono_s)
+{
+	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_HELD_LASTS);
+	int rc;
+
+	sqlite3_bind_int64(s, 1, (__s64)case_id);
+	sqlite3_bind_int64(s, 2, (__s64)mono_s);
+	rc = sqlite3_step(s);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
+		rc = lz_db_error(l, "read holds", NULL);
+		sqlite3_reset(s);
+		return rc;
+	}
+	sqlite3_reset(s);
+	return rc == SQLITE_ROW;
+}
+
 /* ---------------------------------------------------------------- the past */
 
 int lz_held_end(struct lz_ledger *l, __u64 key, __u64 ended_s, const struct lz_held *by,

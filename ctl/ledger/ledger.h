@@ -114,6 +114,9 @@ int lz_held_case_set(struct lz_ledger *l, __u64 key, __u64 case_id, struct lz_er
 /** lz_held_of() - up to @n entries of a case; count or -errno */
 int lz_held_of(struct lz_ledger *l, __u64 case_id, struct lz_held *ret, int n);
 
+/** lz_held_lasts() - has the case an entry that ends after @mono_s? 1, 0 or -errno */
+int lz_held_lasts(struct lz_ledger *l, __u64 case_id, __u64 mono_s);
+
 /* Where a walk over the holds stands; {0} at first. Writes in between do no harm. */
 struct lz_held_walk {
 	bool begun;

@@ -1,0 +1,80 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# Hosts that are held each for itself become one customer's: the end of one hold, and its undoing, end no
+# other.
+set -u
+
+ROOT=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=selftests/lib/ns.sh
+. "$ROOT/selftests/lib/ns.sh"
+# shellcheck source=selftests/lib/topology.sh
+. "$ROOT/selftests/lib/topology.sh"
+# shellcheck source=selftests/lib/t.sh
+. "$ROOT/selftests/lib/t.sh"
+
+lz_lab_enter 120 "$@"
+# shellcheck source=selftests/lib/lazaretd.sh
+. "$ROOT/selftests/lib/lazaretd.sh"
+
+MINE=198.51.100.61
+SHORT=198.51.100.60
+UNDONE=198.51.100.62
+
+cat >"$LZ_DIR/policy.json" <<-'END'
+	{ "version": 1, "name": "joined",
+	  "interfaces": { "access": { "side": "customer", "match": ["acc0"], "source-validation": "strict" },
+			  "transit": { "side": "uplink", "match": ["upl0"] } },
+	  "sets": { "homes": ["198.51.100.0/25"] },
+	  "customers": { "file": "customers.csv" },
+	  "classes": { "homes": { "of": ["homes"], "port25": "leave-alone" } },
+	  "capacity": { "sources": 4096, "colony": 4096 } }
+END
+
+is_free()
+{
+	[ "$(ctl -j quarantine list | jq "[.entries[] | select(.address == \"$1\")] | length")" = 0 ]
+}
+
+until_of()
+{
+	ctl -j quarantine show "$1" | jq -r .until
+}
+
+t_need lz_provider_add
+t_need lz_customer_add host "$MINE" 2001:db8:2000:61::10
+echo "C9,198.51.100.90/32" >"$LZ_DIR/customers.csv"
+t_need daemon_start "$LZ_DIR/policy.json"
+
+t_ok "a host" ctl quarantine add "$MINE" garden strict for 1h ticket RT-1
+t_ok "another one, for a moment" ctl quarantine add "$SHORT" for 5s
+# nine of a list for a moment, the tenth for longer
+for i in $(seq 20 28); do echo "198.51.100.$i 9s leaky - list"; done >"$LZ_DIR/list"
+echo "198.51.100.29 1h leaky - list" >>"$LZ_DIR/list"
+t_ok "a list" ctl quarantine import "$LZ_DIR/list"
+MINE_UNTIL=$(until_of "$MINE")
+LAST_UNTIL=$(until_of 198.51.100.29)
+
+{
+	printf 'C2,%s/32\n' "$MINE" "$SHORT" "$UNDONE"
+	for i in $(seq 20 29); do echo "C1,198.51.100.$i/32"; done
+} >"$LZ_DIR/customers.csv"
+t_ok "they are one customer's now" ctl policy apply "$LZ_DIR/policy.json" --yes
+t_ok "the list's get one case" ctl quarantine add 198.51.100.20 for 1s
+t_ok "one ends" lz_wait 10 is_free "$SHORT"
+t_eq "the other one does not" "$(until_of "$MINE")" "$MINE_UNTIL"
+t_ok "nine end" lz_wait 15 is_free 198.51.100.28
+sleep 1
+t_eq "the tenth does not" "$(until_of 198.51.100.29)" "$LAST_UNTIL"
+t_eq "nobody says it had" "$(ctl -j why "$MINE" | jq -r '[.timeline[].event] | join(" ")')" held
+
+SINCE=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+sleep 1
+t_ok "a case that came later" ctl quarantine add "$UNDONE" for 10min
+t_ok "is undone" ctl quarantine undo --since "$SINCE" --source operator
+t_ok "it is free" is_free "$UNDONE"
+t_eq "the older hold of that customer is what it was" "$(until_of "$MINE")" "$MINE_UNTIL"
+
+lz_proc_stop daemon
+[ "$T_FAILED" = 0 ] || sed 's/^/# /' "$LZ_DIR/log/daemon.log" | tail -n 60
+t_end
