@@ -6,6 +6,9 @@
 
 #include "base/mem.h"
 
+/* A wall clock that was further ahead than this was wrong: what it dated keeps nobody from being held. */
+#define CLOCK_SLACK_S 3600
+
 /* A step that may not be taken at the end of its grace is asked for again so much later. */
 #define RETRY_S 60
 
@@ -36,14 +39,19 @@ static void answer(struct lz_decision *ret, enum lz_decided what, enum lz_why_no
 	ret->why = why;
 }
 
-/* Evidence that is worth writing down and no more; NONE: it counts. */
-static enum lz_why_not find_no_reason(const struct lz_case *c, const struct lz_evidence *e)
+static bool is_dated(__u64 stamp_s, __u64 now_s)
 {
-	if (c->freed_s && e->time_s <= c->freed_s)
+	return stamp_s && stamp_s <= now_s + CLOCK_SLACK_S;
+}
+
+/* Evidence that is worth writing down and no more; NONE: it counts. */
+static enum lz_why_not find_no_reason(const struct lz_case *c, const struct lz_evidence *e, __u64 now_s)
+{
+	if (is_dated(c->freed_s, now_s) && e->time_s <= c->freed_s)
 		return LZ_WHY_NOT_OLD;
 	if (c->state == LZ_CASE_NOTIFIED && c->due_s && c->grade.kind != LZ_GRADE_IS_NONE)
 		return LZ_WHY_NOT_GRACE;
-	if (c->acted_s && e->time_s < c->acted_s + e->apart_s)
+	if (is_dated(c->acted_s, now_s) && e->time_s < c->acted_s + e->apart_s)
 		return LZ_WHY_NOT_SAME;
 	/* A throttled host that goes on is worth the next step. A blocked one can only try, and what
 	 * is told of it late was done before. */
@@ -112,7 +120,7 @@ void lz_decide_evidence(const struct lz_case *c, const struct lz_ladder *ladder,
 	*ret = (struct lz_decision){ .to = c->state, .step = c->step, .due_s = c->due_s,
 				     .self_releases = c->self_releases };
 	if (why == LZ_WHY_NOT_NONE)
-		why = find_no_reason(c, e);
+		why = find_no_reason(c, e, now_s);
 	if (!ladder || why != LZ_WHY_NOT_NONE) {
 		answer(ret, LZ_DECIDED_RECORD, why);
 		return;

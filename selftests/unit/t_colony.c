@@ -225,6 +225,23 @@ static void decides(void)
 	}
 }
 
+/* What a clock dated that was a year ahead makes nobody immune for a year; an NTP step is none such. */
+static void outlives_a_wrong_clock(void)
+{
+	struct lz_ladder ladder = home_ladder(0);
+	struct lz_case c = { .state = LZ_CASE_RELEASED, .step = 1, .freed_s = NOW + 365ULL * DAY,
+			     .acted_s = NOW + 365ULL * DAY };
+	struct lz_evidence e = { .time_s = NOW, .apart_s = 60, .proven = true };
+	struct lz_facts facts = { .guard = LZ_GUARD_OK };
+	struct lz_decision d;
+
+	lz_decide_evidence(&c, &ladder, &e, &facts, NOW, &d);
+	T_EQ(d.what, LZ_DECIDED_MOVE, "a year ahead: held again");
+	c.freed_s = NOW + 2;
+	lz_decide_evidence(&c, &ladder, &e, &facts, NOW, &d);
+	T_EQ(d.why, LZ_WHY_NOT_OLD, "two seconds ahead: the operator's word stands");
+}
+
 /* A limit that only tells makes one ticket, not one an hour. */
 static void tells_once(void)
 {
@@ -368,6 +385,7 @@ static const struct t_case cases[] = {
 	{ "states have their arrows", knows_the_arrows },
 	{ "a ladder climbs, and forgets", climbs },
 	{ "evidence decides", decides },
+	{ "a wrong clock", outlives_a_wrong_clock },
 	{ "told once", tells_once },
 	{ "the clock moves a case", moves_with_the_clock },
 	{ "terms are merged", merges_terms },
