@@ -48,6 +48,7 @@ void lz_doorman_init(struct lz_doorman *d, const struct lz_options *options)
 {
 	d->options = options;
 	d->map_fd = -1;
+	d->beat[0] = d->beat[1] = -1;
 	for (int i = 0; i < SOCKS; i++)
 		d->sock[i] = -1;
 }
@@ -58,6 +59,12 @@ static void close_all(int sock[static SOCKS])
 {
 	for (int i = 0; i < SOCKS; i++)
 		lz_close_ref(&sock[i]);
+}
+
+static void close_beat(struct lz_doorman *d)
+{
+	lz_close_ref(&d->beat[0]);
+	lz_close_ref(&d->beat[1]);
 }
 
 static int listen_led(int sock[static SOCKS], struct lz_err *reterr)
@@ -114,9 +121,12 @@ static void plan_restart(struct lz_doorman *d, __u64 now_ns)
 }
 
 /* The sockets to their numbers, by way of numbers that are nobody's; all else is closed. */
-static int arrange_descriptors(const int sock[static SOCKS])
+static int arrange_descriptors(const int sock[static SOCKS], int beat)
 {
-	int high[SOCKS];
+	int high[SOCKS], high_beat = fcntl(beat, F_DUPFD, 2 * LZ_PORTAL_FD_END + SOCKS);
+
+	if (high_beat < 0)
+		return -errno;
 
 	for (int i = 0; i < SOCKS; i++) {
 		high[i] = sock[i] < 0 ? -1 : fcntl(sock[i], F_DUPFD, 2 * LZ_PORTAL_FD_END + SOCKS);
@@ -129,7 +139,9 @@ static int arrange_descriptors(const int sock[static SOCKS])
 		else if (dup2(high[i], LZ_PORTAL_FD_PAGE4 + i) < 0)
 			return -errno;
 	}
-	return close_range(LZ_PORTAL_FD_END, ~0U, 0) < 0 ? -errno : 0;
+	if (dup2(high_beat, LZ_PORTAL_FD_ALIVE) < 0)
+		return -errno;
+	return close_range(LZ_PORTAL_FD_ALIVE + 1, ~0U, 0) < 0 ? -errno : 0;
 }
 
 /* lazaret-portal stands where lazaretd does. */
@@ -176,7 +188,7 @@ static void become_portal(const struct lz_doorman *d, const struct lz_identity *
 	if (keep_variable("TZ", zone, sizeof(zone)))
 		env[n++] = zone;
 	snprintf(gate, sizeof(gate), "%s/%s", d->options->run, LZ_GATE_SOCK);
-	if (arrange_descriptors(d->sock) < 0 || lz_sandbox_become(who, &err) < 0) {
+	if (arrange_descriptors(d->sock, d->beat[1]) < 0 || lz_sandbox_become(who, &err) < 0) {
 		fprintf(stderr, "lazaretd: portal: %s\n", err.text);
 		_exit(126);
 	}
@@ -222,6 +234,7 @@ static void try_start(struct lz_doorman *d, __u64 now_ns)
 		return;
 	}
 	d->started_ns = now_ns;
+	d->beat_ns = 0;
 }
 
 bool lz_doorman_buried(struct lz_doorman *d, pid_t pid, int status)
@@ -273,6 +286,8 @@ static int begin(struct lz_doorman *d, const struct lz_api_ask *api, struct lz_e
 	for (int i = 0; i < SOCKS; i++)
 		sock[i] = -1;
 	r = lz_steer_check(reterr);
+	if (r == 0 && pipe2(d->beat, O_CLOEXEC | O_NONBLOCK) < 0)
+		r = lz_err_set(reterr, errno, "portal: no pipe: %m");
 	r = r ?: listen_led(sock, reterr);
 	r = r ?: listen_api(api, AF_INET, &sock[LZ_PORTAL_FD_API4 - LZ_PORTAL_FD_PAGE4], reterr);
 	r = r ?: listen_api(api, AF_INET6, &sock[LZ_PORTAL_FD_API6 - LZ_PORTAL_FD_PAGE4], reterr);
@@ -280,6 +295,7 @@ static int begin(struct lz_doorman *d, const struct lz_api_ask *api, struct lz_e
 		r = -EIO;
 	if (r < 0) {
 		close_all(sock);
+		close_beat(d);
 		return r;
 	}
 	memcpy(d->sock, sock, sizeof(sock));
@@ -317,6 +333,21 @@ static void look_after_rules(struct lz_doorman *d)
 		tell_down(d, err.text);
 }
 
+/* A process that is there and does nothing is worse than a dead one: hosts wait in its sockets. */
+static void feel_pulse(struct lz_doorman *d, __u64 now_ns)
+{
+	char beats[256];
+
+	if (read(d->beat[0], beats, sizeof(beats)) > 0)
+		d->beat_ns = now_ns;
+	if (!d->pid || !d->beat_ns || now_ns - d->beat_ns < LZ_DOORMAN_SILENCE_NS)
+		return;
+	lz_log(LZ_LOG_ERROR, "portal-hangs", "pid=%d silent_s=%llu", d->pid,
+	       (now_ns - d->beat_ns) / LZ_NS_PER_S);
+	kill(d->pid, SIGKILL);
+	d->beat_ns = 0;
+}
+
 void lz_doorman_turn(struct lz_doorman *d, __u64 now_ns)
 {
 	if (!d->wanted)
@@ -324,6 +355,7 @@ void lz_doorman_turn(struct lz_doorman *d, __u64 now_ns)
 	if (d->restart_at_ns && now_ns >= d->restart_at_ns)
 		try_start(d, now_ns);
 	look_after_rules(d);
+	feel_pulse(d, now_ns);
 	if (d->pid && !d->up && now_ns - d->started_ns > SETTLED_NS) {
 		d->up = true;
 		d->fault[0] = '\0';
@@ -341,4 +373,5 @@ void lz_doorman_close(struct lz_doorman *d)
 	if (d->shown)
 		show(d, false);
 	close_all(d->sock);
+	close_beat(d);
 }

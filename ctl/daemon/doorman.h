@@ -4,7 +4,8 @@
  *
  * The listening sockets are the keeper's and outlive the process: connections wait in them while it
  * is started again. Is it dead for LZ_DOORMAN_PATIENCE_NS, they are taken out of the data plane, and
- * held hosts are refused as if there were no portal. Nothing of this touches a quarantine.
+ * held hosts are refused as if there were no portal. One that hangs - its loop gives no sign of life
+ * for LZ_DOORMAN_SILENCE_NS - is killed and started again. Nothing of this touches a quarantine.
  */
 #ifndef LZ_DAEMON_DOORMAN_H
 #define LZ_DAEMON_DOORMAN_H
@@ -17,6 +18,7 @@
 #include "daemon/options.h"
 
 #define LZ_DOORMAN_PATIENCE_NS 5000000000ULL
+#define LZ_DOORMAN_SILENCE_NS  10000000000ULL
 
 struct lz_doorman {
 	void (*told)(void *arg, enum lz_told_what what, const char *text);
@@ -28,9 +30,11 @@ struct lz_doorman {
 	bool up; /* it was told so */
 	pid_t pid; /* 0 = it does not run */
 	int sock[LZ_PORTAL_FD_END - LZ_PORTAL_FD_PAGE4]; /* -1 = none */
+	int beat[2]; /* the pipe of LZ_PORTAL_FD_ALIVE; -1 = none */
 	struct lz_api_ask api; /* what sock[] listens on */
 	__u64 started_ns;
 	__u64 died_ns;
+	__u64 beat_ns; /* last sign of life; 0 = none yet */
 	__u64 restart_at_ns; /* 0 = it runs, or is not wanted */
 	__u64 backoff_ns;
 	char fault[256]; /* the last one told */

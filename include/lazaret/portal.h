@@ -45,7 +45,10 @@ enum lz_portal_fd {
 	LZ_PORTAL_FD_API4, /* TLS is spoken on these two */
 	LZ_PORTAL_FD_API6,
 	LZ_PORTAL_FD_END,
+	LZ_PORTAL_FD_ALIVE = LZ_PORTAL_FD_END, /* a pipe: a byte each LZ_PORTAL_BEAT_MS */
 };
+
+#define LZ_PORTAL_BEAT_MS 1000
 
 #define LZ_GATE_SOCK	      "portal.sock"
 #define LZ_GATE_MESSAGE_BYTES 4096

@@ -248,6 +248,10 @@ faults()
 	pid=$(portal_pid)
 	kill -STOP "$pid"
 	t_ok "portal hung: held all the same" not_real office
+	t_ok "it is ended and started again" lz_wait 40 is_another "$pid"
+	t_ok "the page is back" lz_wait 15 held office
+	t_ok "the log says why" grep -q event=portal-hangs "$LOG"
+	pid=$(portal_pid)
 	kill -KILL "$pid"
 	t_ok "portal killed: held all the same" not_real office
 	t_ok "it comes back" lz_wait 15 held office
@@ -261,6 +265,12 @@ faults()
 	t_ok "daemon back" daemon_start
 	t_ok "the page is back" lz_wait 15 held office
 	t_ok "the neighbour noticed nothing" real shop
+}
+
+is_another()
+{
+	local now
+	now=$(portal_pid) && [ -n "$now" ] && [ "$now" != "$1" ]
 }
 
 not_real()

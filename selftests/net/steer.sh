@@ -93,7 +93,7 @@ counted()
 led()
 {
 	local what=$1
-	t_eq "$what: the page, v4" "$(get office $SITE4)" "page for $SITE4 80"
+	t_eq "$what: the page, v4" "$(get office "$SITE4")" "page for $SITE4 80"
 	t_eq "$what: the page, v6" "$(get office $SITE6)" "page for $SITE6 80"
 	t_eq "$what: the page of any address" "$(get office 203.0.113.81)" "page for 203.0.113.81 80"
 	t_eq "$what: the sink, v4" "$(say office $SITE4)" "554 5.7.1 sink for $SITE4 25"
@@ -115,7 +115,7 @@ released()
 	lz_proc_start "talk-$INSTANCE" office "${ENDS[@]}" talk "$talk.go" "$talk" $SITE4 80
 	t_ok "$what: a page is open" lz_wait 3 grep -q "page for" "$talk"
 	t_ok "$what: release" ctl quarantine del $HELD4
-	t_eq "$what: the very next request" "$(get office $SITE4)" "the site"
+	t_eq "$what: the very next request" "$(get office "$SITE4")" "the site"
 	echo >"$talk.go"
 	t_ok "$what: the open page goes on" lz_wait 3 has_two "$talk"
 	lz_proc_stop "talk-$INSTANCE"
@@ -159,7 +159,7 @@ not_healthy()
 
 shows_page()
 {
-	[ "$(get office $SITE4)" = "page for $SITE4 80" ]
+	[ "$(get office "$SITE4")" = "page for $SITE4 80" ]
 }
 
 rules()
@@ -216,7 +216,7 @@ conflict()
 
 hold_both()
 {
-	ctl quarantine add $HELD4 for 1h garden strict && ctl quarantine add $HELD6 for 1h garden strict &&
+	ctl quarantine add "$HELD4" for 1h garden strict && ctl quarantine add "$HELD6" for 1h garden strict &&
 		ctl quarantine add 198.51.100.12 for 1h garden strict
 }
 
@@ -245,20 +245,20 @@ RULES_BEFORE=$(rules)
 
 for HOOK in ${HOOKS:-xdp tc xdp-generic}; do
 	INSTANCE=$HOOK
-	policy $HOOK acc0 >"$LZ_DIR/$INSTANCE.json"
+	policy "$HOOK" acc0 >"$LZ_DIR/$INSTANCE.json"
 	t_need daemon_start
 	t_ok "$HOOK: the portal runs" lz_wait 15 grep -q event=portal-up "$LZ_DIR/log/daemon-$HOOK.log"
 	t_ok "$HOOK: hold" hold_both
-	led $HOOK
-	released $HOOK
-	if [ $HOOK = tc ]; then
+	led "$HOOK"
+	released "$HOOK"
+	if [ "$HOOK" = tc ]; then
 		t_ok "hold again" hold_both
 		faults
 		flooded "a flood"
 	fi
 	t_eq "$HOOK: portal's user" "$(stat -c %u "/proc/$(portal_pid)")" "$(id -u lazaret-portal)"
 	lz_proc_stop "daemon-$INSTANCE"
-	t_ok "$HOOK: detach" lz_ns_run gw "$BIN/lazaretd" --instance $HOOK --detach
+	t_ok "$HOOK: detach" lz_ns_run gw "$BIN/lazaretd" --instance "$HOOK" --detach
 	t_eq "$HOOK: no rule left" "$(rules)" "$RULES_BEFORE"
 done
 conflict
