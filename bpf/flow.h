@@ -40,17 +40,32 @@ enum {
 };
 _Static_assert(LZ_FLOW_USED <= 7, "three bits");
 
-/* Of a SYN, or of the SYN that a SYN-ACK answers. */
+/**
+ * lz_flow_mix() - what names a connection, as one number
+ * @rest: ports and numbers, of the sender's choosing
+ *
+ * Each address goes through its own keyed hash before anything else touches it: nobody can change a
+ * port or a number, or another address, by as much as an address differs, and have the same number
+ * again. The two ends do not wait for each other.
+ */
+static __always_inline __u64 lz_flow_mix(const __u64 *s, const __u64 *d, __u64 rest)
+{
+	__u64 source = lz_hash(lz_hash(s[0], lz_instance.seed) ^ s[1], 0);
+	__u64 dest = lz_hash(lz_hash(d[0], ~lz_instance.seed) ^ d[1], 0);
+
+	return lz_hash(source ^ rest, dest);
+}
+
+/* Of a SYN, or of the SYN that a SYN-ACK answers. The generation's number wraps after 65,536, in far
+ * more than the horizon. */
 static __always_inline __u64 lz_flow_hash_of(const struct lz_pkt *p, int is_answer)
 {
 	const __u64 *s = (const __u64 *)(is_answer ? p->daddr : p->saddr);
 	const __u64 *d = (const __u64 *)(is_answer ? p->saddr : p->daddr);
 	__u64 port = is_answer ? p->dport : p->sport;
 	__u32 seq = is_answer ? p->ack - 1 : p->seq;
-	__u64 h = lz_hash(s[0] ^ (port << 32 | seq), lz_instance.seed);
 
-	h = lz_hash(h ^ s[1], d[0] + lz_control.gen[p->slot & 1].number);
-	return lz_hash(h ^ d[1], ~lz_instance.seed);
+	return lz_flow_mix(s, d, lz_control.gen[p->slot & 1].number << 48 | port << 32 | seq);
 }
 
 static __always_inline __u64 lz_flow_hash(const struct lz_pkt *p)

@@ -29,10 +29,9 @@ static __always_inline __u64 lz_proof_hash(const struct lz_pkt *p, int is_ack)
 	__u64 port = is_ack ? p->sport : p->dport;
 	__u64 seq = is_ack ? p->seq : p->ack;
 	__u32 ack = is_ack ? p->ack : p->seq + 1;
-	__u64 h = lz_hash(source[0] ^ (port << 32 | seq), ~lz_instance.seed);
 
-	h = lz_hash(h ^ source[1], server[0] + ack);
-	return lz_hash(h ^ server[1], lz_instance.seed);
+	/* hashed, so that no SYN can be taken for a handshake in the memory they share */
+	return lz_flow_mix(source, server, lz_hash(seq << 32 | ack, lz_instance.seed) ^ port);
 }
 
 static __always_inline int lz_is_syn_ack(const struct lz_pkt *p)

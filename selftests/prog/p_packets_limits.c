@@ -293,6 +293,34 @@ static void one_number_for_ever(void)
 	T_EQ(world_cell(w, world_key(w, LIM4))->dropped, 60 - 2 * 13, "two of them passed");
 }
 
+/* Pairs of SYNs whose addresses differ just where a port, or another address, differs as well: what of
+ * a SYN its sender chooses must not be able to make it look like another. */
+static void look_alikes(void)
+{
+	static const struct pkt_spec pair[][2] = {
+		{ { .src = "2001:db8:2000:8::1", .dst = WORLD6, .sport = 40001 },
+		  { .src = "2001:db8:2100:8::1", .dst = WORLD6, .sport = 40000 } },
+		{ { .src = "2001:db8:2000:8::1", .dst = "2001:db8:ffff:2::1", .sport = 40000 },
+		  { .src = "2001:db8:2000:8::2", .dst = "2001:db8:ffff:1::1", .sport = 40000 } },
+		{ { .src = "2001:db8:2000:8::1", .dst = "2001:db8:2000:8::2", .sport = 40000 },
+		  { .src = "2001:db8:2000:8::2", .dst = "2001:db8:2000:8::1", .sport = 40000 } },
+	};
+	struct world_run r;
+
+	limited(window(20, 300 * S), (struct lz_class){ 0 });
+	for (unsigned i = 0; i < sizeof(pair) / sizeof(pair[0]); i++) {
+		for (int k = 0; k < 2; k++) {
+			struct pkt_spec p = pair[i][k];
+
+			p.dport = 25;
+			world_frame(w, WORLD_XDP, &p, &r);
+			T_EQ(r.reason, LZ_R_PASS_EXAMINED, "never seen before");
+			world_frame(w, WORLD_XDP, &p, &r);
+			T_EQ(r.reason, LZ_R_PASS_RETRANSMIT, "seen before");
+		}
+	}
+}
+
 static void destinations(void)
 {
 	struct lz_limit l = { .kind = LZ_LIMIT_DESTS, .what = LZ_WHAT_SMTP_DESTINATIONS,
@@ -414,6 +442,7 @@ static const struct t_case cases[] = {
 	{ "a hold lasts its time", hold_for_its_time },
 	{ "notify and monitored limits", notify_only },
 	{ "retransmissions", retransmissions },
+	{ "SYNs that are made to look like others", look_alikes },
 	{ "one sequence number for ever", one_number_for_ever },
 	{ "distinct destinations", destinations },
 	{ "the table is full", table_full },

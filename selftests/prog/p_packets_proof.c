@@ -188,6 +188,24 @@ static void framed_by_a_server(void)
 	T_OK(!is_held(LIM4), "and nobody is held");
 }
 
+/* Somebody's own handshake, turned into one of his neighbour: the ACK in the other's name changes the
+ * port as the address changes, and is no evidence. */
+static void framed_by_a_neighbour(void)
+{
+	struct connection own = { "2001:db8:2000:7::9", WORLD6, 900 };
+	struct pkt_spec forged = { .src = "2001:db8:2100:7::9", .dst = WORLD6, .sport = 40001,
+				   .dport = 25, .tcp = PKT_ACK, .seq = own.isn + 1,
+				   .ack = own.isn * 7 + 1 };
+	struct world_run r;
+
+	limited(holding(3));
+	syn(&own);
+	syn_ack(&own);
+	T_EQ(world_frame(w, WORLD_TC, &forged, &r), 0, "test run");
+	T_EQ(r.delta[LZ_C_HANDSHAKE], 0, "the neighbour has shaken no hands");
+	T_EQ(ack(&own, own.isn * 7).delta[LZ_C_HANDSHAKE], 1, "who made it has");
+}
+
 /* Without the way back there is no evidence: the limit drops, and holds nobody. */
 static void one_direction(void)
 {
@@ -264,6 +282,7 @@ static const struct t_case cases[] = {
 	{ "forged SYNs and guessed ACKs", forged },
 	{ "a handshake counts once", once_each },
 	{ "a server that frames its visitor", framed_by_a_server },
+	{ "a neighbour that frames another", framed_by_a_neighbour },
 	{ "one direction only", one_direction },
 	{ "a limit that tells", tells },
 	{ "destinations", destinations },
