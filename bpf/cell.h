@@ -107,7 +107,7 @@ __noinline int lz_cell_make(__u64 key, __u32 family, __u32 row)
 						    lz_instance.seed);
 		struct lz_cell *parent;
 
-		slot = lz_cell_find(parent_key);
+		slot = lz_cell_search(parent_key);
 		if (slot < 0)
 			slot = lz_cell_create(parent_key);
 		parent = slot >= 0 ? lz_search_cell(slot) : 0;

@@ -106,7 +106,7 @@ static __always_inline enum lz_charge lz_window_charge(__u64 *state, const struc
 
 	__u64 old = lz_word_read(own), beside = two ? lz_word_read(other) : 0, after;
 	__u64 counts = lz_window_at(old, l, epoch);
-	__u32 sum = lz_window_sum(counts, l);
+	__u32 own_sum = lz_window_sum(counts, l), sum = own_sum;
 
 	if (two)
 		sum += lz_window_sum(lz_window_at(beside, l, other_epoch), l);
@@ -121,8 +121,8 @@ static __always_inline enum lz_charge lz_window_charge(__u64 *state, const struc
 	after = two ? lz_word_read(other) : 0;
 	if (after == beside)
 		return LZ_CHARGE_OK;
-	sum = lz_window_sum(counts + 1, l) + lz_window_sum(lz_window_at(after, l, other_epoch), l);
-	return sum > l->n ? LZ_CHARGE_OVER : LZ_CHARGE_OK;
+	sum = own_sum + lz_window_sum(lz_window_at(after, l, other_epoch), l);
+	return sum >= l->n ? LZ_CHARGE_OVER : LZ_CHARGE_OK;
 }
 
 /**

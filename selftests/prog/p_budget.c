@@ -2,7 +2,8 @@
 /*
  * p_budget.c - each program needs less than half of what the verifier walks at most (1,000,000
  * instructions), so that another kernel's verifier, or the next feature, does not stop it loading;
- * and the one shape of a loop that older kernels refuse at first sight is not there.
+ * the stacks of its calls fit as older kernels add them up; and the one shape of a loop that those
+ * refuse at first sight is not there.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -15,6 +16,8 @@
 #define INSNS_MAX   500000l
 #define LOG_BYTES   65536
 #define LOG_STATS   4 /* BPF_LOG_STATS: the totals only */
+#define STACK_MAX   512 /* bytes: of a chain of calls */
+#define FUNCTIONS_MAX 64
 
 static char logs[3][LOG_BYTES];
 
@@ -113,7 +116,86 @@ static void loops_end_in_jumps(void)
 	lazaret__destroy(skel);
 }
 
-/* ---------------------------------------------------------------- the verifier's budget */
+/* ---------------------------------------------------------------- the stack
+ *
+ * Linux 6.1 rounds the stack of each function of a chain of calls up to 32 bytes, newer ones to 16:
+ * what this kernel loads may be too large for that.
+ */
+struct functions {
+	const struct bpf_insn *insns;
+	int n, end;
+	int start[FUNCTIONS_MAX];
+	int bytes[FUNCTIONS_MAX];
+};
+
+static bool is_call(const struct bpf_insn *i)
+{
+	return i->code == (BPF_JMP | BPF_CALL) && i->src_reg == BPF_PSEUDO_CALL;
+}
+
+static int function_at(const struct functions *f, int start)
+{
+	int i = 0;
+
+	while (i < f->n && f->start[i] != start)
+		i++;
+	return i;
+}
+
+static int by_start(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+/* The functions of a program, and their stacks from the verifier's "stack depth 104+0+..", which has
+ * them in the order they lie in. Returns whether it has as many. */
+static bool read_functions(struct functions *f, const struct bpf_program *prog, const char *log)
+{
+	const char *at = strstr(log, "stack depth ");
+	int depths = 0;
+
+	*f = (struct functions){ .insns = bpf_program__insns(prog), .n = 1,
+				 .end = (int)bpf_program__insn_cnt(prog) };
+	for (int i = 0; i < f->end; i++)
+		if (is_call(&f->insns[i]) && f->n < FUNCTIONS_MAX &&
+		    function_at(f, i + 1 + f->insns[i].imm) == f->n)
+			f->start[f->n++] = i + 1 + f->insns[i].imm;
+	qsort(f->start, (size_t)f->n, sizeof(f->start[0]), by_start);
+	for (at = at ? at + strlen("stack depth") : NULL; at && depths < f->n && strchr(" +", *at);) {
+		char *end;
+		long bytes = strtol(at + 1, &end, 10);
+
+		f->bytes[depths++] = bytes ? (int)(bytes + 31) / 32 * 32 : 32;
+		at = end;
+	}
+	return depths == f->n && *at == '\n';
+}
+
+/* The most that a function and what it calls need; BPF knows no recursion. */
+static int stack_of(const struct functions *f, int n)
+{
+	int end = n + 1 < f->n ? f->start[n + 1] : f->end, most = 0;
+
+	for (int i = f->start[n]; i < end; i++)
+		if (is_call(&f->insns[i])) {
+			int below = stack_of(f, function_at(f, i + 1 + f->insns[i].imm));
+
+			most = below > most ? below : most;
+		}
+	return f->bytes[n] + most;
+}
+
+static void check_stack(const struct bpf_program *prog, const char *log)
+{
+	struct functions f;
+
+	if (!T_OK(read_functions(&f, prog, log), "the verifier tells each function's stack"))
+		return;
+	printf("# %s: %d bytes of stack of %d\n", bpf_program__name(prog), stack_of(&f, 0), STACK_MAX);
+	T_OK(stack_of(&f, 0) <= STACK_MAX, "the longest chain of calls fits");
+}
+
+/* ---------------------------------------------------------------- the verifier's limits */
 
 /* The number in "processed N insns (limit ...)"; -1 without one. */
 static long processed(const char *log)
@@ -153,12 +235,13 @@ static void programs_fit(void)
 		       INSNS_MAX);
 		T_OK(insns > 0, "the verifier says how many");
 		T_OK(insns < INSNS_MAX, "within half of the verifier's limit");
+		check_stack(prog, logs[n - 1]);
 	}
 	lazaret__destroy(skel);
 }
 
 static const struct t_case cases[] = {
-	{ "each program needs less than half of the verifier's limit", programs_fit },
+	{ "each program fits the verifier's limits", programs_fit },
 	{ "no loop's way back ends in anything but a jump", loops_end_in_jumps },
 };
 

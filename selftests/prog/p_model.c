@@ -48,8 +48,9 @@ static const char *const addrs4[] = { DYN4, "100.64.0.10", "100.79.255.255", BIZ
 				      "100.64.0.1", REACH4, GARDEN4, "0.0.0.0", "192.0.2.7" };
 static const char *const addrs6[] = { DYN6, "2001:db8:1000:7:ffff::1", "2001:db8:1000:8::1", LIM6,
 				      "2001:db8:2000:8::1", "2001:db8:2000:9::1",
-				      "2001:db8:2000:a::1", "2001:db8:2001::1", WORLD6, SMART6,
-				      REACH6, "fe80::1", "ff02::1", "::1", "100::1" };
+				      "2001:db8:2000:a::1", "2001:db8:2001::1",
+				      "2001:db8:2100:8::1", WORLD6, SMART6, REACH6, "fe80::1",
+				      "ff02::1", "::1", "100::1" };
 static const __u16 ports[] = { 25, 25, 25, 25, 25, 80, 443, 465, 587, 53, 67, 547, 123, 22 };
 static const __u8 protos[] = { 6, 6, 6, 6, 6, 6, 6, 17, 17, 17, 1, 58, 47, 50 };
 static const __u8 tcp_flags[] = { PKT_SYN, PKT_SYN, PKT_SYN, PKT_SYN, PKT_ACK, PKT_ACK | PKT_PSH,
@@ -99,12 +100,13 @@ static void draw_ip(struct pkt_spec *s, bool v6)
 		s->pad = (__u16)draw(40);
 }
 
-/* A port-25 SYN of the class with limits: they are what has most to remember. */
+/* A port-25 SYN of the class with limits: they are what has most to remember. Two of the IPv6 sources
+ * differ by as much as two of the ports do, in the same bytes. */
 static void draw_attempt(struct pkt *p, bool l3)
 {
 	bool v6 = one_in(2);
-	struct pkt_spec s = { .src = v6 ? addrs6[3 + draw(5)] : addrs4[6 + draw(3)],
-			      .dst = v6 ? addrs6[8 + draw(3)] : PICK(addrs4),
+	struct pkt_spec s = { .src = v6 ? addrs6[3 + draw(6)] : addrs4[6 + draw(3)],
+			      .dst = v6 ? addrs6[9 + draw(3)] : PICK(addrs4),
 			      .sport = (__u16)(40000 + draw(3)), .dport = one_in(4) ? 443 : 25,
 			      .seq = draw(4), .flags = l3 ? PKT_F_L3 : 0 };
 
