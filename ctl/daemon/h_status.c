@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * h_status.c - status, health, doctor: what the gateway does, and whether all of it is in force.
+ * h_status.c - status and health: what the gateway does, and whether all of it is in force.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -224,99 +224,4 @@ void lz_h_health(struct lz_request *req, void *arg)
 	lz_json_add_bool(end, "healthy", !first);
 	lz_bypass_say(ctl, end);
 	lz_reply_end(req, first ? LZ_CODE_REFUSED : LZ_CODE_OK, first, end);
-}
-
-/* ---------------------------------------------------------------- doctor */
-
-#define LZ_DOCTOR_ROWS 100
-
-struct doctor {
-	struct lz_ctl *ctl;
-	struct lz_request *req;
-	__u64 faults;
-};
-
-static void diagnose(struct doctor *d, const char *what, bool ok, const char *why, const char *todo)
-{
-	cJSON *row;
-
-	if (!ok && ++d->faults > LZ_DOCTOR_ROWS)
-		return;
-	row = cJSON_CreateObject();
-	lz_json_add_str(row, "check", what);
-	lz_json_add_bool(row, "ok", ok);
-	if (!ok) {
-		lz_json_add_str(row, "why", why);
-		lz_json_add_str(row, "todo", todo);
-	}
-	lz_reply_row(d->req, row);
-}
-
-static int kernel_only(void *arg, __u64 key, __u64 word)
-{
-	struct doctor *d = arg;
-	char text[LZ_PREFIX_TEXT_MAX];
-	struct lz_held held;
-
-	if (lz_held_get(d->ctl->ledger, key, &held) != -ENOENT || (LZ_HOLD_FLAGS(word) & LZ_HOLD_F_KERNEL))
-		return 0;
-	lz_key_format(key, d->ctl->view.instance.ipv6_key_len, text);
-	diagnose(d, text, false, "held in the kernel, not in the ledger",
-		 "lazaretctl quarantine del, or restart lazaretd");
-	return 0;
-}
-
-static void ledger_only(struct doctor *d)
-{
-	static struct lz_held rows[256];
-	__u32 now_s = lz_tables_now_s(&d->ctl->view);
-	struct lz_held_walk walk = { 0 };
-	int n;
-
-	while ((n = lz_held_next(d->ctl->ledger, &walk, rows, 256)) > 0)
-		for (int i = 0; i < n; i++) {
-			char text[LZ_PREFIX_TEXT_MAX];
-			__u64 word = 0;
-			int r = lz_hold_read(&d->ctl->view, rows[i].key, &word);
-
-			if (rows[i].expiry_s <= now_s + 1 ||
-			    (r == 0 && LZ_HOLD_EXPIRY(word) >= rows[i].expiry_s))
-				continue;
-			lz_key_format(rows[i].key, d->ctl->view.instance.ipv6_key_len, text);
-			diagnose(d, text, false,
-				 r ? "held in the ledger, not in the kernel" :
-				     "ends earlier in the kernel than in the ledger",
-				 "restart lazaretd: it restores what the ledger says");
-		}
-}
-
-void lz_h_doctor(struct lz_request *req, void *arg)
-{
-	struct lz_ctl *ctl = arg;
-	struct doctor d = { .ctl = ctl, .req = req };
-	struct lz_health checks[LZ_HEALTH_CHECKS];
-	struct lz_swap_state state;
-	size_t n = lz_health_look(ctl, checks);
-	char why[256];
-	cJSON *end;
-
-	for (size_t i = 0; i < n; i++)
-		diagnose(&d, checks[i].name, checks[i].ok, checks[i].why, "see lazaretctl status");
-	lz_courier_check(ctl, 0, why, sizeof(why));
-	diagnose(&d, "outbox", !why[0], why, "see \"tell\" in lazaret-policy(5)");
-	if (ctl->opened) {
-		__u64 before = d.faults;
-
-		lz_swap_state_get(&ctl->view, &state);
-		diagnose(&d, "generation", state.number == lz_ctl_generation(ctl),
-			 "kernel and ledger name different generations", "restart lazaretd");
-		lz_holds_each(&ctl->view, lz_tables_now_s(&ctl->view), kernel_only, &d);
-		ledger_only(&d);
-		if (d.faults == before)
-			diagnose(&d, "holds", true, "", "");
-	}
-	end = cJSON_CreateObject();
-	lz_json_add_u64(end, "faults", d.faults);
-	lz_reply_end(req, d.faults ? LZ_CODE_REFUSED : LZ_CODE_OK,
-		     d.faults ? "intent, ledger and kernel do not agree" : NULL, end);
 }

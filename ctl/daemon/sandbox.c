@@ -10,6 +10,7 @@
 #include <pwd.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
@@ -206,6 +207,10 @@ int lz_sandbox_enter(const struct lz_identity *who, struct lz_err *reterr)
 {
 	int r = give_up(who, NULL, reterr);
 
+	/* A keeper killed while we are busy: nobody may find us in his place. What was acknowledged
+	 * is on the disk. After the change of user, which would forget it. */
+	if (r == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		r = lz_err_set(reterr, errno, "sandbox: parent's death: %m");
 	return r ? r : filter_calls(false, reterr);
 }
 

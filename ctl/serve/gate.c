@@ -11,7 +11,6 @@
 #include "base/mem.h"
 #include "serve/gate.h"
 
-#define BACKLOG		  4
 #define QUESTIONS_A_TURN  32
 #define QUESTIONS_A_S	  500 /* the portal's own limits come first: this is for one taken over */
 #define QUESTIONS_AT_ONCE 1000
@@ -229,7 +228,7 @@ int lz_gate_open(const struct lz_gate_config *config, struct lz_gate **ret, stru
 	gate->rate = (struct lz_log_limit){ .burst = QUESTIONS_AT_ONCE,
 					    .refill_ns = LZ_NS_PER_S / QUESTIONS_A_S };
 	gate->listener.data = gate;
-	if (listen(config->fd, BACKLOG) < 0 || uv_poll_init(config->loop, &gate->listener, config->fd) < 0) {
+	if (uv_poll_init(config->loop, &gate->listener, config->fd) < 0) {
 		free(gate);
 		return lz_err_set(reterr, EIO, "gate: cannot listen");
 	}

@@ -53,7 +53,9 @@ struct lz_gate_config {
 
 struct lz_gate;
 
-/** lz_gate_listen() - the socket, 0600 and owned by @uid; needs to be allowed to chown */
+#define LZ_GATE_BACKLOG 4
+
+/** lz_gate_listen() - a listening socket, 0600 and owned by @uid; needs to be allowed to chown */
 int lz_gate_listen(const char *path, uid_t uid, struct lz_err *reterr);
 
 /** lz_gate_open() - start answering; 0, -ENOMEM, -errno of libuv with @reterr */

@@ -76,5 +76,10 @@ int lz_serve_listen(const char *path, mode_t mode, gid_t gid, struct lz_err *ret
 
 int lz_gate_listen(const char *path, uid_t uid, struct lz_err *reterr)
 {
-	return listen_typed(path, SOCK_SEQPACKET, 0600, uid, (gid_t)-1, reterr);
+	lz_autoclose int fd = listen_typed(path, SOCK_SEQPACKET, 0600, uid, (gid_t)-1, reterr);
+
+	/* At once: the portal may be started before the loop turns, and then waits. */
+	if (fd >= 0 && listen(fd, LZ_GATE_BACKLOG) < 0)
+		return lz_err_set(reterr, errno, "%s: cannot listen: %m", path);
+	return fd < 0 ? fd : TAKE_FD(fd);
 }
