@@ -230,6 +230,10 @@ static int plan_move(struct lz_ctl *ctl, const struct lz_move *m, struct plan *p
 		return lz_err_set(reterr, EPROTO, "case %llu: no way leads from %s to %s",
 				  (unsigned long long)m->c->id, lz_case_state_words[m->c->state],
 				  lz_case_state_words[m->to]);
+	if (m->keys_done) {
+		*p = (struct plan){ .frees = !m->end_s, .changed = true, .end_s = m->end_s };
+		return 0;
+	}
 	if (!lz_case_holds(m->to) && !lz_case_holds(m->c->state))
 		return 0;
 	p->v = calloc(m->target->n_keys + LZ_TARGET_KEYS_MAX + 1, sizeof(*p->v));

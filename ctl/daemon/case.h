@@ -91,6 +91,7 @@ struct lz_move {
 	enum lz_case_state to;
 	const struct lz_grade *grade; /* of a hold; NULL: leave what stands, or leaky */
 	bool own_keys; /* of a release: what the case holds, not all that its target has by now */
+	bool keys_done; /* the caller's batch has written the holds, and he tells the kernel: undo */
 	__u32 end_s; /* of a hold, the data plane's clock; 0: leave the end */
 	unsigned int exact; /* LZ_EXACT_* */
 	const char *event; /* for log and timeline; NULL: after the state */

@@ -3,8 +3,8 @@
  * h_undo.c - a detector or a list gone mad: what it did since a time is undone, and no more than that.
  *
  *   entries   of lists: freed, or again what they were before, along the chain of their orders
- *   cases     whose newest transitions are by it: back to where they stood before the first of those,
- *             with a transition that says so
+ *   cases     whose newest transitions are by it: each of their entries the same, and the case follows
+ *             what it still holds, with a transition that says so
  *
  * What somebody else has decided since stands. In slices, in the order of keys, then of cases.
  */
@@ -148,52 +148,139 @@ static bool find_first(struct undo *u, __u64 case_id, struct lz_transition *ret)
 	return true;
 }
 
+/* What becomes of what a case holds: each entry has its own past. */
+struct rows {
+	struct lz_held v[LZ_TARGET_KEYS_MAX]; /* by it */
+	struct lz_held before[LZ_TARGET_KEYS_MAX];
+	__u64 prior[LZ_TARGET_KEYS_MAX];
+	bool restored[LZ_TARGET_KEYS_MAX];
+	int n;
+	__u32 end_s; /* of what the case holds afterwards, the latest; 0 = nothing */
+	char grade[LZ_GRADE_TEXT_MAX];
+};
+
+static void case_keeps(struct undo *u, struct rows *rows, __u64 case_id, const struct lz_held *held)
+{
+	if (held->case_id != case_id || held->expiry_s <= lz_tables_now_s(&u->ctl->view) ||
+	    held->expiry_s <= rows->end_s)
+		return;
+	rows->end_s = held->expiry_s;
+	lz_text_set(rows->grade, sizeof(rows->grade), held->grade);
+}
+
+/* An older order may be another case's: then the entry goes back to that. */
+static int plan_rows(struct undo *u, __u64 case_id, struct rows *rows, struct lz_err *reterr)
+{
+	int n = lz_held_of(u->ctl->ledger, case_id, rows->v, LZ_TARGET_KEYS_MAX), r = 0;
+	__u64 word;
+
+	rows->n = 0;
+	rows->end_s = 0;
+	for (int i = 0; r == 0 && i < n; i++) {
+		struct lz_held held = rows->v[i], *before = &rows->before[rows->n];
+
+		if (!is_by(u, held.made_s, held.source, held.actor)) {
+			case_keeps(u, rows, case_id, &held);
+			continue;
+		}
+		rows->v[rows->n] = held;
+		rows->restored[rows->n] = find_before(u, &held, &rows->prior[rows->n], before) == 0;
+		if (rows->restored[rows->n]) {
+			before->key = held.key;
+			r = lz_hold_word(u->ctl, before, &word, reterr);
+			case_keeps(u, rows, case_id, before);
+		}
+		rows->n++;
+	}
+	return n < 0 ? n : r;
+}
+
+static int write_rows(struct undo *u, const struct rows *rows, struct lz_err *reterr)
+{
+	int r = 0;
+
+	for (int i = 0; r == 0 && i < rows->n; i++)
+		r = rows->restored[i] ?
+			    lz_held_back(u->ctl->ledger, rows->v[i].key, rows->prior[i], reterr) :
+			    lz_held_del(u->ctl->ledger, rows->v[i].key, reterr);
+	return r;
+}
+
+static int move_back(struct undo *u, struct lz_case *c, const struct lz_transition *first,
+		     const struct rows *rows, struct lz_err *reterr)
+{
+	struct lz_move move = { .c = c, .actor = u->by.actor, .source = "undo", .event = "undone",
+				.reason = u->by.reason, .keys_done = true, .end_s = rows->end_s };
+	struct lz_prefix prefix = lz_key_to_prefix(c->key, u->ctl->view.instance.ipv6_key_len);
+	char address[LZ_ADDR_TEXT_MAX];
+	struct lz_target target;
+	int r = lz_target_find(u->ctl, lz_addr_format(&prefix.addr, address), &target, reterr);
+
+	if (r < 0)
+		return r;
+	move.target = &target;
+	move.to = lz_case_holds(c->state) ? LZ_CASE_RELEASED : LZ_CASE_CLOSED;
+	c->step = first->step_from;
+	if (rows->end_s) {
+		lz_grade_parse(rows->grade, &c->grade, NULL);
+		move.to = lz_case_state_of(&c->grade);
+	} else { /* old evidence of the mad one moves nothing again */
+		c->freed_s = lz_ctl_now().wall_s;
+		c->due_s = c->freed_s + LZ_CASE_RELEASED_S;
+	}
+	r = lz_ledger_begin(u->ctl->ledger, reterr);
+	if (r == 0)
+		r = write_rows(u, rows, reterr);
+	if (r == 0)
+		r = lz_case_move(u->ctl, &move, NULL, reterr);
+	if (r == 0)
+		r = lz_ledger_commit(u->ctl->ledger, reterr);
+	else if (lz_ledger_in_batch(u->ctl->ledger))
+		lz_ledger_rollback(u->ctl->ledger);
+	lz_target_done(&target);
+	return r;
+}
+
+/* What has ended is free; if it is held, then by a limit, anew. */
+static int rows_to_kernel(struct undo *u, struct lz_request *req, struct rows *rows,
+			  struct lz_err *reterr)
+{
+	__u32 now_s = lz_tables_now_s(&u->ctl->view);
+	int r = 0;
+
+	for (int i = 0; r == 0 && i < rows->n; i++) {
+		if (rows->restored[i])
+			r = lz_hold_to_kernel(u->ctl, &rows->before[i], reterr);
+		else if (rows->v[i].expiry_s > now_s)
+			lz_hold_release(&u->ctl->view, rows->v[i].key, NULL);
+		*(rows->restored[i] ? &u->restored : &u->freed) += 1;
+		send_row(u, req, &rows->v[i], rows->restored[i]);
+	}
+	return r;
+}
+
 static int undo_case(struct undo *u, struct lz_request *req, __u64 case_id, struct lz_err *reterr)
 {
-	struct lz_move move = { .actor = u->by.actor, .source = "undo", .event = "undone",
-				.reason = u->by.reason, .own_keys = true,
-				.exact = LZ_EXACT_TIME | LZ_EXACT_GRADE };
-	struct lz_held held = { 0 }, before;
+	static struct rows rows;
 	struct lz_transition first;
-	struct lz_prefix prefix;
-	struct lz_target target;
-	char address[LZ_ADDR_TEXT_MAX];
-	struct lz_grade grade;
-	bool restored = false;
+	struct lz_held told = { 0 };
 	struct lz_case c;
-	__u64 prior;
 	int r;
 
 	if (lz_case_get(u->ctl->ledger, case_id, &c) < 0 || c.state == LZ_CASE_CLOSED ||
-	    !find_first(u, case_id, &first) || first.from == c.state)
+	    !find_first(u, case_id, &first))
 		return 0;
-	prefix = lz_key_to_prefix(c.key, u->ctl->view.instance.ipv6_key_len);
-	r = lz_target_find(u->ctl, lz_addr_format(&prefix.addr, address), &target, reterr);
-	if (r < 0)
-		return r;
-	if (lz_held_get(u->ctl->ledger, target.key, &held) == 0)
-		restored = lz_case_holds(first.from) && find_before(u, &held, &prior, &before) == 0;
-	if (!held.key)
-		held.key = target.key;
-	move.c = &c;
-	move.target = &target;
-	move.to = lz_case_holds(c.state) ? LZ_CASE_RELEASED : LZ_CASE_CLOSED;
-	if (restored) {
-		lz_grade_parse(before.grade, &grade, NULL);
-		move.grade = &grade;
-		move.to = lz_case_state_of(&grade);
-		move.end_s = before.expiry_s;
+	r = plan_rows(u, case_id, &rows, reterr);
+	if (r < 0 || (!rows.n && (first.from == c.state || rows.end_s)))
+		return r; /* nothing of it is left */
+	r = move_back(u, &c, &first, &rows, reterr);
+	if (r == 0)
+		r = rows_to_kernel(u, req, &rows, reterr);
+	if (r == 0 && !rows.n) {
+		told.key = c.key;
+		u->freed++;
+		send_row(u, req, &told, false);
 	}
-	c.step = first.step_from;
-	c.due_s = restored ? 0 : lz_ctl_now().wall_s + LZ_CASE_RELEASED_S;
-	if (!restored) /* old evidence of the mad one moves nothing again */
-		c.freed_s = lz_ctl_now().wall_s;
-	r = lz_case_move(u->ctl, &move, NULL, reterr);
-	if (r == 0) {
-		*(restored ? &u->restored : &u->freed) += 1;
-		send_row(u, req, &held, restored);
-	}
-	lz_target_done(&target);
 	return r;
 }
 

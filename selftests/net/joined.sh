@@ -75,6 +75,22 @@ t_ok "is undone" ctl quarantine undo --since "$SINCE" --source operator
 t_ok "it is free" is_free "$UNDONE"
 t_eq "the older hold of that customer is what it was" "$(until_of "$MINE")" "$MINE_UNTIL"
 
+t_ok "a longer one that takes it along" ctl quarantine add "$UNDONE" for 2h
+t_ok "it has" test "$(until_of "$MINE")" != "$MINE_UNTIL"
+t_ok "is undone" ctl quarantine undo --since "$SINCE" --source operator
+t_ok "its own one is free" is_free "$UNDONE"
+t_eq "the older one is held as before" "$(ctl -j quarantine show "$MINE" |
+	jq -r '[.until, .garden, .ticket, .state] | join(" ")')" "$MINE_UNTIL strict RT-1 garden"
+t_ok "and by the data plane" test "$(ctl -j source show "$MINE" | jq -r .source.garden)" = strict
+
+t_ok "one for itself" ctl quarantine add 198.51.100.70 for 1h
+ALONE_UNTIL=$(until_of 198.51.100.70)
+sleep 1
+SINCE=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+t_ok "for longer" ctl quarantine add 198.51.100.70 for 3h
+t_ok "undone" ctl quarantine undo --since "$SINCE" --source operator
+t_eq "as long as before" "$(until_of 198.51.100.70)" "$ALONE_UNTIL"
+
 lz_proc_stop daemon
 [ "$T_FAILED" = 0 ] || sed 's/^/# /' "$LZ_DIR/log/daemon.log" | tail -n 60
 t_end
