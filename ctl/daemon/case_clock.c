@@ -16,6 +16,7 @@
 #define LZ_END_SLICE  1024
 #define LZ_DUE_SLICE  32
 #define LZ_LINES_MAX  20
+#define LZ_AGAIN_S    60 /* until a case that could not be moved is tried again */
 
 /* Who cannot be read may be. */
 static bool still_held(struct lz_ctl *ctl, const struct lz_case *c)
@@ -75,6 +76,30 @@ static int end_case(struct lz_ctl *ctl, const struct lz_held *held, struct lz_er
 	return move_by_clock(ctl, &c, &d, "expired", "time is up", reterr);
 }
 
+/* One whose case cannot be moved must not keep the others of its batch: the entry ends, for the host is
+ * free; its case is tried again in a minute, as one that is due. */
+static int end_without_case(struct lz_ctl *ctl, const struct lz_held *held, const char *why,
+			    struct lz_err *reterr)
+{
+	int r = lz_ledger_begin(ctl->ledger, reterr);
+	struct lz_case c;
+
+	if (r == 0)
+		r = lz_held_end(ctl->ledger, held->key, lz_ctl_wall_of(held->expiry_s), NULL, reterr);
+	if (r == 0 && lz_case_get(ctl->ledger, held->case_id, &c) == 0 && !still_held(ctl, &c)) {
+		c.due_s = lz_ctl_now().wall_s + LZ_AGAIN_S;
+		r = lz_case_put(ctl->ledger, &c, reterr);
+	}
+	if (r == 0)
+		r = lz_ledger_commit(ctl->ledger, reterr);
+	else if (lz_ledger_in_batch(ctl->ledger))
+		lz_ledger_rollback(ctl->ledger);
+	if (r == 0)
+		lz_log(LZ_LOG_ERROR, "case-stuck", "case=%llu why=%s",
+		       (unsigned long long)held->case_id, why);
+	return r;
+}
+
 static void say_ended(struct lz_ctl *ctl, const struct lz_held *v, size_t n)
 {
 	struct lz_note note = { .generation = lz_ctl_generation(ctl) };
@@ -97,26 +122,46 @@ static void say_ended(struct lz_ctl *ctl, const struct lz_held *v, size_t n)
 		lz_log(LZ_LOG_NOTICE, "expired", "sources=%zu actor=clock", lists);
 }
 
-/* Returns how many ended, 0: none is left, -errno. */
-static int end_slice(struct lz_ctl *ctl, __u64 until_ns, struct lz_err *reterr)
+/* One batch; @ret_done: how far it came, the one that failed included; 0: it was none's fault. */
+static int end_batch(struct lz_ctl *ctl, const struct lz_held *ended, int n, __u64 until_ns,
+		     int *ret_done, struct lz_err *reterr)
 {
-	static struct lz_held ended[LZ_END_SLICE];
-	int n, done = 0, r;
+	int done = 0, r = lz_ledger_begin(ctl->ledger, reterr);
 
-	n = lz_held_ended(ctl->ledger, lz_tables_now_s(&ctl->view), ended, LZ_END_SLICE);
-	if (n <= 0)
-		return n;
-	r = lz_ledger_begin(ctl->ledger, reterr);
 	/* not when the books are closed: we may have been dead */
 	for (; r == 0 && done < n && (!(done & 63) ? lz_clock_mono_ns() < until_ns || !done : true); done++)
 		r = ended[done].case_id ? end_case(ctl, &ended[done], reterr) :
 					  lz_held_end(ctl->ledger, ended[done].key,
 						      lz_ctl_wall_of(ended[done].expiry_s), NULL,
 						      reterr);
-	if (r == 0)
+	*ret_done = done;
+	if (r == 0) {
 		r = lz_ledger_commit(ctl->ledger, reterr);
-	else if (lz_ledger_in_batch(ctl->ledger))
+		*ret_done = r == 0 ? done : 0;
+		return r;
+	}
+	if (lz_ledger_in_batch(ctl->ledger))
 		lz_ledger_rollback(ctl->ledger);
+	return r;
+}
+
+/* Returns how many ended, 0: none is left, -errno. */
+static int end_slice(struct lz_ctl *ctl, __u64 until_ns, struct lz_err *reterr)
+{
+	static struct lz_held ended[LZ_END_SLICE];
+	char why[sizeof(reterr->text)];
+	int n, done, r;
+
+	n = lz_held_ended(ctl->ledger, lz_tables_now_s(&ctl->view), ended, LZ_END_SLICE);
+	if (n <= 0)
+		return n;
+	r = end_batch(ctl, ended, n, until_ns, &done, reterr);
+	if (r < 0 && r != -EBUSY && done && ended[done - 1].case_id) {
+		lz_text_set(why, sizeof(why), reterr->text);
+		ended[0] = ended[done - 1]; /* the others of the batch go with the next one */
+		done = 1;
+		r = end_without_case(ctl, &ended[0], why, reterr);
+	}
 	if (r < 0)
 		return r;
 	say_ended(ctl, ended, (size_t)done);
@@ -173,7 +218,7 @@ static int due_slice(struct lz_ctl *ctl, __u64 until_ns, struct lz_err *reterr)
 	if (r < 0 && r != -EBUSY) {
 		lz_log(LZ_LOG_ERROR, "case-stuck", "case=%llu why=%s",
 		       (unsigned long long)due[done - 1].id, reterr->text);
-		due[done - 1].due_s = lz_ctl_now().wall_s + 60;
+		due[done - 1].due_s = lz_ctl_now().wall_s + LZ_AGAIN_S;
 		r = lz_case_put(ctl->ledger, &due[done - 1], reterr);
 	}
 	return r < 0 ? r : n;

@@ -91,6 +91,29 @@ t_ok "for longer" ctl quarantine add 198.51.100.70 for 3h
 t_ok "undone" ctl quarantine undo --since "$SINCE" --source operator
 t_eq "as long as before" "$(until_of 198.51.100.70)" "$ALONE_UNTIL"
 
+# ---------------------------------------------------------------- one that cannot be moved
+
+state_is()
+{
+	[ "$(ctl -j quarantine show "$1" | jq -r .state)" = "$2" ]
+}
+
+t_ok "two that end" ctl quarantine add 198.51.100.40 for 3s
+t_ok "two that end" ctl quarantine add 198.51.100.41 for 4s
+t_need daemon_stop
+t_ok "the first one's case cannot be written" python3 - "$STATE/ledger.db" <<-'END'
+	import sqlite3, sys
+	db = sqlite3.connect(sys.argv[1])
+	case = db.execute("SELECT case_id FROM held ORDER BY expiry_s LIMIT 1").fetchone()[0]
+	db.execute(f"""CREATE TRIGGER stuck BEFORE INSERT ON "transition" WHEN new.source = 'clock' AND
+	    new.case_id = {case} BEGIN SELECT raise(ABORT, 'stuck'); END""")
+	db.commit()
+END
+t_need daemon_start "$LZ_DIR/policy.json"
+t_ok "the second one's is closed" lz_wait 10 state_is 198.51.100.41 released
+t_ok "the first one is free, too" is_free 198.51.100.40
+t_eq "it is said once, not each turn" "$(grep -c case-stuck "$LZ_DIR/log/daemon.log")" 1
+
 lz_proc_stop daemon
 [ "$T_FAILED" = 0 ] || sed 's/^/# /' "$LZ_DIR/log/daemon.log" | tail -n 60
 t_end
