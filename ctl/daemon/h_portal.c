@@ -193,9 +193,13 @@ static enum lz_code give_case(struct lz_ctl *ctl, const struct lz_gate_question 
 	if (r < 0 || !v.held)
 		return LZ_CODE_OK;
 	say_held(ctl, &v, answer);
-	if (q->want_token && v.release == LZ_RELEASE_MAY &&
-	    lz_case_token(ctl, &q->host, token, NULL) == 0)
+	if (!q->want_token || v.release != LZ_RELEASE_MAY)
+		return LZ_CODE_OK;
+	r = lz_case_token(ctl, &q->host, token, NULL);
+	if (r == 0)
 		lz_json_add_str(answer, "token", token);
+	else if (r != -EPERM && r != -EAGAIN && r != -ENOENT)
+		lz_json_add_str(answer, "why_not", lz_gate_why_words[LZ_GATE_WHY_BUSY]);
 	return LZ_CODE_OK;
 }
 
@@ -213,7 +217,9 @@ static enum lz_code let_out(struct lz_ctl *ctl, const struct lz_gate_question *q
 		return LZ_CODE_OK;
 	}
 	lz_log(LZ_LOG_NOTICE, "self-release-refused", "why=%s", err.text);
-	lz_json_add_str(answer, "why_not", why_of(why));
+	lz_json_add_str(answer, "why_not",
+			r == -EPERM || r == -EAGAIN || r == -ENOENT ?
+				why_of(why) : lz_gate_why_words[LZ_GATE_WHY_BUSY]);
 	return r == -ENOENT ? LZ_CODE_NO_OBJECT : LZ_CODE_REFUSED;
 }
 

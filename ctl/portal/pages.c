@@ -215,11 +215,13 @@ static __u64 section_of_way_out(const struct lz_portal_case *c)
 		[LZ_GATE_WHY_EVIDENCE] = LZ_SECTION_WHY_EVIDENCE,
 		[LZ_GATE_WHY_TOKEN] = LZ_SECTION_WHY_RATE, /* of no case, only of a release */
 		[LZ_GATE_WHY_RATE] = LZ_SECTION_WHY_RATE,
+		[LZ_GATE_WHY_BUSY] = LZ_SECTION_WHY_BUSY,
 	};
+	bool rate = c->may_release && c->why != LZ_GATE_WHY_BUSY;
 
 	if (!c->may_release || !c->token[0])
-		/* allowed but no token: those of this case are being issued too fast */
-		return LZ_SECTION_BIT(why[c->may_release ? LZ_GATE_WHY_RATE : c->why]);
+		/* allowed but no token: nothing can be written now, or they are issued too fast */
+		return LZ_SECTION_BIT(why[rate ? LZ_GATE_WHY_RATE : c->why]);
 	return LZ_SECTION_BIT(LZ_SECTION_MAY_RELEASE) |
 	       (c->releases_left == 1 ? LZ_SECTION_BIT(LZ_SECTION_LAST_RELEASE) : 0);
 }

@@ -57,6 +57,7 @@ static const struct word section_words[LZ_SECTION_N] = {
 	[LZ_SECTION_WHY_USED_UP] = { "why-used-up", false },
 	[LZ_SECTION_WHY_EVIDENCE] = { "why-evidence", false },
 	[LZ_SECTION_WHY_RATE] = { "why-rate", false },
+	[LZ_SECTION_WHY_BUSY] = { "why-busy", false },
 	[LZ_SECTION_LAST_RELEASE] = { "last-release", false },
 	[LZ_SECTION_HAS_CONNECTIONS] = { "has-connections", false },
 	[LZ_SECTION_HAS_SEEN] = { "has-seen", false },

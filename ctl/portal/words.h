@@ -51,6 +51,7 @@ enum lz_section {
 	LZ_SECTION_WHY_USED_UP,
 	LZ_SECTION_WHY_EVIDENCE,
 	LZ_SECTION_WHY_RATE,
+	LZ_SECTION_WHY_BUSY,
 	/* true when the value is known */
 	LZ_SECTION_LAST_RELEASE, /* the next self release is the last one */
 	LZ_SECTION_HAS_CONNECTIONS,

@@ -26,7 +26,8 @@
  *   <-- {"id":4,"code":0}
  *
  * connections are those to port 25; grade is garden:NAME, block25 or "throttle RATE"; strict says
- * which kind of garden; reason is one of lz_gate_reason_words; why_not one of lz_gate_why_words;
+ * which kind of garden; reason is one of lz_gate_reason_words; why_not one of lz_gate_why_words, with
+ * may_release too if no token can be made just now;
  * captive_in_s stands there for a host that will be held when its grace is over. Answers never hold
  * names, customer numbers, addresses or other hosts. Anything else is answered with a code from
  * proto.h and logged by lazaretd. When lazaretd closes the gate - it ends, or the settings have
@@ -63,13 +64,14 @@ enum lz_gate_why {
 	LZ_GATE_WHY_EVIDENCE, /* something harmful was seen only just now: wait_s */
 	LZ_GATE_WHY_TOKEN,    /* the button's token is unknown, used or too old */
 	LZ_GATE_WHY_RATE,     /* tried too often: wait_s */
+	LZ_GATE_WHY_BUSY,     /* nothing can be changed just now, a list is being read: try again */
 	LZ_GATE_WHY_N,
 };
 
 static const char *const lz_gate_why_words[LZ_GATE_WHY_N] = {
 	[LZ_GATE_WHY_STAFF] = "staff",	     [LZ_GATE_WHY_USED_UP] = "used-up",
 	[LZ_GATE_WHY_EVIDENCE] = "evidence", [LZ_GATE_WHY_TOKEN] = "token",
-	[LZ_GATE_WHY_RATE] = "rate",
+	[LZ_GATE_WHY_RATE] = "rate",	     [LZ_GATE_WHY_BUSY] = "busy",
 };
 
 /* What the page can explain in plain words; any other reason is "other" to it. */

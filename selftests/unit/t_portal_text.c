@@ -217,6 +217,8 @@ static void says_the_way_out(void)
 		{ { .why = LZ_GATE_WHY_USED_UP }, "as often as", "<form" },
 		{ { .why = LZ_GATE_WHY_EVIDENCE, .wait_s = 61 }, "in 2 min", "<form" },
 		{ { .why = LZ_GATE_WHY_RATE, .wait_s = 60 }, "wait 1 min", "<form" },
+		{ { .may_release = true, .why = LZ_GATE_WHY_BUSY }, "try again in a moment", "too many" },
+		{ { .why = LZ_GATE_WHY_BUSY }, "try again in a moment", "staff only" },
 	};
 	struct lz_pages pages = { .n = 0 };
 	struct lz_err err = { "" };
