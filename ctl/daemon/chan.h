@@ -28,7 +28,7 @@
 #define LZ_PLAN_RULES_MAX 256
 #define LZ_PORTS_A_MESSAGE 128
 #define LZ_CHAN_FDS_MAX	  32
-#define LZ_CHAN_WAIT_MS	  20000
+#define LZ_CHAN_WAIT_MS	  120000 /* an emulated Linux 6.1 verifies for half a minute and more */
 
 enum lz_ask_kind {
 	LZ_ASK_OPEN,

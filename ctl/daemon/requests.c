@@ -203,6 +203,7 @@ int lz_keeper_serve(struct lz_keeper *k)
 	default:
 		r = lz_err_set(&err, EINVAL, "keeper: request %u: there is none", k->ask.kind);
 	}
+	k->heard_ns = lz_clock_mono_ns(); /* it waited for us: the time this took is not its silence */
 	if (r == -EPIPE || r == 0)
 		return r;
 	k->answer.result = r;

@@ -9,7 +9,7 @@
 # this machine does not have.  The guest sees this machine's file system as it is, through
 # a tmpfs that keeps its writes from it: the same programs, the same build, the same paths.
 #
-# Prints what SCRIPT prints; the exit status is SCRIPT's, 124 when SECONDS (default 300) are
+# Prints what SCRIPT prints; the exit status is SCRIPT's, 124 when SECONDS (default 600) are
 # over, 125 when the guest ended without finishing it.  Needs root.
 set -eu
 
@@ -18,7 +18,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../lib/deb.sh"
 
 KERNEL=$(lz_suite_own)
-TIMEOUT_S=300
+TIMEOUT_S=600
 MEMORY_MIB=1024
 PROBE_S=10	# KVM boots to user space in 2 s; where it is broken it hangs
 

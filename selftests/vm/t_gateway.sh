@@ -15,7 +15,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 ENDS=(python3 "$here/../net/tcp_ends.py")
 WORLD=203.0.113.25
 
-lz_lab_enter 240 "$@"
+lz_lab_enter 540 "$@"
 
 ctl()
 {
@@ -78,7 +78,7 @@ policy one.json '"bond0.1*", "ppp*"'
 policy both.json '"bond0", "bond0.100"'
 lz_proc_start daemon gw "$LZ_BUILD/lazaretd" --instance guest --policy "$LZ_DIR/one.json" \
 	--state "$LZ_DIR/state" --run /run/lazaret-guest
-t_need lz_wait 60 ctl status
+t_need lz_wait 240 ctl status
 t_eq "the VLAN on the bond is judged in tc" "$(hook_of bond0.100)" tc
 t_eq "so is ppp" "$(hook_of ppp0)" tc
 for number in 2 4; do

@@ -14,7 +14,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../lib/t.sh"
 
 PROG=$LZ_BUILD/selftests/prog
-LIMIT_S=240	# of all programs; the emulated guest takes about 90
+LIMIT_S=480	# of all programs; the emulated guest takes 100 to 200
 
 # run NAME PROGRAM: one result; what the program says goes along as comment lines.
 run()
