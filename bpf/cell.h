@@ -17,8 +17,15 @@ static __always_inline struct lz_cell *lz_search_cell(__u32 slot)
 	return bpf_map_lookup_elem(&lz_cells, &slot);
 }
 
-#define LZ_SEARCH_LOOP LZ_NO_UNROLL
-#define LZ_SEARCH_FN __noinline
+static __always_inline struct lz_block_line *lz_search_blocks(__u32 line)
+{
+	return bpf_map_lookup_elem(&lz_blocks, &line);
+}
+
+#define LZ_SEARCH_IN	 (&lz_instance)
+#define LZ_SEARCH_TABLES (&lz_tables)
+#define LZ_SEARCH_LOOP	 LZ_NO_UNROLL
+#define LZ_SEARCH_FN	 __noinline
 #include <lazaret/search.h>
 
 /* Might this source be held? One bit says "no" for almost everybody (abi.h, lz_held_line). */
@@ -33,49 +40,51 @@ static __always_inline int lz_maybe_held(__u64 key)
 
 __noinline int lz_cell_search(__u64 key)
 {
-	return lz_search_find(key, lz_hash(key, lz_instance.seed), lz_instance.tag_lines);
+	return lz_search_hashed(key);
 }
 
-/* The slot of a key, or LZ_SEARCH_NONE. The first tag that matches is the key's own in 29 of 30 cases:
- * that much is done here, and a call, which costs 15 ns with protected returns, only for the rest.
- * @also: LZ_BYTES_80, or 0 to pass over tags that are not HELD: no cell is touched for those. */
-static __always_inline int lz_cell_find_if(__u64 key, __u64 also)
+/* Where a source should live, or LZ_SEARCH_NONE; its lines are asked for: BPF has no prefetch, but a load
+ * whose value nobody waits for does as well, and the misses overlap with what is done meanwhile. */
+static __always_inline int lz_cell_ask(__u64 key)
 {
-	__u64 hash = lz_hash(key, lz_instance.seed);
-	__u32 line_n = lz_line_of(hash, 0, lz_instance.tag_lines), home = lz_home_of(hash);
-	struct lz_tag_line *line = lz_search_line(line_n);
+	int slot = lz_block_find(key);
+	struct lz_cell *cell = slot >= 0 ? lz_search_cell(slot) : 0;
 
-	if (!line)
-		return LZ_SEARCH_NONE;
-	LZ_NO_UNROLL
-	for (__u32 i = 0; i < LZ_TAG_LINE_WORDS; i++) {
-		__u32 w = (home + i) & (LZ_TAG_LINE_WORDS - 1);
-		__u64 word = *(volatile __u64 *)&line->word[w];
-		__u64 match = lz_tag_match(word, lz_tag_of(hash)) & (word | also);
-
-		if (match) {
-			__u32 slot = line_n * LZ_TAG_LINE_SLOTS + w * 8 + lz_first_byte(match);
-			struct lz_cell *cell = lz_search_cell(slot);
-
-			if (cell && *(volatile __u64 *)&cell->key == ~key)
-				return slot;
-			break;
-		}
-		if (!(word >> 56))
-			return LZ_SEARCH_NONE;
+	if (cell) {
+		(void)*(volatile __u64 *)&cell->key;
+		(void)*(volatile __u32 *)&cell->dropped;
 	}
+	return slot;
+}
+
+/* Has this cell a hold word, whatever it is worth? */
+static __always_inline int lz_is_marked_held(int slot)
+{
+	struct lz_cell *cell = slot >= 0 ? lz_search_cell(slot) : 0;
+
+	return cell && *(volatile __u64 *)&cell->hold;
+}
+
+/* The slot of a key, or LZ_SEARCH_NONE. @asked: what lz_cell_ask() said, where nearly every source
+ * lives: that much is done here, and a call, which costs 15 ns with protected returns, only for the rest. */
+static __always_inline int lz_cell_at(__u64 key, int asked)
+{
+	struct lz_cell *cell = asked >= 0 ? lz_search_cell(asked) : 0;
+
+	if (cell && lz_search_is(cell, key))
+		return asked;
 	return lz_cell_search(key);
 }
 
 static __always_inline int lz_cell_find(__u64 key)
 {
-	return lz_cell_find_if(key, LZ_BYTES_80);
+	return lz_cell_at(key, lz_block_find(key));
 }
 
 /* Make a cell whatever the budgets say: for aggregates, and inside lz_cell_make(). */
 __noinline int lz_cell_create(__u64 key)
 {
-	int slot = lz_search_create(key, lz_hash(key, lz_instance.seed), lz_instance.tag_lines);
+	int slot = lz_search_create(key);
 
 	if (slot < 0)
 		return slot;
@@ -127,7 +136,7 @@ __noinline int lz_cell_make(__u64 key, __u32 family, __u32 row)
 	return slot;
 }
 
-/* Two counters that lie side by side, with one locked instruction. */
+/* Two counters that lie side by side, the lower one at a multiple of 8, with one locked instruction. */
 static __always_inline void lz_count_pair(__u32 *low, __u32 add_low, __u32 add_high)
 {
 	__sync_fetch_and_add((__u64 *)low, (__u64)add_high << 32 | add_low);

@@ -44,8 +44,8 @@ struct lz_limit_ask {
 struct lz_judgement {
 	struct lz_ruling r;
 	struct lz_limit_ask ask;
-	__u32 flow_at; /* a SYN's entry in its line, or the one to replace */
 	__s32 known; /* what lz_flow_find() said */
+	__u32 pad_;
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -87,7 +87,7 @@ __noinline int lz_limit_slot(const struct lz_pkt *p, const struct lz_limit_ask *
 		prefix = len ? p->key & (~0ULL << ((64 - len) & 63)) : 0;
 	}
 	key = lz_aggregate_key(l->id, prefix, lz_instance.seed);
-	slot = lz_cell_find(key);
+	slot = lz_cell_search(key);
 	if (slot < 0)
 		slot = lz_cell_create(key);
 	cell = slot >= 0 ? lz_search_cell(slot) : 0;

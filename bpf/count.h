@@ -57,8 +57,8 @@ static __always_inline void lz_count(__u32 row, __u32 what, __u64 n)
 		s->count[what] += n;
 }
 
-/* A frame came in: count it and its bytes. Returns the row, so that the fate is counted beside it. */
-static __always_inline struct lz_port_stats *lz_count_received(__u32 row, __u64 bytes)
+/* A frame came in: count it and its bytes. */
+static __always_inline void lz_count_received(__u32 row, __u64 bytes)
 {
 	struct lz_port_stats *s = bpf_map_lookup_elem(&lz_port_stats, &row);
 
@@ -66,7 +66,6 @@ static __always_inline struct lz_port_stats *lz_count_received(__u32 row, __u64 
 		s->count[LZ_C_RECEIVED]++;
 		s->count[LZ_C_RECEIVED_BYTES] += bytes;
 	}
-	return s;
 }
 
 static __always_inline void lz_count_class(__u32 class_, __u32 verdict, __u32 would)

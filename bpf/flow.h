@@ -40,37 +40,54 @@ enum {
 };
 _Static_assert(LZ_FLOW_USED <= 7, "three bits");
 
+/* One end: both halves of an IPv6 address, the lower one of IPv4, whose upper half is zero. */
+static __always_inline __u64 lz_flow_end(const __u8 *address, __u64 seed)
+{
+	const __u64 *half = (const __u64 *)address;
+
+	return lz_hash(half[1], half[0] ? lz_hash(half[0], seed) : seed);
+}
+
+static __always_inline __u64 lz_flow_source(const __u8 *address)
+{
+	return lz_flow_end(address, lz_instance.seed);
+}
+
+static __always_inline __u64 lz_flow_dest(const __u8 *address)
+{
+	return lz_flow_end(address, ~lz_instance.seed);
+}
+
 /**
  * lz_flow_mix() - what names a connection, as one number
+ * @source, @dest: of lz_flow_source() and lz_flow_dest()
  * @rest: ports and numbers, of the sender's choosing
  *
  * Each address goes through its own keyed hash before anything else touches it: nobody can change a
  * port or a number, or another address, by as much as an address differs, and have the same number
  * again. The two ends do not wait for each other.
  */
-static __always_inline __u64 lz_flow_mix(const __u64 *s, const __u64 *d, __u64 rest)
+static __always_inline __u64 lz_flow_mix(__u64 source, __u64 dest, __u64 rest)
 {
-	__u64 source = lz_hash(lz_hash(s[0], lz_instance.seed) ^ s[1], 0);
-	__u64 dest = lz_hash(lz_hash(d[0], ~lz_instance.seed) ^ d[1], 0);
-
-	return lz_hash(source ^ rest, dest);
+	return lz_hash(source ^ rest, dest) | 1ULL << LZ_FLOW_PRINT_SHIFT;
 }
 
-/* Of a SYN, or of the SYN that a SYN-ACK answers. The generation's number wraps after 65,536, in far
- * more than the horizon. */
-static __always_inline __u64 lz_flow_hash_of(const struct lz_pkt *p, int is_answer)
+static __always_inline __u64 lz_flow_rest(const struct lz_pkt *p, __u64 port, __u32 seq)
 {
-	const __u64 *s = (const __u64 *)(is_answer ? p->daddr : p->saddr);
-	const __u64 *d = (const __u64 *)(is_answer ? p->saddr : p->daddr);
-	__u64 port = is_answer ? p->dport : p->sport;
-	__u32 seq = is_answer ? p->ack - 1 : p->seq;
-
-	return lz_flow_mix(s, d, lz_control.gen[p->slot & 1].number << 48 | port << 32 | seq);
+	return lz_control.gen[p->slot & 1].number << 48 | port << 32 | seq;
 }
 
+/* Of a SYN. The generation's number wraps after 65,536, in far more than the horizon. */
 static __always_inline __u64 lz_flow_hash(const struct lz_pkt *p)
 {
-	return lz_flow_hash_of(p, 0);
+	return lz_flow_mix(lz_flow_source(p->saddr), p->dest, lz_flow_rest(p, p->sport, p->seq));
+}
+
+/* Of the SYN that a SYN-ACK answers. */
+static __always_inline __u64 lz_flow_hash_answered(const struct lz_pkt *p)
+{
+	return lz_flow_mix(lz_flow_source(p->daddr), lz_flow_dest(p->saddr),
+			   lz_flow_rest(p, p->dport, p->ack - 1));
 }
 
 static __always_inline struct lz_flow_line *lz_flow_line(__u64 hash)
@@ -93,31 +110,26 @@ static __always_inline void lz_flow_touch(__u64 hash)
 /**
  * lz_flow_find() - has this SYN been judged in the last LZ_FLOW_HORIZON_S seconds?
  *
- * One pass over the line; *ret_at is the entry that lz_flow_note() takes: its own, a free or the
- * stalest one. Return: enum lz_verdict it was given, or LZ_FLOW_NEW.
+ * An entry that is too old, or came too often, goes: lz_flow_note() makes another. Return: enum
+ * lz_verdict it was given, or LZ_FLOW_NEW.
  */
-static __always_inline int lz_flow_find(struct lz_flow_line *line, __u64 hash, __u64 now_ns,
-					__u32 *ret_at)
+static __always_inline int lz_flow_find(struct lz_flow_line *line, __u64 hash, __u64 now_ns)
 {
-	__u32 now = LZ_FLOW_NOW(now_ns), oldest = 0;
+	__u64 e, *at = line->entry;
 
 	LZ_NO_UNROLL
-	for (__u32 i = 0; i < LZ_FLOW_LINE_ENTRIES; i++) {
-		__u64 e = line->entry[i];
-		__u32 age = e ? (now - (__u32)e) & LZ_FLOW_TIME_MASK : LZ_FLOW_TIME_MASK;
-
-		if (e && !((e ^ hash) >> LZ_FLOW_PRINT_SHIFT)) {
-			*ret_at = i;
-			if (age > LZ_FLOW_HORIZON_TICKS || LZ_FLOW_REPEATED(e) >= LZ_FLOW_REPEATS)
-				return LZ_FLOW_NEW;
-			/* Lost to another CPU: one repetition is not counted. */
-			__sync_val_compare_and_swap(&line->entry[i], e, e + LZ_FLOW_REPEAT_ONE);
-			return LZ_FLOW_VERDICT(e) < LZ_V_N ? LZ_FLOW_VERDICT(e) : LZ_V_PASS;
+	for (__u32 i = 0; i < LZ_FLOW_LINE_ENTRIES; i++, at++) {
+		e = *at;
+		if ((e ^ hash) >> LZ_FLOW_PRINT_SHIFT)
+			continue;
+		if (((LZ_FLOW_NOW(now_ns) - (__u32)e) & LZ_FLOW_TIME_MASK) > LZ_FLOW_HORIZON_TICKS ||
+		    LZ_FLOW_REPEATED(e) >= LZ_FLOW_REPEATS) {
+			*at = 0;
+			return LZ_FLOW_NEW;
 		}
-		if (age >= oldest) {
-			oldest = age;
-			*ret_at = i;
-		}
+		/* Lost to another CPU: one repetition is not counted. */
+		__sync_val_compare_and_swap(at, e, e + LZ_FLOW_REPEAT_ONE);
+		return LZ_FLOW_VERDICT(e) < LZ_V_N ? LZ_FLOW_VERDICT(e) : LZ_V_PASS;
 	}
 	return LZ_FLOW_NEW;
 }
@@ -138,7 +150,7 @@ __noinline int lz_flow_turn(__u64 hash, __u64 now_ns, __u32 from, __u32 to)
 	for (__u32 i = 0; i < LZ_FLOW_LINE_ENTRIES; i++) {
 		__u64 e = line->entry[i];
 
-		if (!e || (e ^ hash) >> LZ_FLOW_PRINT_SHIFT)
+		if ((e ^ hash) >> LZ_FLOW_PRINT_SHIFT)
 			continue;
 		return LZ_FLOW_VERDICT(e) == from &&
 		       ((now - (__u32)e) & LZ_FLOW_TIME_MASK) <= LZ_FLOW_HORIZON_TICKS &&
@@ -148,13 +160,18 @@ __noinline int lz_flow_turn(__u64 hash, __u64 now_ns, __u32 from, __u32 to)
 	return 0;
 }
 
-/* Remember the verdict of a new SYN where lz_flow_find() said. */
-static __always_inline void lz_flow_note(struct lz_flow_line *line, __u32 at, __u64 hash,
-					 __u64 now_ns, __u32 verdict)
+/* Remember the verdict of a new SYN in place of the oldest. Two CPUs at one line may take one place: the
+ * first is then forgotten, as if seven others had come. */
+static __always_inline void lz_flow_note(struct lz_flow_line *line, __u64 hash, __u64 now_ns,
+					 __u32 verdict)
 {
-	line->entry[at & (LZ_FLOW_LINE_ENTRIES - 1)] =
-		(hash >> LZ_FLOW_PRINT_SHIFT << LZ_FLOW_PRINT_SHIFT) |
-		(__u64)(verdict & 7) << 14 | LZ_FLOW_NOW(now_ns);
+	__u64 at = line->next;
+
+	if (at >= LZ_FLOW_LINE_ENTRIES)
+		at = 0;
+	line->entry[at] = (hash >> LZ_FLOW_PRINT_SHIFT << LZ_FLOW_PRINT_SHIFT) |
+			  (__u64)(verdict & 7) << 14 | LZ_FLOW_NOW(now_ns);
+	line->next = at + 1;
 }
 
 #endif /* LZ_BPF_FLOW_H */

@@ -127,7 +127,7 @@ __noinline int lz_judge_held(const struct lz_pkt *p, __u32 slot_n)
 		 * packet *to* one is the colony's business all the same. */
 		lz_overrule(p, &r, lz_is_never(p, r.told.class_));
 		if (r.verdict != LZ_V_PASS)
-			lz_count_pair(&cell->dropped, 1, 0);
+			__sync_fetch_and_add(&cell->dropped, 1);
 	}
 	return lz_ruling_end(p, &r);
 }
@@ -232,7 +232,6 @@ static __always_inline int lz_judge_tiny(const struct lz_pkt *p, const struct lz
 /* Count a packet that the rules look at, before they do. */
 static __always_inline void lz_examine(const struct lz_pkt *p, const struct lz_examined *e)
 {
-	const __u64 *dest = (const __u64 *)p->daddr;
 	struct lz_judgement *j = e->j;
 
 	if (e->cell->seen_s != p->now_s)
@@ -241,15 +240,16 @@ static __always_inline void lz_examine(const struct lz_pkt *p, const struct lz_e
 	if (p->dport == 25 || (e->c->flags & LZ_CLASS_F_SYN_TO))
 		j->ask.sets = lz_sets_of(p, 0);
 	if (e->line) {
-		j->known = lz_flow_find(e->line, p->flow, p->now_ns, &j->flow_at);
+		j->known = lz_flow_find(e->line, p->flow, p->now_ns);
 		j->ask.fresh = j->known == LZ_FLOW_NEW;
 	}
 	/* A destination is noted by its SYN, or, where a limit on them holds, by its handshake. */
 	if ((e->c->flags & LZ_CLASS_F_PROOF_DESTS ? p->proven : j->ask.fresh) && e->c->dests_slot_ns)
-		lz_dests_note(e->cell->dests, p->now_ns / e->c->dests_slot_ns,
-			      lz_hash(dest[1] ^ lz_hash(dest[0], 0), lz_instance.seed));
+		lz_dests_note(e->cell->dests, p->now_ns / e->c->dests_slot_ns, p->dest);
 	if (p->flags & LZ_P_SYN)
 		lz_count_pair(&e->cell->syn, 1, j->ask.fresh);
+	else
+		__sync_fetch_and_add(&e->cell->others, 1);
 }
 
 /* The rules have spoken: remember, count and tell it. */
@@ -259,9 +259,9 @@ static __always_inline int lz_examined_end(const struct lz_pkt *p, const struct 
 	struct lz_judgement *j = e->j;
 
 	if (e->line && j->ask.fresh)
-		lz_flow_note(e->line, j->flow_at, p->flow, p->now_ns, j->r.verdict);
-	lz_count_pair(&e->cell->dropped, j->r.verdict != LZ_V_PASS, 1);
+		lz_flow_note(e->line, p->flow, p->now_ns, j->r.verdict);
 	if (j->r.verdict != LZ_V_PASS) {
+		__sync_fetch_and_add(&e->cell->dropped, 1);
 		if (refused_by && refused_by->then == LZ_THEN_HOLD &&
 		    (p->proven || !(refused_by->flags & LZ_LIMIT_F_PROOF)))
 			lz_limit_hold(p, e->cell, e->slot, &j->r, refused_by);

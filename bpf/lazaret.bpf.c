@@ -87,7 +87,7 @@ static __always_inline int lz_lingering(const struct lz_pkt *p, int ruling)
 /* From the parsed packet to its ruling. */
 static __always_inline int lz_decide(const struct lz_frame *f, struct lz_pkt *p)
 {
-	int ruling, business, held, lingers = 0;
+	int ruling, lingers = 0;
 
 	if (p->flags & LZ_P_NOT_IP)
 		return LZ_RULING(LZ_R_PASS_NOT_IP, LZ_V_PASS, 0);
@@ -102,20 +102,21 @@ static __always_inline int lz_decide(const struct lz_frame *f, struct lz_pkt *p)
 	}
 	if (!(p->flags & LZ_P_KEYED))
 		return lz_ordinary_fate(f, p);
-	business = lz_is_customer_business(p);
-	held = lz_maybe_held(p->key);
-	if (!business && !held)
+	/* A packet that rules look at finds the hold in the cell, which it needs anyway. */
+	if (!lz_is_customer_business(p) && !lz_maybe_held(p->key))
 		return lz_ordinary_fate(f, p);
+	p->cell = lz_cell_ask(p->key);
 	lz_parse_addresses(f, p);
+	p->dest = lz_flow_dest(p->daddr);
 	if ((p->flags & LZ_P_SYN) && p->dport == 25) {
 		p->flow = lz_flow_hash(p);
 		lz_flow_touch(p->flow);
 	}
-	p->cell = lz_cell_find_if(p->key, business ? LZ_BYTES_80 : 0);
 	lz_now_ns(p);
+	p->cell = lz_cell_at(p->key, p->cell);
 	if ((lz_control.gen[p->slot & 1].flags & LZ_GEN_F_PROOF) && lz_is_ack(p))
 		p->proven = lz_proof_take(p);
-	if (held && p->cell >= 0) {
+	if (lz_is_marked_held(p->cell)) {
 		ruling = lz_judge_held(p, p->cell);
 		if (ruling >= 0)
 			return ruling;
@@ -123,37 +124,34 @@ static __always_inline int lz_decide(const struct lz_frame *f, struct lz_pkt *p)
 		if (ruling <= LZ_HELD_THROTTLED(0))
 			p->throttle = LZ_HELD_THROTTLED(0) - ruling;
 	}
-	ruling = business ? lz_judge_class(p) : lz_ordinary_fate(f, p);
+	ruling = lz_is_customer_business(p) ? lz_judge_class(p) : lz_ordinary_fate(f, p);
 	return lingers ? lz_lingering(p, ruling) : ruling;
 }
 
-/* Everything before the rules, the same for every hook. Returns a ruling. */
+/* Everything before the rules, the same for every hook. Returns a ruling; p->port is set. */
 static __always_inline int lz_process(struct lz_frame *f, struct lz_pkt *p, __u32 ifindex,
-				      __u64 bytes, int out, __u32 *port)
+				      __u64 bytes, int out)
 {
-	struct lz_port_stats *stats;
-	__u32 slot, role, row;
+	__u32 slot, role;
 	int ruling;
 
-	*port = lz_ports[ifindex & (LZ_PORTS_SIZE - 1)];
-	row = *port >> LZ_PORT_STATS_SHIFT;
-	stats = lz_count_received(row, bytes);
+	p->port = lz_ports[ifindex & (LZ_PORTS_SIZE - 1)];
+	p->port_row = p->port >> LZ_PORT_STATS_SHIFT;
+	lz_count_received(p->port_row, bytes);
 	slot = lz_generation_slot(p);
-	role = slot < LZ_GENERATIONS ? LZ_PORT_ROLE(*port, slot) : LZ_ROLE_NONE;
+	role = slot < LZ_GENERATIONS ? LZ_PORT_ROLE(p->port, slot) : LZ_ROLE_NONE;
 	if (lz_bypassed(p)) {
 		ruling = LZ_RULING(LZ_R_PASS_BYPASS, LZ_V_PASS, 0);
 	} else if (role == LZ_ROLE_NONE) {
 		ruling = LZ_RULING(LZ_R_PASS_NO_POLICY, LZ_V_PASS, 0);
 	} else {
 		p->ifindex = ifindex;
-		p->port_row = row;
 		p->slot = slot;
 		p->uplink = out || role == LZ_ROLE_UPLINK;
-		lz_parse(f, *port & LZ_PORT_F_L3, lz_instance.ipv6_key_len & 127, p);
+		lz_parse(f, p->port & LZ_PORT_F_L3, lz_instance.ipv6_key_len & 127, p);
 		ruling = lz_decide(f, p);
 	}
-	if (stats && LZ_RULING_REASON(ruling) < LZ_C_N)
-		stats->count[LZ_RULING_REASON(ruling)]++;
+	lz_count(p->port_row, LZ_RULING_REASON(ruling), 1);
 	return ruling;
 }
 
@@ -161,10 +159,9 @@ static __always_inline int lz_process(struct lz_frame *f, struct lz_pkt *p, __u3
 static __always_inline void lz_count_portal(__u32 ifindex, __u64 bytes)
 {
 	__u32 row = lz_ports[ifindex & (LZ_PORTS_SIZE - 1)] >> LZ_PORT_STATS_SHIFT;
-	struct lz_port_stats *stats = lz_count_received(row, bytes);
 
-	if (stats)
-		stats->count[LZ_R_PASS_PORTAL]++;
+	lz_count_received(row, bytes);
+	lz_count(row, LZ_R_PASS_PORTAL, 1);
 }
 
 /* The frame in hand, generic XDP only: its fate. */
@@ -181,14 +178,14 @@ int lz_xdp(struct xdp_md *ctx)
 	struct lz_frame f = { (void *)(long)ctx->data, (void *)(long)ctx->data_end };
 	struct lz_pkt *p = lz_packet();
 	struct lz_meta *meta;
-	__u32 ruling, verdict, port;
+	__u32 ruling, verdict;
 	__u64 *pending;
 
 	if (!p)
 		return XDP_PASS;
-	ruling = lz_process(&f, p, ctx->ingress_ifindex, f.end - f.data, 0, &port);
+	ruling = lz_process(&f, p, ctx->ingress_ifindex, f.end - f.data, 0);
 	verdict = LZ_RULING_VERDICT(ruling);
-	pending = lz_pending_of(port);
+	pending = lz_pending_of(p->port);
 	if (pending)
 		*pending = LZ_FATE(verdict, LZ_RULING_OTHER(ruling));
 	if (verdict == LZ_V_PASS)
@@ -277,7 +274,7 @@ static __always_inline __u32 lz_headers_reach(struct __sk_buff *skb)
 static __always_inline int lz_tc_judge(struct __sk_buff *skb, int out)
 {
 	struct lz_pkt *p = lz_packet();
-	__u32 ruling, verdict, port, reach;
+	__u32 ruling, verdict, reach;
 	struct lz_frame f;
 
 	if (!p)
@@ -288,13 +285,13 @@ static __always_inline int lz_tc_judge(struct __sk_buff *skb, int out)
 		bpf_skb_pull_data(skb, skb->len < reach ? skb->len : reach);
 	f.data = (void *)(long)skb->data;
 	f.end = (void *)(long)skb->data_end;
-	ruling = lz_process(&f, p, skb->ifindex, skb->len, out, &port);
+	ruling = lz_process(&f, p, skb->ifindex, skb->len, out);
 	verdict = LZ_RULING_VERDICT(ruling);
 	if (verdict == LZ_V_PASS)
 		return TC_ACT_UNSPEC;
 	if (out)
 		return TC_ACT_SHOT;
-	return lz_answer(skb, p, verdict, LZ_RULING_OTHER(ruling), port & LZ_PORT_F_L3);
+	return lz_answer(skb, p, verdict, LZ_RULING_OTHER(ruling), p->port & LZ_PORT_F_L3);
 }
 
 SEC("tc")

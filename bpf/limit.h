@@ -20,6 +20,7 @@
 #define LZ_COUNTS_MASK ((1ULL << LZ_COUNTS_BITS) - 1)
 #define LZ_EPOCH_MASK  0xffffULL
 #define LZ_COUNTERS_MAX 7 /* of 6 bits, the fewest, in a word */
+#define LZ_COUNTER_BITS_MAX 22 /* for 4,000,000 */
 
 enum lz_charge {
 	LZ_CHARGE_OK,
@@ -52,15 +53,25 @@ static __always_inline __u64 lz_window_at(__u64 word, const struct lz_limit *l, 
 	return (counts << (age * l->bits)) & ((1ULL << (l->counters * l->bits)) - 1);
 }
 
+/* A one at every multiple of `bits`, as far as whole fields go. */
+#define LZ_ONES(bits) ((~0ULL >> (64 - (bits) * (64 / (bits)))) / ((1ULL << (bits)) - 1))
+static const volatile __u64 lz_ones[LZ_COUNTER_BITS_MAX + 1] = {
+	[6] = LZ_ONES(6),   [7] = LZ_ONES(7),	[8] = LZ_ONES(8),   [9] = LZ_ONES(9),
+	[10] = LZ_ONES(10), [11] = LZ_ONES(11), [12] = LZ_ONES(12), [13] = LZ_ONES(13),
+	[14] = LZ_ONES(14), [15] = LZ_ONES(15), [16] = LZ_ONES(16), [17] = LZ_ONES(17),
+	[18] = LZ_ONES(18), [19] = LZ_ONES(19), [20] = LZ_ONES(20), [21] = LZ_ONES(21),
+	[22] = LZ_ONES(22),
+};
+
+/* The sum of all fields, by one multiplication: field i goes to places i, i+1, ... and what arrives at
+ * the place of the oldest is every field once. Nothing carries on the way: a word never holds more
+ * than N, which is what a field is made for. */
 static __always_inline __u32 lz_window_sum(__u64 counts, const struct lz_limit *l)
 {
-	__u64 mask = (1ULL << l->bits) - 1;
-	__u32 sum = 0;
+	__u32 bits = l->bits <= LZ_COUNTER_BITS_MAX ? l->bits : 0;
+	__u64 all = counts * lz_ones[bits] >> (bits * (l->counters - 1u) & 63);
 
-	/* All seven, always: a branch on the counts would cost the verifier a path each. */
-	for (int i = 0; i < LZ_COUNTERS_MAX; i++, counts >>= l->bits)
-		sum += counts & mask;
-	return sum;
+	return (__u32)all & ((1u << bits) - 1);
 }
 
 /* Both words of a window as they read in `slot`: what it holds now. */

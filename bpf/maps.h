@@ -53,6 +53,14 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* at creation: lz_block_lines_all() */
+	__type(key, __u32);
+	__type(value, struct lz_block_line);
+} lz_blocks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1); /* at creation: lz_instance.flow_lines */
 	__type(key, __u32);
 	__type(value, struct lz_flow_line);

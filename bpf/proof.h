@@ -24,14 +24,14 @@
 /* The handshake that a SYN-ACK to, or an ACK from, a source belongs to. */
 static __always_inline __u64 lz_proof_hash(const struct lz_pkt *p, int is_ack)
 {
-	const __u64 *source = (const __u64 *)(is_ack ? p->saddr : p->daddr);
-	const __u64 *server = (const __u64 *)(is_ack ? p->daddr : p->saddr);
+	const __u8 *source = is_ack ? p->saddr : p->daddr, *server = is_ack ? p->daddr : p->saddr;
 	__u64 port = is_ack ? p->sport : p->dport;
 	__u64 seq = is_ack ? p->seq : p->ack;
 	__u32 ack = is_ack ? p->ack : p->seq + 1;
 
 	/* hashed, so that no SYN can be taken for a handshake in the memory they share */
-	return lz_flow_mix(source, server, lz_hash(seq << 32 | ack, lz_instance.seed) ^ port);
+	return lz_flow_mix(lz_flow_source(source), lz_flow_dest(server),
+			   lz_hash(seq << 32 | ack, lz_instance.seed) ^ port);
 }
 
 static __always_inline int lz_is_syn_ack(const struct lz_pkt *p)
@@ -52,15 +52,14 @@ static __always_inline int lz_is_ack(const struct lz_pkt *p)
 __noinline int lz_proof_await(const struct lz_pkt *p)
 {
 	struct lz_flow_line *line;
-	__u32 at = 0;
 	__u64 hash;
 
-	if (!p || !lz_flow_turn(lz_flow_hash_of(p, 1), p->now_ns, LZ_V_PASS, LZ_FLOW_ANSWERED))
+	if (!p || !lz_flow_turn(lz_flow_hash_answered(p), p->now_ns, LZ_V_PASS, LZ_FLOW_ANSWERED))
 		return 0;
 	hash = lz_proof_hash(p, 0);
 	line = lz_flow_line(hash);
-	if (line && lz_flow_find(line, hash, p->now_ns, &at) == LZ_FLOW_NEW)
-		lz_flow_note(line, at, hash, p->now_ns, LZ_FLOW_AWAITED);
+	if (line && lz_flow_find(line, hash, p->now_ns) == LZ_FLOW_NEW)
+		lz_flow_note(line, hash, p->now_ns, LZ_FLOW_AWAITED);
 	return 0;
 }
 

@@ -110,7 +110,7 @@ static void say_sources(const struct lz_backtest *b, struct lz_str *out)
 
 		lz_str_appendf(out, "%-24s %-9.9s %8u %6u %6u %6u %7u %5u%s\n",
 			       lz_key_format(s->key, b->image->ipv6_key_len, text),
-			       lz_backtest_class(b, s->class_), s->cell.examined, s->cell.syn,
+			       lz_backtest_class(b, s->class_), lz_cell_examined(&s->cell), s->cell.syn,
 			       s->cell.smtp_connections, s->smtp_destinations, s->cell.dropped,
 			       s->cell.would_drop, lz_hold_is_active(s->cell.hold, b->end_s) ? " H" : "");
 	}
@@ -159,7 +159,7 @@ static int fill_source(const struct lz_backtest *b, cJSON *row, const struct lz_
 	int r = lz_json_add_str(row, "address", lz_key_format(s->key, b->image->ipv6_key_len, text));
 
 	r = r ?: lz_json_add_str(row, "class", lz_backtest_class(b, s->class_));
-	r = r ?: lz_json_add_u64(row, "examined", s->cell.examined);
+	r = r ?: lz_json_add_u64(row, "examined", lz_cell_examined(&s->cell));
 	r = r ?: lz_json_add_u64(row, "syn", s->cell.syn);
 	r = r ?: lz_json_add_u64(row, "smtp_connections", s->cell.smtp_connections);
 	r = r ?: lz_json_add_u64(row, "smtp_destinations", s->smtp_destinations);

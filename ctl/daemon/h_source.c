@@ -55,7 +55,7 @@ static void add_source(struct lz_ctl *ctl, cJSON *obj, __u64 key, const struct l
 		cJSON_AddNullToObject(obj, "class");
 	if (customer)
 		lz_json_add_str(obj, "customer", lz_image_customer_name(ctl->now.image, customer));
-	lz_json_add_u64(obj, "examined", cell->examined);
+	lz_json_add_u64(obj, "examined", lz_cell_examined(cell));
 	lz_json_add_u64(obj, "syn", cell->syn);
 	lz_json_add_u64(obj, "smtp_connections", cell->smtp_connections);
 	lz_json_add_u64(obj, "smtp_destinations",

@@ -20,7 +20,7 @@ __u64 lz_key_aggregate(const struct lz_instance *instance, __u64 what, __u64 pre
 
 int lz_cell_get(const struct lz_tables_view *view, __u64 key, struct lz_cell *ret)
 {
-	int slot = lz_view_find(view, key, lz_hash(key, view->instance.seed));
+	int slot = lz_view_find(view, key);
 
 	if (slot < 0)
 		return -ENOENT;
@@ -148,7 +148,7 @@ static __u32 value_of(enum lz_cell_sort sort, const struct lz_cell *cell)
 	case LZ_SORT_SEEN:
 		return cell->seen_s;
 	default:
-		return cell->examined;
+		return lz_cell_examined(cell);
 	}
 }
 

@@ -23,6 +23,7 @@ static const char *const map_names[LZ_MAP_N] = {
 	[LZ_MAP_REPLAY] = ".data.replay",
 	[LZ_MAP_TAGS] = "lz_tags",
 	[LZ_MAP_CELLS] = "lz_cells",
+	[LZ_MAP_BLOCKS] = "lz_blocks",
 	[LZ_MAP_HELD] = "lz_held",
 	[LZ_MAP_FLOWS] = "lz_flows",
 	[LZ_MAP_RANGE4] = "lz_range4",
@@ -206,6 +207,9 @@ static int set_sizes(struct lazaret *skel, const struct lz_instance *instance)
 	if (!r)
 		r = bpf_map__set_max_entries(skel->maps.lz_cells,
 					     instance->tag_lines * LZ_TAG_LINE_SLOTS);
+	if (!r)
+		r = bpf_map__set_max_entries(skel->maps.lz_blocks,
+					     lz_block_lines_all(instance->tag_lines));
 	if (!r)
 		r = bpf_map__set_max_entries(skel->maps.lz_held, 2 * instance->held_lines);
 	if (!r)

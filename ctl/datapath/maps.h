@@ -5,7 +5,7 @@
 #ifndef LZ_DATAPATH_MAPS_H
 #define LZ_DATAPATH_MAPS_H
 
-#include <lazaret/abi.h>
+#include <lazaret/table.h>
 
 enum lz_map_id {
 	LZ_MAP_CONTROL, /* mmap: struct lz_control */
@@ -14,6 +14,7 @@ enum lz_map_id {
 	LZ_MAP_REPLAY,	/* mmap: struct lz_replay */
 	LZ_MAP_TAGS,	/* mmap: struct lz_tag_line[] */
 	LZ_MAP_CELLS,	/* mmap: struct lz_cell[] */
+	LZ_MAP_BLOCKS,	/* mmap: struct lz_block_line[lz_block_lines_all()] */
 	LZ_MAP_HELD,	/* mmap: struct lz_held_line[2 * held_lines] */
 	LZ_MAP_FLOWS,
 	LZ_MAP_RANGE4,	  /* outer maps: one inner map a generation slot */

@@ -31,6 +31,7 @@ struct counting {
 	size_t parents_size, parents_n;
 	__u64 live;
 	__u64 held; /* of those */
+	__u8 *block_used; /* by block: some key lives at its place in it */
 };
 
 static void walk_home(struct counting *c, __u64 key, __u32 slot)
@@ -39,6 +40,10 @@ static void walk_home(struct counting *c, __u64 key, __u32 slot)
 	__u64 hash = lz_hash(key, v->instance.seed);
 	__u32 home = lz_home_of(hash), found = slot / 8;
 
+	if (!lz_key_is_aggregate(key) && lz_view_place(v, key) == (int)slot) {
+		c->block_used[slot / LZ_BLOCK_SLOTS] = 1;
+		return; /* no search leads there */
+	}
 	for (__u32 n = 0; n < LZ_CELL_CHOICES * LZ_TAG_LINE_WORDS; n++) {
 		__u32 line = lz_line_of(hash, n / LZ_TAG_LINE_WORDS, v->instance.tag_lines);
 		__u32 w = line * LZ_TAG_LINE_WORDS + ((home + n) & (LZ_TAG_LINE_WORDS - 1));
@@ -142,6 +147,68 @@ static __u64 free_words(const struct counting *c)
 	return freed;
 }
 
+/* ---------------------------------------------------------------- blocks that nobody lives in */
+
+/* Does somebody live at his place in the block of this entry? */
+static bool is_inhabited(const struct lz_tables_view *v, __u32 line, __u32 entry)
+{
+	__u32 first = LZ_BLOCK_OF(entry) * LZ_BLOCK_SLOTS;
+
+	for (__u32 i = 0; i < LZ_BLOCK_SLOTS; i++) {
+		__u64 stored = *(volatile __u64 *)&v->cells[first + i].key;
+		struct lz_block_place p = lz_block_place(~stored, &v->instance);
+
+		if (stored && p.line == line && p.tag == LZ_BLOCK_TAG(entry) && p.offset == i)
+			return true;
+	}
+	return false;
+}
+
+static __u32 *entry_at(const struct lz_tables_view *v, __u32 i)
+{
+	return &v->blocks[i / LZ_BLOCK_ENTRIES].entry[i % LZ_BLOCK_ENTRIES];
+}
+
+/* An entry whose block is free to others, or may become so. */
+static __u32 gone(__u32 entry)
+{
+	return LZ_BLOCK_ENTRY(LZ_BLOCK_GONE, LZ_BLOCK_OF(entry));
+}
+
+/* Blocks in which nobody lived when the words were copied are for others, unless somebody has moved in
+ * by the time that every program knows them to be gone. Who comes back to that neighbourhood meanwhile
+ * has another block, or lives by his hash; a cell that nobody can find then is an orphan of the sweep. */
+static int free_blocks(struct counting *c)
+{
+	struct lz_tables_view *v = c->view;
+	__u32 n = v->instance.block_lines * LZ_BLOCK_ENTRIES;
+	lz_autofree __u32 *was = calloc(n, sizeof(*was));
+	bool any = false;
+	int r;
+
+	if (!was)
+		return -ENOMEM;
+	for (__u32 i = 0; i < n; i++) {
+		__u32 *at = entry_at(v, i), e = *(volatile __u32 *)at;
+
+		if (LZ_BLOCK_TAG(e) > LZ_BLOCK_GONE && !c->block_used[LZ_BLOCK_OF(e)] &&
+		    __sync_bool_compare_and_swap(at, e, gone(e))) {
+			was[i] = e;
+			any = true;
+		}
+	}
+	r = any ? lz_membarrier() : 0;
+	for (__u32 i = 0; i < n && any; i++) {
+		if (!was[i])
+			continue;
+		if (r || is_inhabited(v, i / LZ_BLOCK_ENTRIES, was[i]))
+			__sync_bool_compare_and_swap(entry_at(v, i), gone(was[i]), was[i]);
+		else
+			lz_view_give_back(v, LZ_BLOCK_OF(was[i]));
+	}
+	return r;
+}
+
 static int count_all(struct counting *c)
 {
 	int r = 0;
@@ -164,12 +231,15 @@ int lz_recount(struct lz_tables_view *view, struct lz_recount *ret)
 
 	c.before = malloc(words * sizeof(*c.before));
 	c.needed = calloc(words, 1);
-	if (c.before && c.needed && !grow_parents(&c)) {
+	c.block_used = calloc(view->slots / LZ_BLOCK_SLOTS + 1, 1);
+	if (c.before && c.needed && c.block_used && !grow_parents(&c)) {
 		memcpy(c.before, view->tags, words * sizeof(*c.before));
 		/* Whoever was under way when the words were copied has arrived after this. */
 		r = lz_membarrier();
 		if (!r)
 			r = count_all(&c);
+		if (!r)
+			r = free_blocks(&c);
 	}
 	if (!r) {
 		correct_parents(&c);
@@ -181,6 +251,7 @@ int lz_recount(struct lz_tables_view *view, struct lz_recount *ret)
 	}
 	free(c.before);
 	free(c.needed);
+	free(c.block_used);
 	free(c.parents);
 	return r;
 }

@@ -22,20 +22,41 @@ static inline struct lz_cell *lz_search_cell(__u32 slot)
 	return &lz_search_in->cells[slot];
 }
 
+static inline struct lz_block_line *lz_search_blocks(__u32 line)
+{
+	return &lz_search_in->blocks[line];
+}
+
+#define LZ_SEARCH_IN	 (&lz_search_in->instance)
+#define LZ_SEARCH_TABLES (lz_search_in->tables)
 #define LZ_SEARCH_LOOP
 #define LZ_SEARCH_FN static inline
 #include <lazaret/search.h>
 
-static inline int lz_view_find(const struct lz_tables_view *view, __u64 key, __u64 hash)
+static inline int lz_view_find(const struct lz_tables_view *view, __u64 key)
 {
 	lz_search_in = view;
-	return lz_search_find(key, hash, view->instance.tag_lines);
+	return lz_search_find(key);
 }
 
-static inline int lz_view_create(const struct lz_tables_view *view, __u64 key, __u64 hash)
+/* The key's place in the block of its neighbourhood, or LZ_SEARCH_NONE. */
+static inline int lz_view_place(const struct lz_tables_view *view, __u64 key)
 {
 	lz_search_in = view;
-	return lz_search_create(key, hash, view->instance.tag_lines);
+	return lz_block_find(key);
+}
+
+/* Nobody lives in this block any more: others may. */
+static inline void lz_view_give_back(const struct lz_tables_view *view, __u32 block)
+{
+	lz_search_in = view;
+	lz_block_give_back(block);
+}
+
+static inline int lz_view_create(const struct lz_tables_view *view, __u64 key)
+{
+	lz_search_in = view;
+	return lz_search_create(key);
 }
 
 /** lz_hold_clear_slot() - forget the ended hold @word of a slot, unless it has changed */

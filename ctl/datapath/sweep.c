@@ -74,12 +74,25 @@ static bool is_live(__u32 tag)
 	return (tag & ~LZ_TAG_HELD) >= LZ_TAG_MIN;
 }
 
+/* An idle source's cell is found by nobody from now on, not at its place in a block either. */
+static void hide(struct lz_cell *cell)
+{
+	__sync_bool_compare_and_swap(&cell->hold, 0, LZ_HOLD_DYING);
+}
+
+static void show(struct lz_cell *cell)
+{
+	__sync_bool_compare_and_swap(&cell->hold, LZ_HOLD_DYING, 0);
+}
+
 /* A DYING slot becomes its key's again; without a key it is free. */
 static void restore_tag(const struct lz_tables_view *v, __u32 slot)
 {
 	__u64 stored = *(volatile __u64 *)&v->cells[slot].key, key = ~stored;
-	bool held = !lz_key_is_aggregate(key) && *(volatile __u64 *)&v->cells[slot].hold;
+	bool held;
 
+	show(&v->cells[slot]);
+	held = !lz_key_is_aggregate(key) && *(volatile __u64 *)&v->cells[slot].hold;
 	replace_tag(v, slot, !stored ? LZ_TAG_RECLAIMED :
 				       lz_tag_of(lz_hash(key, v->instance.seed)) |
 					       (held ? LZ_TAG_HELD : 0));
@@ -102,6 +115,8 @@ static void take_over(struct lz_sweep *s)
 			   s->n_dying < max) {
 			replace_tag(v, slot, LZ_TAG_DYING);
 			s->dying[s->n_dying++] = slot;
+		} else if (is_live(tag)) {
+			show(&v->cells[slot]);
 		}
 	}
 	if (s->n_dying && !lz_membarrier())
@@ -152,7 +167,7 @@ static void look_at_hold(struct lz_sweep *s, __u32 slot, __u64 key, __u32 now_s)
 {
 	__u64 word = *(volatile __u64 *)&s->view->cells[slot].hold;
 
-	if (!word || lz_key_is_aggregate(key))
+	if (!word || word == LZ_HOLD_DYING || lz_key_is_aggregate(key))
 		return;
 	if (lz_hold_is_active(word, now_s)) {
 		s->held++;
@@ -179,10 +194,12 @@ static void mark_slot(struct lz_sweep *s, __u32 slot, __u32 now_s)
 	look_at_hold(s, slot, key, now_s);
 	/* A second cell of one key is never found by anybody: it goes, whatever its age; a hold on it
 	 * moves to the one that is found. */
-	orphan = lz_view_find(v, key, lz_hash(key, v->instance.seed)) != (int)slot;
+	orphan = lz_view_find(v, key) != (int)slot;
 	if (!orphan && must_stay(s, cell, key, now_s))
 		return;
 	s->totals.orphans += orphan;
+	if (!lz_key_is_aggregate(key))
+		hide(cell);
 	replace_tag(v, slot, LZ_TAG_DYING);
 	s->dying[s->n_dying++] = slot;
 }
@@ -190,7 +207,7 @@ static void mark_slot(struct lz_sweep *s, __u32 slot, __u32 now_s)
 static void forget_child(const struct lz_tables_view *v, __u64 key)
 {
 	__u64 parent = lz_key_aggregate(&v->instance, LZ_AGGREGATE_V6_BUDGET, key >> 16), old;
-	int slot = lz_view_find(v, parent, lz_hash(parent, v->instance.seed));
+	int slot = lz_view_find(v, parent);
 
 	if (slot < 0)
 		return;
@@ -199,12 +216,15 @@ static void forget_child(const struct lz_tables_view *v, __u64 key)
 	} while (old && !__sync_bool_compare_and_swap(&v->cells[slot].hold, old, old - 1));
 }
 
-/* All but the key, then the key: a cell without one is anybody's who gets its tag. */
+/* The counts, then the key, then the word that hides the key at its place in a block: a cell without a
+ * key is anybody's who gets its tag. */
 static void clear_cell(struct lz_cell *cell)
 {
-	memset(&cell->hold, 0, sizeof(*cell) - offsetof(struct lz_cell, hold));
+	memset(&cell->hold + 1, 0, sizeof(*cell) - offsetof(struct lz_cell, syn));
 	__sync_synchronize();
 	*(volatile __u64 *)&cell->key = 0;
+	__sync_synchronize();
+	*(volatile __u64 *)&cell->hold = 0;
 	__sync_synchronize();
 }
 
@@ -216,10 +236,12 @@ static void reclaim_slot(struct lz_sweep *s, __u32 slot, __u32 now_s)
 	struct lz_cell *cell = &v->cells[slot];
 	__u64 key = ~cell->key, hash = lz_hash(key, v->instance.seed), hold = cell->hold;
 	bool held = !lz_key_is_aggregate(key) && lz_hold_is_active(hold, now_s);
-	bool alone = lz_view_find(v, key, hash) < 0;
+	int found = lz_view_find(v, key); /* the slot itself, if a limit held it at the last instant */
+	bool alone = found < 0 || found == (int)slot;
 
 	if (alone && must_stay(s, cell, key, now_s)) {
 		/* It was used at the last instant, and nobody has made another since. */
+		show(cell);
 		replace_tag(v, slot, lz_tag_of(hash) | (held ? LZ_TAG_HELD : 0));
 		return;
 	}

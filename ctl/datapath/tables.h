@@ -21,6 +21,7 @@ struct lz_tables_view {
 	struct lz_instance instance;
 	struct lz_tag_line *tags;   /* instance.tag_lines */
 	struct lz_cell *cells;	    /* 64 * tag_lines */
+	struct lz_block_line *blocks; /* lz_block_lines_all(tag_lines) */
 	struct lz_held_line *held;  /* 2 * instance.held_lines */
 	struct lz_control *control;
 	struct lz_tables *tables;
@@ -125,11 +126,6 @@ int lz_cell_get(const struct lz_tables_view *view, __u64 key, struct lz_cell *re
 static inline __u64 lz_cell_key(const struct lz_cell *cell)
 {
 	return ~cell->key;
-}
-
-static inline bool lz_key_is_aggregate(__u64 key)
-{
-	return key >> 56 == 1;
 }
 
 /** lz_key_aggregate() - key of the cell for a covering prefix or customer */

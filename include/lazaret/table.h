@@ -2,7 +2,8 @@
 /*
  * table.h - where things live in the shared tables: the arithmetic both sides must agree on.
  *
- * A key lives in one of LZ_CELL_CHOICES tag lines of 64 tags. Within a line the search starts at
+ * A key lives at its own place in the block of its neighbourhood (abi.h, lz_block_line), or, where that
+ * is taken, in one of LZ_CELL_CHOICES tag lines of 64 tags. Within a line the search starts at
  * the key's home word and goes round the eight words; it ends at the first word that still has a
  * free tag, because nobody could have been sent past it. So a source that is not there costs one
  * word of one line, a source that is there one line and its cell.
@@ -76,6 +77,76 @@ static __always_inline __u32 lz_line_of(__u64 hash, __u32 n, __u32 lines)
 	return lz_scale(h, lines);
 }
 
+static __always_inline int lz_key_is_aggregate(__u64 key)
+{
+	return key >> 56 == LZ_KEY_AGGREGATE >> 56;
+}
+
+/* Packets of a source that reached class rules. */
+static __always_inline __u32 lz_cell_examined(const struct lz_cell *cell)
+{
+	return cell->syn + cell->others;
+}
+
+/* How far the part of a key lies from its end that tells neighbours apart. */
+static __always_inline __u32 lz_key_shift(__u64 key, const volatile struct lz_instance *in)
+{
+	return key >> 32 ? (64 - in->ipv6_key_len) & 63 : 0;
+}
+
+/* Blocks in a table, and lines of entries for them: half of the entries stay free. */
+static __always_inline __u32 lz_blocks_of(__u32 tag_lines)
+{
+	__u64 n = (__u64)tag_lines * LZ_TAG_LINE_SLOTS / LZ_BLOCK_SLOTS;
+
+	return n < LZ_BLOCKS_MAX ? n : LZ_BLOCKS_MAX;
+}
+
+static __always_inline __u32 lz_block_lines(__u32 tag_lines)
+{
+	return lz_blocks_of(tag_lines) * 2 / LZ_BLOCK_ENTRIES + 1;
+}
+
+/* All lines of lz_blocks: entries, and a bit a block. */
+static __always_inline __u32 lz_block_lines_all(__u32 tag_lines)
+{
+	return lz_block_lines(tag_lines) + lz_blocks_of(tag_lines) / (8 * sizeof(struct lz_block_line)) + 1;
+}
+
+/* The line with the bit of a block: bit block % 32 of entry block / 32 % 16. */
+static __always_inline __u32 lz_block_bit_line(__u32 block, const volatile struct lz_instance *in)
+{
+	return in->block_lines + block / (8 * sizeof(struct lz_block_line));
+}
+
+/* Where the entry of a key's neighbourhood lies, and where in its block the key, in slots. */
+struct lz_block_place {
+	__u32 line;
+	__u32 at; /* in the line: where a search starts, it goes round */
+	__u32 tag;
+	__u32 offset;
+};
+
+static __always_inline struct lz_block_place lz_block_place(__u64 key,
+							    const volatile struct lz_instance *in)
+{
+	__u32 shift = lz_key_shift(key, in), n = (__u32)(key >> shift) & (LZ_BLOCK_KEYS - 1);
+	__u64 hash = lz_hash(key >> ((shift + LZ_BLOCK_BITS) & 63), ~in->seed);
+	__u32 tag = (__u32)(hash >> (32 + LZ_BLOCK_NUMBERS));
+
+	return (struct lz_block_place){
+		.line = lz_scale((__u32)hash, in->block_lines),
+		.at = (__u32)(hash >> 32) & (LZ_BLOCK_ENTRIES - 1),
+		.tag = tag < LZ_BLOCK_TAG_MIN ? tag + LZ_BLOCK_TAG_MIN : tag,
+		.offset = n + (n * 171 >> 10) * (8 - LZ_BLOCK_OF_WORD), /* n / 6, up to 256 */
+	};
+}
+
+#define LZ_BLOCK_ENTRY(tag, block) ((tag) << LZ_BLOCK_NUMBERS | (block))
+#define LZ_BLOCK_TAG(entry)	   ((entry) >> LZ_BLOCK_NUMBERS)
+#define LZ_BLOCK_OF(entry)	   ((entry) & (LZ_BLOCKS_MAX - 1))
+#define LZ_BLOCK_SLOT(block, place) ((int)((block) * LZ_BLOCK_SLOTS + (place)->offset))
+
 /* Which bit of lz_generation.hidden a key has. */
 static __always_inline __u32 lz_hidden_bit(__u64 hash)
 {
@@ -98,8 +169,8 @@ struct lz_held_place {
 static __always_inline struct lz_held_place lz_held_place(__u64 key,
 							  const volatile struct lz_instance *in)
 {
-	__u32 shift = key >> 32 ? 64 - in->ipv6_key_len : 0;
-	__u32 n = (__u32)(key >> (shift & 63)) & ((1u << LZ_HELD_PAGE_BITS) - 1);
+	__u32 shift = lz_key_shift(key, in);
+	__u32 n = (__u32)(key >> shift) & ((1u << LZ_HELD_PAGE_BITS) - 1);
 	__u64 hash = lz_hash(key >> ((shift + LZ_HELD_PAGE_BITS) & 63), in->seed);
 	__u32 page = lz_scale((__u32)hash, in->held_lines / LZ_HELD_PAGE_LINES);
 

@@ -130,11 +130,10 @@ static __always_inline __u32 judge(struct xdp_md *ctx)
 {
 	struct lz_frame f = { (void *)(long)ctx->data, (void *)(long)ctx->data_end };
 	struct lz_pkt *p = lz_packet();
-	__u32 port;
 
 	if (!p)
 		return LZ_V_DROP;
-	return lz_process(&f, p, ctx->ingress_ifindex, f.end - f.data, 0, &port) & 0xff;
+	return lz_process(&f, p, ctx->ingress_ifindex, f.end - f.data, 0) & 0xff;
 }
 
 SEC("xdp")

@@ -121,6 +121,8 @@ static void size_maps(struct scene *s)
 	bpf_map__set_max_entries(scene_map(s, "lz_tags"), s->instance.tag_lines);
 	bpf_map__set_max_entries(scene_map(s, "lz_cells"),
 				 s->instance.tag_lines * LZ_TAG_LINE_SLOTS);
+	bpf_map__set_max_entries(scene_map(s, "lz_blocks"),
+				 lz_block_lines_all(s->instance.tag_lines));
 	bpf_map__set_max_entries(scene_map(s, "lz_held"), 2 * s->instance.held_lines);
 	bpf_map__set_max_entries(scene_map(s, "lz_flows"), s->instance.flow_lines);
 	bpf_map__set_max_entries(scene_map(s, "bench_lines"), c->sources);

@@ -41,6 +41,7 @@ static void size_maps(struct world *w)
 
 	bpf_map__set_max_entries(s->maps.lz_tags, w->tag_lines);
 	bpf_map__set_max_entries(s->maps.lz_cells, w->tag_lines * LZ_TAG_LINE_SLOTS);
+	bpf_map__set_max_entries(s->maps.lz_blocks, lz_block_lines_all(w->tag_lines));
 	bpf_map__set_max_entries(s->maps.lz_held, 2 * WORLD_HELD_LINES);
 	bpf_map__set_max_entries(s->maps.lz_flows, WORLD_FLOW_LINES);
 	s->rodata->lz_instance = (struct lz_instance){
@@ -49,6 +50,7 @@ static void size_maps(struct world *w)
 		.tag_lines = w->tag_lines,
 		.flow_lines = WORLD_FLOW_LINES,
 		.held_lines = WORLD_HELD_LINES,
+		.block_lines = lz_block_lines(w->tag_lines),
 		.ipv6_key_len = w->key_len,
 		.replay = 1,
 	};
@@ -81,6 +83,8 @@ struct world *world_open(__u32 tag_lines, __u32 key_len)
 	w->tags = map_fd_whole(bpf_map__fd(w->skel->maps.lz_tags), w->tag_lines * 64ul);
 	w->cells = map_fd_whole(bpf_map__fd(w->skel->maps.lz_cells),
 				w->tag_lines * 64ul * sizeof(*w->cells));
+	w->blocks = map_fd_whole(bpf_map__fd(w->skel->maps.lz_blocks),
+				 lz_block_lines_all(w->tag_lines) * sizeof(*w->blocks));
 	w->held = map_fd_whole(bpf_map__fd(w->skel->maps.lz_held),
 			       2 * WORLD_HELD_LINES * sizeof(*w->held));
 	world_policy_init(w);
@@ -92,6 +96,7 @@ void world_close(struct world *w)
 {
 	munmap(w->tags, w->tag_lines * 64ul);
 	munmap(w->cells, w->tag_lines * 64ul * sizeof(*w->cells));
+	munmap(w->blocks, lz_block_lines_all(w->tag_lines) * sizeof(*w->blocks));
 	munmap(w->held, 2 * WORLD_HELD_LINES * sizeof(*w->held));
 	world_policy_done(w);
 	lazaret__destroy(w->skel);
@@ -129,6 +134,7 @@ void world_reset(struct world *w)
 {
 	memset(w->tags, 0, w->tag_lines * 64ul);
 	memset(w->cells, 0, w->tag_lines * 64ul * sizeof(*w->cells));
+	memset(w->blocks, 0, lz_block_lines_all(w->tag_lines) * sizeof(*w->blocks));
 	memset(w->held, 0, 2 * WORLD_HELD_LINES * sizeof(*w->held));
 	clear_array(w->skel->maps.lz_flows, sizeof(struct lz_flow_line));
 	clear_row(w->skel->maps.lz_port_stats, WORLD_ROW, sizeof(struct lz_port_stats));

@@ -10,7 +10,7 @@
 #ifndef LZ_SELFTESTS_WORLD_H
 #define LZ_SELFTESTS_WORLD_H
 
-#include <lazaret/abi.h>
+#include <lazaret/table.h>
 
 #include "base/addr.h"
 #include "lib/pkt.h"
@@ -52,6 +52,7 @@ struct world {
 	struct lz_control *control;
 	struct lz_tag_line *tags;
 	struct lz_cell *cells;
+	struct lz_block_line *blocks;
 	struct lz_held_line *held; /* two copies */
 	__u16 *ports;
 	__u64 seed;

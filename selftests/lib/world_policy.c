@@ -28,6 +28,13 @@ static struct lz_cell *lz_search_cell(__u32 slot)
 	return slot < searched->tag_lines * LZ_TAG_LINE_SLOTS ? &searched->cells[slot] : NULL;
 }
 
+static struct lz_block_line *lz_search_blocks(__u32 line)
+{
+	return line < lz_block_lines_all(searched->tag_lines) ? &searched->blocks[line] : NULL;
+}
+
+#define LZ_SEARCH_IN	 (&searched->skel->rodata->lz_instance)
+#define LZ_SEARCH_TABLES (&searched->skel->data_tables->lz_tables)
 #define LZ_SEARCH_LOOP
 #define LZ_SEARCH_FN static
 #include <lazaret/search.h>
@@ -347,20 +354,20 @@ struct lz_cell *world_cell(const struct world *w, __u64 key)
 	int slot;
 
 	searched = w;
-	slot = lz_search_find(key, lz_hash(key, w->seed), w->tag_lines);
+	slot = lz_search_find(key);
 	return slot < 0 ? NULL : &w->cells[slot];
 }
 
 void world_hold(struct world *w, const char *text, __u64 word)
 {
-	__u64 key = world_key(w, text), hash = lz_hash(key, w->seed);
+	__u64 key = world_key(w, text);
 	struct lz_held_place at;
 	int slot;
 
 	searched = w;
-	slot = lz_search_find(key, hash, w->tag_lines);
+	slot = lz_search_find(key);
 	if (slot < 0) {
-		slot = lz_search_create(key, hash, w->tag_lines);
+		slot = lz_search_create(key);
 		world_must(slot < 0 ? -ENOSPC : 0, "make a cell");
 		w->skel->data_tables->lz_tables.cells_used += !!(slot & LZ_SEARCH_MADE);
 		w->skel->data_tables->lz_tables.cells_held += !!(slot & LZ_SEARCH_MADE);

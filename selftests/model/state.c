@@ -209,7 +209,7 @@ static __u64 mix(__u64 x, __u64 seed)
 void m_note_destination(struct model *m, struct m_cell *cell, __u64 slot_ns,
 			const struct m_packet *p)
 {
-	__u64 slot = world_now(m->w) / slot_ns, half[2];
+	__u64 slot = world_now(m->w) / slot_ns, half[2], hash;
 	unsigned bank = slot & 1;
 	__u8 full[16] = { 0 };
 
@@ -221,8 +221,8 @@ void m_note_destination(struct model *m, struct m_cell *cell, __u64 slot_ns,
 		memset(cell->dest_bit[bank], 0, sizeof(cell->dest_bit[bank]));
 		cell->dest_slot[bank] = slot;
 	}
-	cell->dest_bit[bank][((mix(half[1] ^ mix(half[0], 0), m->w->seed) & 0xffffffff) * 104) >> 32] =
-		true;
+	hash = mix(half[1], half[0] ? mix(half[0], ~m->w->seed) : ~m->w->seed);
+	cell->dest_bit[bank][((hash & 0xffffffff) * 104) >> 32] = true;
 }
 
 /* A leaking level, in steps of the millisecond clock. One that another rate left too high is empty. */

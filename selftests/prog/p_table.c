@@ -240,9 +240,44 @@ static void empties(void)
 	T_EQ(t.orphans, 0, "none was an orphan");
 	T_EQ(view.tables->cells_used, 0, "cells_used");
 	T_EQ(view.tables->cells_held, 0, "cells_held");
+	T_EQ(view.tables->blocks_used, 0, "every block is for others");
 	T_OK(word_is_zero(view.tags[0].word, view.slots / 8), "every tag is free again");
 	T_OK(word_is_zero(&view.cells[0].key, view.slots * (sizeof(struct lz_cell) / 8)),
 	     "every cell is zero");
+}
+
+/* Hosts from anywhere, each without a neighbour, take all blocks first; then come a provider's own. */
+static void fills_with_strangers_too(void)
+{
+	struct lz_hold_entry *own = make_holds(FIRST, SOURCES, 4640, 10), *strangers;
+	__u64 word;
+	size_t lost = 0;
+
+	strangers = make_holds(FIRST, COLONY, 4640, 10);
+	for (size_t i = 0; i < COLONY; i++)
+		strangers[i].key = 0x2001000000000000ull + ((__u64)(__u32)(i * 2654435761u) << 12);
+	set_clock(4640);
+	T_EQ(lz_hold_set_bulk(&view, strangers, COLONY, 0), COLONY, "600,000 strangers");
+	T_EQ(lz_hold_set_bulk(&view, own, SOURCES, 0), SOURCES, "600,000 neighbours");
+	for (size_t i = 0; i < COLONY; i++)
+		lost += lz_hold_read(&view, strangers[i].key, &word) != 0;
+	for (size_t i = 0; i < SOURCES; i++)
+		lost += lz_hold_read(&view, own[i].key, &word) != 0;
+	T_EQ(lost, 0, "each is found");
+	T_EQ(count_doubles(&lost), 0, "no key twice");
+	free(own);
+	free(strangers);
+}
+
+static void empties_again(void)
+{
+	struct lz_sweep_totals t = {};
+
+	set_clock(4651 + LZ_RELEASED_S);
+	sweep_all(10, &t);
+	T_EQ(view.tables->cells_used, 0, "cells_used");
+	T_EQ(view.tables->blocks_used, 0, "every block is for others");
+	T_OK(word_is_zero(view.tags[0].word, view.slots / 8), "every tag is free again");
 }
 
 static void holds_and_lets_go(void)
@@ -320,7 +355,7 @@ static void forgets_classes(void)
 	int slot;
 
 	send_syn(key, 25);
-	slot = lz_view_find(&view, key, lz_hash(key, view.instance.seed));
+	slot = lz_view_find(&view, key);
 	if (!T_OK(slot >= 0, "a cell"))
 		return;
 	cell = &view.cells[slot];
@@ -479,6 +514,7 @@ static void takes_over_what_was_dying(void)
 	T_EQ(send_syn(claimed, 443), XDP_PASS, "another");
 	slot = slot_of(key);
 	tag = (__u8 *)view.tags + slot;
+	view.cells[slot].hold = LZ_HOLD_DYING;
 	*tag = LZ_TAG_DYING;
 	slot = slot_of(claimed);
 	unclaimed = (__u8 *)view.tags + slot;
@@ -488,7 +524,7 @@ static void takes_over_what_was_dying(void)
 	sweep_all(3600, &t);
 	T_EQ(*tag, lz_tag_of(hash), "the next sweep takes it over");
 	T_EQ(lz_cell_get(&view, key, &cell), 0, "it is found");
-	T_EQ(cell.examined, 1, "with what it had counted");
+	T_EQ(lz_cell_examined(&cell), 1, "with what it had counted");
 	T_OK(*unclaimed < LZ_TAG_MIN, "the tag without a key is free");
 }
 
@@ -569,6 +605,8 @@ static void ranks(void)
 static const struct t_case cases[] = {
 	{ "a table takes its capacity without a failed insert", fills_without_failure },
 	{ "what expired and is idle goes back to nothing", empties },
+	{ "the same with strangers, who have no neighbours", fills_with_strangers_too },
+	{ "and all of that goes back to nothing", empties_again },
 	{ "a hold holds until released or its time", holds_and_lets_go },
 	{ "nobody looks for a hold that ended", forgets_ended_holds },
 	{ "a hold of the kernel is acknowledged", acknowledges },
