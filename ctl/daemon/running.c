@@ -128,8 +128,7 @@ static int fill_and_publish(struct lz_ctl *ctl, struct lz_running *next, __u32 c
 		r = lz_swap_publish(&ctl->view, next->image, &inner, next->row.generation, confirm_s,
 				    reterr);
 	}
-	lz_close_ref(&inner.range4);
-	lz_close_ref(&inner.range6);
+	lz_close_ref(&inner.ranges);
 	lz_close_ref(&inner.dests);
 	lz_close_ref(&inner.customers);
 	return r;
