@@ -220,14 +220,15 @@ static int next_epoch(struct lz_tables_view *v, __u32 *ret)
 
 /* ---------------------------------------------------------------- in place */
 
-int lz_swap_live_map(const struct lz_image *image, const struct lz_inner_fds *fds,
-		     struct lz_live_tables *ret, struct lz_err *reterr)
+int lz_swap_live_map(struct lz_tables_view *view, __u32 slot, const struct lz_image *image,
+		     const struct lz_inner_fds *fds, struct lz_live_tables *ret, struct lz_err *reterr)
 {
 	void *ranges = NULL;
 	int r = map_array(fds->ranges, range_bytes(image), "ranges", &ranges, reterr);
 
 	if (!r)
-		*ret = (struct lz_live_tables){ .ranges = ranges };
+		*ret = (struct lz_live_tables){ .ranges = ranges,
+						.gen = &view->control->gen[slot] };
 	return r;
 }
 

@@ -34,7 +34,7 @@ void lz_range_paint(const struct lz_compile *c, __u64 id, struct lz_range_sheet 
 __u8 lz_range_around(const struct lz_compile *c, __u64 id);
 
 /**
- * lz_range_fold() - two classes and their bits into @line, whose bits are zero before
+ * lz_range_fold() - two classes and their bits into @line
  * @first: is class 0, if it is there at all
  * Return: false: there are more than two.
  */

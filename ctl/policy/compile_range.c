@@ -230,6 +230,7 @@ bool lz_range_fold(const struct lz_range_sheet *sheet, __u8 first, struct lz_ran
 	__u8 a = has_first ? first : sheet->class_[0], b = a;
 	__u64 eight, is_b, others = 0;
 
+	memset(line->bits, 0, sizeof(line->bits));
 	for (unsigned i = 0; i < LZ_RANGE_PLACES; i += 8) {
 		memcpy(&eight, sheet->class_ + i, sizeof(eight));
 		is_b = ~lz_zero_bytes(eight ^ a * LZ_BYTES_01) & LZ_BYTES_80;
@@ -254,12 +255,16 @@ static int fill(struct lz_compile *c, const struct group *group, size_t *cap)
 	int r;
 
 	paint_group(c, group->id, group->first, &sheet);
+	/* What is the group's own stays apart from what lies around it where it can, of one class too:
+	 * a change of the latter is then a store (stores.c). */
+	if (lz_range_fold(&sheet, LZ_RANGE_OUTER, line)) {
+		line->class_[0] = line->class_[0] == LZ_RANGE_OUTER ? around : line->class_[0];
+		return 0;
+	}
 	for (unsigned i = 0; i < LZ_RANGE_PLACES; i++)
-		if (sheet.class_[i] == LZ_RANGE_OUTER)
-			sheet.class_[i] = around;
+		sheet.class_[i] = sheet.class_[i] == LZ_RANGE_OUTER ? around : sheet.class_[i];
 	if (lz_range_fold(&sheet, around, line))
 		return 0;
-	memset(line->bits, 0, sizeof(line->bits));
 	line->block = (__u32)image->range_buckets;
 	r = lz_array_grow(&image->ranges, cap, image->range_buckets + 1, sizeof(*image->ranges));
 	if (r == 0)

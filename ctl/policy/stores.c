@@ -18,6 +18,7 @@ enum kind {
 
 struct lz_store {
 	enum kind kind;
+	__u8 family; /* PUT_LINE */
 	__u32 at;    /* line, counted through all buckets */
 	__u32 block; /* bucket */
 	struct lz_range_line line; /* PUT_LINE, PUT_BITS: as it is to be */
@@ -63,13 +64,29 @@ static bool bits_of(const struct lz_range_line *line, const struct lz_range_shee
 	for (unsigned i = 0; i < LZ_RANGE_PLACES; i++) {
 		__u8 class_ = sheet->class_[i];
 
-		if (class_ == line->class_[0] || (class_ == LZ_RANGE_OUTER && line->class_[0] == around))
-			continue;
-		if (class_ != line->class_[1])
+		if (class_ == line->class_[1])
+			ret[i / 64] |= 1ULL << (i % 64);
+		else if (class_ != line->class_[0] &&
+			 (class_ != LZ_RANGE_OUTER || line->class_[0] != around))
 			return false;
-		ret[i / 64] |= 1ULL << (i % 64);
 	}
 	return true;
+}
+
+static bool is_empty(const struct lz_range_sheet *sheet)
+{
+	static const struct lz_range_sheet empty = { { [0 ... LZ_RANGE_PLACES - 1] = LZ_RANGE_OUTER } };
+
+	return !memcmp(sheet, &empty, sizeof(empty));
+}
+
+static bool says(const struct lz_range_line *line, const struct lz_range_sheet *sheet)
+{
+	bool same = true;
+
+	for (unsigned i = 0; i < LZ_RANGE_PLACES; i++)
+		same &= line->class_[line->bits[i / 64] >> (i % 64) & 1] == sheet->class_[i];
+	return same;
 }
 
 static int add_block(struct lz_compile *c, struct lz_store *store, struct lz_stores *stores)
@@ -97,22 +114,18 @@ static int prepare_inner(struct lz_compile *c, __u64 id, struct lz_stores *store
 	struct lz_store store = { .kind = PUT_OUTER };
 	const struct lz_range_line *line = find(c, id, &store.at);
 	struct lz_range_line outer;
-	__u64 bits[LZ_RANGE_PLACES / 64];
 
-	if (!line || !line->id)
-		return -ENOSPC;
 	lz_range_paint(c, id, &store.sheet);
+	if (!line || !line->id) /* added inside the never-list: nothing is its own */
+		return is_empty(&store.sheet) ? 0 : -ENOSPC;
 	store.block = line->block;
 	if (line->block)
 		return add_places(c->image, &store, stores);
-	if (bits_of(line, &store.sheet, LZ_RANGE_OUTER, bits) && !memcmp(bits, line->bits, sizeof(bits)))
+	if (says(line, &store.sheet))
 		return 0;
 	outer = *line;
 	outer.class_[0] = LZ_RANGE_OUTER;
-	if (!bits_of(&outer, &store.sheet, LZ_RANGE_OUTER, bits) ||
-	    memcmp(bits, line->bits, sizeof(bits)))
-		return add_block(c, &store, stores);
-	return add(stores, &store);
+	return says(&outer, &store.sheet) ? add(stores, &store) : add_block(c, &store, stores);
 }
 
 /* All groups of longer prefixes inside this one. */
@@ -141,19 +154,14 @@ static int prepare_inners(struct lz_compile *c, const struct lz_ranges *ranges,
 	return r;
 }
 
-static int prepare_line(struct lz_compile *c, __u64 id, unsigned family, struct lz_store *store,
-			struct lz_stores *stores)
+/* One prefix: one class, and outside of it what lies around. */
+static int prepare_line(__u64 id, unsigned family, struct lz_store *store, struct lz_stores *stores)
 {
-	const struct lz_generation *gen = &c->image->gen;
-	__u32 levels = family == 4 ? gen->range_levels4 : gen->range_levels6;
-
-	if (!(levels >> ((id & 0xff) - 1) & 1))
-		return -ENOSPC;
 	store->kind = PUT_LINE;
-	/* one prefix: one class, and outside of it what lies around */
 	if (!lz_range_fold(&store->sheet, LZ_RANGE_OUTER, &store->line))
 		return -ENOSPC;
 	store->line.id = id;
+	store->family = (__u8)family;
 	return add(stores, store);
 }
 
@@ -162,16 +170,15 @@ static int prepare_own(struct lz_compile *c, __u64 id, unsigned family, struct l
 {
 	struct lz_store store = { .kind = PUT_BITS };
 	const struct lz_range_line *line = find(c, id, &store.at);
-	static const struct lz_range_sheet empty = { { [0 ... LZ_RANGE_PLACES - 1] = LZ_RANGE_OUTER } };
-	bool is_empty;
+	bool empty;
 	int r = 0;
 
 	lz_range_paint(c, id, &store.sheet);
-	is_empty = !memcmp(&store.sheet, &empty, sizeof(empty));
+	empty = is_empty(&store.sheet);
 	if (!line)
-		return is_empty ? 0 : -ENOSPC;
+		return empty ? 0 : -ENOSPC;
 	if (!line->id)
-		return is_empty ? 0 : prepare_line(c, id, family, &store, stores);
+		return empty ? 0 : prepare_line(id, family, &store, stores);
 	store.block = line->block;
 	if (line->block)
 		return add_places(c->image, &store, stores);
@@ -181,7 +188,7 @@ static int prepare_own(struct lz_compile *c, __u64 id, unsigned family, struct l
 	if (memcmp(store.line.bits, line->bits, sizeof(line->bits)))
 		r = add(stores, &store);
 	/* Nothing of the policy leads here any more: who changes what is around would not find it. */
-	if (r == 0 && is_empty && line->class_[0] != LZ_RANGE_OUTER) {
+	if (r == 0 && empty && line->class_[0] != LZ_RANGE_OUTER) {
 		store.kind = PUT_OUTER;
 		r = add(stores, &store);
 	}
@@ -234,7 +241,15 @@ static void put_line(struct lz_range_line *to, const struct lz_range_line *line)
 	__atomic_store_n(&to->id, line->id, __ATOMIC_RELEASE);
 }
 
-static void put(union lz_range_bucket *ranges, const struct lz_store *store)
+/* The group is looked for from now on, should it be the first of its level. */
+static void put_level(struct lz_generation *gen, const struct lz_store *store)
+{
+	__u8 *levels = store->family == 4 ? &gen->range_levels4 : &gen->range_levels6;
+
+	__atomic_store_n(levels, *levels | (__u8)(1u << ((store->line.id & 0xff) - 1)), __ATOMIC_RELEASE);
+}
+
+static void put(union lz_range_bucket *ranges, struct lz_generation *gen, const struct lz_store *store)
 {
 	struct lz_range_line *line = line_at(ranges, store->at);
 	__u8 *places = ranges[store->block].class_;
@@ -242,6 +257,7 @@ static void put(union lz_range_bucket *ranges, const struct lz_store *store)
 	switch (store->kind) {
 	case PUT_LINE:
 		put_line(line, &store->line);
+		put_level(gen, store);
 		break;
 	case PUT_BITS:
 		for (int i = 0; i < LZ_RANGE_PLACES / 64; i++)
@@ -271,8 +287,8 @@ void lz_stores_publish(struct lz_image *image, struct lz_stores *stores,
 		       const struct lz_live_tables *live)
 {
 	for (size_t i = 0; i < stores->n; i++) {
-		put(image->ranges, &stores->v[i]);
-		put(live->ranges, &stores->v[i]);
+		put(image->ranges, &image->gen, &stores->v[i]);
+		put(live->ranges, live->gen, &stores->v[i]);
 	}
 	stores_done(stores);
 }

@@ -9,8 +9,8 @@
  *             it, and nothing in between
  *
  * Lines and blocks are not given up before the next compile, so nobody has to be waited for. The
- * stores rely on x86's order of stores and of loads: the reader checks a line's id without a
- * dependency on what is behind it.
+ * stores rely on x86's order of stores and of loads: the reader checks a line's id, and whether a level
+ * is in use, without a dependency on what is behind it.
  */
 #ifndef LZ_POLICY_STORES_H
 #define LZ_POLICY_STORES_H
@@ -28,6 +28,7 @@ struct lz_stores {
 /* Tables in force, mapped; laid out as the image's are. */
 struct lz_live_tables {
 	union lz_range_bucket *ranges;
+	struct lz_generation *gen;
 };
 
 /* Groups a change may be around: beyond that a compile is as quick. */
@@ -38,8 +39,8 @@ struct lz_live_tables {
  * @policy: with the change in it
  * @image:  of the policy before; its spare blocks are taken
  *
- * Return: 0, and then publish or drop; -ENOSPC: no room, more than LZ_STORES_MAX groups, or a level
- *         (abi.h) that no range had when the image was compiled: compile the policy anew; -ENOMEM.
+ * Return: 0, and then publish or drop; -ENOSPC: no room, or more than LZ_STORES_MAX groups: compile
+ *         the policy anew; -ENOMEM.
  */
 int lz_stores_prepare(struct lz_image *image, const struct lz_policy *policy,
 		      const struct lz_prefix *prefix, struct lz_stores *ret);
