@@ -15,7 +15,7 @@
  * second-level cache, where the line of a SYN cost as much as a cell (make bench, row b). */
 #define FLOW_LINES_MAX 16384
 
-#define RANGES_MAX    (1u << 22) /* buckets, 1 GiB: four million prefixes, however they are spread */
+#define RANGES_MAX    (1u << 23) /* buckets, 2 GiB: four million prefixes, however they are spread */
 #define DESTS_MAX     (1u << 20)
 #define CUSTOMERS_MAX (1u << 22)
 

@@ -289,7 +289,8 @@ static int add_spare(struct lz_image *image, size_t *cap)
 static int make_table(struct lz_compile *c, struct groups *groups)
 {
 	struct lz_image *image = c->image;
-	__u32 buckets = (__u32)(groups->n * 2 / LZ_RANGE_BUCKET_LINES) + BUCKETS_MIN, tried = buckets;
+	/* A third of the lines used: with half of them, chains of more than four buckets are the rule. */
+	__u32 buckets = (__u32)(groups->n * 3 / LZ_RANGE_BUCKET_LINES) + BUCKETS_MIN, tried = buckets;
 	size_t cap;
 	int r = -EAGAIN;
 
