@@ -68,33 +68,19 @@ struct {
 
 /* One inner map a generation, as large as that policy needs; swapped while the slot is idle. Sizes,
  * not types: clang 14 leaves a type that only a nested map names as a forward declaration. */
-struct lz_range4_inner {
+struct lz_ranges_inner {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_INNER_MAP);
 	__uint(max_entries, 1);
 	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(union lz_range4_line));
+	__uint(value_size, sizeof(union lz_range_bucket));
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
 	__uint(max_entries, LZ_GENERATIONS);
 	__type(key, __u32);
-	__array(values, struct lz_range4_inner);
-} lz_range4 SEC(".maps");
-
-struct lz_range6_inner {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_INNER_MAP);
-	__uint(max_entries, 1);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(struct lz_range6_line));
-};
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-	__uint(max_entries, LZ_GENERATIONS);
-	__type(key, __u32);
-	__array(values, struct lz_range6_inner);
-} lz_range6 SEC(".maps");
+	__array(values, struct lz_ranges_inner);
+} lz_ranges SEC(".maps");
 
 struct lz_dests_inner {
 	__uint(type, BPF_MAP_TYPE_HASH);

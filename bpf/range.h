@@ -2,10 +2,9 @@
 /*
  * range.h - which class is a source in, which sets is a destination in, which customer is it.
  *
- * IPv4 classes: 16-8-8 bits of direct indexing; an ISP's own space is a few lines that stay in the
- * cache. IPv6 classes: one hash table, asked once for each prefix length the policy uses, longest
- * first. No LPM trie: with 500,000 prefixes it costs twenty cache lines, and freeing one stalls a
- * CPU (speed.md 2b).
+ * Classes: a hash table of groups of 256 neighbours (abi.h), asked once for each level that the
+ * policy uses, longest first; mostly the first line is the answer. No LPM trie: with 500,000 prefixes
+ * it costs twenty cache lines, and freeing one stalls a CPU (speed.md 2b).
  */
 #ifndef LZ_BPF_RANGE_H
 #define LZ_BPF_RANGE_H
@@ -13,79 +12,29 @@
 #include "maps.h"
 #include "parse.h"
 
-static __always_inline __u32 lz_class4(__u32 slot, __u32 addr)
+static __always_inline struct lz_range_line *lz_range_find(void *inner, __u64 id, __u32 buckets)
 {
-	void *inner = bpf_map_lookup_elem(&lz_range4, &slot);
-	union lz_range4_line *line;
-	__u32 block, i, entry;
+	__u32 at = lz_range_home(id, lz_instance.seed, buckets);
+	__u32 b = at / LZ_RANGE_BUCKET_LINES;
 
-	if (!inner)
-		return LZ_CLASS_FOREIGN;
-	i = addr >> 20;
-	line = bpf_map_lookup_elem(inner, &i);
-	if (!line)
-		return LZ_CLASS_FOREIGN;
-	entry = line->root[(addr >> 16) & 15];
-	if (!(entry & LZ_RANGE4_EXTENT))
-		return entry;
-	block = entry & ~LZ_RANGE4_EXTENT;
-	i = LZ_RANGE4_ROOT_LINES + block * LZ_RANGE4_BLOCK_LINES + ((addr >> 13) & 7);
-	line = bpf_map_lookup_elem(inner, &i);
-	if (!line)
-		return LZ_CLASS_FOREIGN;
-	entry = line->entry[(addr >> 8) & 31];
-	if (!(entry & LZ_RANGE4_CHILD))
-		return entry;
-	block += 1 + (entry & ~LZ_RANGE4_CHILD);
-	i = LZ_RANGE4_ROOT_LINES + block * LZ_RANGE4_BLOCK_LINES + ((addr >> 5) & 7);
-	line = bpf_map_lookup_elem(inner, &i);
-	return line ? line->entry[addr & 31] : LZ_CLASS_FOREIGN;
-}
-
-/* One prefix length. Returns a class, or -1. */
-__noinline int lz_class6_probe(__u32 slot, __u64 key, __u32 len)
-{
-	__u64 masked = len ? key & (~0ULL << ((64 - len) & 63)) : 0;
-	__u32 lines = lz_control.gen[slot & 1].range6_lines;
-	void *inner;
-	__u32 at;
-
-	slot &= 1;
-	inner = bpf_map_lookup_elem(&lz_range6, &slot);
-	if (!inner)
-		return -1;
-	at = lz_scale((__u32)lz_hash(masked ^ len * LZ_RANGE6_MIX, lz_instance.seed), lines);
 	LZ_NO_UNROLL
-	for (int n = 0; n < LZ_RANGE6_PROBES; n++) {
-		struct lz_range6_line *line = bpf_map_lookup_elem(inner, &at);
+	for (int n = 0; n < LZ_RANGE_PROBES; n++) {
+		union lz_range_bucket *bucket = bpf_map_lookup_elem(inner, &b);
 
-		if (!line)
-			return -1;
+		if (!bucket)
+			return 0;
 		LZ_NO_UNROLL
-	for (int i = 0; i < LZ_RANGE6_LINE_ENTRIES; i++)
-			if (i < line->used && line->key[i] == masked && line->len[i] == len)
-				return line->class_[i];
-		if (line->used < LZ_RANGE6_LINE_ENTRIES)
-			return -1;
-		at = at + 1 < lines ? at + 1 : 0;
-	}
-	return -1;
-}
+		for (int i = 0; i < LZ_RANGE_BUCKET_LINES; i++, at++) {
+			struct lz_range_line *line = &bucket->line[at % LZ_RANGE_BUCKET_LINES];
 
-static __always_inline __u32 lz_class6(__u32 slot, __u64 key)
-{
-	const struct lz_generation *gen = &lz_control.gen[slot & 1];
-	int class_;
-
-	LZ_NO_UNROLL
-	for (int i = 0; i < LZ_LENGTHS6_MAX; i++) {
-		if (i >= gen->len6_n)
-			break;
-		class_ = lz_class6_probe(slot, key, gen->len6[i]);
-		if (class_ >= 0)
-			return class_;
+			if (line->id == id)
+				return line;
+			if (!line->id)
+				return 0;
+		}
+		b = b + 1 < buckets ? b + 1 : 0;
 	}
-	return LZ_CLASS_FOREIGN;
+	return 0;
 }
 
 /**
@@ -96,9 +45,37 @@ static __always_inline __u32 lz_class6(__u32 slot, __u64 key)
  */
 __noinline int lz_class_of(__u32 slot, __u64 key, __u32 family)
 {
-	__u32 class_ = family == 4 ? lz_class4(slot & 1, key) : lz_class6(slot & 1, key);
+	const struct lz_generation *gen = &lz_control.gen[slot & 1];
+	__u32 levels = family == 4 ? gen->range_levels4 : gen->range_levels6;
+	__u32 buckets = gen->range_buckets;
+	void *inner;
 
-	return class_ < LZ_CLASSES_MAX ? class_ : LZ_CLASS_FOREIGN;
+	slot &= 1;
+	inner = bpf_map_lookup_elem(&lz_ranges, &slot);
+	if (!inner)
+		return LZ_CLASS_FOREIGN;
+	LZ_NO_UNROLL
+	for (int level = LZ_RANGE_LEVELS - 1; level >= 0; level--) {
+		__u32 place = lz_range_place(key, level), class_;
+		union lz_range_bucket *block;
+		struct lz_range_line *line;
+
+		if (!(levels >> level & 1))
+			continue;
+		line = lz_range_find(inner, lz_range_id(key, level), buckets);
+		if (!line)
+			continue;
+		class_ = line->block;
+		if (class_) {
+			block = bpf_map_lookup_elem(inner, &class_);
+			class_ = block ? block->class_[place] : LZ_RANGE_OUTER;
+		} else {
+			class_ = line->class_[line->bits[place / 64] >> (place % 64) & 1];
+		}
+		if (class_ != LZ_RANGE_OUTER)
+			return class_ < LZ_CLASSES_MAX ? class_ : LZ_CLASS_FOREIGN;
+	}
+	return LZ_CLASS_FOREIGN;
 }
 
 /* Cut 16 bytes to len bits, 0..128, without a branch a byte. */

@@ -207,13 +207,12 @@ int lz_ctl_inner(struct lz_ctl *ctl, const struct lz_inner_sizes *sizes, struct 
 	begin(ctl, LZ_ASK_INNER);
 	ctl->ask.sizes = *sizes;
 	r = ask(ctl, fds, &n, reterr);
-	if (r == 0 && n != 4)
-		r = lz_err_set(reterr, EPROTO, "keeper: %u inner maps, want 4", n);
+	if (r == 0 && n != 3)
+		r = lz_err_set(reterr, EPROTO, "keeper: %u inner maps, want 3", n);
 	for (unsigned int i = 0; r < 0 && i < n; i++)
 		close(fds[i]);
 	if (r == 0)
-		*ret = (struct lz_inner_fds){ .range4 = fds[0], .range6 = fds[1], .dests = fds[2],
-					      .customers = fds[3] };
+		*ret = (struct lz_inner_fds){ .ranges = fds[0], .dests = fds[1], .customers = fds[2] };
 	return r;
 }
 

@@ -14,19 +14,8 @@
 #include <string.h>
 
 #include "daemon/ctl.h"
-#include "datapath/sweep.h"
 
 #define LZ_CHANGES_MAX 200 /* read back one after the other at a start: 5 ms each at 500,000 ranges */
-
-/* Spare blocks first; then those of earlier changes, when no packet can be in them any more. */
-static int prepare(struct lz_ctl *ctl, const struct lz_edit *edit, struct lz_stores *ret)
-{
-	int r = lz_stores_prepare(ctl->now.image, ctl->now.policy, &edit->prefix, ret);
-
-	if (r != -ENOSPC || lz_membarrier() < 0 || !lz_stores_reclaim(ctl->now.image))
-		return r;
-	return lz_stores_prepare(ctl->now.image, ctl->now.policy, &edit->prefix, ret);
-}
 
 static void take_back(struct lz_ctl *ctl, struct lz_edit edit)
 {
@@ -79,12 +68,12 @@ int lz_running_change(struct lz_ctl *ctl, const struct lz_edit *edit, const char
 		return lz_err_set(reterr, EBUSY,
 				  "policy: generation %llu waits for a confirm; say confirm or undo",
 				  (unsigned long long)lz_ctl_generation(ctl));
-	if (!ctl->now.live.range4 || ctl->now.changes >= LZ_CHANGES_MAX)
+	if (!ctl->now.live.ranges || ctl->now.changes >= LZ_CHANGES_MAX)
 		return lz_err_set(reterr, EOPNOTSUPP, "range: takes a whole apply");
 	r = lz_edit_make(ctl->now.policy, edit, reterr);
 	if (r < 0)
 		return r;
-	r = prepare(ctl, edit, &stores);
+	r = lz_stores_prepare(ctl->now.image, ctl->now.policy, &edit->prefix, &stores);
 	if (r < 0) {
 		take_back(ctl, *edit);
 		return lz_err_set(reterr, r == -ENOSPC ? EOPNOTSUPP : -r, "range: takes a whole apply");

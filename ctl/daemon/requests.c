@@ -87,16 +87,15 @@ static int answer_open(struct lz_keeper *k, struct lz_err *reterr)
 static int answer_inner(struct lz_keeper *k, struct lz_err *reterr)
 {
 	struct lz_inner_fds inner;
-	int fds[4];
+	int fds[3];
 	int r = lz_inner_create(&k->ask.sizes, &inner, reterr);
 
 	if (r < 0)
 		return r;
-	fds[0] = inner.range4;
-	fds[1] = inner.range6;
-	fds[2] = inner.dests;
-	fds[3] = inner.customers;
-	r = lz_chan_send(k->chan, &k->answer, sizeof(k->answer), fds, 4, true);
+	fds[0] = inner.ranges;
+	fds[1] = inner.dests;
+	fds[2] = inner.customers;
+	r = lz_chan_send(k->chan, &k->answer, sizeof(k->answer), fds, 3, true);
 	lz_inner_close(&inner);
 	return r;
 }

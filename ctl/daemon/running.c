@@ -122,14 +122,14 @@ static int fill_and_publish(struct lz_ctl *ctl, struct lz_running *next, __u32 c
 	if (r == 0)
 		r = lz_ctl_plan(ctl, next->policy, (__u32)slot, yes, reterr);
 	if (r == 0)
-		r = lz_swap_live_map(next->image, &inner, &next->live, reterr);
+		r = lz_swap_live_map(&ctl->view, (__u32)slot, next->image, &inner, &next->live,
+				     reterr);
 	if (r == 0) {
 		lz_names_switch(ctl, next->image, (__u32)slot);
 		r = lz_swap_publish(&ctl->view, next->image, &inner, next->row.generation, confirm_s,
 				    reterr);
 	}
-	lz_close_ref(&inner.range4);
-	lz_close_ref(&inner.range6);
+	lz_close_ref(&inner.ranges);
 	lz_close_ref(&inner.dests);
 	lz_close_ref(&inner.customers);
 	return r;

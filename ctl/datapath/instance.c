@@ -15,10 +15,9 @@
  * second-level cache, where the line of a SYN cost as much as a cell (make bench, row b). */
 #define FLOW_LINES_MAX 16384
 
-#define RANGE4_LINES_MAX (LZ_RANGE4_ROOT_LINES + LZ_RANGE4_BLOCK_LINES * 65536u * 129u)
-#define RANGE6_LINES_MAX (1u << 22)
-#define DESTS_MAX	 (1u << 20)
-#define CUSTOMERS_MAX	 (1u << 22)
+#define RANGES_MAX    (1u << 23) /* buckets, 2 GiB: four million prefixes, however they are spread */
+#define DESTS_MAX     (1u << 20)
+#define CUSTOMERS_MAX (1u << 22)
 
 void lz_instance_size(__u32 sources_max, __u32 colony_max, struct lz_instance *ret)
 {
@@ -52,8 +51,7 @@ __u64 lz_instance_bytes(const struct lz_instance *instance)
 
 void lz_inner_close(struct lz_inner_fds *fds)
 {
-	lz_close_ref(&fds->range4);
-	lz_close_ref(&fds->range6);
+	lz_close_ref(&fds->ranges);
 	lz_close_ref(&fds->dests);
 	lz_close_ref(&fds->customers);
 }
@@ -78,17 +76,13 @@ static int create_inner(enum bpf_map_type type, const char *name, __u32 key_byte
 int lz_inner_create(const struct lz_inner_sizes *sizes, struct lz_inner_fds *ret,
 		    struct lz_err *reterr)
 {
-	struct lz_inner_fds fds = { -1, -1, -1, -1 };
+	struct lz_inner_fds fds = { -1, -1, -1 };
 	__u32 array_flags = BPF_F_MMAPABLE | BPF_F_INNER_MAP;
 	int r;
 
-	r = fds.range4 = create_inner(BPF_MAP_TYPE_ARRAY, "lz_range4_in", sizeof(__u32),
-				      sizeof(union lz_range4_line), sizes->range4_lines,
-				      RANGE4_LINES_MAX, array_flags, reterr);
-	if (r >= 0)
-		r = fds.range6 = create_inner(BPF_MAP_TYPE_ARRAY, "lz_range6_in", sizeof(__u32),
-					      sizeof(struct lz_range6_line), sizes->range6_lines,
-					      RANGE6_LINES_MAX, array_flags, reterr);
+	r = fds.ranges = create_inner(BPF_MAP_TYPE_ARRAY, "lz_ranges_in", sizeof(__u32),
+				      sizeof(union lz_range_bucket), sizes->ranges, RANGES_MAX,
+				      array_flags, reterr);
 	if (r >= 0)
 		r = fds.dests = create_inner(BPF_MAP_TYPE_HASH, "lz_dests_in",
 					     sizeof(struct lz_dest_key), sizeof(__u64),

@@ -119,8 +119,8 @@ int lz_kernel_remove(const char *name, unsigned int *ret_detached, struct lz_err
 /**
  * lz_inner_create() - the inner maps of one generation; needs CAP_BPF
  *
- * Sizes come from the controller and are checked again: range4 at most 4096 + 8 * 65536 * 129 lines,
- * range6 at most 2^22, dests at most 2^20, customers at most 2^22; -E2BIG beyond.
+ * Sizes come from the controller and are checked again: ranges at most 2^23 buckets, dests at most
+ * 2^20, customers at most 2^22; -E2BIG beyond.
  */
 int lz_inner_create(const struct lz_inner_sizes *sizes, struct lz_inner_fds *ret,
 		    struct lz_err *reterr);

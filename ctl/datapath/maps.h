@@ -17,8 +17,7 @@ enum lz_map_id {
 	LZ_MAP_BLOCKS,	/* mmap: struct lz_block_line[lz_block_lines_all()] */
 	LZ_MAP_HELD,	/* mmap: struct lz_held_line[2 * held_lines] */
 	LZ_MAP_FLOWS,
-	LZ_MAP_RANGE4,	  /* outer maps: one inner map a generation slot */
-	LZ_MAP_RANGE6,
+	LZ_MAP_RANGES,	/* outer maps: one inner map a generation slot */
 	LZ_MAP_DESTS,
 	LZ_MAP_CUSTOMERS,
 	LZ_MAP_EXCEPTIONS,
@@ -45,15 +44,13 @@ struct lz_map_fds {
 /* The inner maps of one generation. The keeper makes them, the controller fills them in and lets
  * them go: the outer maps hold them. */
 struct lz_inner_sizes {
-	__u32 range4_lines; /* each >= 1: a map cannot be empty */
-	__u32 range6_lines;
+	__u32 ranges; /* buckets; each >= 1: a map cannot be empty */
 	__u32 dests;
 	__u32 customers;
 };
 
 struct lz_inner_fds {
-	int range4;
-	int range6;
+	int ranges;
 	int dests;
 	int customers;
 };

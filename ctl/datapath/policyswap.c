@@ -98,8 +98,7 @@ static __u32 at_least_one(size_t n)
 
 void lz_swap_sizes(const struct lz_image *image, struct lz_inner_sizes *ret)
 {
-	ret->range4_lines = at_least_one(image->range4_lines);
-	ret->range6_lines = at_least_one(image->gen.range6_lines);
+	ret->ranges = at_least_one(image->range_buckets);
 	ret->dests = at_least_one(image->n_dests);
 	ret->customers = at_least_one(image->n_customer_ranges);
 }
@@ -124,7 +123,7 @@ static int map_array(int fd, size_t bytes, const char *what, void **ret, struct 
 static int fill_array(int fd, const void *lines, size_t bytes, const char *what,
 		      struct lz_err *reterr)
 {
-	void *at;
+	void *at = NULL;
 	int r;
 
 	if (!bytes)
@@ -158,16 +157,16 @@ static int fill_hash(int fd, const char *from, size_t n, size_t item_bytes, size
 	return 0;
 }
 
+static size_t range_bytes(const struct lz_image *image)
+{
+	return image->range_buckets * sizeof(*image->ranges);
+}
+
 int lz_swap_fill(const struct lz_image *image, const struct lz_inner_fds *fds,
 		 struct lz_err *reterr)
 {
-	int r = fill_array(fds->range4, image->range4, image->range4_lines * sizeof(*image->range4),
-			   "IPv4 ranges", reterr);
+	int r = fill_array(fds->ranges, image->ranges, range_bytes(image), "ranges", reterr);
 
-	if (!r)
-		r = fill_array(fds->range6, image->range6,
-			       image->gen.range6_lines * sizeof(*image->range6), "IPv6 ranges",
-			       reterr);
 	if (!r)
 		r = fill_hash(fds->dests, (const char *)image->dests, image->n_dests,
 			      sizeof(*image->dests), offsetof(struct lz_image_dest, key),
@@ -221,37 +220,22 @@ static int next_epoch(struct lz_tables_view *v, __u32 *ret)
 
 /* ---------------------------------------------------------------- in place */
 
-static size_t bytes4(const struct lz_image *image)
+int lz_swap_live_map(struct lz_tables_view *view, __u32 slot, const struct lz_image *image,
+		     const struct lz_inner_fds *fds, struct lz_live_tables *ret, struct lz_err *reterr)
 {
-	return image->range4_lines * sizeof(*image->range4);
-}
+	void *ranges = NULL;
+	int r = map_array(fds->ranges, range_bytes(image), "ranges", &ranges, reterr);
 
-static size_t bytes6(const struct lz_image *image)
-{
-	return image->gen.range6_lines * sizeof(*image->range6);
-}
-
-int lz_swap_live_map(const struct lz_image *image, const struct lz_inner_fds *fds,
-		     struct lz_live_tables *ret, struct lz_err *reterr)
-{
-	void *range4 = NULL, *range6 = NULL;
-	int r = map_array(fds->range4, bytes4(image), "IPv4 ranges", &range4, reterr);
-
-	if (!r && image->gen.range6_lines)
-		r = map_array(fds->range6, bytes6(image), "IPv6 ranges", &range6, reterr);
-	if (r && range4)
-		munmap(range4, whole_pages(bytes4(image)));
 	if (!r)
-		*ret = (struct lz_live_tables){ .range4 = range4, .range6 = range6 };
+		*ret = (struct lz_live_tables){ .ranges = ranges,
+						.gen = &view->control->gen[slot] };
 	return r;
 }
 
 void lz_swap_live_unmap(const struct lz_image *image, struct lz_live_tables *live)
 {
-	if (live->range4)
-		munmap(live->range4, whole_pages(bytes4(image)));
-	if (live->range6)
-		munmap(live->range6, whole_pages(bytes6(image)));
+	if (live->ranges)
+		munmap(live->ranges, whole_pages(range_bytes(image)));
 	*live = (struct lz_live_tables){ 0 };
 }
 
@@ -280,8 +264,7 @@ static int put_inner(const struct lz_tables_view *v, const struct lz_inner_fds *
 		enum lz_map_id outer;
 		int inner;
 	} maps[] = {
-		{ LZ_MAP_RANGE4, fds->range4 },
-		{ LZ_MAP_RANGE6, fds->range6 },
+		{ LZ_MAP_RANGES, fds->ranges },
 		{ LZ_MAP_DESTS, fds->dests },
 		{ LZ_MAP_CUSTOMERS, fds->customers },
 	};

@@ -57,11 +57,12 @@ int lz_swap_publish(struct lz_tables_view *view, const struct lz_image *image,
 
 /**
  * lz_swap_live_map() - the ranges of a generation as packets read them, to be changed in place
- * @fds: of the maps that @image was filled into; may be closed afterwards
+ * @slot: that the generation is, or will be, published in
+ * @fds:  of the maps that @image was filled into; may be closed afterwards
  * Return: 0 or -errno with @reterr set.
  */
-int lz_swap_live_map(const struct lz_image *image, const struct lz_inner_fds *fds,
-		     struct lz_live_tables *ret, struct lz_err *reterr);
+int lz_swap_live_map(struct lz_tables_view *view, __u32 slot, const struct lz_image *image,
+		     const struct lz_inner_fds *fds, struct lz_live_tables *ret, struct lz_err *reterr);
 
 /** lz_swap_live_unmap() - @image: the one they were mapped for; nothing mapped is fine */
 void lz_swap_live_unmap(const struct lz_image *image, struct lz_live_tables *live);

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "policy/sheet.h"
 
 const char *const lz_finding_words[LZ_FINDING_N] = {
 	[LZ_FINDING_SIZE] = "size",	  [LZ_FINDING_UNUSED] = "unused",
@@ -126,10 +125,13 @@ static void look_for_holes(struct audit *a)
 
 	for (size_t i = 0; i < ranges->n; i++) {
 		const struct lz_range *range = &ranges->v[i];
-		__u64 begin = lz_range4_number(&range->prefix);
+		struct lz_keyprefix kp;
+		__u64 begin;
 
-		if (range->prefix.addr.family != 4)
+		if (range->prefix.addr.family != 4 ||
+		    lz_keyprefix_from_prefix(&range->prefix, a->policy->ipv6_key, &kp))
 			break;
+		begin = kp.bits;
 		if (range->parent != LZ_RANGE_NONE)
 			continue;
 		if (before && before->owner == range->owner && begin > end && begin - end <= LZ_HOLE_MAX) {

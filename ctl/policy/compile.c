@@ -184,7 +184,7 @@ static void set_scalars(struct lz_compile *c, __u64 seed)
 static int compile(struct lz_compile *c)
 {
 	int (*const steps[])(struct lz_compile *) = {
-		compile_classes,  lz_compile_range4,	lz_compile_range6, lz_compile_gardens,
+		compile_classes,  lz_compile_ranges,	 lz_compile_gardens,
 		lz_compile_dests, lz_compile_customers, copy_interfaces,
 	};
 	int r = name_fixed_sets(c->image);

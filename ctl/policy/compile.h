@@ -4,7 +4,6 @@
 #define LZ_POLICY_COMPILE_H
 
 #include "policy/image.h"
-#include "policy/sheet.h"
 
 struct lz_compile {
 	const struct lz_policy *policy;
@@ -18,11 +17,35 @@ struct lz_compile {
 	size_t n_dests, dests_cap;
 };
 
-int lz_compile_range4(struct lz_compile *c);
-int lz_compile_range6(struct lz_compile *c);
+int lz_compile_ranges(struct lz_compile *c);
 
-/** lz_range4_sheet() - one /16, @high << 16, painted as lz_compile_range4() does; needs class_ids */
-void lz_range4_sheet(struct lz_compile *c, __u32 high, struct lz_sheet *sheet);
+/* A group of ranges (abi.h) as its own prefixes make it; LZ_RANGE_OUTER where there is none. */
+struct lz_range_sheet {
+	__u8 class_[LZ_RANGE_PLACES];
+};
+
+/** lz_range_level() - of the group that a prefix belongs to; more than 7: no key is that long */
+unsigned lz_range_level(const struct lz_prefix *prefix);
+
+/** lz_range_paint() - what the policy says of a group, never-list on top; needs class_ids */
+void lz_range_paint(const struct lz_compile *c, __u64 id, struct lz_range_sheet *ret);
+
+/** lz_range_around() - the class of what a group lies in; needs class_ids */
+__u8 lz_range_around(const struct lz_compile *c, __u64 id);
+
+/**
+ * lz_range_fold() - two classes and their bits into @line
+ * @first: is class 0, if it is there at all
+ * Return: false: there are more than two.
+ */
+bool lz_range_fold(const struct lz_range_sheet *sheet, __u8 first, struct lz_range_line *line);
+
+/**
+ * lz_range_line_find() - the line of a group, or the free one where it has to go
+ * Return: NULL if it is not there and would be further than LZ_RANGE_PROBES buckets from its home.
+ */
+struct lz_range_line *lz_range_line_find(union lz_range_bucket *ranges, __u32 buckets, __u64 seed,
+					 __u64 id);
 
 /** lz_compile_dest_list() - the mask of `to` or `except-to`; its prefixes are gathered */
 int lz_compile_dest_list(struct lz_compile *c, const struct lz_refs *refs, __u64 *ret_mask);

@@ -7,56 +7,32 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "policy/compile.h"
 
 static __u64 cut_key(__u64 key, unsigned len)
 {
 	return len ? key & (~0ULL << ((64 - len) & 63)) : 0;
 }
 
-static __u32 class4(const struct lz_image *image, __u32 addr)
-{
-	__u32 entry = image->range4[addr >> 20].root[(addr >> 16) & 15];
-	const union lz_range4_line *blocks = image->range4 + LZ_RANGE4_ROOT_LINES;
-	__u32 block;
-
-	if (!(entry & LZ_RANGE4_EXTENT))
-		return entry;
-	block = entry & ~LZ_RANGE4_EXTENT;
-	entry = blocks[(size_t)block * LZ_RANGE4_BLOCK_LINES + ((addr >> 13) & 7)].entry[(addr >> 8) & 31];
-	if (!(entry & LZ_RANGE4_CHILD))
-		return entry;
-	block += 1 + (entry & ~LZ_RANGE4_CHILD);
-	return blocks[(size_t)block * LZ_RANGE4_BLOCK_LINES + ((addr >> 5) & 7)].entry[addr & 31];
-}
-
-static int class6_probe(const struct lz_image *image, __u64 key, __u32 len)
-{
-	__u32 lines = image->gen.range6_lines;
-	__u64 masked = cut_key(key, len);
-	__u32 at = lz_scale((__u32)lz_hash(masked ^ len * LZ_RANGE6_MIX, image->seed), lines);
-
-	for (int n = 0; n < LZ_RANGE6_PROBES; n++) {
-		const struct lz_range6_line *line = &image->range6[at];
-
-		for (int i = 0; i < line->used; i++)
-			if (line->key[i] == masked && line->len[i] == len)
-				return line->class_[i];
-		if (line->used < LZ_RANGE6_LINE_ENTRIES)
-			return -1;
-		at = at + 1 < lines ? at + 1 : 0;
-	}
-	return -1;
-}
-
 __u32 lz_image_class_of(const struct lz_image *image, __u64 key, unsigned family)
 {
-	if (family == 4)
-		return class4(image, (__u32)key);
-	for (int i = 0; i < image->gen.len6_n; i++) {
-		int class_ = class6_probe(image, key, image->gen.len6[i]);
+	__u32 levels = family == 4 ? image->gen.range_levels4 : image->gen.range_levels6;
 
-		if (class_ >= 0)
-			return (__u32)class_;
+	for (__u32 level = LZ_RANGE_LEVELS; level-- > 0;) {
+		__u32 place = lz_range_place(key, level), class_;
+		const struct lz_range_line *line;
+		__u64 id = lz_range_id(key, level);
+
+		if (!(levels >> level & 1))
+			continue;
+		line = lz_range_line_find(image->ranges, image->gen.range_buckets, image->seed, id);
+		if (!line || __atomic_load_n(&line->id, __ATOMIC_ACQUIRE) != id)
+			continue;
+		class_ = __atomic_load_n(&line->block, __ATOMIC_ACQUIRE);
+		class_ = class_ ? image->ranges[class_].class_[place] :
+				  line->class_[line->bits[place / 64] >> (place % 64) & 1];
+		if (class_ != LZ_RANGE_OUTER)
+			return class_;
 	}
 	return LZ_CLASS_FOREIGN;
 }
@@ -180,9 +156,7 @@ void lz_image_free(struct lz_image **image)
 	free(i->interfaces);
 	free(i->customers);
 	free(i->customer_ranges);
-	free(i->range4);
-	free(i->range4_taken);
-	free(i->range6);
+	free(i->ranges);
 	free(i->dests);
 	free(i);
 }

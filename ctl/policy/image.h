@@ -9,11 +9,10 @@
  * in force, over a restart too: lz_image_ids_print() says what must be kept with a policy for that.
  * A customer's number comes from his name alone.
  *
- * IPv4 ranges, in lines of 64 bytes:
+ * Ranges, in buckets of 256 bytes:
  *
- *   line 0     4096                                        range4_lines
- *   | 65,536   | extent | child | child | extent | extent | child | spare ... |
- *   |   roots  | of a   |   its children       ...
+ *   0                gen.range_buckets       range_spare         range_buckets
+ *   | lines of groups, hashed | blocks of some | blocks of later changes |
  */
 #ifndef LZ_POLICY_IMAGE_H
 #define LZ_POLICY_IMAGE_H
@@ -59,27 +58,18 @@ struct lz_image_interfaces {
 	size_t n_match;
 };
 
-enum lz_block {
-	LZ_BLOCK_FREE,
-	LZ_BLOCK_TAKEN,
-	LZ_BLOCK_RETIRED, /* no root leads to it any more, but a packet may still be reading it */
-};
-
-/* Spare blocks of a fresh image: room for two changes of the worst /16 (257 blocks), or a share. */
-#define LZ_SPARE_MIN   600
-#define LZ_SPARE_SHARE 8
+#define LZ_RANGE_SPARE 256 /* a change takes a block at most for each group it is in or around */
 
 struct lz_image {
 	struct lz_generation gen; /* number is 0: apply sets it */
-	__u64 seed; /* struct lz_instance: range6 lines hang on it */
+	__u64 seed; /* struct lz_instance: the lines of ranges hang on it */
 	__u8 ipv6_key_len;
 	__u32 sources_max, colony_max;
 	__u64 idle_ns;
 
-	union lz_range4_line *range4;
-	size_t range4_lines; /* > LZ_RANGE4_ROOT_LINES, the spare ones included */
-	__u8 *range4_taken; /* enum lz_block of each block */
-	struct lz_range6_line *range6; /* gen.range6_lines of them */
+	union lz_range_bucket *ranges;
+	size_t range_buckets; /* all of them */
+	__u32 range_spare; /* the first that no line leads to */
 	struct lz_image_dest *dests; /* longest first, then by address */
 	size_t n_dests;
 	struct lz_image_customer_range *customer_ranges; /* longest first, then by bits */
@@ -103,20 +93,15 @@ struct lz_image {
  * @seed:     of the instance
  * @ret:      freed with lz_image_free()
  *
- * Half a million prefixes take about a tenth of a second (t_compile.c measures it) and, spread
- * over as many /24, 512 bytes each.
+ * Half a million prefixes take about a tenth of a second (t_compile.c measures it). A group of 256
+ * neighbours (abi.h) that has a prefix of its own takes 192 bytes, some more where chance makes chains
+ * too long (500,000 groups: 240), and 256 for a block if it has three classes, which takes two prefixes.
  * Return: 0; -ENOMEM; -E2BIG or -ERANGE with @reterr: a table of the data plane cannot hold it. Pure.
  */
 int lz_image_compile(const struct lz_policy *policy, const struct lz_image *previous, __u64 seed,
 		     struct lz_image **ret, struct lz_err *reterr);
 
 void lz_image_free(struct lz_image **image);
-
-/** lz_range4_blocks() - behind the roots */
-static inline size_t lz_range4_blocks(const struct lz_image *image)
-{
-	return (image->range4_lines - LZ_RANGE4_ROOT_LINES) / LZ_RANGE4_BLOCK_LINES;
-}
 
 /**
  * lz_image_ids_print() - ids, words, stamps and their history as JSON, some kB

@@ -77,6 +77,13 @@ static size_t count_to(const struct lz_ranges *ranges, const struct lz_prefix *p
 	return low;
 }
 
+size_t lz_ranges_first(const struct lz_ranges *ranges, const struct lz_prefix *prefix)
+{
+	size_t n = count_to(ranges, prefix);
+
+	return n && !lz_prefix_cmp(&ranges->v[n - 1].prefix, prefix) ? n - 1 : n;
+}
+
 const struct lz_range *lz_ranges_find(const struct lz_ranges *ranges,
 				      const struct lz_prefix *prefix)
 {

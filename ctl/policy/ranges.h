@@ -51,6 +51,9 @@ void lz_ranges_link(struct lz_ranges *ranges);
 const struct lz_range *lz_ranges_find(const struct lz_ranges *ranges,
 				      const struct lz_prefix *prefix);
 
+/** lz_ranges_first() - index of the first range that is not before @prefix: of what is inside, if any is */
+size_t lz_ranges_first(const struct lz_ranges *ranges, const struct lz_prefix *prefix);
+
 /**
  * lz_ranges_insert() - one more range of a list that is sorted and linked, and stays so
  * Moves what is behind it: 2 ms for half a million. 0; -EEXIST: this very prefix is there; -ENOMEM.

@@ -8,192 +8,215 @@
 #include "base/mem.h"
 #include "policy/compile.h"
 
-#define SHORTEST 8 /* 256 /16s at most */
+enum kind {
+	PUT_LINE,   /* a group that was not there */
+	PUT_BITS,   /* the same two classes, otherwise */
+	PUT_OUTER,  /* class 0 of the line is what lies around it, and is asked for from now on */
+	PUT_BLOCK,  /* a third class: a block instead of the bits */
+	PUT_PLACES, /* in its block */
+};
 
-/* ---------------------------------------------------------------- IPv4 */
+struct lz_store {
+	enum kind kind;
+	__u8 family; /* PUT_LINE */
+	__u32 at;    /* line, counted through all buckets */
+	__u32 block; /* bucket */
+	struct lz_range_line line; /* PUT_LINE, PUT_BITS: as it is to be */
+	struct lz_range_sheet sheet; /* PUT_BLOCK, PUT_PLACES */
+};
 
-static union lz_range4_line *block_at(union lz_range4_line *range4, __u32 block)
+static struct lz_range_line *line_at(union lz_range_bucket *ranges, __u32 at)
 {
-	return range4 + LZ_RANGE4_ROOT_LINES + (size_t)block * LZ_RANGE4_BLOCK_LINES;
+	return &ranges[at / LZ_RANGE_BUCKET_LINES].line[at % LZ_RANGE_BUCKET_LINES];
 }
 
-/* Blocks of the extent a root leads to; 0: none. */
-static __u32 extent_blocks(const struct lz_image *image, __u32 root)
+/* ---------------------------------------------------------------- prepare */
+
+static int add(struct lz_stores *stores, const struct lz_store *store)
 {
-	const union lz_range4_line *extent = block_at(image->range4, root & ~LZ_RANGE4_EXTENT);
-	__u32 n = 1;
-
-	if (!(root & LZ_RANGE4_EXTENT))
-		return 0;
-	for (__u32 b = 0; b < LZ_SHEET_ENTRIES; b++)
-		n += !!(extent[b / 32].entry[b % 32] & LZ_RANGE4_CHILD);
-	return n;
-}
-
-static void mark(struct lz_image *image, __u32 root, enum lz_block as)
-{
-	__u32 n = extent_blocks(image, root);
-
-	if (n)
-		memset(image->range4_taken + (root & ~LZ_RANGE4_EXTENT), as, n);
-}
-
-/* First fit: a byte a block, some ten thousand of them. */
-static int find_room(const struct lz_image *image, __u32 blocks, __u32 *ret)
-{
-	size_t n = lz_range4_blocks(image), run = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		run = image->range4_taken[i] == LZ_BLOCK_FREE ? run + 1 : 0;
-		if (run == blocks) {
-			*ret = (__u32)(i + 1 - blocks);
-			return 0;
-		}
-	}
-	return -ENOSPC;
-}
-
-static int prepare_root(struct lz_compile *c, __u32 high, struct lz_sheet *sheet,
-			struct lz_stores *stores)
-{
-	struct lz_image *image = c->image;
-	__u32 was = image->range4[high / 16].root[high % 16], is, blocks, at = 0;
 	int r;
 
-	lz_range4_sheet(c, high, sheet);
-	blocks = lz_sheet_fold(sheet);
-	is = sheet->top[0];
-	if (!blocks && was == is)
-		return 0;
-	r = lz_array_grow(&stores->v4, &stores->cap4, stores->n4 + 1, sizeof(*stores->v4));
-	if (r == 0 && blocks)
-		r = find_room(image, blocks, &at);
-	if (r < 0)
-		return r;
-	if (blocks) {
-		lz_sheet_write(sheet, block_at(image->range4, at));
-		is = LZ_RANGE4_EXTENT | at;
-		mark(image, is, LZ_BLOCK_TAKEN);
-	}
-	stores->v4[stores->n4++] = (struct lz_store4){ .high = high, .was = was, .is = is };
-	return 0;
-}
-
-static int prepare4(struct lz_compile *c, const struct lz_prefix *prefix, struct lz_stores *stores)
-{
-	lz_autofree struct lz_sheet *sheet = malloc(sizeof(*sheet));
-	__u32 first = lz_range4_number(prefix) >> 16;
-	__u32 n = prefix->len < 16 ? 1u << (16 - prefix->len) : 1;
-	int r = sheet ? 0 : -ENOMEM;
-
-	if (prefix->len < SHORTEST)
+	if (stores->n >= LZ_STORES_MAX)
 		return -ENOSPC;
-	for (__u32 i = 0; i < n && !r; i++)
-		r = prepare_root(c, first + i, sheet, stores);
+	r = lz_array_grow(&stores->v, &stores->cap, stores->n + 1, sizeof(*stores->v));
+	if (r == 0)
+		stores->v[stores->n++] = *store;
 	return r;
 }
 
-/* ---------------------------------------------------------------- IPv6 */
-
-/* The entry of a key, or a place for it. Return: 0 there, 1 not there, -ENOSPC no place either. */
-static int find_entry(const struct lz_image *image, __u64 key, __u8 len, struct lz_store6 *ret)
+/* The line of a group; *ret_at: its number. NULL: not there, and no place for it. */
+static const struct lz_range_line *find(const struct lz_compile *c, __u64 id, __u32 *ret_at)
 {
-	__u32 lines = image->gen.range6_lines;
-	__u32 at = lz_scale((__u32)lz_hash(key ^ len * LZ_RANGE6_MIX, image->seed), lines);
-	bool has_room = false;
+	const struct lz_image *image = c->image;
+	const struct lz_range_line *line =
+		lz_range_line_find(image->ranges, image->gen.range_buckets, image->seed, id);
 
-	for (int n = 0; n < LZ_RANGE6_PROBES && lines; n++) {
-		const struct lz_range6_line *line = &image->range6[at];
-
-		for (__u8 i = 0; i < LZ_RANGE6_LINE_ENTRIES; i++) {
-			bool used = i < line->used;
-
-			if (used && line->len[i] == len && line->key[i] == key) {
-				ret->line = at;
-				ret->at = i;
-				return 0;
-			}
-			if (!has_room && (!used || line->len[i] == LZ_RANGE6_GONE)) {
-				ret->line = at;
-				ret->at = i;
-				has_room = true;
-			}
-		}
-		if (line->used < LZ_RANGE6_LINE_ENTRIES)
-			break;
-		at = at + 1 < lines ? at + 1 : 0;
-	}
-	return has_room ? 1 : -ENOSPC;
+	*ret_at = line ? (__u32)(line - image->ranges[0].line) : 0;
+	return line;
 }
 
-static int prepare6(struct lz_compile *c, const struct lz_prefix *prefix, struct lz_stores *stores)
+/* Bits that make the line's two classes say what the sheet does; false: they cannot. Where the line
+ * knows the class around it, that is as good as asking for it. */
+static bool bits_of(const struct lz_range_line *line, const struct lz_range_sheet *sheet, __u8 around,
+		    __u64 ret[static LZ_RANGE_PLACES / 64])
 {
-	const struct lz_range *range = lz_ranges_find(&c->policy->class_ranges, prefix);
-	bool wanted = range && !lz_prefix_cmp(&range->prefix, prefix);
-	struct lz_keyprefix kp;
-	struct lz_store6 *store = &stores->v6;
-	int r = lz_keyprefix_from_prefix(prefix, c->policy->ipv6_key, &kp);
+	memset(ret, 0, sizeof(line->bits));
+	for (unsigned i = 0; i < LZ_RANGE_PLACES; i++) {
+		__u8 class_ = sheet->class_[i];
 
-	if (r < 0)
+		if (class_ == line->class_[1])
+			ret[i / 64] |= 1ULL << (i % 64);
+		else if (class_ != line->class_[0] &&
+			 (class_ != LZ_RANGE_OUTER || line->class_[0] != around))
+			return false;
+	}
+	return true;
+}
+
+static bool is_empty(const struct lz_range_sheet *sheet)
+{
+	static const struct lz_range_sheet empty = { { [0 ... LZ_RANGE_PLACES - 1] = LZ_RANGE_OUTER } };
+
+	return !memcmp(sheet, &empty, sizeof(empty));
+}
+
+static bool says(const struct lz_range_line *line, const struct lz_range_sheet *sheet)
+{
+	bool same = true;
+
+	for (unsigned i = 0; i < LZ_RANGE_PLACES; i++)
+		same &= line->class_[line->bits[i / 64] >> (i % 64) & 1] == sheet->class_[i];
+	return same;
+}
+
+static int add_block(struct lz_compile *c, struct lz_store *store, struct lz_stores *stores)
+{
+	struct lz_image *image = c->image;
+
+	if (image->range_spare >= image->range_buckets)
 		return -ENOSPC;
-	if (lz_ranges_find(&c->policy->never_ranges, prefix))
-		return 0; /* compile_range6.c: no class inside the never-list */
-	if (wanted && !memchr(c->image->gen.len6, kp.len, c->image->gen.len6_n))
-		return -ENOSPC;
-	r = find_entry(c->image, kp.bits, kp.len, store);
-	if (!wanted && r)
+	store->kind = PUT_BLOCK;
+	store->block = image->range_spare++;
+	return add(stores, store);
+}
+
+static int add_places(const struct lz_image *image, struct lz_store *store, struct lz_stores *stores)
+{
+	store->kind = PUT_PLACES;
+	if (!memcmp(image->ranges[store->block].class_, store->sheet.class_, sizeof(store->sheet.class_)))
 		return 0;
-	if (r < 0 || (wanted && !r))
-		return r;
-	store->key = kp.bits;
-	store->len = kp.len;
-	store->add = wanted;
-	store->class_ = wanted ? c->class_ids[range->owner] : 0;
-	stores->has6 = true;
-	return 0;
+	return add(stores, store);
 }
 
-/* ---------------------------------------------------------------- publish */
-
-static void put6(struct lz_range6_line *range6, const struct lz_store6 *store)
+/* A group inside the changed prefix: it must not know the class around it any longer. */
+static int prepare_inner(struct lz_compile *c, __u64 id, struct lz_stores *stores)
 {
-	struct lz_range6_line *line = &range6[store->line];
+	struct lz_store store = { .kind = PUT_OUTER };
+	const struct lz_range_line *line = find(c, id, &store.at);
+	struct lz_range_line outer;
 
-	if (!store->add) {
-		__atomic_store_n(&line->len[store->at], LZ_RANGE6_GONE, __ATOMIC_RELEASE);
-		return;
+	lz_range_paint(c, id, &store.sheet);
+	if (!line || !line->id) /* added inside the never-list: nothing is its own */
+		return is_empty(&store.sheet) ? 0 : -ENOSPC;
+	store.block = line->block;
+	if (line->block)
+		return add_places(c->image, &store, stores);
+	if (says(line, &store.sheet))
+		return 0;
+	outer = *line;
+	outer.class_[0] = LZ_RANGE_OUTER;
+	return says(&outer, &store.sheet) ? add(stores, &store) : add_block(c, &store, stores);
+}
+
+/* All groups of longer prefixes inside this one. */
+static int prepare_inners(struct lz_compile *c, const struct lz_ranges *ranges,
+			  const struct lz_prefix *prefix, struct lz_stores *stores)
+{
+	__u64 last[LZ_RANGE_LEVELS] = { 0 };
+	struct lz_keyprefix kp;
+	int r = 0;
+
+	for (size_t i = lz_ranges_first(ranges, prefix); i < ranges->n && !r; i++) {
+		const struct lz_prefix *inner = &ranges->v[i].prefix;
+		unsigned level = lz_range_level(inner);
+		__u64 id;
+
+		if (!lz_prefix_contains(prefix, inner))
+			break;
+		if (level == lz_range_level(prefix) ||
+		    lz_keyprefix_from_prefix(inner, c->policy->ipv6_key, &kp))
+			continue;
+		id = lz_range_id(kp.bits, level);
+		if (last[level] != id)
+			r = prepare_inner(c, id, stores);
+		last[level] = id;
 	}
-	line->key[store->at] = store->key;
-	line->class_[store->at] = store->class_;
-	__atomic_store_n(&line->len[store->at], store->len, __ATOMIC_RELEASE);
-	if (store->at == line->used)
-		__atomic_store_n(&line->used, store->at + 1, __ATOMIC_RELEASE);
+	return r;
 }
 
-static void put4(struct lz_image *image, const struct lz_store4 *store, union lz_range4_line *live)
+/* One prefix: one class, and outside of it what lies around. */
+static int prepare_line(__u64 id, unsigned family, struct lz_store *store, struct lz_stores *stores)
 {
-	__u32 blocks = extent_blocks(image, store->is), at = store->is & ~LZ_RANGE4_EXTENT;
-
-	if (blocks)
-		memcpy(block_at(live, at), block_at(image->range4, at),
-		       (size_t)blocks * LZ_RANGE4_BLOCK_LINES * sizeof(*live));
-	__atomic_store_n(&live[store->high / 16].root[store->high % 16], store->is, __ATOMIC_RELEASE);
-	mark(image, store->was, LZ_BLOCK_RETIRED);
-	image->range4[store->high / 16].root[store->high % 16] = store->is;
+	store->kind = PUT_LINE;
+	if (!lz_range_fold(&store->sheet, LZ_RANGE_OUTER, &store->line))
+		return -ENOSPC;
+	store->line.id = id;
+	store->family = (__u8)family;
+	return add(stores, store);
 }
 
-static void stores_done(struct lz_stores *stores)
+/* The group that the prefix is in. */
+static int prepare_own(struct lz_compile *c, __u64 id, unsigned family, struct lz_stores *stores)
 {
-	free(stores->v4);
-	memset(stores, 0, sizeof(*stores));
+	struct lz_store store = { .kind = PUT_BITS };
+	const struct lz_range_line *line = find(c, id, &store.at);
+	bool empty;
+	int r = 0;
+
+	lz_range_paint(c, id, &store.sheet);
+	empty = is_empty(&store.sheet);
+	if (!line)
+		return empty ? 0 : -ENOSPC;
+	if (!line->id)
+		return empty ? 0 : prepare_line(id, family, &store, stores);
+	store.block = line->block;
+	if (line->block)
+		return add_places(c->image, &store, stores);
+	store.line = *line;
+	if (!bits_of(line, &store.sheet, lz_range_around(c, id), store.line.bits))
+		return add_block(c, &store, stores);
+	if (memcmp(store.line.bits, line->bits, sizeof(line->bits)))
+		r = add(stores, &store);
+	/* Nothing of the policy leads here any more: who changes what is around would not find it. */
+	if (r == 0 && empty && line->class_[0] != LZ_RANGE_OUTER) {
+		store.kind = PUT_OUTER;
+		r = add(stores, &store);
+	}
+	return r;
+}
+
+static int prepare(struct lz_compile *c, const struct lz_prefix *prefix, struct lz_stores *stores)
+{
+	struct lz_keyprefix kp;
+	int r;
+
+	if (lz_keyprefix_from_prefix(prefix, c->policy->ipv6_key, &kp))
+		return -ENOSPC;
+	r = prepare_inners(c, &c->policy->class_ranges, prefix, stores);
+	if (!r)
+		r = prepare_inners(c, &c->policy->never_ranges, prefix, stores);
+	if (!r)
+		r = prepare_own(c, lz_range_id(kp.bits, lz_range_level(prefix)), prefix->addr.family,
+				stores);
+	return r;
 }
 
 int lz_stores_prepare(struct lz_image *image, const struct lz_policy *policy,
 		      const struct lz_prefix *prefix, struct lz_stores *ret)
 {
 	lz_autofree struct lz_compile *c = calloc(1, sizeof(*c));
-	struct lz_stores stores = { 0 };
-	int r = 0;
+	struct lz_stores stores = { .spare = image->range_spare };
+	int r;
 
 	if (!c)
 		return -ENOMEM;
@@ -201,7 +224,7 @@ int lz_stores_prepare(struct lz_image *image, const struct lz_policy *policy,
 	c->image = image;
 	for (size_t i = 0; i < policy->n_classes; i++)
 		c->class_ids[i] = (__u16)lz_image_class_find(image, policy->classes[i].name);
-	r = prefix->addr.family == 4 ? prepare4(c, prefix, &stores) : prepare6(c, prefix, &stores);
+	r = prepare(c, prefix, &stores);
 	if (r < 0)
 		lz_stores_drop(image, &stores);
 	else
@@ -209,33 +232,69 @@ int lz_stores_prepare(struct lz_image *image, const struct lz_policy *policy,
 	return r;
 }
 
+/* ---------------------------------------------------------------- publish */
+
+static void put_line(struct lz_range_line *to, const struct lz_range_line *line)
+{
+	memcpy(to->bits, line->bits, sizeof(to->bits));
+	memcpy(to->class_, line->class_, sizeof(to->class_));
+	__atomic_store_n(&to->id, line->id, __ATOMIC_RELEASE);
+}
+
+/* The group is looked for from now on, should it be the first of its level. */
+static void put_level(struct lz_generation *gen, const struct lz_store *store)
+{
+	__u8 *levels = store->family == 4 ? &gen->range_levels4 : &gen->range_levels6;
+
+	__atomic_store_n(levels, *levels | (__u8)(1u << ((store->line.id & 0xff) - 1)), __ATOMIC_RELEASE);
+}
+
+static void put(union lz_range_bucket *ranges, struct lz_generation *gen, const struct lz_store *store)
+{
+	struct lz_range_line *line = line_at(ranges, store->at);
+	__u8 *places = ranges[store->block].class_;
+
+	switch (store->kind) {
+	case PUT_LINE:
+		put_line(line, &store->line);
+		put_level(gen, store);
+		break;
+	case PUT_BITS:
+		for (int i = 0; i < LZ_RANGE_PLACES / 64; i++)
+			__atomic_store_n(&line->bits[i], store->line.bits[i], __ATOMIC_RELEASE);
+		break;
+	case PUT_OUTER:
+		__atomic_store_n(&line->class_[0], LZ_RANGE_OUTER, __ATOMIC_RELEASE);
+		break;
+	case PUT_BLOCK:
+		memcpy(places, store->sheet.class_, LZ_RANGE_PLACES);
+		__atomic_store_n(&line->block, store->block, __ATOMIC_RELEASE);
+		break;
+	case PUT_PLACES:
+		for (int i = 0; i < LZ_RANGE_PLACES; i++)
+			__atomic_store_n(&places[i], store->sheet.class_[i], __ATOMIC_RELEASE);
+		break;
+	}
+}
+
+static void stores_done(struct lz_stores *stores)
+{
+	free(stores->v);
+	memset(stores, 0, sizeof(*stores));
+}
+
 void lz_stores_publish(struct lz_image *image, struct lz_stores *stores,
 		       const struct lz_live_tables *live)
 {
-	for (size_t i = 0; i < stores->n4; i++)
-		put4(image, &stores->v4[i], live->range4);
-	if (stores->has6) {
-		put6(image->range6, &stores->v6);
-		put6(live->range6, &stores->v6);
+	for (size_t i = 0; i < stores->n; i++) {
+		put(image->ranges, &image->gen, &stores->v[i]);
+		put(live->ranges, live->gen, &stores->v[i]);
 	}
 	stores_done(stores);
 }
 
 void lz_stores_drop(struct lz_image *image, struct lz_stores *stores)
 {
-	for (size_t i = 0; i < stores->n4; i++)
-		mark(image, stores->v4[i].is, LZ_BLOCK_FREE);
+	image->range_spare = stores->spare;
 	stores_done(stores);
-}
-
-size_t lz_stores_reclaim(struct lz_image *image)
-{
-	size_t n = 0, blocks = lz_range4_blocks(image);
-
-	for (size_t i = 0; i < blocks; i++)
-		if (image->range4_taken[i] == LZ_BLOCK_RETIRED) {
-			image->range4_taken[i] = LZ_BLOCK_FREE;
-			n++;
-		}
-	return n;
 }

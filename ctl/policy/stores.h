@@ -2,56 +2,45 @@
 /*
  * stores.h - a range change in the tables that packets are reading.
  *
- *   prepare   the new extents of the /16s concerned, in spare blocks that no root leads to
- *   publish   one store a /16 (IPv6: one store of a length or of `used`): a packet, which has one
- *             source, sees the tables before its store or after it, and nothing in between
- *   reclaim   what the old extents took, when no packet can be in them any more
+ *   prepare   what has to be stored, and spare blocks for groups that get a third class
+ *   publish   the groups inside the prefix first ask for the class around them instead of knowing it,
+ *             which changes no answer; then the prefix's own group, one store a word of bits, a place
+ *             or a line: a packet, which has one source, sees the tables before its store or after
+ *             it, and nothing in between
  *
- * The stores rely on x86's order of stores and of loads for IPv6, where the reader checks an entry
- * without a dependency on what made it visible; IPv4 readers follow the root, which orders them
- * everywhere.
+ * Lines and blocks are not given up before the next compile, so nobody has to be waited for. The
+ * stores rely on x86's order of stores and of loads: the reader checks a line's id, and whether a level
+ * is in use, without a dependency on what is behind it.
  */
 #ifndef LZ_POLICY_STORES_H
 #define LZ_POLICY_STORES_H
 
 #include "policy/image.h"
 
-/* A /16: from the old root to the new one. */
-struct lz_store4 {
-	__u32 high; /* address >> 16 */
-	__u32 was, is; /* roots */
-};
-
-/* An entry of an IPv6 line. */
-struct lz_store6 {
-	__u64 key;
-	__u32 line;
-	__u16 class_;
-	__u8 at;
-	__u8 len;
-	bool add;
-};
+struct lz_store;
 
 struct lz_stores {
-	struct lz_store4 *v4; /* heap */
-	size_t n4, cap4;
-	struct lz_store6 v6;
-	bool has6;
+	struct lz_store *v; /* heap; in the order they are made */
+	size_t n, cap;
+	__u32 spare; /* image->range_spare before */
 };
 
 /* Tables in force, mapped; laid out as the image's are. */
 struct lz_live_tables {
-	union lz_range4_line *range4;
-	struct lz_range6_line *range6;
+	union lz_range_bucket *ranges;
+	struct lz_generation *gen;
 };
+
+/* Groups a change may be around: beyond that a compile is as quick. */
+#define LZ_STORES_MAX 4096
 
 /**
  * lz_stores_prepare() - what has to be written after a change of this prefix
  * @policy: with the change in it
- * @image:  of the policy before; its spare blocks get the new extents
+ * @image:  of the policy before; its spare blocks are taken
  *
- * Return: 0, and then publish or drop; -ENOSPC: no room, or a shape these tables were not made for (a
- *         prefix of less than 8 bits, a new IPv6 length): compile the policy anew; -ENOMEM.
+ * Return: 0, and then publish or drop; -ENOSPC: no room, or more than LZ_STORES_MAX groups: compile
+ *         the policy anew; -ENOMEM.
  */
 int lz_stores_prepare(struct lz_image *image, const struct lz_policy *policy,
 		      const struct lz_prefix *prefix, struct lz_stores *ret);
@@ -62,12 +51,5 @@ void lz_stores_publish(struct lz_image *image, struct lz_stores *stores,
 
 /** lz_stores_drop() - nothing was published and nothing will be; frees @stores */
 void lz_stores_drop(struct lz_image *image, struct lz_stores *stores);
-
-/**
- * lz_stores_reclaim() - blocks of replaced extents may be used again
- * Only after every program that ran at the last publish has ended: lz_membarrier().
- * Return: how many.
- */
-size_t lz_stores_reclaim(struct lz_image *image);
 
 #endif

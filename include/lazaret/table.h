@@ -147,6 +147,24 @@ static __always_inline struct lz_block_place lz_block_place(__u64 key,
 #define LZ_BLOCK_OF(entry)	   ((entry) & (LZ_BLOCKS_MAX - 1))
 #define LZ_BLOCK_SLOT(block, place) ((int)((block) * LZ_BLOCK_SLOTS + (place)->offset))
 
+/* The id of the group of ranges, of level 0..7, that a key lies in. */
+static __always_inline __u64 lz_range_id(__u64 key, __u32 level)
+{
+	return (level ? key & (~0ULL << ((64 - 8 * level) & 63)) : 0) | (level + 1);
+}
+
+/* The key's place in that group. */
+static __always_inline __u32 lz_range_place(__u64 key, __u32 level)
+{
+	return (__u32)(key >> ((56 - 8 * level) & 63)) & (LZ_RANGE_PLACES - 1);
+}
+
+/* The line where the search for a group begins. */
+static __always_inline __u32 lz_range_home(__u64 id, __u64 seed, __u32 buckets)
+{
+	return lz_scale((__u32)lz_hash(id, seed), buckets * LZ_RANGE_BUCKET_LINES);
+}
+
 /* Which bit of lz_generation.hidden a key has. */
 static __always_inline __u32 lz_hidden_bit(__u64 hash)
 {

@@ -16,7 +16,6 @@
 #include "lib/pkt.h"
 
 #define WORLD_LIST_MAX	 64
-#define WORLD_EXTENTS	 8 /* different /16 with classes below /16, in one generation */
 #define WORLD_IFINDEX	 1 /* lo */
 #define WORLD_ROW	 1
 #define WORLD_FLOW_LINES 1024
@@ -37,9 +36,9 @@ struct world_list {
 
 struct world_gen {
 	struct world_list ranges, dests, customers;
-	union lz_range4_line *range4; /* mapped */
-	int range4_fd, range6_fd, dests_fd, customers_fd;
-	unsigned extents;
+	union lz_range_bucket *buckets; /* of ranges; mapped */
+	int ranges_fd, dests_fd, customers_fd;
+	unsigned blocks;  /* of those, behind the hashed ones */
 };
 
 struct world_exception {

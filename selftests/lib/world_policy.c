@@ -39,10 +39,9 @@ static struct lz_block_line *lz_search_blocks(__u32 line)
 #define LZ_SEARCH_FN static
 #include <lazaret/search.h>
 
-#define RANGE6_LINES   64
-#define EXTENT_BLOCKS  257 /* the extent's own and 256 children */
-#define EXTENT_LINES   (EXTENT_BLOCKS * LZ_RANGE4_BLOCK_LINES)
-#define RANGE4_LINES   (LZ_RANGE4_ROOT_LINES + WORLD_EXTENTS * EXTENT_LINES)
+#define RANGE_BUCKETS  8 /* few: full ones are met */
+#define RANGE_BLOCKS   WORLD_LIST_MAX
+#define RANGES_MAX     (RANGE_BUCKETS + RANGE_BLOCKS)
 #define DESTS_MAX      256
 
 void world_must(int err, const char *what)
@@ -103,30 +102,26 @@ static void gen_open(struct world *w, __u32 slot)
 	const __u32 flags = BPF_F_MMAPABLE | BPF_F_INNER_MAP;
 
 	memset(g, 0, sizeof(*g));
-	g->range4_fd = inner_map(BPF_MAP_TYPE_ARRAY, 4, sizeof(union lz_range4_line), RANGE4_LINES,
-				 flags);
-	g->range6_fd = inner_map(BPF_MAP_TYPE_ARRAY, 4, sizeof(struct lz_range6_line), RANGE6_LINES,
+	g->ranges_fd = inner_map(BPF_MAP_TYPE_ARRAY, 4, sizeof(union lz_range_bucket), RANGES_MAX,
 				 flags);
 	g->dests_fd = inner_map(BPF_MAP_TYPE_HASH, sizeof(struct lz_dest_key), 8, DESTS_MAX, 0);
 	g->customers_fd = inner_map(BPF_MAP_TYPE_HASH, sizeof(struct lz_prefix_key), 4, DESTS_MAX, 0);
-	put_inner(w->skel->maps.lz_range4, slot, g->range4_fd);
-	put_inner(w->skel->maps.lz_range6, slot, g->range6_fd);
+	put_inner(w->skel->maps.lz_ranges, slot, g->ranges_fd);
 	put_inner(w->skel->maps.lz_dests, slot, g->dests_fd);
 	put_inner(w->skel->maps.lz_customers, slot, g->customers_fd);
-	g->range4 = mmap(NULL, RANGE4_LINES * 64ul, PROT_READ | PROT_WRITE, MAP_SHARED,
-			 g->range4_fd, 0);
-	world_must(g->range4 == MAP_FAILED ? -errno : 0, "map a range table");
+	g->buckets = mmap(NULL, RANGES_MAX * sizeof(*g->buckets), PROT_READ | PROT_WRITE, MAP_SHARED,
+			 g->ranges_fd, 0);
+	world_must(g->buckets == MAP_FAILED ? -errno : 0, "map a range table");
 	memset(&w->control->gen[slot], 0, sizeof(w->control->gen[slot]));
 	w->control->gen[slot].number = slot + 1;
-	w->control->gen[slot].range6_lines = RANGE6_LINES;
+	w->control->gen[slot].range_buckets = RANGE_BUCKETS;
 	new_epoch(w, (int)slot);
 }
 
 static void gen_close(struct world_gen *g)
 {
-	munmap(g->range4, RANGE4_LINES * 64ul);
-	close(g->range4_fd);
-	close(g->range6_fd);
+	munmap(g->buckets, RANGES_MAX * sizeof(*g->buckets));
+	close(g->ranges_fd);
 	close(g->dests_fd);
 	close(g->customers_fd);
 }
@@ -174,74 +169,79 @@ static void note_len(__u8 *lens, __u8 *n, unsigned max, unsigned len)
 	(*n)++;
 }
 
-static __u16 *entry_at(struct world_gen *g, unsigned block, unsigned i)
+/* The line of a group: there, or the first free one of its way. */
+static struct lz_range_line *range_line(const struct world *w, struct world_gen *g, __u64 id)
 {
-	return &g->range4[LZ_RANGE4_ROOT_LINES + block * LZ_RANGE4_BLOCK_LINES + i / 32].entry[i % 32];
+	__u32 at = lz_range_home(id, w->seed, RANGE_BUCKETS);
+
+	for (int n = 0; n < LZ_RANGE_PROBES; n++)
+		for (int i = 0; i < LZ_RANGE_BUCKET_LINES; i++) {
+			union lz_range_bucket *bucket = &g->buckets[(at / 4 + n) % RANGE_BUCKETS];
+			struct lz_range_line *line = &bucket->line[(at + i) % LZ_RANGE_BUCKET_LINES];
+
+			if (line->id == id || !line->id)
+				return line;
+		}
+	world_must(-ENOSPC, "add a range");
+	return NULL;
 }
 
-/* The extent block of a /16, made from what its root said. */
-static unsigned extent_of(struct world_gen *g, unsigned high)
+/* The class of a place: of the longest prefix that has the same group. */
+static __u8 class_of_place(const struct world *w, const struct world_gen *g, unsigned family, __u64 id,
+			   unsigned level, unsigned place)
 {
-	__u32 *root = &g->range4[high / 16].root[high % 16];
-	unsigned block = g->extents * EXTENT_BLOCKS;
+	__u8 class_ = LZ_RANGE_OUTER;
+	int best = -1;
 
-	if (*root & LZ_RANGE4_EXTENT)
-		return *root & ~LZ_RANGE4_EXTENT;
-	world_must(g->extents < WORLD_EXTENTS ? 0 : -E2BIG, "make a range extent");
-	for (unsigned i = 0; i < 256; i++)
-		*entry_at(g, block, i) = (__u16)*root;
-	*root = LZ_RANGE4_EXTENT | block;
-	g->extents++;
-	return block;
-}
+	for (unsigned i = 0; i < g->ranges.n; i++) {
+		const struct world_entry *e = &g->ranges.entry[i];
+		struct lz_keyprefix kp;
+		unsigned first;
 
-static void range4_add(struct world_gen *g, __u32 addr, unsigned len, int id)
-{
-	unsigned block, second, child;
-	__u16 *entry;
-
-	if (len <= 16) {
-		for (unsigned i = 0; i < 1u << (16 - len); i++)
-			g->range4[((addr >> 16) + i) / 16].root[((addr >> 16) + i) % 16] = (__u32)id;
-		return;
-	}
-	block = extent_of(g, addr >> 16);
-	second = addr >> 8 & 0xff;
-	if (len <= 24) {
-		for (unsigned i = 0; i < 1u << (24 - len); i++)
-			*entry_at(g, block, second + i) = (__u16)id;
-		return;
-	}
-	entry = entry_at(g, block, second);
-	child = block + 1 + second;
-	if (!(*entry & LZ_RANGE4_CHILD)) {
-		for (unsigned i = 0; i < 256; i++)
-			*entry_at(g, child, i) = *entry;
-		*entry = (__u16)(LZ_RANGE4_CHILD | second);
-	}
-	for (unsigned i = 0; i < 1u << (32 - len); i++)
-		*entry_at(g, child, (addr & 0xff) + i) = (__u16)id;
-}
-
-static void range6_add(struct world *w, int slot, __u64 bits, unsigned len, int id)
-{
-	__u32 at = lz_scale((__u32)lz_hash(bits ^ len * LZ_RANGE6_MIX, w->seed), RANGE6_LINES);
-	struct lz_generation *g = &w->control->gen[slot];
-	struct lz_range6_line line;
-	int fd = w->gen[slot].range6_fd;
-
-	for (int n = 0; n < LZ_RANGE6_PROBES; n++, at = (at + 1) % RANGE6_LINES) {
-		world_must(bpf_map_lookup_elem(fd, &at, &line), "read a range line");
-		if (line.used == LZ_RANGE6_LINE_ENTRIES)
+		if (e->prefix.addr.family != family ||
+		    lz_keyprefix_from_prefix(&e->prefix, w->key_len, &kp) || (int)kp.len <= best ||
+		    (kp.len ? (kp.len - 1u) / 8 : 0) != level || lz_range_id(kp.bits, level) != id)
 			continue;
-		line.key[line.used] = bits;
-		line.class_[line.used] = (__u16)id;
-		line.len[line.used++] = (__u8)len;
-		world_must(bpf_map_update_elem(fd, &at, &line, 0), "write a range line");
-		note_len(g->len6, &g->len6_n, LZ_LENGTHS6_MAX, len);
-		return;
+		first = lz_range_place(kp.bits, level);
+		if (place < first || place >= first + (1u << (8 * level + 8 - kp.len)))
+			continue;
+		best = kp.len;
+		class_ = (__u8)e->value;
 	}
-	world_must(-ENOSPC, "add an IPv6 range");
+	return class_;
+}
+
+/* Both forms are met: bits while the group has one class, else a block. */
+static void range_add(struct world *w, int slot, unsigned family, const struct lz_keyprefix *kp)
+{
+	struct lz_generation *gen = &w->control->gen[slot];
+	unsigned level = kp->len ? (kp->len - 1u) / 8 : 0;
+	__u64 id = lz_range_id(kp->bits, level);
+	struct world_gen *g = &w->gen[slot];
+	struct lz_range_line *line = range_line(w, g, id);
+	__u8 class_[LZ_RANGE_PLACES], one = LZ_RANGE_OUTER;
+	bool mixed = line->block;
+
+	for (unsigned i = 0; i < LZ_RANGE_PLACES; i++) {
+		class_[i] = class_of_place(w, g, family, id, level, i);
+		if (class_[i] == LZ_RANGE_OUTER)
+			continue;
+		mixed |= one != LZ_RANGE_OUTER && one != class_[i];
+		one = class_[i];
+	}
+	if (mixed && !line->block) {
+		world_must(g->blocks < RANGE_BLOCKS ? 0 : -ENOSPC, "make a block of ranges");
+		line->block = RANGE_BUCKETS + g->blocks++;
+	}
+	if (line->block)
+		memcpy(g->buckets[line->block].class_, class_, sizeof(class_));
+	line->class_[0] = LZ_RANGE_OUTER;
+	line->class_[1] = one;
+	for (unsigned i = 0; i < LZ_RANGE_PLACES; i++)
+		if (class_[i] == one)
+			line->bits[i / 64] |= 1ULL << (i % 64);
+	line->id = id;
+	*(family == 4 ? &gen->range_levels4 : &gen->range_levels6) |= (__u8)(1u << level);
 }
 
 static struct lz_keyprefix key_prefix(const struct world *w, const struct lz_prefix *prefix)
@@ -259,10 +259,7 @@ void world_range(struct world *w, int slot, const char *text, int id)
 
 	list_add(&w->gen[slot].ranges, &prefix, (__u64)id);
 	new_epoch(w, slot);
-	if (prefix.addr.family == 4)
-		range4_add(&w->gen[slot], (__u32)kp.bits, prefix.len, id);
-	else
-		range6_add(w, slot, kp.bits, kp.len, id);
+	range_add(w, slot, prefix.addr.family, &kp);
 }
 
 void world_dest(struct world *w, int slot, const char *text, __u64 mask)
