@@ -129,6 +129,18 @@ int lz_held_next(struct lz_ledger *l, struct lz_held_walk *walk, struct lz_held 
 /** lz_held_ended() - up to @n holds whose end is not after @mono_s, the oldest first; count or -errno */
 int lz_held_ended(struct lz_ledger *l, __u64 mono_s, struct lz_held *ret, int n);
 
+/**
+ * lz_ledger_rekey() - within a batch: IPv6 sources are told apart by /@to instead of /@from
+ * @wall_s: now
+ * @max: holds that there is room for
+ *
+ * Whoever is held stays held, until then or longer, and not softer: a shorter key joins neighbours
+ * (hardest grade, latest end, one case, the others are closed), a longer one divides. Exceptions are
+ * prefixes and stay. Return: 0; -ENOSPC with @reterr set, more than @max.
+ */
+int lz_ledger_rekey(struct lz_ledger *l, unsigned int from, unsigned int to, __u64 wall_s, __u64 max,
+		    struct lz_err *reterr);
+
 /* How a hold without a case of its own ended. */
 struct lz_past {
 	__u64 since_s; /* wall clock */
