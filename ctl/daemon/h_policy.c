@@ -123,14 +123,48 @@ static void end_applied(struct lz_ctl *ctl, struct lz_request *req)
 	lz_reply_end(req, LZ_CODE_OK, NULL, end);
 }
 
-/* Compile and apply; takes the policy. */
+/* It needs other tables: not without a yes, and for good. Answers the request, but for errors. */
+static int exchange(struct lz_ctl *ctl, struct lz_request *req, struct lz_policy *policy,
+		    struct lz_err *reterr)
+{
+	struct lz_applied row = { 0 };
+	cJSON *end;
+	int r = 0;
+
+	if (!lz_arg_bool(req, "yes"))
+		r = -EPERM; /* what lz_ctl_fits() said */
+	else if (lz_arg_int(req, "confirm_s", 0))
+		r = lz_err_set(reterr, EINVAL, "confirm: there is no way back from other tables; without "
+			       "--confirm, please");
+	if (r < 0) {
+		lz_policy_free(&policy);
+		return r;
+	}
+	lz_tell_actor(req, row.actor);
+	lz_text_set(row.file, sizeof(row.file), lz_arg_text(req, "file"));
+	r = lz_exchange(ctl, policy, &row, reterr);
+	if (r < 0)
+		return r;
+	send_line(req, "exchanged", NULL,
+		  "written down; new tables take over within seconds, see lazaretctl status");
+	end = cJSON_CreateObject();
+	lz_json_add_u64(end, "generation", row.generation);
+	lz_json_add_str(end, "name", row.name);
+	lz_reply_end(req, LZ_CODE_OK, NULL, end);
+	return 1;
+}
+
+/* Compile and apply; takes the policy. 1: the request is answered. */
 static int apply(struct lz_ctl *ctl, struct lz_request *req, struct lz_policy *policy,
 		 struct lz_err *reterr)
 {
 	__u64 confirm_s = lz_arg_int(req, "confirm_s", 0);
 	struct lz_running next = { 0 };
-	int r = lz_running_prepare(ctl, policy, ctl->now.image, &next, reterr);
+	int r = ctl->opened ? lz_ctl_fits(ctl, policy, reterr) : 0;
 
+	if (r < 0)
+		return exchange(ctl, req, policy, reterr);
+	r = lz_running_prepare(ctl, policy, ctl->now.image, &next, reterr);
 	if (r < 0)
 		return r;
 	lz_tell_actor(req, next.row.actor);
@@ -185,7 +219,9 @@ void lz_h_policy_apply(struct lz_request *req, void *arg)
 		return;
 	lz_ctl_ports(ctl, &before, &n_before);
 	r = apply(ctl, req, policy, &err);
-	if (r == -EPERM) { /* the keeper's guard for links that may flap */
+	if (r > 0)
+		return;
+	if (r == -EPERM) { /* wants a yes: links may flap, counters begin anew */
 		lz_reply_end(req, LZ_CODE_GUARDED, err.text, NULL);
 		return;
 	}

@@ -78,6 +78,7 @@ void lz_kernel_close(struct lz_kernel *kernel)
 		lz_close_ref(&kernel->prog_fd[i]);
 	lz_close_ref(&kernel->rodata_fd);
 	lz_close_ref(&kernel->dir_fd);
+	lz_close_ref(&kernel->beside_fd);
 }
 
 static void clear_fds(struct lz_kernel *k)
@@ -85,7 +86,7 @@ static void clear_fds(struct lz_kernel *k)
 	memset(k, 0, sizeof(*k));
 	memset(&k->maps, 0xff, sizeof(k->maps));
 	memset(k->prog_fd, 0xff, sizeof(k->prog_fd));
-	k->rodata_fd = k->dir_fd = -1;
+	k->rodata_fd = k->dir_fd = k->beside_fd = -1;
 }
 
 /* ---------------------------------------------------------------- what is pinned */
@@ -195,6 +196,22 @@ static int read_instance(struct lz_kernel *k, struct lz_err *reterr)
 		return refuse_pins(k, why, reterr);
 	}
 	return 0;
+}
+
+int lz_kernel_read_pins(const char *dir, struct lz_kernel *ret, struct lz_err *reterr)
+{
+	struct lz_kernel k;
+	int r;
+
+	clear_fds(&k);
+	lz_strcpy(k.dir, sizeof(k.dir), dir);
+	r = open_pins(&k) ? refuse_pins(&k, "some maps or programs are missing", reterr) :
+			    read_instance(&k, reterr);
+	if (r)
+		lz_kernel_close(&k);
+	else
+		*ret = k;
+	return r;
 }
 
 /* ---------------------------------------------------------------- loading */
@@ -311,21 +328,27 @@ static int pin_programs(const struct lz_kernel *k)
 
 /* ---------------------------------------------------------------- create or adopt */
 
+static int load_instance(struct lz_instance *instance, const struct lz_instance_config *config,
+			 struct lazaret *skel, struct lz_err *reterr)
+{
+	int r;
+
+	instance->abi_version = LZ_ABI_VERSION;
+	instance->ipv6_key_len = config->ipv6_key_len;
+	instance->replay = config->replay;
+	lz_instance_size(config->sources_max, config->colony_max, instance);
+	if (getrandom(&instance->seed, sizeof(instance->seed), 0) != sizeof(instance->seed))
+		return lz_err_set(reterr, errno, "kernel: no random seed: %s", strerror(errno));
+	r = set_sizes(skel, instance);
+	return r ? r : load_programs(skel, reterr);
+}
+
 static int create_instance(struct lz_kernel *k, const struct lz_instance_config *config,
 			   struct lazaret *skel, struct lz_err *reterr)
 {
 	char name[LZ_PIN_NAME_MAX];
-	int r;
+	int r = load_instance(&k->instance, config, skel, reterr);
 
-	k->instance.abi_version = LZ_ABI_VERSION;
-	k->instance.ipv6_key_len = config->ipv6_key_len;
-	k->instance.replay = config->replay;
-	lz_instance_size(config->sources_max, config->colony_max, &k->instance);
-	if (getrandom(&k->instance.seed, sizeof(k->instance.seed), 0) != sizeof(k->instance.seed))
-		return lz_err_set(reterr, errno, "kernel: no random seed: %s", strerror(errno));
-	r = set_sizes(skel, &k->instance);
-	if (!r)
-		r = load_programs(skel, reterr);
 	if (r)
 		return r;
 	for (int i = 0; i < LZ_MAP_N && !r; i++) {
@@ -407,12 +430,38 @@ static int adopt_instance(struct lz_kernel *k, const struct lz_instance_config *
 			k->upgraded = true;
 			r = take_programs(k, skel);
 		}
+	} else if (!r) { /* an exchange of instances that was cut short has left others */
+		r = lz_attach_update(k, reterr);
 	}
 	for (int i = 0; i < LZ_PROG_N; i++)
 		lz_close_ref(&fresh.prog_fd[i]);
 	lz_close_ref(&fresh.rodata_fd);
 	k->adopted = true;
 	return r;
+}
+
+/* An empty instance that no packet meets yet. The pins of hooks stay where they are until it takes
+ * over. */
+static int create_beside(struct lz_kernel *k, const struct lz_instance_config *config,
+			 struct lazaret *skel, struct lz_err *reterr)
+{
+	struct lz_kernel fresh;
+	int r;
+
+	clear_fds(&fresh);
+	lz_pins_next(k->dir, fresh.dir);
+	fresh.dir_fd = lz_pins_make(fresh.dir, config->name, reterr);
+	r = fresh.dir_fd < 0 ? fresh.dir_fd : create_instance(&fresh, config, skel, reterr);
+	if (r) {
+		lz_kernel_close(&fresh);
+		lz_pins_settle(k->dir);
+		return r;
+	}
+	fresh.beside_fd = TAKE_FD(k->dir_fd);
+	lz_strcpy(fresh.dir, sizeof(fresh.dir), k->dir);
+	lz_kernel_close(k);
+	*k = fresh;
+	return 0;
 }
 
 static int unlink_pin(void *arg, const char *name)
@@ -434,8 +483,12 @@ static int open_or_create(struct lz_kernel *k, const struct lz_instance_config *
 		if (r)
 			return r;
 	}
-	if (!missing)
-		return adopt_instance(k, config, skel, reterr);
+	if (!missing) {
+		r = adopt_instance(k, config, skel, reterr);
+		return config->replace && (r == -EMEDIUMTYPE || r == -ENOSPC) ?
+			       create_beside(k, config, skel, reterr) :
+			       r;
+	}
 	r = lz_pins_each(k->dir, count_pin, &census);
 	if (r)
 		return lz_err_set(reterr, r, "%s: cannot read: %s", k->dir, strerror(-r));
@@ -485,6 +538,18 @@ int lz_kernel_open(const struct lz_instance_config *config, struct lz_kernel *re
 	}
 	*ret = k;
 	return 0;
+}
+
+int lz_kernel_try(const struct lz_instance_config *config, struct lz_err *reterr)
+{
+	struct lz_instance instance = {};
+	struct lazaret *skel = lazaret__open();
+	int r = skel ? load_instance(&instance, config, skel, reterr) :
+		       lz_err_set(reterr, errno, "kernel: cannot open the data plane: %s",
+				  strerror(errno));
+
+	lazaret__destroy(skel);
+	return r;
 }
 
 int lz_kernel_repair(const struct lz_kernel *kernel, struct lz_err *reterr)
