@@ -38,7 +38,7 @@ static void take_told(struct lz_ctl *ctl, const struct lz_answer *told)
 	static const char *const events[LZ_TOLD_N] = {
 		[LZ_TOLD_ATTACHED] = "hook-attached", [LZ_TOLD_DETACHED] = "hook-detached",
 		[LZ_TOLD_LOST] = "hook-lost",	      [LZ_TOLD_BACK] = "hook-back",
-		[LZ_TOLD_FAULT] = "interfaces-fault",
+		[LZ_TOLD_CHANGED] = "hook-changed",   [LZ_TOLD_FAULT] = "interfaces-fault",
 		[LZ_TOLD_PORTAL_UP] = "portal-up",    [LZ_TOLD_PORTAL_DOWN] = "portal-down",
 	};
 	bool of_hook = told->what < LZ_TOLD_FAULT;

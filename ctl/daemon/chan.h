@@ -9,7 +9,7 @@
  *     | INNER sizes                          -->    | maps of one generation
  *     | <-- four descriptors                        |
  *     | PLAN  slot, globs                    -->    | roles in that slot, attach what is missing
- *     | KEEP  slot                           -->    | the other slot's globs are over: detach
+ *     | KEEP  slot                           -->    | the other slot's globs are over: detach, change
  *     | PORTS after an ifindex               -->    | what is attached
  *     | TELLER                               -->    | start it, again if need be
  *     | <-- the other end of its channel            |
@@ -87,6 +87,7 @@ enum lz_told_what {
 	LZ_TOLD_DETACHED,
 	LZ_TOLD_LOST, /* a hook is not there although it should be */
 	LZ_TOLD_BACK,
+	LZ_TOLD_CHANGED, /* another hook, in place */
 	LZ_TOLD_FAULT, /* interfaces and policy do not fit; text says why */
 	LZ_TOLD_PORTAL_UP,
 	LZ_TOLD_PORTAL_DOWN, /* text says why; held hosts are refused instead of told */

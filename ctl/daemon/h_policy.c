@@ -83,6 +83,23 @@ static void send_port_changes(struct lz_request *req, const struct lz_port_told 
 	}
 }
 
+static void send_changed_hooks(struct lz_request *req, const struct lz_port_told *a, size_t n_a,
+			       const struct lz_port_told *b, size_t n_b)
+{
+	char text[80];
+
+	for (size_t i = 0; i < n_a; i++)
+		for (size_t k = 0; k < n_b; k++) {
+			if (a[i].ifindex != b[k].ifindex || a[i].mode == b[k].mode ||
+			    a[i].mode == LZ_ATTACH_NONE || b[k].mode == LZ_ATTACH_NONE ||
+			    a[i].mode >= LZ_ATTACH_MODE_N || b[k].mode >= LZ_ATTACH_MODE_N)
+				continue;
+			snprintf(text, sizeof(text), "%s from %s to %s", b[k].name,
+				 lz_attach_mode_words[a[i].mode], lz_attach_mode_words[b[k].mode]);
+			send_line(req, "changed", NULL, text);
+		}
+}
+
 /* In force, and judging nothing there: said at once, not found out from a blocklist. */
 static void send_missing(struct lz_ctl *ctl, struct lz_request *req, const struct lz_port_told *ports,
 			 size_t n)
@@ -93,8 +110,9 @@ static void send_missing(struct lz_ctl *ctl, struct lz_request *req, const struc
 		send_line(req, "warning", NULL, text);
 }
 
-/* A hook is not exchanged under traffic: in between a packet would be judged twice, or by nobody. */
-static void send_kept_hooks(struct lz_request *req, const struct lz_port_told *ports, size_t n)
+/* A hook is changed once the policy is there for good. What cannot be stays as it was. */
+static void send_other_hooks(struct lz_ctl *ctl, struct lz_request *req,
+			     const struct lz_port_told *ports, size_t n)
 {
 	char text[256];
 
@@ -104,9 +122,9 @@ static void send_kept_hooks(struct lz_request *req, const struct lz_port_told *p
 		if (p->mode == LZ_ATTACH_NONE || p->wanted == LZ_ATTACH_NONE || p->mode == p->wanted ||
 		    p->mode >= LZ_ATTACH_MODE_N || p->wanted >= LZ_ATTACH_MODE_N)
 			continue;
-		snprintf(text, sizeof(text),
-			 "%s stays on %s, the policy says %s; to exchange it: stop lazaretd, lazaretd "
-			 "--detach, start it (nothing is judged meanwhile)",
+		snprintf(text, sizeof(text), ctl->now.row.deadline_s ?
+			 "%s changes from %s to %s when this is confirmed" :
+			 "%s stays on %s, the policy says %s: see interfaces-fault in the log",
 			 p->name, lz_attach_mode_words[p->mode], lz_attach_mode_words[p->wanted]);
 		send_line(req, "warning", NULL, text);
 	}
@@ -233,8 +251,9 @@ void lz_h_policy_apply(struct lz_request *req, void *arg)
 	if (lz_ctl_ports(ctl, &after, &n_after) == 0) {
 		send_port_changes(req, before, n_before, after, n_after, "attached");
 		send_port_changes(req, after, n_after, before, n_before, "detached");
+		send_changed_hooks(req, before, n_before, after, n_after);
 		send_missing(ctl, req, after, n_after);
-		send_kept_hooks(req, after, n_after);
+		send_other_hooks(ctl, req, after, n_after);
 	}
 	end_applied(ctl, req);
 }

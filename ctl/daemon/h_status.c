@@ -148,7 +148,7 @@ static void add_alarms(struct lz_ctl *ctl, cJSON *end)
 static void send_port(struct lz_ctl *ctl, struct lz_request *req, const struct lz_port_told *port)
 {
 	__u32 slot = LZ_GEN_ACTIVE(ctl->view.control->gen_word);
-	__u16 entry = ctl->view.ports[port->ifindex & (LZ_PORTS_SIZE - 1)];
+	__u32 entry = ctl->view.ports[port->ifindex & (LZ_PORTS_SIZE - 1)];
 	struct lz_port_stats stats = { { 0 } };
 	__u32 role = slot < LZ_GENERATIONS ? LZ_PORT_ROLE(entry, slot) : LZ_ROLE_NONE;
 	cJSON *row = cJSON_CreateObject();

@@ -237,6 +237,7 @@ void lz_keeper_tell(void *keeper, enum lz_told_what what, const char *text)
 		[LZ_TOLD_DETACHED] = { "hook-detached", LZ_LOG_NOTICE },
 		[LZ_TOLD_LOST] = { "hook-lost", LZ_LOG_ERROR },
 		[LZ_TOLD_BACK] = { "hook-back", LZ_LOG_NOTICE },
+		[LZ_TOLD_CHANGED] = { "hook-changed", LZ_LOG_NOTICE },
 		[LZ_TOLD_FAULT] = { "interfaces-fault", LZ_LOG_ERROR },
 		[LZ_TOLD_PORTAL_UP] = { "portal-up", LZ_LOG_NOTICE },
 		[LZ_TOLD_PORTAL_DOWN] = { "portal-down", LZ_LOG_ERROR },

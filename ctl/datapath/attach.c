@@ -404,6 +404,11 @@ int lz_detach(const struct lz_kernel *kernel, __u32 ifindex, struct lz_err *rete
 				      name_of(ifindex, dev));
 }
 
+void lz_detach_xdp(const struct lz_kernel *kernel, __u32 ifindex)
+{
+	remove_hook(kernel, PIN_XDP, ifindex);
+}
+
 int lz_attach_reap(const struct lz_kernel *kernel, struct lz_err *reterr)
 {
 	struct lz_attachments list = {};

@@ -27,7 +27,7 @@
 
 #include <linux/types.h>
 
-#define LZ_ABI_VERSION 2
+#define LZ_ABI_VERSION 3
 
 /* ---------------------------------------------------------------- sizes */
 
@@ -559,9 +559,22 @@ enum lz_role {
 #define LZ_PORT_F_L3	      0x10 /* headerless: the frame starts at IP (ppp, tun) */
 #define LZ_PORT_F_XDP	      0x20 /* XDP judges here; tc ingress only answers */
 #define LZ_PORT_F_GENERIC     0x40 /* ... generic XDP: see lz_pending in maps.h */
-#define LZ_PORT_STATS_SHIFT   7	   /* bits 7..15: row in lz_port_stats */
+#define LZ_PORT_F_CHANGING    0x80 /* the hook changes: XDP marks what it has judged, see below */
+#define LZ_PORT_STATS_SHIFT   8	   /* bits 8..16: row in lz_port_stats */
 #define LZ_PORT_ENTRY(role0, role1, flags, row)                                                    \
-	((__u16)((role0) | ((role1) << 2) | (flags) | ((row) << LZ_PORT_STATS_SHIFT)))
+	((__u32)((role0) | ((role1) << 2) | (flags) | ((row) << LZ_PORT_STATS_SHIFT)))
+
+/*
+ * From one hook to another under traffic, each packet judged once (ctl/datapath/rehook.c):
+ *
+ *   XDP CHANGING   XDP program           tc program
+ *    -     -       not there             judges
+ *    X     -       judges                answers what is marked, all else was judged
+ *    -     X       judges, marks         the same: from here on nothing unmarked is under way
+ *    X     X       judges, marks         judges what is not marked: whether or not there is XDP
+ *
+ * Native XDP marks by metadata, generic XDP by lz_pending.
+ */
 
 /* Where refusals come from: the interface's own addresses, by ifindex. */
 struct lz_port_addr {

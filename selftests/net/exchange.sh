@@ -24,14 +24,15 @@ NEIGHBOUR=2001:db8:2000:2::10 # of the same /56
 HONEST=2001:db8:2000:100::10
 TENANT=2001:db8:2000:200::10
 
-# policy KEY SOURCES [EXTRA]
+# policy KEY SOURCES [HOOK]
 policy()
 {
 	cat >"$LZ_DIR/p$1.json" <<-END
 	{ "version": 1, "name": "key$1", "ipv6-key": $1,
-	  "interfaces": { "access": { "side": "customer", "match": ["acc0"], "source-validation": "strict" },
+	  "interfaces": { "access": { "side": "customer", "match": ["acc0"], "hook": "${3:-auto}",
+				      "source-validation": "strict" },
 			  "transit": { "side": "uplink", "match": ["upl0"] } },
-	  "sets": { "all": ["198.51.100.0/24", "2001:db8:2000::/36"] ${3:-} },
+	  "sets": { "all": ["198.51.100.0/24", "2001:db8:2000::/36"] },
 	  "classes": { "all": { "of": ["all"], "port25": { "to-world": "drop" } } },
 	  "capacity": { "sources": $2, "colony": 4096 } }
 	END
@@ -178,6 +179,21 @@ t_ok "larger, killed: the kill switch stays thrown" reach_as "$HELD"
 t_need ctl bypass off
 t_ok "larger, killed: held" held "$HELD"
 t_eq "larger, killed: with the same end" "$(until_of "$HELD")" "$UNTIL"
+# ---------------------------------------------------------------- another hook
+
+hook_is()
+{
+	ctl -j status | jq -e --arg h "$1" '[.interfaces[] | select(.interface == "acc0").hook] == [$h]'
+}
+
+t_need beat_start
+for hook in tc xdp-generic xdp tc xdp; do
+	policy 64 20000 $hook
+	t_ok "hook $hook: applied" ctl policy apply "$LZ_DIR/p64.json" --yes
+	t_ok "hook $hook: is there" hook_is $hook
+done
+beat_stop "hooks"
+
 t_ok "released: free" eval "ctl quarantine del $HELD && lz_wait 3 reach_as $HELD"
 
 t_need daemon_stop

@@ -137,11 +137,30 @@ t_need daemon_start "$LZ_DIR/tc.json"
 
 # ---------------------------------------------------------------- another hook
 
-ctl policy apply "$LZ_DIR/xdp.json" --yes >"$LZ_DIR/said"
-t_ok "another hook: the answer says that it stays" grep -q "acc0 stays on tc, the policy says xdp" \
-	<(tr -s '\n ' ' ' <"$LZ_DIR/said")
-t_ok "another hook: and what to do" grep -q -- "--detach" "$LZ_DIR/said"
+hook_of()
+{
+	ctl -j status | jq -r --arg i "$1" '.interfaces[] | select(.interface == $i).hook'
+}
+
+ctl policy apply "$LZ_DIR/xdp.json" --yes --confirm 60 >"$LZ_DIR/said"
+t_ok "another hook: not before it is confirmed, and says so" \
+	grep -q "acc0 changes from tc to xdp when this is confirmed" <(tr -s '\n ' ' ' <"$LZ_DIR/said")
 t_eq "another hook: at most 80 columns" "$(awk 'length > 80' "$LZ_DIR/said" | wc -l)" 0
+t_eq "another hook: not yet" "$(hook_of acc0)" tc
+t_need ctl policy confirm
+t_eq "another hook: confirmed" "$(hook_of acc0)" xdp
+t_ok "another hook: undone, it goes back" ctl policy undo
+t_eq "another hook: undone" "$(hook_of acc0)" tc
+t_need ip -n "$LZ_LAB-gw" link set acc0 xdpdrv obj "$LZ_DIR/pass.o" sec xdp
+ctl policy apply "$LZ_DIR/xdp.json" --yes >"$LZ_DIR/said"
+t_ok "another hook, a foreign program there: says that it stays" \
+	grep -q "acc0 stays on tc, the policy says xdp" <(tr -s '\n ' ' ' <"$LZ_DIR/said")
+t_ok "another hook, a foreign program there: whose" \
+	grep -q "event=interfaces-fault.*acc0: cannot attach xdp: program .* is there; take it off" \
+	"$LZ_DIR/log/daemon.log"
+t_need ip -n "$LZ_LAB-gw" link set acc0 xdpdrv off
+t_ok "another hook: the program gone, applied again" ctl policy apply "$LZ_DIR/xdp.json" --yes
+t_eq "another hook: the program gone" "$(hook_of acc0)" xdp
 sed 's/"198.51.100.0\/24",/"198.51.100.0\/24", "192.0.2.128\/25", "198.51.101.0\/24", "198.51.103.0\/24",/;
 	s/"leave-alone"/{ "to-world": "icmp-admin", "except-to": ["192.0.2.25", "2001:db8:25::25"] }/' \
 	"$LZ_DIR/xdp.json" >"$LZ_DIR/next.json"
@@ -151,8 +170,7 @@ t_eq "diff: at most 80 columns" "$(awk 'length > 80' "$LZ_DIR/said" | wc -l)" 0
 daemon_stop
 t_ok "detach" lz_ns_run gw "$BUILD/lazaretd" --instance lab --detach
 t_need daemon_start "$LZ_DIR/xdp.json"
-t_eq "after a detach: the other hook" \
-	"$(ctl -j status | jq -r '.interfaces[] | select(.interface == "acc0").hook')" xdp
+t_eq "after a detach: the hook" "$(hook_of acc0)" xdp
 daemon_stop
 [ "$T_FAILED" = 0 ] || sed 's/^/# /' "$LZ_DIR/log/daemons.log" | tail -n 60
 t_end
