@@ -138,8 +138,12 @@ static int explain_xdp(__u32 ifindex, enum lz_attach_mode mode, int error, struc
 		     there.skb_prog_id ? there.skb_prog_id : there.hw_prog_id;
 	if (id) {
 		fd = bpf_prog_get_fd_by_id(id);
-		if (fd >= 0)
-			bpf_obj_get_info_by_fd(fd, &info, &len);
+		if (fd < 0) /* without CAP_SYS_ADMIN nobody is told its name */
+			return lz_err_set(reterr, EBUSY,
+					  "%s: cannot attach xdp: program id %u is there (bpftool prog "
+					  "show id %u); take it off first, or say \"hook\": \"tc\"",
+					  dev, id, id);
+		bpf_obj_get_info_by_fd(fd, &info, &len);
 		return lz_err_set(reterr, EBUSY,
 				  "%s: cannot attach xdp: program '%s' (id %u) is there; take it off "
 				  "first, or say \"hook\": \"tc\"", dev, info.name, id);

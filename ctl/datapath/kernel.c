@@ -2,7 +2,6 @@
 #include "datapath/kernel.h"
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <lazaret.skel.h>
@@ -125,28 +124,16 @@ static int open_pins(struct lz_kernel *k)
 	return missing;
 }
 
-/* Where lz_instance lies in a read-only data map: its BTF knows, also for another build's. */
-static int find_instance_offset(const struct bpf_map_info *info)
+/* Where lz_instance lies in a read-only data map, also of another build. Its BTF would say it too, but
+ * that is given by its number to nobody without CAP_SYS_ADMIN. */
+static int find_instance_offset(const void *bytes, __u32 n)
 {
-	const struct btf_var_secinfo *var;
-	const struct btf_type *section, *type;
-	struct btf *btf = btf__load_from_kernel_by_id(info->btf_id);
-	int offset = -ENOENT;
+	const __u64 magic = LZ_INSTANCE_MAGIC;
 
-	if (!btf)
-		return -errno;
-	section = btf__type_by_id(btf, info->btf_value_type_id);
-	if (section && btf_is_datasec(section)) {
-		var = btf_var_secinfos(section);
-		for (int i = 0; i < btf_vlen(section); i++, var++) {
-			type = btf__type_by_id(btf, var->type);
-			if (lz_streq(btf__name_by_offset(btf, type->name_off), "lz_instance") &&
-			    var->size == sizeof(struct lz_instance))
-				offset = var->offset;
-		}
-	}
-	btf__free(btf);
-	return offset;
+	for (__u32 at = 0; at + sizeof(struct lz_instance) <= n; at += sizeof(magic))
+		if (!memcmp((const char *)bytes + at, &magic, sizeof(magic)))
+			return at;
+	return -ENOENT;
 }
 
 /* The bytes of a read-only data map; heap. */
@@ -159,14 +146,14 @@ static int read_rodata(int fd, void **ret, __u32 *ret_bytes, int *ret_offset)
 
 	if (bpf_obj_get_info_by_fd(fd, &info, &len))
 		return -errno;
-	offset = find_instance_offset(&info);
-	if (offset < 0)
-		return offset;
 	bytes = malloc(info.value_size);
 	if (!bytes)
 		return -ENOMEM;
 	if (bpf_map_lookup_elem(fd, &zero, bytes))
 		return -errno;
+	offset = find_instance_offset(bytes, info.value_size);
+	if (offset < 0)
+		return offset;
 	*ret = TAKE_PTR(bytes);
 	*ret_bytes = info.value_size;
 	*ret_offset = offset;
@@ -333,6 +320,7 @@ static int load_instance(struct lz_instance *instance, const struct lz_instance_
 {
 	int r;
 
+	instance->magic = LZ_INSTANCE_MAGIC;
 	instance->abi_version = LZ_ABI_VERSION;
 	instance->ipv6_key_len = config->ipv6_key_len;
 	instance->replay = config->replay;

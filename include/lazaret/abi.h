@@ -427,7 +427,10 @@ _Static_assert(sizeof(struct lz_control) ==
 	       "no holes");
 
 /* Fixed when the instance is created; .rodata of every program, read by userland from the pin. */
+#define LZ_INSTANCE_MAGIC 0x65636e6174736e49ULL
+
 struct lz_instance {
+	__u64 magic;	    /* LZ_INSTANCE_MAGIC: whoever reads a pinned .rodata finds it by that */
 	__u64 seed;	    /* of every hash: spoofed sources must not choose their lines */
 	__u32 abi_version;  /* LZ_ABI_VERSION */
 	__u32 tag_lines;    /* lines of lz_tags; cells = 64 times that */
@@ -436,7 +439,7 @@ struct lz_instance {
 	__u32 replay;	    /* 1 = the clock is lz_control.replay_now_ns, judgements go to lz_last */
 	__u32 held_lines;   /* lines of one copy of lz_held: whole pages */
 };
-_Static_assert(sizeof(struct lz_instance) == 32, "no holes");
+_Static_assert(sizeof(struct lz_instance) == 40, "no holes");
 
 #define LZ_EXCEPTED_WORDS 512 /* 32,768 bits */
 

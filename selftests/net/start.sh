@@ -74,6 +74,30 @@ t_ok "foreign XDP program: it is there still" \
 	grep -q xdp <(ip -n "$LZ_LAB-gw" link show acc0)
 t_need ip -n "$LZ_LAB-gw" link set acc0 xdpdrv off
 
+# ---------------------------------------------------------------- with the unit's capabilities only
+
+CAPS=$(sed -n 's/^CapabilityBoundingSet=//p' "$ROOT/ctl/daemon/lazaret.service" | sed 's/CAP_/+/g; s/ /,/g' |
+	tr '[:upper:]' '[:lower:]')
+
+caged_start()
+{
+	lz_proc_start daemon gw setpriv --bounding-set "-all,$CAPS" "$BUILD/lazaretd" --instance lab \
+		--policy "$LZ_DIR/tc.json" --state "$LZ_DIR/caged" --run /run/lazaret-lab
+	lz_wait 20 ctl status
+}
+
+t_need caged_start
+t_eq "the unit's capabilities: no CAP_SYS_ADMIN" \
+	"$((0x$(sed -n 's/^CapEff:[[:space:]]*//p' "/proc/${LZ_PROC[daemon]}/status") >> 21 & 1))" 0
+t_eq "the unit's capabilities: attached" "$(ctl -j status | jq '[.interfaces[] | select(.hook == "tc")] | length')" 2
+daemon_kill
+t_need caged_start
+t_ok "the unit's capabilities: killed, taken over" grep -q "event=policy-adopted" "$LZ_DIR/log/daemon.log"
+t_eq "the unit's capabilities: and attached nothing" "$(grep -c event=hook- "$LZ_DIR/log/daemon.log")" 0
+t_ok "the unit's capabilities: another hook" ctl policy apply "$LZ_DIR/xdp.json" --yes
+t_need daemon_stop
+t_need lz_ns_run gw "$BUILD/lazaretd" --instance lab --detach
+
 # ---------------------------------------------------------------- one daemon an instance
 
 t_need daemon_start ""

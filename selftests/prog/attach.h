@@ -17,6 +17,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/capability.h>
 #include <sys/socket.h>
 
 #include "base/json.h"
@@ -139,8 +140,19 @@ static inline void start_afresh(void)
 	T_OK(make_veth(), "veth pair");
 }
 
-/* In a room of its own; for main(). */
-static inline int attach_run(const struct t_case *cases, size_t n)
+/* The keeper has no CAP_SYS_ADMIN under its unit. */
+static inline bool drop_sys_admin(void)
+{
+	const cap_value_t value = CAP_SYS_ADMIN;
+	cap_t caps = cap_get_proc();
+	bool ok = caps && !cap_set_flag(caps, CAP_EFFECTIVE, 1, &value, CAP_CLEAR) && !cap_set_proc(caps);
+
+	cap_free(caps);
+	return ok;
+}
+
+/* In a room of its own; for main(). @as_keeper: without what he has not */
+static inline int attach_run(const struct t_case *cases, size_t n, bool as_keeper)
 {
 	if (geteuid()) {
 		printf("1..0 # SKIP needs root\n");
@@ -148,6 +160,10 @@ static inline int attach_run(const struct t_case *cases, size_t n)
 	}
 	if (!room_enter(180)) {
 		printf("Bail out! no namespace of its own\n");
+		return EXIT_FAILURE;
+	}
+	if (as_keeper && !drop_sys_admin()) {
+		printf("Bail out! cannot drop CAP_SYS_ADMIN\n");
 		return EXIT_FAILURE;
 	}
 	return t_run(cases, n);
