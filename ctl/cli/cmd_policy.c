@@ -250,6 +250,7 @@ static const struct lz_cli_column history_columns[] = {
 	{ "STATE", "state", 10, LZ_CELL_TEXT },
 	{ "APPLIED", "applied", 20, LZ_CELL_TEXT },
 	{ "BY", "actor", 12, LZ_CELL_TEXT },
+	{ "TEXT", "text_kept", 4, LZ_CELL_YES },
 	{ "NAME", "name", 0, LZ_CELL_TEXT },
 	{ NULL, NULL, 0, LZ_CELL_TEXT },
 };

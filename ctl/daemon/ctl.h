@@ -26,6 +26,7 @@
 #define LZ_HOLD_DEFAULT_S 259200u /* 72 h: mission.md B1 */
 #define LZ_TARGET_KEYS_MAX 1024	  /* keys of one customer that are held together */
 #define LZ_FOLLOWERS_MAX   16
+#define LZ_TEXTS_KEPT	   10 /* one is 8 MB with 500,000 prefixes */
 #define LZ_LISTEN_TRIES	   40 /* the one before may not have let go of a socket yet */
 #define LZ_LISTEN_TRY_US   50000
 
@@ -178,6 +179,14 @@ int lz_running_read(struct lz_ctl *ctl, __u64 generation, struct lz_applied *ret
  */
 int lz_exchange(struct lz_ctl *ctl, struct lz_policy *policy, struct lz_applied *row,
 		struct lz_err *reterr);
+
+/**
+ * lz_texts_forget() - of all policies in the ledger only some keep their texts: what judges or waits, and
+ * the last LZ_TEXTS_KEPT that undo leads back to, each with what it is a change of
+ */
+void lz_texts_forget(struct lz_ctl *ctl);
+/** lz_texts_gone() - sets @reterr for a generation without one; -ENOENT */
+int lz_texts_gone(__u64 generation, struct lz_err *reterr);
 
 /** lz_running_restore() - at the start: adopt what judges, or restore what was confirmed last */
 int lz_running_restore(struct lz_ctl *ctl, struct lz_policy *first, const char *file,

@@ -416,6 +416,8 @@ static int read_text(struct lz_ctl *ctl, __u64 generation, struct show *s, struc
 	if (lz_applied_get(ctl->ledger, generation, &s->row, &s->text, NULL) < 0)
 		return lz_err_set(reterr, ENOENT, "policy: generation %llu: there is none",
 				  (unsigned long long)generation);
+	if (!s->row.has_text)
+		return lz_texts_gone(generation, reterr);
 	r = lz_edit_parse(s->text, &edit, &base, reterr);
 	if (r == -ENOENT)
 		return 0;
@@ -466,6 +468,7 @@ static void history_fill(struct lz_request *req, void *arg)
 	lz_json_time(one, "applied", row.applied_s);
 	lz_json_add_str(one, "actor", row.actor);
 	lz_json_add_str(one, "state", row.state);
+	lz_json_add_bool(one, "text_kept", row.has_text);
 	if (row.file[0])
 		lz_json_add_str(one, "file", row.file);
 	if (lz_reply_row(req, one) == 0)

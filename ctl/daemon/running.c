@@ -218,6 +218,7 @@ int lz_running_apply(struct lz_ctl *ctl, struct lz_running *next, __u32 confirm_
 	}
 	lz_ctl_portal(ctl);
 	note_policy(ctl, "policy-applied", &ctl->now.row, ctl->now.row.actor);
+	lz_texts_forget(ctl);
 	return 0;
 }
 

@@ -286,6 +286,7 @@ struct lz_applied {
 	char actor[LZ_ACTOR_TEXT_MAX];
 	char file[LZ_FILE_TEXT_MAX]; /* "" = not told */
 	char state[LZ_STATE_TEXT_MAX];
+	bool has_text; /* read only; see lz_applied_forget() */
 };
 
 /**
@@ -302,6 +303,9 @@ int lz_applied_ids(struct lz_ledger *l, __u64 generation, const char *ids, struc
 /** lz_applied_get() - @ret_text, @ret_ids: heap memory of the caller, or NULL; -ENOENT */
 int lz_applied_get(struct lz_ledger *l, __u64 generation, struct lz_applied *ret, char **ret_text,
 		   char **ret_ids);
+
+/** lz_applied_forget() - the texts and ids of all generations but those @kept; their rows stay */
+int lz_applied_forget(struct lz_ledger *l, const __u64 *kept, size_t n, struct lz_err *reterr);
 
 /** lz_applied_last() - the newest in this state with a generation below @below; -ENOENT */
 int lz_applied_last(struct lz_ledger *l, const char *state, __u64 below, struct lz_applied *ret);

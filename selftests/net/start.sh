@@ -159,6 +159,28 @@ t_need lz_ns_run gw "$BUILD/lazaretd" --instance lab --detach
 STATE=$LZ_DIR/state
 t_need daemon_start "$LZ_DIR/tc.json"
 
+# ---------------------------------------------------------------- many policies
+
+for number in 1 2 3 4 5 6 7 8 9 10 11 12 13 14; do
+	sed "s/\"name\": \"tc\"/\"name\": \"n$number\"/" "$LZ_DIR/tc.json" >"$LZ_DIR/n.json"
+	t_need ctl -q policy apply "$LZ_DIR/n.json" >/dev/null
+done
+OLD=$(ctl -j policy history | jq '[.generations[] | select(.name == "n2")][0].generation')
+KEPT=$(ctl -j policy history | jq '[.generations[] | select(.text_kept)] | length')
+t_eq "many policies: texts of what is in force and the ten before" "$KEPT" 11
+t_eq "many policies: an old one's text is gone" "$(status_of ctl policy show generation "$OLD")" 4
+t_ok "many policies: says so" grep -q "generation $OLD: its text is not kept any more" <(ctl policy show generation "$OLD" 2>&1)
+t_ok "many policies: history says so" grep -qE "^ *$OLD .* no +n2" <(ctl policy history)
+for number in 13 12; do
+	t_need ctl -q policy undo >/dev/null
+	t_eq "many policies: undone to n$number" "$(ctl -j status | jq -r .policy.name)" "n$number"
+done
+daemon_kill
+t_need daemon_start "$LZ_DIR/tc.json"
+t_eq "many policies: restarted" "$(ctl -j status | jq -r .policy.name)" n12
+t_need ctl -q policy undo >/dev/null
+t_eq "many policies: undone after a restart" "$(ctl -j status | jq -r .policy.name)" n11
+
 # ---------------------------------------------------------------- another hook
 
 hook_of()
