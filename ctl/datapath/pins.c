@@ -79,8 +79,8 @@ static int ensure_bpffs(struct lz_err *reterr)
 		return 0;
 	if (mount("bpf", LZ_BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") &&
 	    !is_bpffs(LZ_BPFFS))
-		return lz_err_set(reterr, errno, "%s: cannot mount bpffs: %s", LZ_BPFFS,
-				  strerror(errno));
+		return lz_err_set(reterr, errno, "%s: cannot mount bpffs: %s; mount -t bpf bpf %s",
+				  LZ_BPFFS, strerror(errno), LZ_BPFFS);
 	return 0;
 }
 
@@ -127,6 +127,8 @@ static int open_locked(const char *dir, const char *instance, struct lz_err *ret
 	struct stat st;
 	int r;
 
+	if (fd < 0 && errno == ENOENT)
+		return lz_err_set(reterr, ENOENT, "%s: no such instance: nothing of it is attached", dir);
 	if (fd < 0)
 		return lz_err_set(reterr, errno, "%s: cannot open: %s", dir, strerror(errno));
 	if (fstat(fd, &st))

@@ -74,6 +74,21 @@ t_ok "foreign XDP program: it is there still" \
 	grep -q xdp <(ip -n "$LZ_LAB-gw" link show acc0)
 t_need ip -n "$LZ_LAB-gw" link set acc0 xdpdrv off
 
+# ---------------------------------------------------------------- no bpffs, nothing to detach
+
+no_bpffs()
+{
+	lz_ns_run gw unshare -m bash -c "mount -t tmpfs none /sys/fs/bpf && exec setpriv --bounding-set=-sys_admin \
+		timeout 20 '$BUILD/lazaretd' --instance lab --run /run/lazaret-lab --state '$STATE'" >"$LZ_DIR/said" 2>&1
+}
+
+t_eq "no bpffs: not permitted to mount it" "$(status_of no_bpffs)" 5
+t_ok "no bpffs: says what to do" grep -q "cannot mount bpffs: .*; mount -t bpf bpf /sys/fs/bpf" "$LZ_DIR/said"
+t_eq "no bpffs: in one line" "$(wc -l <"$LZ_DIR/said")" 1
+t_eq "nothing to detach: no such object" "$(status_of lz_ns_run gw "$BUILD/lazaretd" --instance lab --detach)" 4
+t_ok "nothing to detach: says so" grep -q "no such instance: nothing of it is attached" \
+	<(lz_ns_run gw "$BUILD/lazaretd" --instance lab --detach 2>&1)
+
 # ---------------------------------------------------------------- with the unit's capabilities only
 
 CAPS=$(sed -n 's/^CapabilityBoundingSet=//p' "$ROOT/ctl/daemon/lazaret.service" | sed 's/CAP_/+/g; s/ /,/g' |
@@ -158,6 +173,23 @@ daemon_stop
 t_need lz_ns_run gw "$BUILD/lazaretd" --instance lab --detach
 STATE=$LZ_DIR/state
 t_need daemon_start "$LZ_DIR/tc.json"
+
+# ---------------------------------------------------------------- a full colony, and what is said
+
+seq 1 3900 | awk '{ printf "198.51.%d.%d\n", 104 + int($1 / 250), 1 + $1 % 250 }' >"$LZ_DIR/many"
+t_need ctl -q quarantine import "$LZ_DIR/many" --yes >/dev/null
+t_eq "a full colony takes no room of the sources" "$(ctl -j status | jq .sources.used)" 0
+t_eq "a full colony: alarm" "$(ctl health | grep -c "^FAILED colony-room")" 1
+t_eq "a full colony: no other alarm" "$(ctl health | grep -c "^FAILED")" 1
+sed 's/"acc0"/"acc0", "nosuch0"/' "$LZ_DIR/tc.json" >"$LZ_DIR/missing.json"
+t_need ctl -q policy apply "$LZ_DIR/missing.json" >/dev/null 2>&1
+t_ok "missing: named" grep -q "^FAILED hooks: .*there is no interface 'nosuch0'" <(ctl health)
+t_need ip -n "$LZ_LAB-gw" link set upl0 name upl9
+t_ok "lost: named, beside what is missing" lz_wait 3 eval \
+	"ctl health | grep -q \"^FAILED hooks: .*lost: upl0; interfaces/access: there is no interface 'nosuch0'\""
+t_need ip -n "$LZ_LAB-gw" link set upl9 name upl0
+t_ok "back: not named any more" lz_wait 3 eval "! ctl health | grep -q lost"
+t_need ctl -q policy apply "$LZ_DIR/tc.json" >/dev/null
 
 # ---------------------------------------------------------------- many policies
 
