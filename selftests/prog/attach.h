@@ -65,6 +65,43 @@ static inline unsigned int send_frames(unsigned int n)
 	return sent;
 }
 
+static volatile bool stream_over;
+static volatile unsigned int stream_sent;
+static pthread_t stream_thread;
+
+static inline void *stream_run(void *arg)
+{
+	struct pkt_spec spec = { .src = "100.64.0.1", .dst = "198.51.100.1", .dport = 443 };
+	lz_autoclose int fd = open_sender();
+	struct pkt p;
+
+	(void)arg;
+	pkt_build(&p, &spec);
+	/* Paced below what one queue takes: a frame dropped by veth would look like a gap. */
+	while (!stream_over) {
+		for (int i = 0; i < 10; i++)
+			stream_sent += send(fd, p.data, p.bytes, 0) == (ssize_t)p.bytes;
+		usleep(100);
+	}
+	return NULL;
+}
+
+/* Frames go on until stream_end(), which says how many. */
+static inline void stream_start(void)
+{
+	stream_over = false;
+	stream_sent = 0;
+	pthread_create(&stream_thread, NULL, stream_run, NULL);
+}
+
+static inline unsigned int stream_end(void)
+{
+	stream_over = true;
+	pthread_join(stream_thread, NULL);
+	usleep(100000); /* veth hands over through NAPI */
+	return stream_sent;
+}
+
 /* Frames of lz-a's row so far; others (neighbour discovery) are kept away: see make_veth(). */
 static inline __u64 count_received(const struct lz_kernel *k)
 {

@@ -5,26 +5,6 @@
 #include "datapath/rehook.h"
 #include "prog/attach.h"
 
-static volatile int stop;
-static volatile unsigned int sent;
-
-static void *send_on(void *arg)
-{
-	struct pkt_spec spec = { .src = "100.64.0.1", .dst = "198.51.100.1", .dport = 443 };
-	lz_autoclose int fd = open_sender();
-	struct pkt p;
-
-	(void)arg;
-	pkt_build(&p, &spec);
-	/* Paced below what one queue takes: a frame dropped by veth would look like a gap. */
-	while (!stop) {
-		for (int i = 0; i < 10; i++)
-			sent += send(fd, p.data, p.bytes, 0) == (ssize_t)p.bytes;
-		usleep(100);
-	}
-	return NULL;
-}
-
 static bool open_ports(const struct lz_kernel *k, struct lz_ports *ret)
 {
 	struct lz_attachments have = {};
@@ -59,7 +39,7 @@ static void judges_each_frame_once(void)
 	};
 	struct lz_ports ports;
 	struct lz_kernel k;
-	pthread_t t;
+	unsigned int sent;
 	__u64 before;
 
 	start_afresh();
@@ -69,15 +49,11 @@ static void judges_each_frame_once(void)
 	if (!open_ports(&k, &ports))
 		return;
 	before = count_received(&k);
-	stop = 0;
-	sent = 0;
-	pthread_create(&t, NULL, send_on, NULL);
+	stream_start();
 	for (int round = 0; round < 3; round++)
 		for (size_t i = 1; i < LZ_ARRAY_SIZE(way); i++)
 			change(&k, &ports, way[i - 1], way[i]);
-	stop = 1;
-	pthread_join(t, NULL);
-	usleep(100000);
+	sent = stream_end();
 	T_OK(sent > 10000, "enough frames");
 	T_EQ(count_received(&k) - before, sent, "each was judged once");
 	printf("# %u frames over %zu changes\n", sent, 3 * (LZ_ARRAY_SIZE(way) - 1));

@@ -26,31 +26,12 @@ static bool open_beside(struct lz_kernel *k, __u32 key_len, enum lz_attach_mode 
 	       give_row(k, mode);
 }
 
-static volatile int stop;
-static volatile unsigned int sent;
-
-static void *send_on(void *arg)
-{
-	struct pkt_spec spec = { .src = "100.64.0.1", .dst = "198.51.100.1", .dport = 443 };
-	lz_autoclose int fd = open_sender();
-	struct pkt p;
-
-	(void)arg;
-	pkt_build(&p, &spec);
-	while (!stop) {
-		for (int i = 0; i < 20; i++)
-			sent += send(fd, p.data, p.bytes, 0) == (ssize_t)p.bytes;
-		usleep(200);
-	}
-	return NULL;
-}
-
 static void without_a_gap(enum lz_attach_mode mode, unsigned int flags)
 {
 	struct lz_kernel k, old;
 	char next[LZ_PIN_PATH_MAX];
 	__u64 before;
-	pthread_t t;
+	unsigned int sent;
 
 	start_afresh();
 	if (!open_kernel(&k))
@@ -59,16 +40,12 @@ static void without_a_gap(enum lz_attach_mode mode, unsigned int flags)
 	lz_kernel_close(&k);
 	T_EQ(lz_kernel_read_pins("/sys/fs/bpf/lazaret-a", &old, &err), 0, err.text);
 	before = count_received(&old);
-	stop = 0;
-	sent = 0;
-	pthread_create(&t, NULL, send_on, NULL);
+	stream_start();
 	usleep(50000);
 	if (open_beside(&k, 56, mode))
 		T_EQ(lz_kernel_take_over(&k, &err), 0, err.text);
 	usleep(50000);
-	stop = 1;
-	pthread_join(t, NULL);
-	usleep(100000);
+	sent = stream_end();
 	T_OK(count_received(&k) > 0 && count_received(&old) > before, "both have judged");
 	T_EQ(count_received(&old) - before + count_received(&k), sent, "each frame by one of them");
 	printf("# %u frames\n", sent);
