@@ -163,9 +163,8 @@ static int exchange(struct lz_ctl *ctl, struct lz_request *req, struct lz_policy
 	r = lz_exchange(ctl, policy, &row, reterr);
 	if (r < 0)
 		return r;
-	send_line(req, "exchanged", NULL,
-		  "written down; new tables take over within seconds, see lazaretctl status");
 	end = cJSON_CreateObject();
+	lz_json_add_bool(end, "exchanged", true);
 	lz_json_add_u64(end, "generation", row.generation);
 	lz_json_add_str(end, "name", row.name);
 	lz_reply_end(req, LZ_CODE_OK, NULL, end);

@@ -204,6 +204,7 @@ void lz_wiring_close(struct lz_wiring *w)
 	if (w->kernel)
 		lz_ports_close(&w->ports);
 	w->kernel = NULL;
+	w->planned[0] = w->planned[1] = w->settled = false;
 	free(w->known);
 	w->known = NULL;
 	w->n_known = w->cap_known = 0;

@@ -132,7 +132,9 @@ t_need ctl exception add 2001:db8:2000:200::/56 port25 until 2030-01-01 ticket R
 # ---------------------------------------------------------------- shorter keys, under traffic
 
 t_need beat_start
-t_ok "shorter: applied" ctl policy apply "$LZ_DIR/p56.json" --yes
+ctl policy apply "$LZ_DIR/p56.json" --yes >"$LZ_DIR/out"
+t_eq "shorter: applied" $? 0
+t_ok "shorter: and told when it is in force" grep -q "new tables take over within seconds" "$LZ_DIR/out"
 t_ok "shorter: in force" lz_wait 20 in_force key56
 beat_stop "shorter"
 t_ok "shorter: held" held "$HELD"
