@@ -93,10 +93,18 @@ __noinline int lz_cell_create(__u64 key)
 	return slot & ~LZ_SEARCH_MADE;
 }
 
+/* Held cells are the colony's: a large one must not stop the counting of the others. */
+static __always_inline int lz_cells_full(void)
+{
+	__u64 used = lz_tables.cells_used, held = lz_tables.cells_held;
+
+	return used > held && used - held >= lz_control.sources_max;
+}
+
 /**
  * lz_cell_make() - the cell of a new source, within the budgets
  *
- * Ordinary sources may fill the table up to sources_max: the rest is the colony's. Own IPv6 space
+ * Ordinary sources, and what limits count in, may fill the table up to sources_max: the rest is the colony's. Own IPv6 space
  * is practically unbounded, so only v6_budget cells are made below one /48; beyond that the /48's
  * own cell is charged. Return: slot or LZ_SEARCH_FULL.
  */
@@ -104,10 +112,7 @@ __noinline int lz_cell_make(__u64 key, __u32 family, __u32 row)
 {
 	int slot;
 
-	__u64 used = lz_tables.cells_used, held = lz_tables.cells_held;
-
-	/* Held cells are the colony's: a large one must not stop the counting of the others. */
-	if (used > held && used - held >= lz_control.sources_max) {
+	if (lz_cells_full()) {
 		lz_count(row, LZ_C_TABLE_FULL, 1);
 		return LZ_SEARCH_FULL;
 	}

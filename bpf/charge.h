@@ -88,7 +88,7 @@ __noinline int lz_limit_slot(const struct lz_pkt *p, const struct lz_limit_ask *
 	}
 	key = lz_aggregate_key(l->id, prefix, lz_instance.seed);
 	slot = lz_cell_search(key);
-	if (slot < 0)
+	if (slot < 0 && !lz_cells_full())
 		slot = lz_cell_create(key);
 	cell = slot >= 0 ? lz_search_cell(slot) : 0;
 	if (!cell) {

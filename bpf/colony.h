@@ -36,6 +36,7 @@
 
 /* A verdict, and the one that takes its place where the portal cannot answer. */
 #define LZ_FATE(verdict, other) ((verdict) | (other) << 8)
+#define LZ_FATE_JUDGED		(1 << 16) /* in lz_pending: also where the verdict is to pass */
 
 /* The word is there, says the future, and is refused: somebody wrote nonsense. */
 static __always_inline int lz_hold_invalid(__u64 word, __u32 now_s)

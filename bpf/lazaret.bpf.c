@@ -172,12 +172,28 @@ static __always_inline __u64 *lz_pending_of(__u32 port)
 	return port & LZ_PORT_F_GENERIC ? bpf_map_lookup_elem(&lz_pending, &zero) : 0;
 }
 
+/* For tc, that a frame was judged, and how. */
+static __always_inline int lz_mark(struct xdp_md *ctx, __u32 verdict, __u32 other)
+{
+	struct lz_meta *meta;
+
+	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(*meta)))
+		return -1;
+	meta = (void *)(long)ctx->data_meta;
+	if ((void *)(meta + 1) > (void *)(long)ctx->data)
+		return -1;
+	meta->magic = LZ_META_MAGIC;
+	meta->verdict = verdict;
+	meta->other = other;
+	meta->pad_[0] = meta->pad_[1] = 0;
+	return 0;
+}
+
 SEC("xdp.frags")
 int lz_xdp(struct xdp_md *ctx)
 {
 	struct lz_frame f = { (void *)(long)ctx->data, (void *)(long)ctx->data_end };
 	struct lz_pkt *p = lz_packet();
-	struct lz_meta *meta;
 	__u32 ruling, verdict;
 	__u64 *pending;
 
@@ -186,24 +202,23 @@ int lz_xdp(struct xdp_md *ctx)
 	ruling = lz_process(&f, p, ctx->ingress_ifindex, f.end - f.data, 0);
 	verdict = LZ_RULING_VERDICT(ruling);
 	pending = lz_pending_of(p->port);
-	if (pending)
-		*pending = LZ_FATE(verdict, LZ_RULING_OTHER(ruling));
-	if (verdict == LZ_V_PASS)
-		return XDP_PASS;
 	if (verdict == LZ_V_DROP)
 		return XDP_DROP;
+	if (pending)
+		*pending = LZ_FATE(verdict, LZ_RULING_OTHER(ruling)) | LZ_FATE_JUDGED;
+	if (verdict == LZ_V_PASS) {
+		if (p->port & LZ_PORT_F_CHANGING)
+			lz_mark(ctx, LZ_V_PASS, 0); /* without room it is judged by tc again */
+		return XDP_PASS;
+	}
 	/* The answer is built in tc: XDP_TX is silently lost where the peer runs no XDP, and forgets
 	 * an offloaded tag. A driver without room for metadata gives silence instead. */
-	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(*meta)))
-		return LZ_RULING_OTHER(ruling) || verdict < LZ_V_SMTP_554 ? XDP_DROP : XDP_PASS;
-	meta = (void *)(long)ctx->data_meta;
-	if ((void *)(meta + 1) > (void *)(long)ctx->data)
-		return XDP_DROP;
-	meta->magic = LZ_META_MAGIC;
-	meta->verdict = verdict;
-	meta->other = LZ_RULING_OTHER(ruling);
-	meta->pad_[0] = meta->pad_[1] = 0;
-	return XDP_PASS;
+	if (!lz_mark(ctx, verdict, LZ_RULING_OTHER(ruling)) ||
+	    (verdict >= LZ_V_SMTP_554 && !LZ_RULING_OTHER(ruling)))
+		return XDP_PASS;
+	if (pending)
+		*pending = 0; /* tc does not see this frame */
+	return XDP_DROP;
 }
 
 /* Where the portal does not take it, the other verdict stands. */
@@ -230,7 +245,10 @@ static __always_inline int lz_link_header_lost(struct __sk_buff *skb)
 	       first == net;
 }
 
-/* A port that XDP judges: answer what XDP refused, pass the rest. */
+#define LZ_TC_UNJUDGED 0x100
+
+/* A port that XDP judges: answer what XDP refused, pass the rest. LZ_TC_UNJUDGED: it did not see this
+ * frame, for the hook is being changed. */
 static __always_inline int lz_tc_answer(struct __sk_buff *skb, __u32 port)
 {
 	struct lz_frame f = { (void *)(long)skb->data, (void *)(long)skb->data_end };
@@ -242,13 +260,17 @@ static __always_inline int lz_tc_answer(struct __sk_buff *skb, __u32 port)
 	if (!p)
 		return TC_ACT_SHOT;
 	if ((void *)(meta + 1) <= f.data && meta->magic == LZ_META_MAGIC) {
-		fate = LZ_FATE(meta->verdict, meta->other);
+		fate = LZ_FATE(meta->verdict, meta->other) | LZ_FATE_JUDGED;
 	} else {
-		fate = pending ? *pending : LZ_V_PASS;
-		if (fate == LZ_V_PASS)
-			return TC_ACT_UNSPEC;
-		l3 = lz_link_header_lost(skb) ? LZ_L3_LOST : 0;
+		fate = pending ? *pending : 0;
+		l3 = fate && lz_link_header_lost(skb) ? LZ_L3_LOST : 0;
 	}
+	if (pending)
+		*pending = 0; /* the next frame's must not find it */
+	if (!fate && (port & (LZ_PORT_F_XDP | LZ_PORT_F_CHANGING)) == (LZ_PORT_F_XDP | LZ_PORT_F_CHANGING))
+		return LZ_TC_UNJUDGED;
+	if ((fate & 0xff) == LZ_V_PASS)
+		return TC_ACT_UNSPEC;
 	p->ifindex = skb->ifindex;
 	p->port_row = port >> LZ_PORT_STATS_SHIFT;
 	lz_parse(&f, l3, lz_instance.ipv6_key_len & 127, p);
@@ -298,10 +320,11 @@ SEC("tc")
 int lz_tc(struct __sk_buff *skb)
 {
 	__u32 port = lz_ports[skb->ifindex & (LZ_PORTS_SIZE - 1)];
+	int action = LZ_TC_UNJUDGED;
 
-	if (port & LZ_PORT_F_XDP)
-		return lz_tc_answer(skb, port);
-	return lz_tc_judge(skb, 0);
+	if (port & (LZ_PORT_F_XDP | LZ_PORT_F_CHANGING))
+		action = lz_tc_answer(skb, port);
+	return action == LZ_TC_UNJUDGED ? lz_tc_judge(skb, 0) : action;
 }
 
 SEC("tc")

@@ -55,7 +55,7 @@ static __always_inline __u64 lz_window_at(__u64 word, const struct lz_limit *l, 
 
 /* A one at every multiple of `bits`, as far as whole fields go. */
 #define LZ_ONES(bits) ((~0ULL >> (64 - (bits) * (64 / (bits)))) / ((1ULL << (bits)) - 1))
-static const volatile __u64 lz_ones[LZ_COUNTER_BITS_MAX + 1] = {
+static const volatile __u64 lz_ones[32] = {
 	[6] = LZ_ONES(6),   [7] = LZ_ONES(7),	[8] = LZ_ONES(8),   [9] = LZ_ONES(9),
 	[10] = LZ_ONES(10), [11] = LZ_ONES(11), [12] = LZ_ONES(12), [13] = LZ_ONES(13),
 	[14] = LZ_ONES(14), [15] = LZ_ONES(15), [16] = LZ_ONES(16), [17] = LZ_ONES(17),
@@ -68,7 +68,7 @@ static const volatile __u64 lz_ones[LZ_COUNTER_BITS_MAX + 1] = {
  * than N, which is what a field is made for. */
 static __always_inline __u32 lz_window_sum(__u64 counts, const struct lz_limit *l)
 {
-	__u32 bits = l->bits <= LZ_COUNTER_BITS_MAX ? l->bits : 0;
+	__u32 bits = l->bits & 31; /* a mask: Linux 6.1 loses sight of a comparison */
 	__u64 all = counts * lz_ones[bits] >> (bits * (l->counters - 1u) & 63);
 
 	return (__u32)all & ((1u << bits) - 1);

@@ -21,7 +21,7 @@
 const volatile struct lz_instance lz_instance SEC(".rodata");
 
 struct lz_control lz_control SEC(".data.control");
-__u16 lz_ports[LZ_PORTS_SIZE] SEC(".data.ports");
+__u32 lz_ports[LZ_PORTS_SIZE] SEC(".data.ports");
 struct lz_tables lz_tables SEC(".data.tables");
 struct lz_replay lz_last SEC(".data.replay");
 struct lz_tick lz_tick SEC(".data.tick");
@@ -193,8 +193,8 @@ __u32 lz_reply_sources[LZ_REPLY_SOURCES] SEC(".data.replies");
 
 /* Generic XDP on a CPU: LZ_FATE() of the frame in hand. The kernel copies most frames for generic XDP,
  * and on 6.18 the copy forgets its link header's length: tc then sees a frame without link header and
- * metadata. XDP writes this for each frame, tc reads it for the same frame right after, on the same
- * CPU. Native XDP runs ahead of tc by a batch and needs none of it. */
+ * metadata. XDP writes this for each frame it passes on, tc takes it for the same frame right after, on
+ * the same CPU; 0: XDP has not judged it. Native XDP runs ahead of tc by a batch and needs none of it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);

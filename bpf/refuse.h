@@ -150,12 +150,23 @@ static __always_inline int lz_put_ip6(struct __sk_buff *skb, const struct lz_rep
 	return bpf_skb_store_bytes(skb, r->l3_bytes, &ip, sizeof(ip), 0);
 }
 
+/* Further than any transport header's sum that a guest leaves to the device. */
+#define LZ_SUM_REACH 256
+
 /* Make the frame `bytes` long from the IP header on. The kernel forgets segmentation and a checksum
- * the card has verified. A checksum left to the device (CHECKSUM_PARTIAL, a virtual machine's or a
- * container's) stays marked: those take the answer unchecked, but a guest that offloads sending and
- * not receiving gets one with a wrong sum. */
+ * the card has verified, but one that is left to the device (CHECKSUM_PARTIAL, a virtual machine's or a
+ * container's) would be put into the middle of the answer. It forgets that too when the front of the
+ * packet goes beyond it: so the frame gets longer behind by as much as it then loses behind its link
+ * header. The kernel does that for plain IP only, and only there are tags, which it holds aside, safe;
+ * what has more between link and IP header leaves no sums to anybody. */
 static __always_inline int lz_resize(struct __sk_buff *skb, __u32 l3_bytes, __u32 bytes)
 {
+	if (l3_bytes > LZ_ETH_BYTES)
+		return bpf_skb_change_tail(skb, l3_bytes + bytes, 0);
+	if (bpf_skb_change_tail(skb, l3_bytes + bytes + LZ_SUM_REACH, 0))
+		return -1;
+	if (!bpf_skb_adjust_room(skb, -LZ_SUM_REACH, BPF_ADJ_ROOM_MAC, 0))
+		return 0;
 	return bpf_skb_change_tail(skb, l3_bytes + bytes, 0);
 }
 

@@ -206,7 +206,10 @@ static void show_applied(struct lz_cli *cli, const cJSON *reply)
 
 	printf("applied '%s' as generation %s\n", lz_text_get(cli, reply, "name", name),
 	       lz_text_get(cli, reply, "generation", generation));
-	if (cJSON_IsString(deadline)) {
+	if (lz_text_is(reply, "exchanged")) {
+		puts("new tables take over within seconds; then this says it is in force\n"
+		     "  lazaretctl status");
+	} else if (cJSON_IsString(deadline)) {
 		lz_text_cell(cli, deadline, LZ_CELL_TIME, 0, until);
 		printf("it ends by itself at %s unless you say\n  lazaretctl policy confirm\n",
 		       until);
@@ -250,6 +253,7 @@ static const struct lz_cli_column history_columns[] = {
 	{ "STATE", "state", 10, LZ_CELL_TEXT },
 	{ "APPLIED", "applied", 20, LZ_CELL_TEXT },
 	{ "BY", "actor", 12, LZ_CELL_TEXT },
+	{ "TEXT", "text_kept", 4, LZ_CELL_YES },
 	{ "NAME", "name", 0, LZ_CELL_TEXT },
 	{ NULL, NULL, 0, LZ_CELL_TEXT },
 };

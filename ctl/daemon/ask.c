@@ -38,7 +38,7 @@ static void take_told(struct lz_ctl *ctl, const struct lz_answer *told)
 	static const char *const events[LZ_TOLD_N] = {
 		[LZ_TOLD_ATTACHED] = "hook-attached", [LZ_TOLD_DETACHED] = "hook-detached",
 		[LZ_TOLD_LOST] = "hook-lost",	      [LZ_TOLD_BACK] = "hook-back",
-		[LZ_TOLD_FAULT] = "interfaces-fault",
+		[LZ_TOLD_CHANGED] = "hook-changed",   [LZ_TOLD_FAULT] = "interfaces-fault",
 		[LZ_TOLD_PORTAL_UP] = "portal-up",    [LZ_TOLD_PORTAL_DOWN] = "portal-down",
 	};
 	bool of_hook = told->what < LZ_TOLD_FAULT;
@@ -148,24 +148,23 @@ int lz_ctl_fits(const struct lz_ctl *ctl, const struct lz_policy *policy, struct
 
 	if (policy->ipv6_key != ctl->view.instance.ipv6_key_len)
 		return lz_err_set(reterr, EMEDIUMTYPE,
-				  "/ipv6-key: %u: the instance was made with %u; to change it: quarantine "
-				  "export and exception export, stop lazaretd, lazaretd --detach, move "
-				  "ledger.db away, start, import both (held sources pass in between)",
-				  policy->ipv6_key, ctl->view.instance.ipv6_key_len);
+				  "/ipv6-key: %u: sources are told apart by /%u now; policy apply FILE "
+				  "--yes changes that under traffic (held hosts stay held, counters begin "
+				  "anew)", policy->ipv6_key, ctl->view.instance.ipv6_key_len);
 	lz_instance_size(policy->sources_max, policy->colony_max, &need);
 	if (need.tag_lines > ctl->view.instance.tag_lines)
 		return lz_err_set(reterr, ENOSPC,
-				  "/capacity: %u sources and %u held need more than the instance was "
-				  "made for; put it into the file of lazaretd --policy, stop lazaretd, "
-				  "lazaretd --detach, start it, apply again",
-				  policy->sources_max, policy->colony_max);
+				  "/capacity: %u sources and %u held are more than there is room for; "
+				  "policy apply FILE --yes makes it under traffic (held hosts stay held, "
+				  "counters begin anew)", policy->sources_max, policy->colony_max);
 	return 0;
 }
 
 static int ask_open(struct lz_ctl *ctl, const struct lz_policy *policy, __u32 sources_min,
-		    __u32 colony_min, int *fds, unsigned int *n, struct lz_err *reterr)
+		    __u32 colony_min, __u32 flags, int *fds, unsigned int *n, struct lz_err *reterr)
 {
 	begin(ctl, LZ_ASK_OPEN);
+	ctl->ask.flags = flags;
 	ctl->ask.sources_max = policy->sources_max > sources_min ? policy->sources_max : sources_min;
 	ctl->ask.colony_max = policy->colony_max > colony_min ? policy->colony_max : colony_min;
 	ctl->ask.ipv6_key_len = policy->ipv6_key;
@@ -180,21 +179,28 @@ int lz_ctl_open(struct lz_ctl *ctl, const struct lz_policy *policy, struct lz_er
 
 	if (ctl->opened)
 		return lz_ctl_fits(ctl, policy, reterr);
-	r = ask_open(ctl, policy, ctl->sources_min, ctl->colony_min, fds, &n, reterr);
-	/* An instance that is there already may be smaller, as long as this policy fits. */
-	if (r == -ENOSPC)
-		r = ask_open(ctl, policy, 0, 0, fds, &n, reterr);
+	r = ask_open(ctl, policy, ctl->sources_min, ctl->colony_min, 0, fds, &n, reterr);
+	/* An instance that is there already may be smaller, as long as this policy fits. If it does not,
+	 * the policy was written down for another one: see exchange.c. */
+	if (r == -ENOSPC || r == -EMEDIUMTYPE)
+		r = ask_open(ctl, policy, 0, 0, LZ_OPEN_F_REPLACE, fds, &n, reterr);
 	if (r == 0 && n != LZ_MAP_SHARED_N)
 		r = lz_err_set(reterr, EPROTO, "keeper: %u maps, want %u", n, LZ_MAP_SHARED_N);
 	if (r == 0) {
 		memset(&ctl->fds, 0xff, sizeof(ctl->fds));
 		memcpy(ctl->fds.fd, fds, n * sizeof(*fds));
 		ctl->adopted = ctl->answer.adopted;
+		ctl->beside = ctl->answer.beside;
 		r = open_tables(ctl, reterr);
 	}
 	for (unsigned int i = 0; r < 0 && i < n; i++)
 		close(fds[i]);
 	return r;
+}
+
+int lz_ctl_try(struct lz_ctl *ctl, const struct lz_policy *policy, struct lz_err *reterr)
+{
+	return ask_open(ctl, policy, 0, 0, LZ_OPEN_F_TRY, NULL, NULL, reterr);
 }
 
 int lz_ctl_inner(struct lz_ctl *ctl, const struct lz_inner_sizes *sizes, struct lz_inner_fds *ret,

@@ -133,6 +133,9 @@ struct lz_policy_limit;
 
 int lz_queue_new(struct lz_queue **ret);
 
+/** lz_case_drain() - all evidence that waits is taken now; 0, or -EBUSY after some seconds */
+int lz_case_drain(struct lz_ctl *ctl);
+
 /** lz_case_event() - LIMIT, WOULD and HOLD of the data plane; cheap: only queued */
 void lz_case_event(struct lz_ctl *ctl, const struct lz_event *event);
 

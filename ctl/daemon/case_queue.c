@@ -17,6 +17,7 @@
 
 #define LZ_QUEUE_MAX	4096
 #define LZ_SEEN_MAX	128
+#define LZ_DRAIN_NS	(5 * LZ_NS_PER_S)
 #define LZ_TURN_NS	(20 * 1000000ULL)
 
 struct entry {
@@ -401,4 +402,13 @@ void lz_case_turn(struct lz_ctl *ctl)
 	}
 	write_seen(ctl);
 	lz_case_clock(ctl, until_ns);
+}
+
+int lz_case_drain(struct lz_ctl *ctl)
+{
+	__u64 until_ns = lz_clock_mono_ns() + LZ_DRAIN_NS;
+
+	while ((ctl->queue->n || ctl->queue->seen_n) && lz_clock_mono_ns() < until_ns)
+		lz_case_turn(ctl);
+	return ctl->queue->n ? -EBUSY : 0;
 }

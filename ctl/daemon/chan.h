@@ -3,12 +3,13 @@
  * chan.h - between keeper and controller: fixed-size messages over a SOCK_SEQPACKET pair.
  *
  *   controller                                    keeper (CAP_BPF, CAP_NET_ADMIN)
- *     | OPEN  sizes, key length              -->    | create or adopt the instance
+ *     | OPEN  sizes, key length              -->    | create or adopt the instance, or make one
+ *     |                                             | beside it that takes its place with KEEP
  *     | <-- instance, map descriptors               |
  *     | INNER sizes                          -->    | maps of one generation
  *     | <-- four descriptors                        |
  *     | PLAN  slot, globs                    -->    | roles in that slot, attach what is missing
- *     | KEEP  slot                           -->    | the other slot's globs are over: detach
+ *     | KEEP  slot                           -->    | the other slot's globs are over: detach, change
  *     | PORTS after an ifindex               -->    | what is attached
  *     | TELLER                               -->    | start it, again if need be
  *     | <-- the other end of its channel            |
@@ -43,6 +44,9 @@ enum lz_ask_kind {
 	LZ_ASK_N,
 };
 
+#define LZ_OPEN_F_REPLACE 0x01 /* if what is there does not fit: another beside it */
+#define LZ_OPEN_F_TRY	  0x02 /* only: could it be made? no descriptors come back */
+
 #define LZ_PLAN_F_YES 0x01 /* the first XDP program of a physical port is agreed to */
 
 #define LZ_PORTAL_F_WANTED 0x01
@@ -58,7 +62,7 @@ struct lz_api_ask {
 struct lz_ask {
 	__u32 kind; /* enum lz_ask_kind */
 	__u32 slot; /* PLAN, KEEP: 0 or 1 */
-	__u32 flags; /* PLAN: LZ_PLAN_F_*; PORTAL: LZ_PORTAL_F_* */
+	__u32 flags; /* OPEN: LZ_OPEN_F_*; PLAN: LZ_PLAN_F_*; PORTAL: LZ_PORTAL_F_* */
 	__u32 n_rules;
 	__u32 sources_max; /* OPEN */
 	__u32 colony_max;
@@ -83,6 +87,7 @@ enum lz_told_what {
 	LZ_TOLD_DETACHED,
 	LZ_TOLD_LOST, /* a hook is not there although it should be */
 	LZ_TOLD_BACK,
+	LZ_TOLD_CHANGED, /* another hook, in place */
 	LZ_TOLD_FAULT, /* interfaces and policy do not fit; text says why */
 	LZ_TOLD_PORTAL_UP,
 	LZ_TOLD_PORTAL_DOWN, /* text says why; held hosts are refused instead of told */
@@ -96,6 +101,7 @@ struct lz_answer {
 	__u32 n_ports;
 	__u32 more; /* PORTS: ask again */
 	__u32 adopted; /* OPEN */
+	__u32 beside; /* OPEN: another one judges until KEEP */
 	struct lz_instance instance; /* OPEN */
 	char text[512]; /* error, or the interface's name */
 	struct lz_port_told ports[LZ_PORTS_A_MESSAGE];

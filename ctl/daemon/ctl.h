@@ -26,6 +26,7 @@
 #define LZ_HOLD_DEFAULT_S 259200u /* 72 h: mission.md B1 */
 #define LZ_TARGET_KEYS_MAX 1024	  /* keys of one customer that are held together */
 #define LZ_FOLLOWERS_MAX   16
+#define LZ_TEXTS_KEPT	   10 /* one is 8 MB with 500,000 prefixes */
 #define LZ_LISTEN_TRIES	   40 /* the one before may not have let go of a socket yet */
 #define LZ_LISTEN_TRY_US   50000
 
@@ -57,6 +58,7 @@ struct lz_ctl {
 	uv_poll_t keeper_poll;
 	bool opened; /* there is an instance: view, events and sweep are there */
 	bool adopted;
+	bool beside; /* another instance judges until the first KEEP */
 	__u32 sources_min, colony_min; /* room of a new instance: at least what --policy asks for */
 	struct lz_map_fds fds;
 	struct lz_tables_view view;
@@ -105,6 +107,8 @@ struct lz_ctl {
 int lz_ctl_open(struct lz_ctl *ctl, const struct lz_policy *policy, struct lz_err *reterr);
 /** lz_ctl_fits() - does a policy fit into the instance there is? 0, -EMEDIUMTYPE or -ENOSPC */
 int lz_ctl_fits(const struct lz_ctl *ctl, const struct lz_policy *policy, struct lz_err *reterr);
+/** lz_ctl_try() - could an instance for this policy be made beside the one there is? 0 or -errno */
+int lz_ctl_try(struct lz_ctl *ctl, const struct lz_policy *policy, struct lz_err *reterr);
 int lz_ctl_inner(struct lz_ctl *ctl, const struct lz_inner_sizes *sizes, struct lz_inner_fds *ret,
 		 struct lz_err *reterr);
 int lz_ctl_plan(struct lz_ctl *ctl, const struct lz_policy *policy, __u32 slot, bool yes,
@@ -165,6 +169,24 @@ int lz_running_change(struct lz_ctl *ctl, const struct lz_edit *edit, const char
 int lz_running_read(struct lz_ctl *ctl, __u64 generation, struct lz_applied *ret_row,
 		    struct lz_policy **ret, char **ret_ids, unsigned int *ret_changes,
 		    struct lz_err *reterr);
+
+/**
+ * lz_exchange() - a policy that needs another instance: other keys, or more room; takes @policy
+ *
+ * Ledger and policy are one transaction; then the controller ends itself, and the next one fills a new
+ * instance beside the one that judges and lets it take over. Whatever can be refused is refused here,
+ * and then nothing is changed. @row: actor and file; the rest is set.
+ */
+int lz_exchange(struct lz_ctl *ctl, struct lz_policy *policy, struct lz_applied *row,
+		struct lz_err *reterr);
+
+/**
+ * lz_texts_forget() - of all policies in the ledger only some keep their texts: what judges or waits, and
+ * the last LZ_TEXTS_KEPT that undo leads back to, each with what it is a change of
+ */
+void lz_texts_forget(struct lz_ctl *ctl);
+/** lz_texts_gone() - sets @reterr for a generation without one; -ENOENT */
+int lz_texts_gone(__u64 generation, struct lz_err *reterr);
 
 /** lz_running_restore() - at the start: adopt what judges, or restore what was confirmed last */
 int lz_running_restore(struct lz_ctl *ctl, struct lz_policy *first, const char *file,

@@ -83,6 +83,23 @@ static void send_port_changes(struct lz_request *req, const struct lz_port_told 
 	}
 }
 
+static void send_changed_hooks(struct lz_request *req, const struct lz_port_told *a, size_t n_a,
+			       const struct lz_port_told *b, size_t n_b)
+{
+	char text[80];
+
+	for (size_t i = 0; i < n_a; i++)
+		for (size_t k = 0; k < n_b; k++) {
+			if (a[i].ifindex != b[k].ifindex || a[i].mode == b[k].mode ||
+			    a[i].mode == LZ_ATTACH_NONE || b[k].mode == LZ_ATTACH_NONE ||
+			    a[i].mode >= LZ_ATTACH_MODE_N || b[k].mode >= LZ_ATTACH_MODE_N)
+				continue;
+			snprintf(text, sizeof(text), "%s from %s to %s", b[k].name,
+				 lz_attach_mode_words[a[i].mode], lz_attach_mode_words[b[k].mode]);
+			send_line(req, "changed", NULL, text);
+		}
+}
+
 /* In force, and judging nothing there: said at once, not found out from a blocklist. */
 static void send_missing(struct lz_ctl *ctl, struct lz_request *req, const struct lz_port_told *ports,
 			 size_t n)
@@ -93,8 +110,9 @@ static void send_missing(struct lz_ctl *ctl, struct lz_request *req, const struc
 		send_line(req, "warning", NULL, text);
 }
 
-/* A hook is not exchanged under traffic: in between a packet would be judged twice, or by nobody. */
-static void send_kept_hooks(struct lz_request *req, const struct lz_port_told *ports, size_t n)
+/* A hook is changed once the policy is there for good. What cannot be stays as it was. */
+static void send_other_hooks(struct lz_ctl *ctl, struct lz_request *req,
+			     const struct lz_port_told *ports, size_t n)
 {
 	char text[256];
 
@@ -104,9 +122,9 @@ static void send_kept_hooks(struct lz_request *req, const struct lz_port_told *p
 		if (p->mode == LZ_ATTACH_NONE || p->wanted == LZ_ATTACH_NONE || p->mode == p->wanted ||
 		    p->mode >= LZ_ATTACH_MODE_N || p->wanted >= LZ_ATTACH_MODE_N)
 			continue;
-		snprintf(text, sizeof(text),
-			 "%s stays on %s, the policy says %s; to exchange it: stop lazaretd, lazaretd "
-			 "--detach, start it (nothing is judged meanwhile)",
+		snprintf(text, sizeof(text), ctl->now.row.deadline_s ?
+			 "%s changes from %s to %s when this is confirmed" :
+			 "%s stays on %s, the policy says %s: see interfaces-fault in the log",
 			 p->name, lz_attach_mode_words[p->mode], lz_attach_mode_words[p->wanted]);
 		send_line(req, "warning", NULL, text);
 	}
@@ -123,14 +141,47 @@ static void end_applied(struct lz_ctl *ctl, struct lz_request *req)
 	lz_reply_end(req, LZ_CODE_OK, NULL, end);
 }
 
-/* Compile and apply; takes the policy. */
+/* It needs other tables: not without a yes, and for good. Answers the request, but for errors. */
+static int exchange(struct lz_ctl *ctl, struct lz_request *req, struct lz_policy *policy,
+		    struct lz_err *reterr)
+{
+	struct lz_applied row = { 0 };
+	cJSON *end;
+	int r = 0;
+
+	if (!lz_arg_bool(req, "yes"))
+		r = -EPERM; /* what lz_ctl_fits() said */
+	else if (lz_arg_int(req, "confirm_s", 0))
+		r = lz_err_set(reterr, EINVAL, "confirm: there is no way back from other tables; without "
+			       "--confirm, please");
+	if (r < 0) {
+		lz_policy_free(&policy);
+		return r;
+	}
+	lz_tell_actor(req, row.actor);
+	lz_text_set(row.file, sizeof(row.file), lz_arg_text(req, "file"));
+	r = lz_exchange(ctl, policy, &row, reterr);
+	if (r < 0)
+		return r;
+	end = cJSON_CreateObject();
+	lz_json_add_bool(end, "exchanged", true);
+	lz_json_add_u64(end, "generation", row.generation);
+	lz_json_add_str(end, "name", row.name);
+	lz_reply_end(req, LZ_CODE_OK, NULL, end);
+	return 1;
+}
+
+/* Compile and apply; takes the policy. 1: the request is answered. */
 static int apply(struct lz_ctl *ctl, struct lz_request *req, struct lz_policy *policy,
 		 struct lz_err *reterr)
 {
 	__u64 confirm_s = lz_arg_int(req, "confirm_s", 0);
 	struct lz_running next = { 0 };
-	int r = lz_running_prepare(ctl, policy, ctl->now.image, &next, reterr);
+	int r = ctl->opened ? lz_ctl_fits(ctl, policy, reterr) : 0;
 
+	if (r < 0)
+		return exchange(ctl, req, policy, reterr);
+	r = lz_running_prepare(ctl, policy, ctl->now.image, &next, reterr);
 	if (r < 0)
 		return r;
 	lz_tell_actor(req, next.row.actor);
@@ -185,7 +236,9 @@ void lz_h_policy_apply(struct lz_request *req, void *arg)
 		return;
 	lz_ctl_ports(ctl, &before, &n_before);
 	r = apply(ctl, req, policy, &err);
-	if (r == -EPERM) { /* the keeper's guard for links that may flap */
+	if (r > 0)
+		return;
+	if (r == -EPERM) { /* wants a yes: links may flap, counters begin anew */
 		lz_reply_end(req, LZ_CODE_GUARDED, err.text, NULL);
 		return;
 	}
@@ -197,8 +250,9 @@ void lz_h_policy_apply(struct lz_request *req, void *arg)
 	if (lz_ctl_ports(ctl, &after, &n_after) == 0) {
 		send_port_changes(req, before, n_before, after, n_after, "attached");
 		send_port_changes(req, after, n_after, before, n_before, "detached");
+		send_changed_hooks(req, before, n_before, after, n_after);
 		send_missing(ctl, req, after, n_after);
-		send_kept_hooks(req, after, n_after);
+		send_other_hooks(ctl, req, after, n_after);
 	}
 	end_applied(ctl, req);
 }
@@ -361,6 +415,8 @@ static int read_text(struct lz_ctl *ctl, __u64 generation, struct show *s, struc
 	if (lz_applied_get(ctl->ledger, generation, &s->row, &s->text, NULL) < 0)
 		return lz_err_set(reterr, ENOENT, "policy: generation %llu: there is none",
 				  (unsigned long long)generation);
+	if (!s->row.has_text)
+		return lz_texts_gone(generation, reterr);
 	r = lz_edit_parse(s->text, &edit, &base, reterr);
 	if (r == -ENOENT)
 		return 0;
@@ -411,6 +467,7 @@ static void history_fill(struct lz_request *req, void *arg)
 	lz_json_time(one, "applied", row.applied_s);
 	lz_json_add_str(one, "actor", row.actor);
 	lz_json_add_str(one, "state", row.state);
+	lz_json_add_bool(one, "text_kept", row.has_text);
 	if (row.file[0])
 		lz_json_add_str(one, "file", row.file);
 	if (lz_reply_row(req, one) == 0)

@@ -23,7 +23,7 @@ static void check(struct lz_health *h, const char *name, const char *why)
 static void check_hooks(struct lz_ctl *ctl, struct lz_health *h)
 {
 	lz_autofree struct lz_port_told *ports = NULL;
-	char why[256] = "";
+	char why[256] = "", missing[256] = "";
 	size_t n = 0;
 
 	if (lz_ctl_ports(ctl, &ports, &n) < 0)
@@ -32,16 +32,26 @@ static void check_hooks(struct lz_ctl *ctl, struct lz_health *h)
 		if (ports[i].planned && ports[i].mode == LZ_ATTACH_NONE && !why[0])
 			snprintf(why, sizeof(why), "%s: no hook is attached", ports[i].name);
 	if (!why[0] && ctl->now.policy)
-		lz_interfaces_missing(ctl->now.policy, ports, n, why, sizeof(why));
-	if (!why[0] && ctl->lost_hooks[0])
-		snprintf(why, sizeof(why), "lost: %.200s", ctl->lost_hooks);
-	check(h, "hooks", why);
+		lz_interfaces_missing(ctl->now.policy, ports, n, missing, sizeof(missing));
+	if (!why[0] && ctl->lost_hooks[0]) /* what was there is more urgent than what never was */
+		snprintf(why, sizeof(why), "lost: %.120s%s%.120s", ctl->lost_hooks, missing[0] ? "; " : "",
+			 missing);
+	check(h, "hooks", why[0] ? why : missing);
+}
+
+/* Cells that only the colony needs are its own room. */
+static __u64 count_sources(const struct lz_ctl *ctl)
+{
+	__u64 used = ctl->opened ? ctl->view.tables->cells_used : 0;
+	__u64 held = ctl->opened ? ctl->view.tables->cells_held : 0;
+
+	return used > held ? used - held : 0;
 }
 
 static void check_tables(struct lz_ctl *ctl, struct lz_health *colony, struct lz_health *sources)
 {
 	__u64 held = lz_held_count(ctl->ledger), max = lz_colony_max(ctl);
-	__u64 used = ctl->opened ? ctl->view.tables->cells_used : 0;
+	__u64 used = count_sources(ctl);
 	__u64 cells = ctl->opened ? ctl->view.control->sources_max : 0;
 	char why[256] = "";
 
@@ -148,7 +158,7 @@ static void add_alarms(struct lz_ctl *ctl, cJSON *end)
 static void send_port(struct lz_ctl *ctl, struct lz_request *req, const struct lz_port_told *port)
 {
 	__u32 slot = LZ_GEN_ACTIVE(ctl->view.control->gen_word);
-	__u16 entry = ctl->view.ports[port->ifindex & (LZ_PORTS_SIZE - 1)];
+	__u32 entry = ctl->view.ports[port->ifindex & (LZ_PORTS_SIZE - 1)];
 	struct lz_port_stats stats = { { 0 } };
 	__u32 role = slot < LZ_GENERATIONS ? LZ_PORT_ROLE(entry, slot) : LZ_ROLE_NONE;
 	cJSON *row = cJSON_CreateObject();
@@ -189,7 +199,7 @@ void lz_h_status(struct lz_request *req, void *arg)
 	lz_json_add_u64(end, "uptime_s", lz_clock_mono_ns() / LZ_NS_PER_S - ctl->started_s);
 	add_policy(ctl, end);
 	part = cJSON_AddObjectToObject(end, "sources");
-	lz_json_add_u64(part, "used", ctl->opened ? ctl->view.tables->cells_used : 0);
+	lz_json_add_u64(part, "used", count_sources(ctl));
 	lz_json_add_u64(part, "capacity", ctl->opened ? ctl->view.control->sources_max : 0);
 	part = cJSON_AddObjectToObject(end, "colony");
 	lz_json_add_u64(part, "held", lz_held_count(ctl->ledger));

@@ -118,6 +118,20 @@ static void start_controller(struct lz_keeper *k)
 	k->heard_ns = lz_clock_mono_ns();
 }
 
+/* It has written down a policy for which another instance must be made. What judges is pinned. */
+static void reopen(struct lz_keeper *k)
+{
+	if (k->opened) {
+		lz_wiring_close(&k->wiring);
+		lz_kernel_close(&k->kernel);
+		k->lock = lz_kernel_lock(k->options->instance, NULL);
+	}
+	k->opened = false;
+	k->doorman.map_fd = -1; /* it was the kernel's */
+	lz_log(LZ_LOG_NOTICE, "reopen", "instance=%s", k->options->instance);
+	start_controller(k);
+}
+
 /* A start that never worked is the service manager's to report; one that did is tried again. */
 static void bury_controller(struct lz_keeper *k, int status)
 {
@@ -131,6 +145,10 @@ static void bury_controller(struct lz_keeper *k, int status)
 	if (!k->ready) {
 		k->stopping = true;
 		k->code = code ? code : LZ_CODE_REFUSED;
+		return;
+	}
+	if (code == LZ_EXIT_REOPEN) {
+		reopen(k);
 		return;
 	}
 	plan_restart(k);
@@ -313,12 +331,15 @@ static int set_up(struct lz_keeper *k, struct lz_err *reterr)
 static void let_go(struct lz_keeper *k)
 {
 	struct lz_err err = { "" };
-	bool failed = k->opened && !k->ready && !k->kernel.adopted;
+	bool beside = k->opened && k->kernel.beside_fd >= 0;
+	bool failed = k->opened && !k->ready && !k->kernel.adopted && !beside;
 
 	if (k->opened) {
 		lz_wiring_close(&k->wiring);
 		lz_kernel_close(&k->kernel);
 	}
+	if (beside) /* what had not taken over goes; the other one stays */
+		k->lock = lz_kernel_lock(k->options->instance, NULL);
 	if (failed && lz_kernel_remove(k->options->instance, NULL, &err) < 0)
 		lz_log(LZ_LOG_ERROR, "pins-left", "why=%s", err.text);
 	lz_kernel_unlock(k->options->instance, &k->lock);

@@ -9,6 +9,9 @@
 #include "daemon/options.h"
 #include "daemon/wiring.h"
 
+/* The controller's exit: start me again, on an instance opened anew. */
+#define LZ_EXIT_REOPEN 75
+
 struct lz_keeper {
 	const struct lz_options *options;
 	struct lz_identity who;

@@ -121,6 +121,8 @@ static int read_chain(struct lz_ctl *ctl, __u64 generation, struct chain *chain,
 		if (r < 0)
 			return lz_err_set(reterr, -r, "policy: generation %llu: not in the ledger",
 					  (unsigned long long)generation);
+		if (!row.has_text)
+			return lz_texts_gone(generation, reterr);
 		r = lz_edit_parse(text, &chain->edit[chain->n], &base, reterr);
 		if (r == -ENOENT) {
 			*ret_text = TAKE_PTR(text);

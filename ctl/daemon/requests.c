@@ -45,16 +45,19 @@ static int open_instance(struct lz_keeper *k, const struct lz_ask *ask, struct l
 		.sources_max = ask->sources_max,
 		.colony_max = ask->colony_max,
 		.ipv6_key_len = ask->ipv6_key_len,
+		.replace = ask->flags & LZ_OPEN_F_REPLACE,
 	};
 	int r;
 
-	if (k->opened)
+	if (k->opened && !(ask->flags & LZ_OPEN_F_TRY))
 		return 0;
 	if (config.sources_max < LZ_POLICY_CAPACITY_MIN || config.sources_max > LZ_POLICY_CAPACITY_MAX ||
 	    config.colony_max < LZ_POLICY_CAPACITY_MIN || config.colony_max > LZ_POLICY_CAPACITY_MAX ||
 	    config.ipv6_key_len < LZ_IPV6_KEY_LEN_MIN || config.ipv6_key_len > LZ_IPV6_KEY_LEN_MAX)
 		return lz_err_set(reterr, EINVAL, "open: %u sources, %u held, key /%u: out of range",
 				  config.sources_max, config.colony_max, config.ipv6_key_len);
+	if (ask->flags & LZ_OPEN_F_TRY)
+		return lz_kernel_try(&config, reterr);
 	lz_close_ref(&k->lock);
 	r = lz_kernel_open(&config, &k->kernel, reterr);
 	if (r < 0) { /* another policy may fit better: until then nobody else takes the instance */
@@ -67,17 +70,22 @@ static int open_instance(struct lz_keeper *k, const struct lz_ask *ask, struct l
 		return r;
 	}
 	k->opened = true;
-	lz_log(LZ_LOG_INFO, "kernel-open", "pins=%s adopted=%d upgraded=%d", k->kernel.dir,
-	       k->kernel.adopted, k->kernel.upgraded);
+	lz_log(LZ_LOG_INFO, "kernel-open", "pins=%s adopted=%d upgraded=%d beside=%d", k->kernel.dir,
+	       k->kernel.adopted, k->kernel.upgraded, k->kernel.beside_fd >= 0);
 	return 0;
 }
 
 static int answer_open(struct lz_keeper *k, struct lz_err *reterr)
 {
-	int r = open_instance(k, &k->ask, reterr);
+	int r = k->ask.flags & ~(__u32)(LZ_OPEN_F_REPLACE | LZ_OPEN_F_TRY) ?
+			lz_err_set(reterr, EINVAL, "open: flags %x: out of range", k->ask.flags) :
+			open_instance(k, &k->ask, reterr);
 
 	if (r < 0)
 		return r;
+	if (k->ask.flags & LZ_OPEN_F_TRY)
+		return lz_chan_send(k->chan, &k->answer, sizeof(k->answer), NULL, 0, true);
+	k->answer.beside = k->kernel.beside_fd >= 0;
 	k->answer.instance = k->kernel.instance;
 	k->answer.adopted = k->kernel.adopted;
 	return lz_chan_send(k->chan, &k->answer, sizeof(k->answer), k->kernel.maps.fd, LZ_MAP_SHARED_N,
@@ -133,6 +141,14 @@ static int keep(struct lz_keeper *k, struct lz_err *reterr)
 {
 	if (k->ask.slot >= LZ_GENERATIONS)
 		return lz_err_set(reterr, EINVAL, "keep: slot %u: out of range", k->ask.slot);
+	if (k->kernel.beside_fd >= 0) {
+		int r = lz_kernel_take_over(&k->kernel, reterr);
+
+		if (r < 0)
+			return r;
+		lz_log(LZ_LOG_NOTICE, "instance-replaced", "instance=%s ipv6_key=%u",
+		       k->options->instance, k->kernel.instance.ipv6_key_len);
+	}
 	return lz_wiring_keep(&k->wiring, k->ask.slot, reterr);
 }
 
@@ -220,6 +236,7 @@ void lz_keeper_tell(void *keeper, enum lz_told_what what, const char *text)
 		[LZ_TOLD_DETACHED] = { "hook-detached", LZ_LOG_NOTICE },
 		[LZ_TOLD_LOST] = { "hook-lost", LZ_LOG_ERROR },
 		[LZ_TOLD_BACK] = { "hook-back", LZ_LOG_NOTICE },
+		[LZ_TOLD_CHANGED] = { "hook-changed", LZ_LOG_NOTICE },
 		[LZ_TOLD_FAULT] = { "interfaces-fault", LZ_LOG_ERROR },
 		[LZ_TOLD_PORTAL_UP] = { "portal-up", LZ_LOG_NOTICE },
 		[LZ_TOLD_PORTAL_DOWN] = { "portal-down", LZ_LOG_ERROR },

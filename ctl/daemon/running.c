@@ -147,8 +147,15 @@ static void settle(struct lz_ctl *ctl)
 	struct lz_err err = { "" };
 
 	lz_swap_state_get(&ctl->view, &state);
-	if (state.slot < LZ_GENERATIONS && lz_ctl_keep(ctl, state.slot, &err) < 0)
-		lz_log(LZ_LOG_ERROR, "keep-failed", "why=%s", err.text);
+	if (state.slot >= LZ_GENERATIONS)
+		return;
+	if (lz_ctl_keep(ctl, state.slot, &err) == 0) {
+		ctl->beside = false;
+		return;
+	}
+	lz_log(LZ_LOG_ERROR, "keep-failed", "why=%s", err.text);
+	if (ctl->beside) /* we hold tables that no packet meets: a new start tries it again */
+		exit(LZ_CODE_REFUSED);
 }
 
 static void note_policy(struct lz_ctl *ctl, const char *event, const struct lz_applied *row,
@@ -211,6 +218,7 @@ int lz_running_apply(struct lz_ctl *ctl, struct lz_running *next, __u32 confirm_
 	}
 	lz_ctl_portal(ctl);
 	note_policy(ctl, "policy-applied", &ctl->now.row, ctl->now.row.actor);
+	lz_texts_forget(ctl);
 	return 0;
 }
 

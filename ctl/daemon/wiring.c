@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/wiring.h"
+#include "datapath/rehook.h"
 
 /* One look at the machine: interfaces, our hooks on them, and what each generation wants. */
 struct look {
@@ -153,7 +154,7 @@ static int wire(struct lz_wiring *w, struct look *look, struct lz_port_want *wan
 	int r;
 
 	if (there)
-		want->mode = have->mode; /* another hook is a detach and an attach, by the operator */
+		want->mode = have->mode; /* another hook waits for lz_wiring_keep() */
 	r = lz_ports_set(&w->ports, want, slot, reterr);
 	if (r < 0)
 		return r;
@@ -203,6 +204,7 @@ void lz_wiring_close(struct lz_wiring *w)
 	if (w->kernel)
 		lz_ports_close(&w->ports);
 	w->kernel = NULL;
+	w->planned[0] = w->planned[1] = w->settled = false;
 	free(w->known);
 	w->known = NULL;
 	w->n_known = w->cap_known = 0;
@@ -295,6 +297,33 @@ static void forget_missed(struct lz_wiring *w)
 	}
 }
 
+/* A port that has one hook, and the policy says another: only for good, like detaching. */
+static void change_hooks(struct lz_wiring *w, struct look *look, __u32 slot)
+{
+	const struct lz_port_wants *wants = &look->want[slot];
+	lz_autofree struct lz_rehook *v = calloc(wants->n + 1, sizeof(*v));
+	size_t n = 0;
+
+	for (size_t i = 0; v && i < wants->n; i++) {
+		const struct lz_attachment *have = find_have(look, wants->v[i].ifindex);
+
+		if (have && !have->dead && have->mode != LZ_ATTACH_NONE && have->mode != wants->v[i].mode)
+			v[n++] = (struct lz_rehook){ .ifindex = have->ifindex, .from = have->mode,
+						     .to = wants->v[i].mode };
+	}
+	if (!n)
+		return;
+	lz_rehook(w->kernel, &w->ports, v, n);
+	for (size_t i = 0; i < n; i++) {
+		const struct lz_attachment *have = find_have(look, v[i].ifindex);
+
+		if (v[i].result < 0)
+			tell(w, LZ_TOLD_FAULT, v[i].err.text);
+		if (v[i].result == 0 || v[i].from != LZ_ATTACH_TC)
+			tell(w, LZ_TOLD_CHANGED, have->name);
+	}
+}
+
 int lz_wiring_keep(struct lz_wiring *w, __u32 slot, struct lz_err *reterr)
 {
 	struct look look;
@@ -311,6 +340,7 @@ int lz_wiring_keep(struct lz_wiring *w, __u32 slot, struct lz_err *reterr)
 	drop_unwanted(w, &look);
 	forget_missed(w);
 	lz_ports_clear_slot(&w->ports, !slot);
+	change_hooks(w, &look, slot);
 	look_done(&look);
 	return 0;
 }
@@ -373,10 +403,12 @@ int lz_wiring_ports(struct lz_wiring *w, __u32 after, struct lz_answer *ret)
 		const struct lz_netdev *dev = &look.devs.v[i];
 		const struct lz_attachment *have = find_have(&look, dev->ifindex);
 		const struct lz_port_want *want = find_want(&look, 0, dev->ifindex);
+		const struct lz_port_want *other = find_want(&look, 1, dev->ifindex);
 		struct lz_port_told *port;
 
-		if (!want)
-			want = find_want(&look, 1, dev->ifindex);
+		/* of two generations the one that wants a change */
+		if (!want || (other && have && want->mode == have->mode))
+			want = other;
 		if (dev->ifindex <= after || (!have && !want))
 			continue;
 		if (ret->n_ports == LZ_PORTS_A_MESSAGE) {

@@ -41,7 +41,7 @@ void lz_wiring_close(struct lz_wiring *w);
  */
 int lz_wiring_plan(struct lz_wiring *w, const struct lz_ask *ask, struct lz_err *reterr);
 
-/** lz_wiring_keep() - only @slot's wishes count from now on; detach what it does not want */
+/** lz_wiring_keep() - only @slot's wishes count from now on: detach, and change hooks, as it says */
 int lz_wiring_keep(struct lz_wiring *w, __u32 slot, struct lz_err *reterr);
 
 /** lz_wiring_sync() - look again: after a change of interfaces, and every second */

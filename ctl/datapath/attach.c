@@ -71,6 +71,14 @@ static __u32 link_ifindex(int fd)
 	return bpf_obj_get_info_by_fd(fd, &info, &len) ? 0 : info.xdp.ifindex;
 }
 
+static __u32 link_prog_id(int fd)
+{
+	struct bpf_link_info info = {};
+	__u32 len = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(fd, &info, &len) ? 0 : info.prog_id;
+}
+
 static bool is_filter(enum pin_kind kind)
 {
 	return kind == PIN_FILTER_IN || kind == PIN_FILTER_OUT;
@@ -130,8 +138,12 @@ static int explain_xdp(__u32 ifindex, enum lz_attach_mode mode, int error, struc
 		     there.skb_prog_id ? there.skb_prog_id : there.hw_prog_id;
 	if (id) {
 		fd = bpf_prog_get_fd_by_id(id);
-		if (fd >= 0)
-			bpf_obj_get_info_by_fd(fd, &info, &len);
+		if (fd < 0) /* without CAP_SYS_ADMIN nobody is told its name */
+			return lz_err_set(reterr, EBUSY,
+					  "%s: cannot attach xdp: program id %u is there (bpftool prog "
+					  "show id %u); take it off first, or say \"hook\": \"tc\"",
+					  dev, id, id);
+		bpf_obj_get_info_by_fd(fd, &info, &len);
 		return lz_err_set(reterr, EBUSY,
 				  "%s: cannot attach xdp: program '%s' (id %u) is there; take it off "
 				  "first, or say \"hook\": \"tc\"", dev, info.name, id);
@@ -322,12 +334,20 @@ static int compare_ifindex(const void *a, const void *b)
 	return x->ifindex < y->ifindex ? -1 : x->ifindex > y->ifindex;
 }
 
-static bool has_pin(const struct lz_kernel *k, enum pin_kind kind, __u32 ifindex)
+static bool has_name(const struct lz_kernel *k, const char *name)
 {
 	char path[LZ_PIN_PATH_MAX + LZ_PIN_NAME_MAX];
 
-	lz_pin_path(k->dir, path, "%s%u", pin_kinds[kind].prefix, ifindex);
+	lz_pin_path(k->dir, path, "%s", name);
 	return !access(path, F_OK);
+}
+
+static bool has_pin(const struct lz_kernel *k, enum pin_kind kind, __u32 ifindex)
+{
+	char name[LZ_PIN_NAME_MAX];
+
+	pin_name(kind, ifindex, name);
+	return has_name(k, name);
 }
 
 static void look_at(const struct lz_kernel *k, struct lz_attachment *a)
@@ -388,6 +408,11 @@ int lz_detach(const struct lz_kernel *kernel, __u32 ifindex, struct lz_err *rete
 				      name_of(ifindex, dev));
 }
 
+void lz_detach_xdp(const struct lz_kernel *kernel, __u32 ifindex)
+{
+	remove_hook(kernel, PIN_XDP, ifindex);
+}
+
 int lz_attach_reap(const struct lz_kernel *kernel, struct lz_err *reterr)
 {
 	struct lz_attachments list = {};
@@ -412,6 +437,21 @@ struct updating {
 	struct lz_err *reterr;
 };
 
+/* A filter's pin is one of its program, and an old one would keep the old maps with it. */
+static int update_filter(const struct updating *u, enum pin_kind kind, const char *name, __u32 ifindex,
+			 int prog)
+{
+	char marker[LZ_PIN_NAME_MAX];
+	int r = lz_clsact_replace(ifindex, kind == PIN_FILTER_OUT, prog, u->reterr);
+
+	if (!r)
+		r = lz_pin_replace(u->kernel->dir, name, prog);
+	snprintf(marker, sizeof(marker), "qdisc_%u", ifindex);
+	if (!r && has_name(u->kernel, marker))
+		r = lz_pin_replace(u->kernel->dir, marker, prog);
+	return r;
+}
+
 static int update_pin(void *arg, const char *name)
 {
 	const struct updating *u = arg;
@@ -423,8 +463,10 @@ static int update_pin(void *arg, const char *name)
 		return 0;
 	prog = u->kernel->prog_fd[pin_kinds[kind].prog];
 	if (is_filter(kind))
-		return lz_clsact_replace(ifindex, kind == PIN_FILTER_OUT, prog, u->reterr);
+		return update_filter(u, kind, name, ifindex, prog);
 	fd = lz_pin_get(u->kernel->dir, name);
+	if (fd >= 0 && link_prog_id(fd) == lz_prog_id(prog))
+		return 0;
 	if (fd < 0 || bpf_link_update(fd, prog, NULL))
 		r = errno;
 	if (!r || r == ENOLINK) /* the interface went away meanwhile */

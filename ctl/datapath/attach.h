@@ -60,6 +60,9 @@ struct lz_attachments {
 int lz_attach(const struct lz_kernel *kernel, __u32 ifindex, enum lz_attach_mode mode,
 	      unsigned int flags, struct lz_err *reterr);
 
+/** lz_detach_xdp() - leave tc alone on an interface: its port's flags must say so before */
+void lz_detach_xdp(const struct lz_kernel *kernel, __u32 ifindex);
+
 /** lz_detach() - take all our hooks off one interface, dead or alive; -ENOENT if there are none */
 int lz_detach(const struct lz_kernel *kernel, __u32 ifindex, struct lz_err *reterr);
 

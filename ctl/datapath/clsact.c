@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "datapath/clsact.h"
 
+#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/netlink.h>
+#include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -68,43 +72,74 @@ int lz_clsact_replace(__u32 ifindex, bool egress, int prog_fd, struct lz_err *re
 	return put_filter(ifindex, egress, prog_fd, BPF_TC_F_REPLACE, reterr);
 }
 
+#define ANSWER_MAX 16384
+
+/* The first answer to a question about filters; bytes, or -1. */
+static ssize_t ask_filters(__u32 ifindex, __u32 parent, bool ours, void *answer)
+{
+	struct {
+		struct nlmsghdr header;
+		struct tcmsg tc;
+		struct rtattr kind_attr;
+		char kind[4];
+	} ask = {
+		.header = { ours ? sizeof(ask) : NLMSG_LENGTH(sizeof(ask.tc)), RTM_GETTFILTER,
+			    NLM_F_REQUEST | (ours ? 0 : NLM_F_DUMP), 1, 0 },
+		.tc = { .tcm_family = AF_UNSPEC, .tcm_ifindex = ifindex, .tcm_parent = parent },
+		.kind_attr = { RTA_LENGTH(sizeof(ask.kind)), TCA_KIND },
+		.kind = "bpf",
+	};
+	lz_autoclose int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+
+	if (ours) {
+		ask.tc.tcm_handle = OUR_HANDLE;
+		ask.tc.tcm_info = TC_H_MAKE(OUR_PRIORITY << 16, htons(ETH_P_ALL));
+	}
+	if (fd < 0 || send(fd, &ask, ask.header.nlmsg_len, 0) != (ssize_t)ask.header.nlmsg_len)
+		return -1;
+	return recv(fd, answer, ANSWER_MAX, 0);
+}
+
+static __u32 parent_of(bool egress)
+{
+	return TC_H_MAKE(TC_H_CLSACT, egress ? TC_H_MIN_EGRESS : TC_H_MIN_INGRESS);
+}
+
+static const struct rtattr *find_attr(const struct rtattr *at, int bytes, unsigned short type)
+{
+	for (; RTA_OK(at, bytes); at = RTA_NEXT(at, bytes))
+		if ((at->rta_type & NLA_TYPE_MASK) == type)
+			return at;
+	return NULL;
+}
+
+/* By the name that libbpf gives a filter, "lz_tc:[ID]": the kernel gives a program by its id to nobody
+ * without CAP_SYS_ADMIN. */
 bool lz_clsact_has(__u32 ifindex, bool egress)
 {
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = OUR_HANDLE, .priority = OUR_PRIORITY);
-	struct bpf_prog_info info = {};
-	__u32 len = sizeof(info);
-	struct bpf_tc_hook hook;
-	lz_autoclose int fd = -1;
+	const char *name = egress ? "lz_tc_out:[" : "lz_tc:[";
+	_Alignas(struct nlmsghdr) char answer[ANSWER_MAX];
+	ssize_t n = ask_filters(ifindex, parent_of(egress), true, answer);
+	const struct nlmsghdr *header = (const void *)answer;
+	const struct rtattr *at;
 
-	set_hook(&hook, ifindex, egress);
-	if (bpf_tc_query(&hook, &opts))
+	if (n < (ssize_t)NLMSG_LENGTH(sizeof(struct tcmsg)) || header->nlmsg_type != RTM_NEWTFILTER)
 		return false;
-	fd = bpf_prog_get_fd_by_id(opts.prog_id);
-	return fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len) &&
-	       lz_streq(info.name, egress ? "lz_tc_out" : "lz_tc");
+	at = find_attr((const void *)(answer + NLMSG_LENGTH(sizeof(struct tcmsg))),
+		       n - NLMSG_LENGTH(sizeof(struct tcmsg)), TCA_OPTIONS);
+	at = at ? find_attr(RTA_DATA(at), RTA_PAYLOAD(at), TCA_BPF_NAME) : NULL;
+	return at && RTA_PAYLOAD(at) > strlen(name) && !strncmp(RTA_DATA(at), name, strlen(name));
 }
 
 /* Does the qdisc hold any filter, on either side? libbpf can only ask for one it knows. Unsure is
  * "yes": then the qdisc stays. */
 static bool has_filters(__u32 ifindex, __u32 parent)
 {
-	struct {
-		struct nlmsghdr header;
-		struct tcmsg tc;
-	} ask = {
-		.header = { sizeof(ask), RTM_GETTFILTER, NLM_F_REQUEST | NLM_F_DUMP, 1, 0 },
-		.tc = { .tcm_family = AF_UNSPEC, .tcm_ifindex = ifindex, .tcm_parent = parent },
-	};
-	lz_autoclose int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-	_Alignas(struct nlmsghdr) char answer[16384];
-	ssize_t n;
+	_Alignas(struct nlmsghdr) char answer[ANSWER_MAX];
+	ssize_t n = ask_filters(ifindex, parent, false, answer);
 
-	if (fd < 0 || send(fd, &ask, sizeof(ask), 0) != (ssize_t)sizeof(ask))
-		return true;
-	n = recv(fd, answer, sizeof(answer), 0);
-	if (n < (ssize_t)sizeof(struct nlmsghdr))
-		return true;
-	return ((struct nlmsghdr *)answer)->nlmsg_type == RTM_NEWTFILTER;
+	return n < (ssize_t)sizeof(struct nlmsghdr) ||
+	       ((struct nlmsghdr *)answer)->nlmsg_type == RTM_NEWTFILTER;
 }
 
 bool lz_clsact_detach(__u32 ifindex, bool egress, bool ours)
@@ -115,8 +150,7 @@ bool lz_clsact_detach(__u32 ifindex, bool egress, bool ours)
 	set_hook(&hook, ifindex, egress);
 	if (lz_clsact_has(ifindex, egress))
 		bpf_tc_detach(&hook, &opts);
-	if (!ours || has_filters(ifindex, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS)) ||
-	    has_filters(ifindex, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS)))
+	if (!ours || has_filters(ifindex, parent_of(false)) || has_filters(ifindex, parent_of(true)))
 		return false;
 	hook.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS;
 	return !bpf_tc_hook_destroy(&hook);

@@ -2,7 +2,6 @@
 #include "datapath/kernel.h"
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <lazaret.skel.h>
@@ -78,6 +77,7 @@ void lz_kernel_close(struct lz_kernel *kernel)
 		lz_close_ref(&kernel->prog_fd[i]);
 	lz_close_ref(&kernel->rodata_fd);
 	lz_close_ref(&kernel->dir_fd);
+	lz_close_ref(&kernel->beside_fd);
 }
 
 static void clear_fds(struct lz_kernel *k)
@@ -85,7 +85,7 @@ static void clear_fds(struct lz_kernel *k)
 	memset(k, 0, sizeof(*k));
 	memset(&k->maps, 0xff, sizeof(k->maps));
 	memset(k->prog_fd, 0xff, sizeof(k->prog_fd));
-	k->rodata_fd = k->dir_fd = -1;
+	k->rodata_fd = k->dir_fd = k->beside_fd = -1;
 }
 
 /* ---------------------------------------------------------------- what is pinned */
@@ -124,28 +124,16 @@ static int open_pins(struct lz_kernel *k)
 	return missing;
 }
 
-/* Where lz_instance lies in a read-only data map: its BTF knows, also for another build's. */
-static int find_instance_offset(const struct bpf_map_info *info)
+/* Where lz_instance lies in a read-only data map, also of another build. Its BTF would say it too, but
+ * that is given by its number to nobody without CAP_SYS_ADMIN. */
+static int find_instance_offset(const void *bytes, __u32 n)
 {
-	const struct btf_var_secinfo *var;
-	const struct btf_type *section, *type;
-	struct btf *btf = btf__load_from_kernel_by_id(info->btf_id);
-	int offset = -ENOENT;
+	const __u64 magic = LZ_INSTANCE_MAGIC;
 
-	if (!btf)
-		return -errno;
-	section = btf__type_by_id(btf, info->btf_value_type_id);
-	if (section && btf_is_datasec(section)) {
-		var = btf_var_secinfos(section);
-		for (int i = 0; i < btf_vlen(section); i++, var++) {
-			type = btf__type_by_id(btf, var->type);
-			if (lz_streq(btf__name_by_offset(btf, type->name_off), "lz_instance") &&
-			    var->size == sizeof(struct lz_instance))
-				offset = var->offset;
-		}
-	}
-	btf__free(btf);
-	return offset;
+	for (__u32 at = 0; at + sizeof(struct lz_instance) <= n; at += sizeof(magic))
+		if (!memcmp((const char *)bytes + at, &magic, sizeof(magic)))
+			return at;
+	return -ENOENT;
 }
 
 /* The bytes of a read-only data map; heap. */
@@ -158,14 +146,14 @@ static int read_rodata(int fd, void **ret, __u32 *ret_bytes, int *ret_offset)
 
 	if (bpf_obj_get_info_by_fd(fd, &info, &len))
 		return -errno;
-	offset = find_instance_offset(&info);
-	if (offset < 0)
-		return offset;
 	bytes = malloc(info.value_size);
 	if (!bytes)
 		return -ENOMEM;
 	if (bpf_map_lookup_elem(fd, &zero, bytes))
 		return -errno;
+	offset = find_instance_offset(bytes, info.value_size);
+	if (offset < 0)
+		return offset;
 	*ret = TAKE_PTR(bytes);
 	*ret_bytes = info.value_size;
 	*ret_offset = offset;
@@ -195,6 +183,22 @@ static int read_instance(struct lz_kernel *k, struct lz_err *reterr)
 		return refuse_pins(k, why, reterr);
 	}
 	return 0;
+}
+
+int lz_kernel_read_pins(const char *dir, struct lz_kernel *ret, struct lz_err *reterr)
+{
+	struct lz_kernel k;
+	int r;
+
+	clear_fds(&k);
+	lz_strcpy(k.dir, sizeof(k.dir), dir);
+	r = open_pins(&k) ? refuse_pins(&k, "some maps or programs are missing", reterr) :
+			    read_instance(&k, reterr);
+	if (r)
+		lz_kernel_close(&k);
+	else
+		*ret = k;
+	return r;
 }
 
 /* ---------------------------------------------------------------- loading */
@@ -314,21 +318,28 @@ static int pin_programs(const struct lz_kernel *k)
 
 /* ---------------------------------------------------------------- create or adopt */
 
+static int load_instance(struct lz_instance *instance, const struct lz_instance_config *config,
+			 struct lazaret *skel, struct lz_err *reterr)
+{
+	int r;
+
+	instance->magic = LZ_INSTANCE_MAGIC;
+	instance->abi_version = LZ_ABI_VERSION;
+	instance->ipv6_key_len = config->ipv6_key_len;
+	instance->replay = config->replay;
+	lz_instance_size(config->sources_max, config->colony_max, instance);
+	if (getrandom(&instance->seed, sizeof(instance->seed), 0) != sizeof(instance->seed))
+		return lz_err_set(reterr, errno, "kernel: no random seed: %s", strerror(errno));
+	r = set_sizes(skel, instance);
+	return r ? r : load_programs(skel, reterr);
+}
+
 static int create_instance(struct lz_kernel *k, const struct lz_instance_config *config,
 			   struct lazaret *skel, struct lz_err *reterr)
 {
 	char name[LZ_PIN_NAME_MAX];
-	int r;
+	int r = load_instance(&k->instance, config, skel, reterr);
 
-	k->instance.abi_version = LZ_ABI_VERSION;
-	k->instance.ipv6_key_len = config->ipv6_key_len;
-	k->instance.replay = config->replay;
-	lz_instance_size(config->sources_max, config->colony_max, &k->instance);
-	if (getrandom(&k->instance.seed, sizeof(k->instance.seed), 0) != sizeof(k->instance.seed))
-		return lz_err_set(reterr, errno, "kernel: no random seed: %s", strerror(errno));
-	r = set_sizes(skel, &k->instance);
-	if (!r)
-		r = load_programs(skel, reterr);
 	if (r)
 		return r;
 	for (int i = 0; i < LZ_MAP_N && !r; i++) {
@@ -410,12 +421,38 @@ static int adopt_instance(struct lz_kernel *k, const struct lz_instance_config *
 			k->upgraded = true;
 			r = take_programs(k, skel);
 		}
+	} else if (!r) { /* an exchange of instances that was cut short has left others */
+		r = lz_attach_update(k, reterr);
 	}
 	for (int i = 0; i < LZ_PROG_N; i++)
 		lz_close_ref(&fresh.prog_fd[i]);
 	lz_close_ref(&fresh.rodata_fd);
 	k->adopted = true;
 	return r;
+}
+
+/* An empty instance that no packet meets yet. The pins of hooks stay where they are until it takes
+ * over. */
+static int create_beside(struct lz_kernel *k, const struct lz_instance_config *config,
+			 struct lazaret *skel, struct lz_err *reterr)
+{
+	struct lz_kernel fresh;
+	int r;
+
+	clear_fds(&fresh);
+	lz_pins_next(k->dir, fresh.dir);
+	fresh.dir_fd = lz_pins_make(fresh.dir, config->name, reterr);
+	r = fresh.dir_fd < 0 ? fresh.dir_fd : create_instance(&fresh, config, skel, reterr);
+	if (r) {
+		lz_kernel_close(&fresh);
+		lz_pins_settle(k->dir);
+		return r;
+	}
+	fresh.beside_fd = TAKE_FD(k->dir_fd);
+	lz_strcpy(fresh.dir, sizeof(fresh.dir), k->dir);
+	lz_kernel_close(k);
+	*k = fresh;
+	return 0;
 }
 
 static int unlink_pin(void *arg, const char *name)
@@ -437,8 +474,12 @@ static int open_or_create(struct lz_kernel *k, const struct lz_instance_config *
 		if (r)
 			return r;
 	}
-	if (!missing)
-		return adopt_instance(k, config, skel, reterr);
+	if (!missing) {
+		r = adopt_instance(k, config, skel, reterr);
+		return config->replace && (r == -EMEDIUMTYPE || r == -ENOSPC) ?
+			       create_beside(k, config, skel, reterr) :
+			       r;
+	}
 	r = lz_pins_each(k->dir, count_pin, &census);
 	if (r)
 		return lz_err_set(reterr, r, "%s: cannot read: %s", k->dir, strerror(-r));
@@ -488,6 +529,18 @@ int lz_kernel_open(const struct lz_instance_config *config, struct lz_kernel *re
 	}
 	*ret = k;
 	return 0;
+}
+
+int lz_kernel_try(const struct lz_instance_config *config, struct lz_err *reterr)
+{
+	struct lz_instance instance = {};
+	struct lazaret *skel = lazaret__open();
+	int r = skel ? load_instance(&instance, config, skel, reterr) :
+		       lz_err_set(reterr, errno, "kernel: cannot open the data plane: %s",
+				  strerror(errno));
+
+	lazaret__destroy(skel);
+	return r;
 }
 
 int lz_kernel_repair(const struct lz_kernel *kernel, struct lz_err *reterr)

@@ -7,6 +7,7 @@
  *       rodata                    struct lz_instance of the programs in force
  *       prog_<name>               lz_xdp, lz_tc, lz_tc_out
  *       link_<kind>_<ifindex>     see attach.h
+ *   /sys/fs/bpf/lazaret[-NAME]~next/   only while one instance takes another's place, see replace.c
  *
  * Pins before links, so a process killed at any instant leaves either no hook, and the next start
  * begins again, or a whole instance, and the next start adopts it. An adopted instance gets the
@@ -37,6 +38,7 @@ struct lz_instance_config {
 	__u32 colony_max;
 	__u32 ipv6_key_len; /* 48..64 */
 	__u32 replay;	    /* 1: the clock is lz_control.replay_now_ns: backtest and tests */
+	bool replace;	    /* another key length, or more room: make a new one beside what is there */
 };
 
 struct lz_kernel {
@@ -48,6 +50,7 @@ struct lz_kernel {
 	struct lz_instance instance;
 	bool adopted;  /* the maps were there */
 	bool upgraded; /* the programs were there and are now another build's */
+	int beside_fd; /* >= 0: of the instance that still judges, until lz_kernel_take_over() */
 };
 
 /**
@@ -79,7 +82,8 @@ __u64 lz_instance_bytes(const struct lz_instance *instance);
  * @ret: owned by the caller, lz_kernel_close()
  *
  * Adopting keeps seed and sizes: a policy with a larger capacity than the instance has is refused,
- * and so is another ipv6_key_len; both are a migration. A smaller capacity is not.
+ * and so is another ipv6_key_len, but with @config->replace: then @ret is a new, empty instance beside
+ * the one that judges, and lz_kernel_take_over() exchanges them. A smaller capacity is no reason.
  * Pinned links of an adopted instance are updated in place if the programs differ.
  *
  * Return: 0; -EBUSY another keeper holds it; -EPROTO pins of another ABI or shape; -EMEDIUMTYPE
@@ -87,6 +91,19 @@ __u64 lz_instance_bytes(const struct lz_instance *instance);
  */
 int lz_kernel_open(const struct lz_instance_config *config, struct lz_kernel *ret,
 		   struct lz_err *reterr);
+
+/** lz_kernel_try() - could such an instance be made beside all others? It is made and thrown away */
+int lz_kernel_try(const struct lz_instance_config *config, struct lz_err *reterr);
+
+/**
+ * lz_kernel_take_over() - a new instance that was made beside another takes its hooks and its place
+ *
+ * Its tables must be filled. Bypass and holds that limits have made come along, the others are the
+ * caller's. Each hook changes its program in place: a packet is judged by the one instance or the
+ * other. Killed at any instant, the next lz_kernel_open() finds the one or the other whole. Does
+ * nothing for an instance that is not beside another. 0 or -errno with @reterr set, then try again.
+ */
+int lz_kernel_take_over(struct lz_kernel *kernel, struct lz_err *reterr);
 
 /**
  * lz_kernel_lock() - one keeper an instance, also before there is an instance

@@ -9,7 +9,7 @@
 
 enum lz_map_id {
 	LZ_MAP_CONTROL, /* mmap: struct lz_control */
-	LZ_MAP_PORTS,	/* mmap: __u16[LZ_PORTS_SIZE] */
+	LZ_MAP_PORTS,	/* mmap: __u32[LZ_PORTS_SIZE] */
 	LZ_MAP_TABLES,	/* mmap: struct lz_tables */
 	LZ_MAP_REPLAY,	/* mmap: struct lz_replay */
 	LZ_MAP_TAGS,	/* mmap: struct lz_tag_line[] */

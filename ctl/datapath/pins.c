@@ -34,6 +34,12 @@ void lz_instance_dir(const char *name, char ret[static LZ_PIN_PATH_MAX])
 	snprintf(ret, LZ_PIN_PATH_MAX, "%s/lazaret%s%s", LZ_BPFFS, *name ? "-" : "", name);
 }
 
+void lz_pins_next(const char *dir, char ret[static LZ_PIN_PATH_MAX])
+{
+	lz_strcpy(ret, LZ_PIN_PATH_MAX, dir); /* no instance's name has a ~ in it */
+	strcat(ret, "~next");
+}
+
 bool lz_instances_left(void)
 {
 	DIR *dir = opendir(LZ_BPFFS);
@@ -73,8 +79,8 @@ static int ensure_bpffs(struct lz_err *reterr)
 		return 0;
 	if (mount("bpf", LZ_BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") &&
 	    !is_bpffs(LZ_BPFFS))
-		return lz_err_set(reterr, errno, "%s: cannot mount bpffs: %s", LZ_BPFFS,
-				  strerror(errno));
+		return lz_err_set(reterr, errno, "%s: cannot mount bpffs: %s; mount -t bpf bpf %s",
+				  LZ_BPFFS, strerror(errno), LZ_BPFFS);
 	return 0;
 }
 
@@ -114,26 +120,15 @@ static int lock_dir(int fd, const char *instance, struct lz_err *reterr)
 			  find_lock_holder(fd), *instance ? instance : "lazaret");
 }
 
-int lz_pins_open(const char *instance, bool create, struct lz_err *reterr)
+/* The directory, ours and locked. */
+static int open_locked(const char *dir, const char *instance, struct lz_err *reterr)
 {
-	lz_autoclose int fd = -1;
-	char dir[LZ_PIN_PATH_MAX];
+	lz_autoclose int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
 	int r;
 
-	r = lz_instance_check_name(instance, reterr);
-	if (r)
-		return r;
-	lz_instance_dir(instance, dir);
-	if (create) {
-		r = ensure_bpffs(reterr);
-		if (r)
-			return r;
-		if (mkdir(dir, 0700) && errno != EEXIST)
-			return lz_err_set(reterr, errno, "%s: cannot create: %s", dir,
-					  strerror(errno));
-	}
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT)
+		return lz_err_set(reterr, ENOENT, "%s: no such instance: nothing of it is attached", dir);
 	if (fd < 0)
 		return lz_err_set(reterr, errno, "%s: cannot open: %s", dir, strerror(errno));
 	if (fstat(fd, &st))
@@ -145,6 +140,31 @@ int lz_pins_open(const char *instance, bool create, struct lz_err *reterr)
 				  strerror(errno));
 	r = lock_dir(fd, instance, reterr);
 	return r ? r : TAKE_FD(fd);
+}
+
+int lz_pins_make(const char *dir, const char *instance, struct lz_err *reterr)
+{
+	if (mkdir(dir, 0700) && errno != EEXIST)
+		return lz_err_set(reterr, errno, "%s: cannot create: %s", dir, strerror(errno));
+	return open_locked(dir, instance, reterr);
+}
+
+int lz_pins_open(const char *instance, bool create, struct lz_err *reterr)
+{
+	lz_autoclose int fd = -1;
+	char dir[LZ_PIN_PATH_MAX];
+	int r = lz_instance_check_name(instance, reterr);
+
+	if (!r && create)
+		r = ensure_bpffs(reterr);
+	if (r)
+		return r;
+	lz_instance_dir(instance, dir);
+	fd = create ? lz_pins_make(dir, instance, reterr) : open_locked(dir, instance, reterr);
+	if (fd < 0)
+		return fd;
+	r = lz_pins_settle(dir);
+	return r ? lz_err_set(reterr, r, "%s~next: cannot clear: %s", dir, strerror(-r)) : TAKE_FD(fd);
 }
 
 int lz_kernel_lock(const char *name, struct lz_err *reterr)
@@ -204,6 +224,37 @@ int lz_pins_each(const char *dir, int (*visit)(void *arg, const char *name), voi
 			r = visit(arg, e->d_name);
 	closedir(d);
 	return r;
+}
+
+static bool is_hook_pin(const char *name)
+{
+	return !strncmp(name, "link_", 5) || !strncmp(name, "filter_", 7) ||
+	       !strncmp(name, "qdisc_", 6);
+}
+
+static int settle_pin(void *arg, const char *name)
+{
+	char from[LZ_PIN_PATH_MAX + LZ_PIN_NAME_MAX], to[LZ_PIN_PATH_MAX + LZ_PIN_NAME_MAX];
+	const char *const *dirs = arg;
+
+	lz_pin_path(dirs[0], from, "%s", name);
+	lz_pin_path(dirs[1], to, "%s", name);
+	if (is_hook_pin(name) && access(to, F_OK))
+		return rename(from, to) ? -errno : 0;
+	return unlink(from) ? -errno : 0;
+}
+
+int lz_pins_settle(const char *dir)
+{
+	char next[LZ_PIN_PATH_MAX];
+	const char *dirs[] = { next, dir };
+	int r;
+
+	lz_pins_next(dir, next);
+	r = lz_pins_each(next, settle_pin, dirs);
+	if (r)
+		return r == -ENOENT ? 0 : r;
+	return rmdir(next) ? -errno : 0;
 }
 
 __u64 lz_prog_tag(int prog_fd)

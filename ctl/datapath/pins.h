@@ -12,6 +12,18 @@
 /** lz_pins_open() - the directory, locked; @create: mount bpffs and make it if need be; fd or -errno */
 int lz_pins_open(const char *instance, bool create, struct lz_err *reterr);
 
+/** lz_pins_make() - a directory of pins, made if need be, and locked; fd or -errno with @reterr set */
+int lz_pins_make(const char *dir, const char *instance, struct lz_err *reterr);
+
+/** lz_pins_next() - where an instance is made that shall take the place of the one in @dir */
+void lz_pins_next(const char *dir, char ret[static LZ_PIN_PATH_MAX]);
+
+/** lz_pins_settle() - one instance only: hooks pinned in next come to @dir, all else there goes */
+int lz_pins_settle(const char *dir);
+
+/** lz_kernel_read_pins() - what is pinned in @dir, whoever made it; for lz_kernel_close(); 0 or -errno */
+int lz_kernel_read_pins(const char *dir, struct lz_kernel *ret, struct lz_err *reterr);
+
 /** lz_pin_path() - "<dir>/<name>"; names are short words and numbers, so it always fits */
 void lz_pin_path(const char *dir, char ret[static LZ_PIN_PATH_MAX + LZ_PIN_NAME_MAX],
 		 const char *fmt, ...) __attribute__((format(printf, 3, 4)));

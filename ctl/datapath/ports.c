@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define PORTS_BYTES (LZ_PORTS_SIZE * sizeof(__u16)) /* whole pages */
+#define PORTS_BYTES (LZ_PORTS_SIZE * sizeof(__u32)) /* whole pages */
 #define SHARED_ROW  (LZ_PORT_STATS - 1)
 
 void lz_ports_close(struct lz_ports *ports)
@@ -57,6 +57,22 @@ static __u32 find_row(const struct lz_ports *p)
 	return SHARED_ROW;
 }
 
+__u32 lz_ports_flags_of(enum lz_attach_mode mode)
+{
+	return mode == LZ_ATTACH_XDP	     ? LZ_PORT_F_XDP :
+	       mode == LZ_ATTACH_XDP_GENERIC ? LZ_PORT_F_XDP | LZ_PORT_F_GENERIC :
+					       0;
+}
+
+void lz_ports_flags_set(struct lz_ports *ports, __u32 ifindex, __u32 flags)
+{
+	const __u32 mask = LZ_PORT_F_XDP | LZ_PORT_F_GENERIC | LZ_PORT_F_CHANGING;
+	__u32 at = ifindex & (LZ_PORTS_SIZE - 1);
+
+	if (ports->taker[at] == ifindex)
+		*(volatile __u32 *)&ports->entry[at] = (ports->entry[at] & ~mask) | flags;
+}
+
 int lz_ports_set(struct lz_ports *ports, const struct lz_port_want *want, __u32 slot,
 		 struct lz_err *reterr)
 {
@@ -79,14 +95,11 @@ int lz_ports_set(struct lz_ports *ports, const struct lz_port_want *want, __u32 
 		role[i] = fresh ? LZ_ROLE_NONE : LZ_PORT_ROLE(ports->entry[at], i);
 	role[slot] = want->role;
 	flags |= want->l3 ? LZ_PORT_F_L3 : 0;
-	if (want->mode == LZ_ATTACH_XDP || want->mode == LZ_ATTACH_XDP_GENERIC)
-		flags |= LZ_PORT_F_XDP;
-	if (want->mode == LZ_ATTACH_XDP_GENERIC)
-		flags |= LZ_PORT_F_GENERIC;
+	flags |= lz_ports_flags_of(want->mode);
 	ports->taker[at] = want->ifindex;
 	ports->row_user[row] = want->ifindex;
 	/* One store: a packet sees the old entry or the new one. */
-	*(volatile __u16 *)&ports->entry[at] = LZ_PORT_ENTRY(role[0], role[1], flags, row);
+	*(volatile __u32 *)&ports->entry[at] = LZ_PORT_ENTRY(role[0], role[1], flags, row);
 	return 0;
 }
 
@@ -94,7 +107,7 @@ void lz_ports_clear_slot(struct lz_ports *ports, __u32 slot)
 {
 	for (__u32 at = 0; at < LZ_PORTS_SIZE; at++)
 		if (LZ_PORT_ROLE(ports->entry[at], slot))
-			*(volatile __u16 *)&ports->entry[at] = ports->entry[at] & ~(3u << (2 * slot));
+			*(volatile __u32 *)&ports->entry[at] = ports->entry[at] & ~(3u << (2 * slot));
 }
 
 void lz_ports_clear(struct lz_ports *ports, __u32 ifindex)
@@ -103,7 +116,7 @@ void lz_ports_clear(struct lz_ports *ports, __u32 ifindex)
 
 	if (ports->taker[at] != ifindex)
 		return;
-	*(volatile __u16 *)&ports->entry[at] = 0;
+	*(volatile __u32 *)&ports->entry[at] = 0;
 	ports->taker[at] = 0;
 	if (ports->row_user[row] == ifindex)
 		ports->row_user[row] = 0;

@@ -12,7 +12,7 @@
 #include "datapath/netdev.h"
 
 struct lz_ports {
-	__u16 *entry;	/* mapped: LZ_PORTS_SIZE */
+	__u32 *entry;	/* mapped: LZ_PORTS_SIZE */
 	int addrs_fd;	/* borrowed */
 	__u32 *taker;	/* LZ_PORTS_SIZE: the ifindex an entry stands for; 0 = free or not yet known */
 	__u32 *row_user; /* LZ_PORT_STATS: ifindex a statistics row belongs to */
@@ -36,6 +36,12 @@ void lz_ports_close(struct lz_ports *ports);
 int lz_ports_set(struct lz_ports *ports, const struct lz_port_want *want, __u32 slot,
 		 struct lz_err *reterr);
 
+/** lz_ports_flags_of() - LZ_PORT_F_XDP, LZ_PORT_F_GENERIC of a port with this hook */
+__u32 lz_ports_flags_of(enum lz_attach_mode mode);
+
+/** lz_ports_flags_set() - those two and LZ_PORT_F_CHANGING, in one store; roles and row stay */
+void lz_ports_flags_set(struct lz_ports *ports, __u32 ifindex, __u32 flags);
+
 /** lz_ports_clear_slot() - no interface has a role in @slot any more; rows and flags stay */
 void lz_ports_clear_slot(struct lz_ports *ports, __u32 slot);
 
@@ -43,7 +49,7 @@ void lz_ports_clear_slot(struct lz_ports *ports, __u32 slot);
 void lz_ports_clear(struct lz_ports *ports, __u32 ifindex);
 
 /** lz_ports_row() - its row in lz_port_stats, 0..LZ_PORT_STATS-1; row 0 is nobody's */
-static inline __u32 lz_ports_row(const __u16 *entries, __u32 ifindex)
+static inline __u32 lz_ports_row(const __u32 *entries, __u32 ifindex)
 {
 	return entries[ifindex & (LZ_PORTS_SIZE - 1)] >> LZ_PORT_STATS_SHIFT;
 }

@@ -25,7 +25,7 @@ struct lz_tables_view {
 	struct lz_held_line *held;  /* 2 * instance.held_lines */
 	struct lz_control *control;
 	struct lz_tables *tables;
-	const __u16 *ports;	    /* LZ_PORTS_SIZE */
+	const __u32 *ports;	    /* LZ_PORTS_SIZE */
 	struct lz_map_fds fds;	    /* borrowed */
 	void *percpu;		    /* room for one row of every possible CPU */
 	unsigned int cpus;	    /* possible */

@@ -20,6 +20,7 @@ static void read_applied(sqlite3_stmt *s, struct lz_applied *ret)
 	lz_db_text(s, 5, ret->actor, sizeof(ret->actor));
 	lz_db_text(s, 6, ret->file, sizeof(ret->file));
 	lz_db_text(s, 7, ret->state, sizeof(ret->state));
+	ret->has_text = sqlite3_column_int(s, 8);
 }
 
 int lz_applied_add(struct lz_ledger *l, const struct lz_applied *row, const char *text,
@@ -87,9 +88,9 @@ int lz_applied_get(struct lz_ledger *l, __u64 generation, struct lz_applied *ret
 	else if (rc != SQLITE_ROW)
 		r = lz_db_error(l, "read a policy", NULL);
 	if (r == 0 && ret_text)
-		r = copy_text(s, 8, &text);
+		r = copy_text(s, 9, &text);
 	if (r == 0 && ret_ids)
-		r = copy_text(s, 9, ret_ids);
+		r = copy_text(s, 10, ret_ids);
 	if (r == 0) {
 		read_applied(s, ret);
 		if (ret_text)
@@ -149,4 +150,20 @@ __u64 lz_applied_highest(struct lz_ledger *l)
 		highest = (__u64)sqlite3_column_int64(s, 0);
 	sqlite3_reset(s);
 	return highest;
+}
+
+/* A text that is gone becomes a blob of no bytes: its type says so, and is read without the text. */
+int lz_applied_forget(struct lz_ledger *l, const __u64 *kept, size_t n, struct lz_err *reterr)
+{
+	lz_autostr struct lz_str sql = { 0 };
+	int r = lz_str_appendf(&sql, "UPDATE applied SET text = x'', ids = '' WHERE typeof(text) = 'text' "
+			       "AND generation NOT IN (0");
+
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = lz_str_appendf(&sql, ", %llu", (unsigned long long)kept[i]);
+	if (r == 0)
+		r = lz_str_appendf(&sql, ")");
+	if (r < 0)
+		return lz_err_set(reterr, ENOMEM, "ledger: forget texts: out of memory");
+	return lz_db_exec(l, sql.data, "forget texts", reterr);
 }

@@ -129,6 +129,18 @@ int lz_held_next(struct lz_ledger *l, struct lz_held_walk *walk, struct lz_held 
 /** lz_held_ended() - up to @n holds whose end is not after @mono_s, the oldest first; count or -errno */
 int lz_held_ended(struct lz_ledger *l, __u64 mono_s, struct lz_held *ret, int n);
 
+/**
+ * lz_ledger_rekey() - within a batch: IPv6 sources are told apart by /@to instead of /@from
+ * @wall_s: now
+ * @max: holds that there is room for
+ *
+ * Whoever is held stays held, until then or longer, and not softer: a shorter key joins neighbours
+ * (hardest grade, latest end, one case, the others are closed), a longer one divides. Exceptions are
+ * prefixes and stay. Return: 0; -ENOSPC with @reterr set, more than @max.
+ */
+int lz_ledger_rekey(struct lz_ledger *l, unsigned int from, unsigned int to, __u64 wall_s, __u64 max,
+		    struct lz_err *reterr);
+
 /* How a hold without a case of its own ended. */
 struct lz_past {
 	__u64 since_s; /* wall clock */
@@ -274,6 +286,7 @@ struct lz_applied {
 	char actor[LZ_ACTOR_TEXT_MAX];
 	char file[LZ_FILE_TEXT_MAX]; /* "" = not told */
 	char state[LZ_STATE_TEXT_MAX];
+	bool has_text; /* read only; see lz_applied_forget() */
 };
 
 /**
@@ -290,6 +303,9 @@ int lz_applied_ids(struct lz_ledger *l, __u64 generation, const char *ids, struc
 /** lz_applied_get() - @ret_text, @ret_ids: heap memory of the caller, or NULL; -ENOENT */
 int lz_applied_get(struct lz_ledger *l, __u64 generation, struct lz_applied *ret, char **ret_text,
 		   char **ret_ids);
+
+/** lz_applied_forget() - the texts and ids of all generations but those @kept; their rows stay */
+int lz_applied_forget(struct lz_ledger *l, const __u64 *kept, size_t n, struct lz_err *reterr);
 
 /** lz_applied_last() - the newest in this state with a generation below @below; -ENOENT */
 int lz_applied_last(struct lz_ledger *l, const char *state, __u64 below, struct lz_applied *ret);

@@ -7,6 +7,7 @@
 	"o.generation, o.grade, o.source, o.actor, o.ticket, o.reason"
 #define HELD_FROM " FROM held h LEFT JOIN origin o ON o.id = h.origin "
 #define APPLIED_COLUMNS "generation, applied_s, deadline_s, origin, name, actor, file, state"
+#define APPLIED_READ	APPLIED_COLUMNS ", typeof(text) = 'text'"
 #define GRANTED_COLUMNS "prefix, since_s, until_s, flags, ticket, actor"
 #define NOTE_COLUMNS	"id, time_s, key, until_s, generation, event, object, actor, reason"
 #define CASE_COLUMNS                                                                               \
@@ -118,10 +119,10 @@ const char *const lz_db_sql[LZ_SQL_N] = {
 			       ", text, ids) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
 	[LZ_SQL_APPLIED_STATE] = "UPDATE applied SET state = ?2 WHERE generation = ?1",
 	[LZ_SQL_APPLIED_IDS] = "UPDATE applied SET ids = ?2 WHERE generation = ?1",
-	[LZ_SQL_APPLIED_GET] = "SELECT " APPLIED_COLUMNS ", text, ids FROM applied WHERE generation = ?1",
-	[LZ_SQL_APPLIED_LAST] = "SELECT " APPLIED_COLUMNS " FROM applied WHERE state = ?1 AND "
+	[LZ_SQL_APPLIED_GET] = "SELECT " APPLIED_READ ", text, ids FROM applied WHERE generation = ?1",
+	[LZ_SQL_APPLIED_LAST] = "SELECT " APPLIED_READ " FROM applied WHERE state = ?1 AND "
 				"generation < ?2 ORDER BY generation DESC LIMIT 1",
-	[LZ_SQL_APPLIED_BEFORE] = "SELECT " APPLIED_COLUMNS " FROM applied WHERE generation < ?1 "
+	[LZ_SQL_APPLIED_BEFORE] = "SELECT " APPLIED_READ " FROM applied WHERE generation < ?1 "
 				  "ORDER BY generation DESC LIMIT ?2",
 	[LZ_SQL_APPLIED_HIGHEST] = "SELECT max(generation) FROM applied",
 	[LZ_SQL_GRANTED_PUT] = "INSERT OR REPLACE INTO granted (" GRANTED_COLUMNS

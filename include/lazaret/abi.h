@@ -28,7 +28,7 @@
 
 #include <linux/types.h>
 
-#define LZ_ABI_VERSION 3
+#define LZ_ABI_VERSION 4
 
 /* ---------------------------------------------------------------- sizes */
 
@@ -457,7 +457,10 @@ _Static_assert(sizeof(struct lz_control) ==
 	       "no holes");
 
 /* Fixed when the instance is created; .rodata of every program, read by userland from the pin. */
+#define LZ_INSTANCE_MAGIC 0x65636e6174736e49ULL
+
 struct lz_instance {
+	__u64 magic;	    /* LZ_INSTANCE_MAGIC: whoever reads a pinned .rodata finds it by that */
 	__u64 seed;	    /* of every hash: spoofed sources must not choose their lines */
 	__u32 abi_version;  /* LZ_ABI_VERSION */
 	__u32 tag_lines;    /* lines of lz_tags; cells = 64 times that */
@@ -468,7 +471,7 @@ struct lz_instance {
 	__u32 block_lines;  /* lines of entries in lz_blocks; lz_block_lines() */
 	__u32 pad_;
 };
-_Static_assert(sizeof(struct lz_instance) == 40, "no holes");
+_Static_assert(sizeof(struct lz_instance) == 48, "no holes");
 
 #define LZ_EXCEPTED_WORDS 512 /* 32,768 bits */
 
@@ -597,9 +600,22 @@ enum lz_role {
 #define LZ_PORT_F_L3	      0x10 /* headerless: the frame starts at IP (ppp, tun) */
 #define LZ_PORT_F_XDP	      0x20 /* XDP judges here; tc ingress only answers */
 #define LZ_PORT_F_GENERIC     0x40 /* ... generic XDP: see lz_pending in maps.h */
-#define LZ_PORT_STATS_SHIFT   7	   /* bits 7..15: row in lz_port_stats */
+#define LZ_PORT_F_CHANGING    0x80 /* the hook changes: XDP marks what it has judged, see below */
+#define LZ_PORT_STATS_SHIFT   8	   /* bits 8..16: row in lz_port_stats */
 #define LZ_PORT_ENTRY(role0, role1, flags, row)                                                    \
-	((__u16)((role0) | ((role1) << 2) | (flags) | ((row) << LZ_PORT_STATS_SHIFT)))
+	((__u32)((role0) | ((role1) << 2) | (flags) | ((row) << LZ_PORT_STATS_SHIFT)))
+
+/*
+ * From one hook to another under traffic, each packet judged once (ctl/datapath/rehook.c):
+ *
+ *   XDP CHANGING   XDP program           tc program
+ *    -     -       not there             judges
+ *    X     -       judges                answers what is marked, all else was judged
+ *    -     X       judges, marks         the same: from here on nothing unmarked is under way
+ *    X     X       judges, marks         judges what is not marked: whether or not there is XDP
+ *
+ * Native XDP marks by metadata, generic XDP by lz_pending.
+ */
 
 /* Where refusals come from: the interface's own addresses, by ifindex. */
 struct lz_port_addr {

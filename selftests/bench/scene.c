@@ -171,7 +171,7 @@ static void apply_policy(struct scene *s)
 	struct lz_inner_fds fds;
 	struct lz_err err = {};
 	__u64 t = bench_now_ns();
-	__u16 *ports;
+	__u32 *ports;
 
 	must_err(lz_image_compile(policy, NULL, SEED, &s->image, &err), &err);
 	s->compile_ns = bench_now_ns() - t;

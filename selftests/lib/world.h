@@ -53,7 +53,7 @@ struct world {
 	struct lz_cell *cells;
 	struct lz_block_line *blocks;
 	struct lz_held_line *held; /* two copies */
-	__u16 *ports;
+	__u32 *ports;
 	__u64 seed;
 	__u32 tag_lines, key_len;
 	struct world_gen gen[LZ_GENERATIONS];

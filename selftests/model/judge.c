@@ -212,6 +212,10 @@ static struct m_cell *limit_cell(struct m_case *c, const struct lz_limit *l, str
 		for (unsigned bit = 0; bit < len; bit++)
 			prefix |= c->p->key & 1ull << (63 - bit);
 	}
+	if (!m_cell_find(c->m, M_AGGREGATE, prefix, l->id) && m_cells_full(c->m)) {
+		c->m->delta[LZ_C_TABLE_FULL]++;
+		return NULL;
+	}
 	return m_cell_make(c->m, M_AGGREGATE, prefix, l->id);
 }
 

@@ -90,6 +90,9 @@ void m_hold(struct model *m, __u64 key, __u64 word);
 
 /* Between the model's own files. */
 struct m_cell *m_cell_find(struct model *m, enum m_kind kind, __u64 key, __u64 what);
+/** m_cells_full() - is there no room for one more ordinary cell? */
+bool m_cells_full(const struct model *m);
+
 struct m_cell *m_cell_make(struct model *m, enum m_kind kind, __u64 key, __u64 what);
 struct m_cell *m_source_cell(struct model *m, const struct m_packet *p);
 bool m_charge(struct model *m, struct m_cell *cell, const struct lz_limit *l, __u64 now_ns);

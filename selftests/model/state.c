@@ -96,6 +96,11 @@ struct m_cell *m_cell_make(struct model *m, enum m_kind kind, __u64 key, __u64 w
 	return cell;
 }
 
+bool m_cells_full(const struct model *m)
+{
+	return m->cells_n - m->cells_held >= m->w->control->sources_max;
+}
+
 /* The cell that an examined source is counted in; NULL when the table is full. */
 struct m_cell *m_source_cell(struct model *m, const struct m_packet *p)
 {
@@ -103,7 +108,7 @@ struct m_cell *m_source_cell(struct model *m, const struct m_packet *p)
 
 	if (cell)
 		return cell;
-	if (m->cells_n - m->cells_held >= m->w->control->sources_max) {
+	if (m_cells_full(m)) {
 		m->delta[LZ_C_TABLE_FULL]++;
 		return NULL;
 	}

@@ -74,6 +74,45 @@ t_ok "foreign XDP program: it is there still" \
 	grep -q xdp <(ip -n "$LZ_LAB-gw" link show acc0)
 t_need ip -n "$LZ_LAB-gw" link set acc0 xdpdrv off
 
+# ---------------------------------------------------------------- no bpffs, nothing to detach
+
+no_bpffs()
+{
+	lz_ns_run gw unshare -m bash -c "mount -t tmpfs none /sys/fs/bpf && exec setpriv --bounding-set=-sys_admin \
+		timeout 20 '$BUILD/lazaretd' --instance lab --run /run/lazaret-lab --state '$STATE'" >"$LZ_DIR/said" 2>&1
+}
+
+t_eq "no bpffs: not permitted to mount it" "$(status_of no_bpffs)" 5
+t_ok "no bpffs: says what to do" grep -q "cannot mount bpffs: .*; mount -t bpf bpf /sys/fs/bpf" "$LZ_DIR/said"
+t_eq "no bpffs: in one line" "$(wc -l <"$LZ_DIR/said")" 1
+t_eq "nothing to detach: no such object" "$(status_of lz_ns_run gw "$BUILD/lazaretd" --instance lab --detach)" 4
+t_ok "nothing to detach: says so" grep -q "no such instance: nothing of it is attached" \
+	<(lz_ns_run gw "$BUILD/lazaretd" --instance lab --detach 2>&1)
+
+# ---------------------------------------------------------------- with the unit's capabilities only
+
+CAPS=$(sed -n 's/^CapabilityBoundingSet=//p' "$ROOT/ctl/daemon/lazaret.service" | sed 's/CAP_/+/g; s/ /,/g' |
+	tr '[:upper:]' '[:lower:]')
+
+caged_start()
+{
+	lz_proc_start daemon gw setpriv --bounding-set "-all,$CAPS" "$BUILD/lazaretd" --instance lab \
+		--policy "$LZ_DIR/tc.json" --state "$LZ_DIR/caged" --run /run/lazaret-lab
+	lz_wait 20 ctl status
+}
+
+t_need caged_start
+t_eq "the unit's capabilities: no CAP_SYS_ADMIN" \
+	"$((0x$(sed -n 's/^CapEff:[[:space:]]*//p' "/proc/${LZ_PROC[daemon]}/status") >> 21 & 1))" 0
+t_eq "the unit's capabilities: attached" "$(ctl -j status | jq '[.interfaces[] | select(.hook == "tc")] | length')" 2
+daemon_kill
+t_need caged_start
+t_ok "the unit's capabilities: killed, taken over" grep -q "event=policy-adopted" "$LZ_DIR/log/daemon.log"
+t_eq "the unit's capabilities: and attached nothing" "$(grep -c event=hook- "$LZ_DIR/log/daemon.log")" 0
+t_ok "the unit's capabilities: another hook" ctl policy apply "$LZ_DIR/xdp.json" --yes
+t_need daemon_stop
+t_need lz_ns_run gw "$BUILD/lazaretd" --instance lab --detach
+
 # ---------------------------------------------------------------- one daemon an instance
 
 t_need daemon_start ""
@@ -135,13 +174,71 @@ t_need lz_ns_run gw "$BUILD/lazaretd" --instance lab --detach
 STATE=$LZ_DIR/state
 t_need daemon_start "$LZ_DIR/tc.json"
 
+# ---------------------------------------------------------------- a full colony, and what is said
+
+seq 1 3900 | awk '{ printf "198.51.%d.%d\n", 104 + int($1 / 250), 1 + $1 % 250 }' >"$LZ_DIR/many"
+t_need ctl -q quarantine import "$LZ_DIR/many" --yes >/dev/null
+t_eq "a full colony takes no room of the sources" "$(ctl -j status | jq .sources.used)" 0
+t_eq "a full colony: alarm" "$(ctl health | grep -c "^FAILED colony-room")" 1
+t_eq "a full colony: no other alarm" "$(ctl health | grep -c "^FAILED")" 1
+sed 's/"acc0"/"acc0", "nosuch0"/' "$LZ_DIR/tc.json" >"$LZ_DIR/missing.json"
+t_need ctl -q policy apply "$LZ_DIR/missing.json" >/dev/null 2>&1
+t_ok "missing: named" grep -q "^FAILED hooks: .*there is no interface 'nosuch0'" <(ctl health)
+t_need ip -n "$LZ_LAB-gw" link set upl0 name upl9
+t_ok "lost: named, beside what is missing" lz_wait 3 eval \
+	"ctl health | grep -q \"^FAILED hooks: .*lost: upl0; interfaces/access: there is no interface 'nosuch0'\""
+t_need ip -n "$LZ_LAB-gw" link set upl9 name upl0
+t_ok "back: not named any more" lz_wait 3 eval "! ctl health | grep -q lost"
+t_need ctl -q policy apply "$LZ_DIR/tc.json" >/dev/null
+
+# ---------------------------------------------------------------- many policies
+
+for number in 1 2 3 4 5 6 7 8 9 10 11 12 13 14; do
+	sed "s/\"name\": \"tc\"/\"name\": \"n$number\"/" "$LZ_DIR/tc.json" >"$LZ_DIR/n.json"
+	t_need ctl -q policy apply "$LZ_DIR/n.json" >/dev/null
+done
+OLD=$(ctl -j policy history | jq '[.generations[] | select(.name == "n2")][0].generation')
+KEPT=$(ctl -j policy history | jq '[.generations[] | select(.text_kept)] | length')
+t_eq "many policies: texts of what is in force and the ten before" "$KEPT" 11
+t_eq "many policies: an old one's text is gone" "$(status_of ctl policy show generation "$OLD")" 4
+t_ok "many policies: says so" grep -q "generation $OLD: its text is not kept any more" <(ctl policy show generation "$OLD" 2>&1)
+t_ok "many policies: history says so" grep -qE "^ *$OLD .* no +n2" <(ctl policy history)
+for number in 13 12; do
+	t_need ctl -q policy undo >/dev/null
+	t_eq "many policies: undone to n$number" "$(ctl -j status | jq -r .policy.name)" "n$number"
+done
+daemon_kill
+t_need daemon_start "$LZ_DIR/tc.json"
+t_eq "many policies: restarted" "$(ctl -j status | jq -r .policy.name)" n12
+t_need ctl -q policy undo >/dev/null
+t_eq "many policies: undone after a restart" "$(ctl -j status | jq -r .policy.name)" n11
+
 # ---------------------------------------------------------------- another hook
 
-ctl policy apply "$LZ_DIR/xdp.json" --yes >"$LZ_DIR/said"
-t_ok "another hook: the answer says that it stays" grep -q "acc0 stays on tc, the policy says xdp" \
-	<(tr -s '\n ' ' ' <"$LZ_DIR/said")
-t_ok "another hook: and what to do" grep -q -- "--detach" "$LZ_DIR/said"
+hook_of()
+{
+	ctl -j status | jq -r --arg i "$1" '.interfaces[] | select(.interface == $i).hook'
+}
+
+ctl policy apply "$LZ_DIR/xdp.json" --yes --confirm 60 >"$LZ_DIR/said"
+t_ok "another hook: not before it is confirmed, and says so" \
+	grep -q "acc0 changes from tc to xdp when this is confirmed" <(tr -s '\n ' ' ' <"$LZ_DIR/said")
 t_eq "another hook: at most 80 columns" "$(awk 'length > 80' "$LZ_DIR/said" | wc -l)" 0
+t_eq "another hook: not yet" "$(hook_of acc0)" tc
+t_need ctl policy confirm
+t_eq "another hook: confirmed" "$(hook_of acc0)" xdp
+t_ok "another hook: undone, it goes back" ctl policy undo
+t_eq "another hook: undone" "$(hook_of acc0)" tc
+t_need ip -n "$LZ_LAB-gw" link set acc0 xdpdrv obj "$LZ_DIR/pass.o" sec xdp
+ctl policy apply "$LZ_DIR/xdp.json" --yes >"$LZ_DIR/said"
+t_ok "another hook, a foreign program there: says that it stays" \
+	grep -q "acc0 stays on tc, the policy says xdp" <(tr -s '\n ' ' ' <"$LZ_DIR/said")
+t_ok "another hook, a foreign program there: whose" \
+	grep -q "event=interfaces-fault.*acc0: cannot attach xdp: program .* is there; take it off" \
+	"$LZ_DIR/log/daemon.log"
+t_need ip -n "$LZ_LAB-gw" link set acc0 xdpdrv off
+t_ok "another hook: the program gone, applied again" ctl policy apply "$LZ_DIR/xdp.json" --yes
+t_eq "another hook: the program gone" "$(hook_of acc0)" xdp
 sed 's/"198.51.100.0\/24",/"198.51.100.0\/24", "192.0.2.128\/25", "198.51.101.0\/24", "198.51.103.0\/24",/;
 	s/"leave-alone"/{ "to-world": "icmp-admin", "except-to": ["192.0.2.25", "2001:db8:25::25"] }/' \
 	"$LZ_DIR/xdp.json" >"$LZ_DIR/next.json"
@@ -151,8 +248,7 @@ t_eq "diff: at most 80 columns" "$(awk 'length > 80' "$LZ_DIR/said" | wc -l)" 0
 daemon_stop
 t_ok "detach" lz_ns_run gw "$BUILD/lazaretd" --instance lab --detach
 t_need daemon_start "$LZ_DIR/xdp.json"
-t_eq "after a detach: the other hook" \
-	"$(ctl -j status | jq -r '.interfaces[] | select(.interface == "acc0").hook')" xdp
+t_eq "after a detach: the hook" "$(hook_of acc0)" xdp
 daemon_stop
 [ "$T_FAILED" = 0 ] || sed 's/^/# /' "$LZ_DIR/log/daemons.log" | tail -n 60
 t_end

@@ -17,6 +17,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/capability.h>
 #include <sys/socket.h>
 
 #include "base/json.h"
@@ -62,6 +63,43 @@ static inline unsigned int send_frames(unsigned int n)
 		sent += send(fd, p.data, p.bytes, 0) == (ssize_t)p.bytes;
 	usleep(50000); /* veth hands over through NAPI */
 	return sent;
+}
+
+static volatile bool stream_over;
+static volatile unsigned int stream_sent;
+static pthread_t stream_thread;
+
+static inline void *stream_run(void *arg)
+{
+	struct pkt_spec spec = { .src = "100.64.0.1", .dst = "198.51.100.1", .dport = 443 };
+	lz_autoclose int fd = open_sender();
+	struct pkt p;
+
+	(void)arg;
+	pkt_build(&p, &spec);
+	/* Paced below what one queue takes: a frame dropped by veth would look like a gap. */
+	while (!stream_over) {
+		for (int i = 0; i < 10; i++)
+			stream_sent += send(fd, p.data, p.bytes, 0) == (ssize_t)p.bytes;
+		usleep(100);
+	}
+	return NULL;
+}
+
+/* Frames go on until stream_end(), which says how many. */
+static inline void stream_start(void)
+{
+	stream_over = false;
+	stream_sent = 0;
+	pthread_create(&stream_thread, NULL, stream_run, NULL);
+}
+
+static inline unsigned int stream_end(void)
+{
+	stream_over = true;
+	pthread_join(stream_thread, NULL);
+	usleep(100000); /* veth hands over through NAPI */
+	return stream_sent;
 }
 
 /* Frames of lz-a's row so far; others (neighbour discovery) are kept away: see make_veth(). */
@@ -139,8 +177,19 @@ static inline void start_afresh(void)
 	T_OK(make_veth(), "veth pair");
 }
 
-/* In a room of its own; for main(). */
-static inline int attach_run(const struct t_case *cases, size_t n)
+/* The keeper has no CAP_SYS_ADMIN under its unit. */
+static inline bool drop_sys_admin(void)
+{
+	const cap_value_t value = CAP_SYS_ADMIN;
+	cap_t caps = cap_get_proc();
+	bool ok = caps && !cap_set_flag(caps, CAP_EFFECTIVE, 1, &value, CAP_CLEAR) && !cap_set_proc(caps);
+
+	cap_free(caps);
+	return ok;
+}
+
+/* In a room of its own; for main(). @as_keeper: without what he has not */
+static inline int attach_run(const struct t_case *cases, size_t n, bool as_keeper)
 {
 	if (geteuid()) {
 		printf("1..0 # SKIP needs root\n");
@@ -148,6 +197,10 @@ static inline int attach_run(const struct t_case *cases, size_t n)
 	}
 	if (!room_enter(180)) {
 		printf("Bail out! no namespace of its own\n");
+		return EXIT_FAILURE;
+	}
+	if (as_keeper && !drop_sys_admin()) {
+		printf("Bail out! cannot drop CAP_SYS_ADMIN\n");
 		return EXIT_FAILURE;
 	}
 	return t_run(cases, n);

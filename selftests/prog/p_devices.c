@@ -129,5 +129,5 @@ static const struct t_case cases[] = {
 
 int main(void)
 {
-	return attach_run(cases, LZ_ARRAY_SIZE(cases));
+	return attach_run(cases, LZ_ARRAY_SIZE(cases), false);
 }

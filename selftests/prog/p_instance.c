@@ -51,32 +51,12 @@ static void refuses_a_second_keeper(void)
 	lz_kernel_close(&k);
 }
 
-static volatile int stop;
-static volatile unsigned int sent;
-
-static void *send_on(void *arg)
-{
-	struct pkt_spec spec = { .src = "100.64.0.1", .dst = "198.51.100.1", .dport = 443 };
-	lz_autoclose int fd = open_sender();
-	struct pkt p;
-
-	(void)arg;
-	pkt_build(&p, &spec);
-	/* Paced below what one queue takes: a frame dropped by veth would look like a gap. */
-	while (!stop) {
-		for (int i = 0; i < 20; i++)
-			sent += send(fd, p.data, p.bytes, 0) == (ssize_t)p.bytes;
-		usleep(200);
-	}
-	return NULL;
-}
-
 /* Another build's programs: whatever is pinned is not ours, so every start updates the link. */
 static void upgrades_without_a_gap(enum lz_attach_mode mode, unsigned int flags)
 {
 	int foreign = load_dummy(BPF_PROG_TYPE_XDP, XDP_PASS);
 	struct lz_kernel k;
-	pthread_t t;
+	unsigned int sent;
 	__u64 before;
 	bool ok = true;
 
@@ -85,18 +65,14 @@ static void upgrades_without_a_gap(enum lz_attach_mode mode, unsigned int flags)
 		return;
 	T_EQ(attach(&k, mode, flags), 0, err.text);
 	before = count_received(&k);
-	stop = 0;
-	sent = 0;
-	pthread_create(&t, NULL, send_on, NULL);
+	stream_start();
 	for (int i = 0; i < 4 && ok; i++) {
 		lz_kernel_close(&k);
 		unlink(DIR "prog_lz_xdp");
 		T_OK(!bpf_obj_pin(foreign, DIR "prog_lz_xdp"), "pin another program");
 		ok = open_kernel(&k) && T_OK(k.upgraded, "programs were replaced");
 	}
-	stop = 1;
-	pthread_join(t, NULL);
-	usleep(100000);
+	sent = stream_end();
 	close(foreign);
 	if (!ok)
 		return;
@@ -188,5 +164,5 @@ static const struct t_case cases[] = {
 
 int main(void)
 {
-	return attach_run(cases, LZ_ARRAY_SIZE(cases));
+	return attach_run(cases, LZ_ARRAY_SIZE(cases), true);
 }

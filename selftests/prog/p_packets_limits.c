@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* p_packets_limits.c - limits as packets meet them: counts, windows, retransmissions, budgets. */
+#include <lazaret/abi.h>
+#include <lazaret.skel.h>
+
 #include "lib/rows.h"
 #include "lib/t.h"
 
@@ -366,6 +369,23 @@ static void table_full(void)
 	world_reset(w);
 }
 
+/* A prefix as long as an address gives each source a second cell. */
+static void full_of_prefixes(void)
+{
+	struct lz_limit l = window(3, 300 * S);
+
+	l.per = LZ_PER_PREFIX;
+	l.per_len4 = 64;
+	limited(l, (struct lz_class){ 0 });
+	w->control->sources_max = 3;
+	T_EQ(attempt(LIM4, WORLD_XDP).delta[LZ_C_TABLE_FULL], 0, "a source and its prefix");
+	T_EQ(attempt("203.0.113.10", WORLD_XDP).delta[LZ_C_TABLE_FULL], 1, "the next source's has no room");
+	T_EQ(*(volatile __u64 *)&w->skel->data_tables->lz_tables.cells_used, 3, "and takes none of the colony's");
+	T_EQ(admitted("203.0.113.10", 9), 9, "so it has no limit");
+	T_EQ(admitted(LIM4, 3), 2, "the first has");
+	world_reset(w);
+}
+
 static void every_line_full(void)
 {
 	struct world_run r;
@@ -446,6 +466,7 @@ static const struct t_case cases[] = {
 	{ "one sequence number for ever", one_number_for_ever },
 	{ "distinct destinations", destinations },
 	{ "the table is full", table_full },
+	{ "full of prefixes", full_of_prefixes },
 	{ "a source's lines are full", every_line_full },
 	{ "cells of an IPv6 /48", v6_budget },
 	{ "received is passed plus dropped", conservation },

@@ -249,6 +249,16 @@ static void keeps_policies(void)
 	T_EQ(got[0].origin, 1, "its own text");
 	T_EQ(lz_applied_before(l, UINT64_MAX, got, 2), 2, "history");
 	T_EQ(got[0].generation, 2, "newest first");
+	T_ERR(lz_applied_forget(l, (__u64[]){ 2 }, 1, NULL), 0, "forget the first's text");
+	free(TAKE_PTR(text));
+	free(TAKE_PTR(ids));
+	T_ERR(lz_applied_get(l, 1, got, &text, &ids), 0, "its row stays");
+	T_OK(!got[0].has_text && !text[0] && !ids[0], "without a text");
+	T_STR(got[0].name, "a", "with its name");
+	free(TAKE_PTR(text));
+	T_ERR(lz_applied_get(l, 2, got, &text, NULL), 0, "the other");
+	T_OK(got[0].has_text, "has one");
+	T_STR(text, "2", "as it was");
 	lz_ledger_close(&l);
 	remove_dir();
 }

@@ -34,9 +34,9 @@ lz_ppp_add()
 {
 	local unit=${3#ppp}
 	modprobe -q ppp_async
-	lz_proc_start "$3" "$1" pppd nodetach noauth nodefaultroute local unit "$unit" \
+	lz_proc_start "$3" "$1" pppd nodetach noauth nodefaultroute local +ipv6 unit "$unit" \
 		"$4:$5" pty "nsenter --net=/run/netns/$LZ_LAB-$2 pppd notty noauth \
-		nodefaultroute local unit $unit $5:$4"
+		nodefaultroute local +ipv6 unit $unit $5:$4"
 	lz_wait 20 ppp_is_up "$1" "$3" && lz_wait 20 ppp_is_up "$2" "$3"
 }
 

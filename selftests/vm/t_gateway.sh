@@ -14,6 +14,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/devices.sh"
 ENDS=(python3 "$here/../net/tcp_ends.py")
 WORLD=203.0.113.25
+WORLD6=2001:db8:ffff::25
 
 lz_lab_enter 540 "$@"
 
@@ -29,7 +30,7 @@ policy()
 	{ "version": 1, "name": "guest",
 	  "interfaces": { "access": { "side": "customer", "match": [$2] },
 			  "transit": { "side": "uplink", "match": ["upl0"] } },
-	  "sets": { "dynamic": ["100.64.0.0/10"] },
+	  "sets": { "dynamic": ["100.64.0.0/10", "2001:db8:1000::/36"] },
 	  "classes": { "dynamic": { "of": ["dynamic"], "port25": { "to-world": "icmp-admin" } } },
 	  "capacity": { "sources": 4096, "colony": 1024 } }
 	END
@@ -38,7 +39,8 @@ policy()
 # from NUMBER: the customer's way to the world goes through subnet NUMBER
 from()
 {
-	ip -n "$LZ_LAB-cpe" route replace 203.0.113.0/24 via "100.64.$1.1"
+	ip -n "$LZ_LAB-cpe" route replace 203.0.113.0/24 via "100.64.$1.1" &&
+		ip -n "$LZ_LAB-cpe" route replace 2001:db8:ffff::/64 via "2001:db8:1000:$1::1"
 }
 
 # refused: at once, and with the true error
@@ -48,6 +50,14 @@ refused()
 	said=$(lz_ns_run cpe timeout 20 nc -v -w 15 "$WORLD" 25 2>&1 </dev/null)
 	echo "$said"
 	[[ $said == *"No route to host"* ]]
+}
+
+refused6()
+{
+	local said
+	said=$(lz_ns_run cpe timeout 20 nc -v -w 15 "$WORLD6" 25 2>&1 </dev/null)
+	echo "$said"
+	[[ $said == *"Permission denied"* ]]
 }
 
 hook_of()
@@ -61,18 +71,27 @@ t_need lz_ns_add world
 t_need lz_link_add gw upl0 world upl0
 t_need lz_addr_add gw upl0 203.0.113.1/24
 t_need lz_addr_add world upl0 "$WORLD/24"
+t_need lz_addr_add gw upl0 2001:db8:ffff::1/64
+t_need lz_addr_add world upl0 "$WORLD6/64"
 t_need ip -n "$LZ_LAB-world" route add 100.64.0.0/10 via 203.0.113.1
+t_need ip -n "$LZ_LAB-world" route add 2001:db8:1000::/36 via 2001:db8:ffff::1
 t_need lz_bond_add gw cpe bond0
 t_need lz_vlan_add gw bond0 802.1Q 100
 t_need lz_vlan_add cpe bond0 802.1Q 100
 t_need lz_addr_add gw bond0.100 100.64.2.1/24
 t_need lz_addr_add cpe bond0.100 100.64.2.2/24
+t_need lz_addr_add gw bond0.100 2001:db8:1000:2::1/64
+t_need lz_addr_add cpe bond0.100 2001:db8:1000:2::2/64
 t_need lz_ppp_add gw cpe ppp0 100.64.4.1 100.64.4.2
+t_need lz_addr_add gw ppp0 2001:db8:1000:4::1/64
+t_need lz_addr_add cpe ppp0 2001:db8:1000:4::2/64
 : >"$LZ_DIR/came"
 lz_proc_start server world "${ENDS[@]}" serve "$LZ_DIR/came" 25 80
 t_need lz_port_wait 20 world 25
 from 2
 t_ok "before: port 25 is open" lz_ns_run cpe "${ENDS[@]}" once "$WORLD" 25
+from 4
+t_ok "before: over ppp and IPv6 too" lz_wait 10 lz_ns_run cpe "${ENDS[@]}" once "$WORLD6" 25
 
 policy one.json '"bond0.1*", "ppp*"'
 policy both.json '"bond0", "bond0.100"'
@@ -85,6 +104,8 @@ for number in 2 4; do
 	from "$number"
 	t_ok "subnet $number: port 25 is refused, truthfully" refused
 	t_ok "subnet $number: port 80 passes" lz_ns_run cpe "${ENDS[@]}" once "$WORLD" 80
+	t_ok "subnet $number, IPv6: port 25 is refused, truthfully" refused6
+	t_ok "subnet $number, IPv6: port 80 passes" lz_ns_run cpe "${ENDS[@]}" once "$WORLD6" 80
 done
 t_eq "a port and its own VLAN are refused" "$(ctl policy apply "$LZ_DIR/both.json" --yes \
 	>/dev/null 2>"$LZ_DIR/both.err"; echo $?)" 1

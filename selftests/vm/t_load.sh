@@ -7,7 +7,7 @@
 #	make prog && sudo selftests/vm/run.sh --kernel bookworm selftests/vm/t_load.sh
 #
 # Cases that run: the verified instructions against half of the budget; native and generic
-# XDP on veth, tcx or clsact; the fate table and the class rules packet by packet.
+# XDP on veth, tcx or clsact; the fate table and the class rules packet by packet; answers.
 
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source-path=SCRIPTDIR source=../lib/t.sh
@@ -26,13 +26,14 @@ run()
 }
 
 echo "# kernel $(uname -r)"
-for program in p_budget p_attach p_packets_colony p_packets_rules; do
+for program in p_budget p_attach p_packets_colony p_packets_rules p_answers; do
 	t_need test -x "$PROG/$program"
 done
-t_need modprobe -a veth sch_ingress cls_bpf
+t_need modprobe -a veth sch_ingress cls_bpf tun
 run "the verifier needs less than half of its budget" p_budget
 T_CASES="sees every frame" run "the hooks see every frame" p_attach
 run "the fate table of a held source" p_packets_colony
 run "the class rules" p_packets_rules
+run "answers on tap, tun and two tags" p_answers
 t_eq "the kernel complains of nothing" "$(dmesg | grep -cE 'BUG:|WARNING:|Oops')" 0
 t_end

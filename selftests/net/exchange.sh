@@ -1,0 +1,202 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# Another ipv6-key, and more room, under traffic: who is held stays held at every instant and for his
+# time, exceptions stand, nobody else loses a packet, and whatever dies on the way, the next start goes on.
+set -u
+
+ROOT=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=selftests/lib/ns.sh
+. "$ROOT/selftests/lib/ns.sh"
+# shellcheck source=selftests/lib/topology.sh
+. "$ROOT/selftests/lib/topology.sh"
+# shellcheck source=selftests/lib/t.sh
+. "$ROOT/selftests/lib/t.sh"
+ENDS=(python3 "$ROOT/selftests/net/tcp_ends.py")
+
+lz_lab_enter 150 "$@"
+# shellcheck source=selftests/lib/lazaretd.sh
+. "$ROOT/selftests/lib/lazaretd.sh"
+
+WORLD=$LZ_MX6
+HELD=2001:db8:2000:1::10
+NEIGHBOUR=2001:db8:2000:2::10 # of the same /56
+HONEST=2001:db8:2000:100::10
+TENANT=2001:db8:2000:200::10
+
+# policy KEY SOURCES [HOOK]
+policy()
+{
+	cat >"$LZ_DIR/p$1.json" <<-END
+	{ "version": 1, "name": "key$1", "ipv6-key": $1,
+	  "interfaces": { "access": { "side": "customer", "match": ["acc0"], "hook": "${3:-auto}",
+				      "source-validation": "strict" },
+			  "transit": { "side": "uplink", "match": ["upl0"] } },
+	  "sets": { "all": ["198.51.100.0/24", "2001:db8:2000::/36"] },
+	  "classes": { "all": { "of": ["all"], "port25": { "to-world": "drop" } } },
+	  "capacity": { "sources": $2, "colony": 4096 } }
+	END
+}
+
+beat_start()
+{
+	for who in shop office; do
+		: >"$LZ_DIR/beat.$who"
+		lz_proc_start "beat-$who" "$who" "${ENDS[@]}" beat "$LZ_DIR/beat.$who" "$WORLD" 443 20
+	done
+	lz_wait 5 beating
+}
+
+beating()
+{
+	[ "$(wc -l <"$LZ_DIR/beat.shop")" -ge 10 ] && [ "$(wc -l <"$LZ_DIR/beat.office")" -ge 10 ]
+}
+
+beat_stop()
+{
+	sleep 0.5
+	lz_proc_stop beat-shop
+	lz_proc_stop beat-office
+	t_ok "$1: there was traffic" beating
+	t_eq "$1: nothing of the held source passed" "$(grep -c ok "$LZ_DIR/beat.shop")" 0
+	t_eq "$1: nothing of the honest one was lost" "$(grep -c no "$LZ_DIR/beat.office")" 0
+}
+
+# in_force NAME: this policy judges, in tables of its own
+in_force()
+{
+	[ "$(ctl -j status | jq -r '.policy.name')" = "$1" ] && ! lz_ns_run gw test -e "$PINS~next"
+}
+
+until_of()
+{
+	ctl -j quarantine show "$1" | jq -r '.until // .quarantine.until'
+}
+
+held()
+{
+	[ "$(status_of ctl quarantine show "$1")" = 0 ] && ! reach_as "$1"
+}
+
+reach_as()
+{
+	local -A name=(["$HELD"]=shop ["$NEIGHBOUR"]=side ["$HONEST"]=office ["$TENANT"]=tenant)
+
+	lz_ns_run "${name[$1]}" "${ENDS[@]}" once "$WORLD" "${2:-443}"
+}
+
+not()
+{
+	! "$@"
+}
+
+PINS=/sys/fs/bpf/lazaret-lab
+
+t_need lz_provider_add
+t_need lz_customer_add shop 198.51.100.10 "$HELD"
+t_need lz_customer_add side 198.51.100.11 "$NEIGHBOUR"
+t_need lz_customer_add office 198.51.100.12 "$HONEST"
+t_need lz_customer_add tenant 198.51.100.13 "$TENANT"
+policy 64 4096
+policy 56 4096
+: >"$LZ_DIR/came"
+lz_proc_start server world "${ENDS[@]}" serve "$LZ_DIR/came" 25 80 443
+t_need lz_port_wait 5 world 25
+
+t_need daemon_start "$LZ_DIR/p64.json"
+t_need ctl quarantine add "$HELD" for 2h garden strict reason "open proxy" ticket RT-1
+
+t_need ctl quarantine add 198.51.100.77 for 1h
+t_need ctl exception add 2001:db8:2000:200::/64 port25 until 2030-01-01 ticket RT-2
+t_ok "before: held" held "$HELD"
+t_ok "before: his neighbour is not" reach_as "$NEIGHBOUR"
+t_ok "before: the exception stands" reach_as "$TENANT" 25
+UNTIL=$(until_of "$HELD")
+
+# ---------------------------------------------------------------- refusals: nothing changes
+
+ctl policy apply "$LZ_DIR/p56.json" >"$LZ_DIR/out" 2>&1
+t_eq "without --yes: stopped by a guard" $? 7
+t_ok "without --yes: says how" grep -q -- '--yes changes that under traffic' "$LZ_DIR/out"
+ctl policy apply "$LZ_DIR/p56.json" --yes --confirm 60 >"$LZ_DIR/out" 2>&1
+t_eq "with a deadline: refused" $? 1
+ctl policy apply "$LZ_DIR/p56.json" --yes >"$LZ_DIR/out" 2>&1
+t_eq "an exception too narrow: refused" $? 2
+t_ok "an exception too narrow: which, and what to do" \
+	grep -q "the exception for 2001:db8:2000:200::/64 is narrower; delete it" "$LZ_DIR/out"
+t_ok "refused: the old policy judges" in_force key64
+t_ok "refused: held" held "$HELD"
+t_need ctl exception del 2001:db8:2000:200::/64
+t_need ctl exception add 2001:db8:2000:200::/56 port25 until 2030-01-01 ticket RT-2
+
+# ---------------------------------------------------------------- shorter keys, under traffic
+
+t_need beat_start
+ctl policy apply "$LZ_DIR/p56.json" --yes >"$LZ_DIR/out"
+t_eq "shorter: applied" $? 0
+t_ok "shorter: and told when it is in force" grep -q "new tables take over within seconds" "$LZ_DIR/out"
+t_ok "shorter: in force" lz_wait 20 in_force key56
+beat_stop "shorter"
+t_ok "shorter: held" held "$HELD"
+t_ok "shorter: so is his neighbour, one source with him now" not reach_as "$NEIGHBOUR"
+t_eq "shorter: with the same end" "$(until_of "$HELD")" "$UNTIL"
+t_ok "shorter: why and who are known" eval "ctl why $HELD | grep -q RT-1"
+t_ok "shorter: IPv4 is held too" eval "ctl quarantine export | grep -q 198.51.100.77"
+t_ok "shorter: the exception stands" reach_as "$TENANT" 25
+t_eq "shorter: health" "$(status_of ctl health)" 0
+t_ok "shorter: the doctor finds nothing" ctl doctor
+t_eq "shorter: undo says what it takes" "$(status_of ctl policy undo)" 2
+
+# ---------------------------------------------------------------- longer keys, killed on the way
+
+t_need beat_start
+KEY=64
+for delay in 0.1 0.5 0.8 1.1 1.5; do
+	t_ok "/$KEY, killed after $delay s: applied" ctl policy apply "$LZ_DIR/p$KEY.json" --yes
+	sleep "$delay"
+	echo "# beside, when it was killed: $(lz_ns_run gw ls -d "$PINS~next" 2>/dev/null)"
+	daemon_kill
+	t_need daemon_start "$LZ_DIR/p64.json"
+	t_ok "/$KEY, killed after $delay s: in force" lz_wait 20 in_force "key$KEY"
+	KEY=$((120 - KEY))
+done
+beat_stop "killed"
+t_ok "killed: held" held "$HELD"
+t_eq "killed: with the same end" "$(until_of "$HELD")" "$UNTIL"
+t_ok "killed: each part of what was held is" held "$NEIGHBOUR"
+t_ok "killed: the exception stands" reach_as "$TENANT" 25
+t_ok "killed: the doctor finds nothing" ctl doctor
+
+# ---------------------------------------------------------------- more room, the controller killed on the way
+
+policy 64 20000
+t_need ctl bypass on for 600
+t_ok "larger: applied" ctl policy apply "$LZ_DIR/p64.json" --yes
+sleep 0.2
+pkill -KILL -P "${LZ_PROC[daemon]}"
+t_ok "larger, killed: in force" lz_wait 20 in_force key64
+t_ok "larger, killed: there is room" \
+	lz_wait 20 eval "ctl -j status | jq -e '.sources.capacity >= 20000'"
+t_ok "larger, killed: the kill switch stays thrown" reach_as "$HELD"
+t_need ctl bypass off
+t_ok "larger, killed: held" held "$HELD"
+t_eq "larger, killed: with the same end" "$(until_of "$HELD")" "$UNTIL"
+# ---------------------------------------------------------------- another hook
+
+hook_is()
+{
+	ctl -j status | jq -e --arg h "$1" '[.interfaces[] | select(.interface == "acc0").hook] == [$h]'
+}
+
+t_need beat_start
+for hook in tc xdp-generic xdp tc xdp; do
+	policy 64 20000 $hook
+	t_ok "hook $hook: applied" ctl policy apply "$LZ_DIR/p64.json" --yes
+	t_ok "hook $hook: is there" hook_is $hook
+done
+beat_stop "hooks"
+
+t_ok "released: free" eval "ctl quarantine del $HELD && lz_wait 3 reach_as $HELD"
+
+t_need daemon_stop
+t_end
