@@ -78,12 +78,19 @@ int lz_db_exec(struct lz_ledger *l, const char *sql, const char *what, struct lz
 	return 0;
 }
 
-int lz_ledger_begin(struct lz_ledger *l, struct lz_err *reterr)
+/* Not within a batch: there SQLite does not take it. */
+static int end_lazy(struct lz_ledger *l, struct lz_err *reterr)
+{
+	int r = l->lazy ? lz_db_exec(l, "PRAGMA synchronous = FULL", "sync", reterr) : 0;
+
+	l->lazy = r < 0;
+	return r;
+}
+
+static int begin_batch(struct lz_ledger *l, struct lz_err *reterr)
 {
 	int r;
 
-	if (l->batch)
-		return lz_err_set(reterr, EALREADY, "ledger: begin: a batch is open already");
 	r = lz_db_run(l, lz_db_stmt(l, LZ_SQL_BEGIN), "begin", reterr);
 	if (r < 0)
 		return r;
@@ -92,6 +99,25 @@ int lz_ledger_begin(struct lz_ledger *l, struct lz_err *reterr)
 	l->batch_granted = l->granted;
 	l->batch_outbox = l->outbox;
 	return 0;
+}
+
+int lz_ledger_begin(struct lz_ledger *l, struct lz_err *reterr)
+{
+	int r = l->batch ? lz_err_set(reterr, EALREADY, "ledger: begin: a batch is open already") :
+			   end_lazy(l, reterr);
+
+	return r < 0 ? r : begin_batch(l, reterr);
+}
+
+int lz_ledger_begin_lazy(struct lz_ledger *l, struct lz_err *reterr)
+{
+	int r = l->batch ? lz_err_set(reterr, EALREADY, "ledger: begin: a batch is open already") :
+			   lz_db_exec(l, "PRAGMA synchronous = NORMAL", "begin", reterr);
+
+	if (r < 0)
+		return r;
+	l->lazy = true;
+	return begin_batch(l, reterr);
 }
 
 int lz_ledger_commit(struct lz_ledger *l, struct lz_err *reterr)
@@ -103,6 +129,7 @@ int lz_ledger_commit(struct lz_ledger *l, struct lz_err *reterr)
 		return r;
 	}
 	l->batch = false;
+	end_lazy(l, NULL);
 	return 0;
 }
 
@@ -116,6 +143,7 @@ void lz_ledger_rollback(struct lz_ledger *l)
 	l->outbox = l->batch_outbox;
 	lz_origin_forget(l);
 	l->batch = false;
+	end_lazy(l, NULL);
 }
 
 bool lz_ledger_in_batch(const struct lz_ledger *l)

@@ -45,7 +45,7 @@ static int read_rows(struct lz_ledger *l, sqlite3_stmt *s, struct lz_held *ret, 
 	return i;
 }
 
-static __s64 put_origin(struct lz_ledger *l, const struct lz_held *held, struct lz_err *reterr)
+__s64 lz_held_origin(struct lz_ledger *l, const struct lz_held *held, struct lz_err *reterr)
 {
 	struct lz_origin o = { .time_s = held->made_s ? held->made_s : held->since_s,
 			       .generation = held->generation };
@@ -106,7 +106,7 @@ static int put_new(struct lz_ledger *l, const struct lz_held *held, __s64 origin
  * is saves the other's attempt. */
 int lz_held_put(struct lz_ledger *l, const struct lz_held *held, struct lz_err *reterr)
 {
-	__s64 origin = put_origin(l, held, reterr);
+	__s64 origin = lz_held_origin(l, held, reterr);
 	bool done;
 	int r;
 
@@ -241,22 +241,6 @@ int lz_held_lasts(struct lz_ledger *l, __u64 case_id, __u64 mono_s)
 }
 
 /* ---------------------------------------------------------------- the past */
-
-int lz_held_end(struct lz_ledger *l, __u64 key, __u64 ended_s, const struct lz_held *by,
-		struct lz_err *reterr)
-{
-	__s64 by_id = by ? put_origin(l, by, reterr) : 0;
-	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_PAST_ADD);
-	int r;
-
-	if (by_id < 0)
-		return (int)by_id;
-	sqlite3_bind_int64(s, 1, (__s64)key);
-	sqlite3_bind_int64(s, 2, (__s64)ended_s);
-	sqlite3_bind_int64(s, 3, by_id);
-	r = lz_db_run(l, s, "write the past", reterr);
-	return r < 0 ? r : lz_held_del(l, key, reterr);
-}
 
 static void read_past(sqlite3_stmt *s, struct lz_past *ret)
 {

@@ -44,10 +44,26 @@ const char *const lz_db_sql[LZ_SQL_N] = {
 			      "expiry_s > ?2 LIMIT 1",
 	[LZ_SQL_HELD_ENDED] = "SELECT " HELD_COLUMNS HELD_FROM
 			      "WHERE h.expiry_s <= ?1 ORDER BY h.expiry_s LIMIT ?2",
+	[LZ_SQL_HELD_ROWS] = "SELECT e.rowid, h.case_id, h.since_s, h.expiry_s, h.ttl_s, o.grade "
+			     "FROM entry e CROSS JOIN held h ON h.key = e.key "
+			     "LEFT JOIN origin o ON o.id = h.origin",
+	[LZ_SQL_HELD_ROWS_KEEP] = "INSERT INTO change (id, key, time_s, since_s, expiry_s, ttl_s, origin, "
+				  "case_id, prior) SELECT e.prior, h.key, ?1, h.since_s, h.expiry_s, "
+				  "h.ttl_s, h.origin, h.case_id, h.prior FROM entry e CROSS JOIN held h "
+				  "ON h.key = e.key WHERE e.prior <> 0",
+	[LZ_SQL_HELD_ROWS_PUT] = "INSERT INTO held (key, since_s, expiry_s, ttl_s, origin, case_id, "
+				 "prior, address) SELECT key, since_s, expiry_s, ttl_s, origin, case_id, "
+				 "prior, address FROM entry WHERE true ON CONFLICT (key) DO UPDATE SET "
+				 "since_s = excluded.since_s, expiry_s = excluded.expiry_s, "
+				 "ttl_s = excluded.ttl_s, origin = excluded.origin, "
+				 "prior = excluded.prior, address = excluded.address",
+	[LZ_SQL_HELD_ROWS_DEL] = "DELETE FROM held WHERE key IN (SELECT key FROM entry)",
+	[LZ_SQL_CHANGE_LAST] = "SELECT max(id) FROM change",
 	[LZ_SQL_ORIGIN_ADD] = "INSERT INTO origin (time_s, generation, grade, source, actor, ticket, "
 			      "reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 	[LZ_SQL_PAST_ADD] = "INSERT INTO past (key, ended_s, since_s, origin, by) "
-			    "SELECT key, ?2, since_s, origin, ?3 FROM held WHERE key = ?1",
+			    "SELECT h.key, min(?1, h.expiry_s + ?2), h.since_s, h.origin, ?3 "
+			    "FROM entry e CROSS JOIN held h ON h.key = e.key",
 	[LZ_SQL_PAST_BEFORE] = "SELECT p.ended_s, p.since_s, o.source, o.actor, o.ticket, o.reason, "
 			       "o.grade, b.source, b.actor, b.reason FROM past p "
 			       "LEFT JOIN origin o ON o.id = p.origin LEFT JOIN origin b ON b.id = p.by "
