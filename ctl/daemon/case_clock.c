@@ -25,13 +25,16 @@ static bool still_held(struct lz_ctl *ctl, const struct lz_case *c)
 	return lz_held_lasts(ctl->ledger, c->id, lz_tables_now_s(&ctl->view)) != 0;
 }
 
-/* The target of a case: its customer's keys as the policy knows them, or its key. */
-static int target_of(struct lz_ctl *ctl, const struct lz_case *c, struct lz_target *ret)
+/* Whose keys a step holds. Who is let go may have none any more: then it is told of what he had. */
+static int target_of(struct lz_ctl *ctl, const struct lz_case *c, bool holds, struct lz_target *ret)
 {
 	struct lz_prefix prefix = lz_key_to_prefix(c->key, ctl->view.instance.ipv6_key_len);
 	char address[LZ_ADDR_TEXT_MAX];
+	int r = lz_case_target(ctl, c, ret);
 
-	return lz_target_find(ctl, lz_addr_format(&prefix.addr, address), ret, NULL);
+	return r == -ENOENT && !holds ?
+		       lz_target_find(ctl, lz_addr_format(&prefix.addr, address), ret, NULL) :
+		       r;
 }
 
 static int move_by_clock(struct lz_ctl *ctl, struct lz_case *c, const struct lz_decision *d,
@@ -41,7 +44,7 @@ static int move_by_clock(struct lz_ctl *ctl, struct lz_case *c, const struct lz_
 				.event = event, .reason = reason, .own_keys = true };
 	char source[LZ_SOURCE_TEXT_MAX];
 	struct lz_target t;
-	int r = target_of(ctl, c, &t);
+	int r = target_of(ctl, c, lz_case_holds(d->to), &t);
 
 	if (r < 0)
 		return lz_err_set(reterr, -r, "case %llu: its address is none",
@@ -202,12 +205,14 @@ static int move_due(struct lz_ctl *ctl, struct lz_case *c, struct lz_err *reterr
 {
 	__u64 now_s = lz_ctl_now().wall_s;
 	struct lz_facts facts = { 0 };
+	struct lz_target t = { 0 };
 	struct lz_decision d;
-	struct lz_target t;
 
-	if (c->state == LZ_CASE_NOTIFIED && c->grade.kind != LZ_GRADE_IS_NONE &&
-	    target_of(ctl, c, &t) == 0) {
-		lz_case_facts(ctl, &t, true, lz_tables_now_s(&ctl->view), &facts);
+	if (c->state == LZ_CASE_NOTIFIED && c->grade.kind != LZ_GRADE_IS_NONE) {
+		if (target_of(ctl, c, true, &t) < 0) /* nobody to be held: a case of being told */
+			c->grade = (struct lz_grade){ .kind = LZ_GRADE_IS_NONE };
+		else
+			lz_case_facts(ctl, &t, true, lz_tables_now_s(&ctl->view), &facts);
 		lz_target_done(&t);
 	}
 	if (!lz_decide_clock(c, still_held(ctl, c), &facts, now_s, &d))

@@ -204,10 +204,13 @@ static int write_rows(struct undo *u, const struct rows *rows, struct lz_err *re
 {
 	int r = 0;
 
-	for (int i = 0; r == 0 && i < rows->n; i++)
+	for (int i = 0; r == 0 && i < rows->n; i++) {
 		r = rows->restored[i] ?
 			    lz_held_back(u->ctl->ledger, rows->v[i].key, rows->prior[i], reterr) :
 			    lz_held_del(u->ctl->ledger, rows->v[i].key, reterr);
+		if (r == 0 && rows->restored[i] && rows->before[i].case_id != rows->v[i].case_id)
+			r = lz_case_refilled(u->ctl, &rows->before[i], u->by.actor, reterr);
+	}
 	return r;
 }
 
