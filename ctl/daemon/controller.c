@@ -112,6 +112,7 @@ static void on_second(uv_timer_t *timer)
 		if (!ctl->busy) {
 			look_at_deadline(ctl);
 			lz_case_turn(ctl);
+			lz_case_guard_look(ctl);
 			lz_exception_expire(ctl);
 			look_at_fill(ctl);
 		}

@@ -94,6 +94,7 @@ struct lz_ctl {
 	bool ends_wait; /* more holds have ended than the last turn could close */
 	struct lz_queue *queue; /* evidence that waits for its turn */
 	struct lz_guard guard;
+	bool guard_told; /* that it has tripped stands in the timeline */
 	__u64 guarded; /* holds that the guard has refused or taken back */
 	struct lz_deferred *deferred;
 	struct lz_ask ask; /* too large for the stack */

@@ -247,3 +247,24 @@ int lz_transition_since(struct lz_ledger *l, __u64 wall_s, const char *who, __u6
 	sqlite3_reset(s);
 	return i;
 }
+
+int lz_transition_seconds(struct lz_ledger *l, __u64 after_s, __u64 until_s, struct lz_second *ret,
+			  int n)
+{
+	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_MOVE_SECONDS);
+	int i = 0, rc;
+
+	sqlite3_bind_int64(s, 1, (__s64)after_s);
+	sqlite3_bind_int64(s, 2, (__s64)until_s);
+	sqlite3_bind_int(s, 3, n);
+	while (i < n && (rc = sqlite3_step(s)) != SQLITE_DONE) {
+		if (rc != SQLITE_ROW) {
+			i = lz_db_error(l, "read transitions", NULL);
+			break;
+		}
+		ret[i].time_s = (__u64)sqlite3_column_int64(s, 0);
+		ret[i++].count = (__u32)sqlite3_column_int64(s, 1);
+	}
+	sqlite3_reset(s);
+	return i;
+}

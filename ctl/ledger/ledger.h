@@ -244,6 +244,16 @@ int lz_transition_before(struct lz_ledger *l, __u64 case_id, __u64 below, struct
 int lz_transition_since(struct lz_ledger *l, __u64 wall_s, const char *who, __u64 after, __u64 *ret,
 			int n);
 
+/* How many were held anew by a limit or a ladder in one second. */
+struct lz_second {
+	__u64 time_s; /* wall clock */
+	__u32 count;
+};
+
+/** lz_transition_seconds() - in (@after_s, @until_s], wall clock, the newest first; count or -errno */
+int lz_transition_seconds(struct lz_ledger *l, __u64 after_s, __u64 until_s, struct lz_second *ret,
+			  int n);
+
 /* ---------------------------------------------------------------- evidence */
 
 #define LZ_EVIDENCE_ROWS_MAX 100 /* of a case: the first, and the newest */

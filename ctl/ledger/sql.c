@@ -15,6 +15,8 @@
 #define MOVE_COLUMNS                                                                               \
 	"id, case_id, time_s, until_s, due_s, generation, step_from, step_to, from_state, "        \
 	"to_state, grade, source, actor, ticket, reason, evidence"
+#define HELD_STATES	"'throttled', 'blocked25', 'garden'"
+#define BY_ITSELF	"source >= 'limit' AND source < 'limiu'"
 #define OUTBOX_COLUMNS	"id, time_s, next_s, case_id, tries, way, key, event, error, body"
 
 const char *const lz_db_sql[LZ_SQL_N] = {
@@ -97,6 +99,9 @@ const char *const lz_db_sql[LZ_SQL_N] = {
 			       "ORDER BY id DESC LIMIT ?3",
 	[LZ_SQL_MOVE_SINCE] = "SELECT DISTINCT case_id FROM transition WHERE time_s >= ?1 AND case_id > ?2 "
 			      "AND (source = ?3 OR actor = ?3 OR ?3 = '') ORDER BY case_id LIMIT ?4",
+	[LZ_SQL_MOVE_SECONDS] = "SELECT time_s, count(*) FROM transition WHERE time_s > ?1 AND time_s <= ?2 "
+				"AND to_state IN (" HELD_STATES ") AND from_state NOT IN (" HELD_STATES
+				") AND " BY_ITSELF " GROUP BY time_s ORDER BY time_s DESC LIMIT ?3",
 	[LZ_SQL_EVIDENCE_ADD] = "INSERT INTO evidence (case_id, time_s, value, at_most, count, proven, would, "
 				"kind, source, reason_class, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, "
 				"?9, ?10, ?11)",
@@ -110,8 +115,7 @@ const char *const lz_db_sql[LZ_SQL_N] = {
 				 "WHERE case_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2) AND id > (SELECT "
 				 "min(id) FROM evidence WHERE case_id = ?1)",
 	[LZ_SQL_EVIDENCE_SEEN] = "SELECT max(time_s) FROM evidence WHERE case_id = ?1 AND would = 0",
-	[LZ_SQL_CASE_AUTO] = "SELECT count(*) FROM cases WHERE state IN ('throttled', 'blocked25', "
-			     "'garden') AND source >= 'limit' AND source < 'limiu'",
+	[LZ_SQL_CASE_AUTO] = "SELECT count(*) FROM cases WHERE state IN (" HELD_STATES ") AND " BY_ITSELF,
 	[LZ_SQL_CASE_PRUNE] = "DELETE FROM cases WHERE id IN (SELECT id FROM cases WHERE "
 			      "state = 'closed' AND changed_s < ?1 LIMIT ?2)",
 	[LZ_SQL_TOKEN_ADD] = "INSERT INTO token (hash, case_id, expires_s) VALUES (?1, ?2, ?3)",
