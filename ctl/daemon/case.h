@@ -155,12 +155,18 @@ int lz_case_refilled(struct lz_ctl *ctl, const struct lz_held *held, const char 
 /* ---------------------------------------------------------------- case_queue.c, case_clock.c */
 
 struct lz_event;
+struct lz_cell;
 struct lz_policy_limit;
 
 int lz_queue_new(struct lz_queue **ret);
 
 /** lz_case_event() - LIMIT, WOULD and HOLD of the data plane; cheap: only queued */
 void lz_case_event(struct lz_ctl *ctl, const struct lz_event *event);
+
+/** lz_case_found() - a source, of the sweep: is it over a limit whose event was lost with a full ring? */
+void lz_case_found(void *ctl, __u64 key, const struct lz_cell *cell);
+/** lz_case_lost_look() - between two passes of the sweep: were events lost since the last one? */
+void lz_case_lost_look(struct lz_ctl *ctl);
 
 /** lz_case_evidence() - that moves nothing: written down with the next turn, in one batch */
 void lz_case_evidence(struct lz_ctl *ctl, const struct lz_evidence *e);

@@ -147,8 +147,10 @@ static void on_slice(uv_timer_t *timer)
 		lz_case_clock(ctl, now_ns + LZ_ENDS_NS);
 	if (now_s - ctl->swept_s < LZ_SWEEP_EVERY_S)
 		return;
-	if (lz_sweep_step(ctl->sweep) != LZ_SWEEP_MORE)
+	if (lz_sweep_step(ctl->sweep) != LZ_SWEEP_MORE) {
 		ctl->swept_s = now_s;
+		lz_case_lost_look(ctl);
+	}
 }
 
 static void on_term(uv_signal_t *handle, int signum)

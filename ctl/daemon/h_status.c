@@ -67,7 +67,7 @@ static void check_guard(struct lz_ctl *ctl, struct lz_health *h)
 	check(h, "guard", why);
 }
 
-static __u64 count_lost_events(struct lz_ctl *ctl)
+__u64 lz_events_lost(struct lz_ctl *ctl)
 {
 	struct lz_port_stats stats;
 	__u64 lost = 0;
@@ -80,7 +80,7 @@ static __u64 count_lost_events(struct lz_ctl *ctl)
 
 size_t lz_health_look(struct lz_ctl *ctl, struct lz_health ret[static LZ_HEALTH_CHECKS])
 {
-	__u64 lost = count_lost_events(ctl);
+	__u64 lost = lz_events_lost(ctl);
 	struct lz_swap_state state = { 0 };
 	char why[256] = "";
 	size_t n = 0;
