@@ -45,8 +45,9 @@ static void check_tables(struct lz_ctl *ctl, struct lz_health *colony, struct lz
 	__u64 cells = ctl->opened ? ctl->view.control->sources_max : 0;
 	char why[256] = "";
 
-	if (held * 100 >= max * 90)
-		snprintf(why, sizeof(why), "%llu of %llu held", (unsigned long long)held,
+	if (held * 100 >= max * 80)
+		snprintf(why, sizeof(why), "%llu %% full: %llu of %llu held",
+			 (unsigned long long)(held * 100 / max), (unsigned long long)held,
 			 (unsigned long long)max);
 	check(colony, "colony-room", why);
 	why[0] = '\0';
