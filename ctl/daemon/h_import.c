@@ -23,7 +23,7 @@
 #define LZ_IMPORT_GUARD	   1000 /* more at once wants --yes */
 #define LZ_IMPORT_REFUSALS 200	/* rows that name what was refused */
 
-enum phase { PHASE_READ, PHASE_SORT, PHASE_WRITE, PHASE_COMMIT, PHASE_HOLD };
+enum phase { PHASE_READ, PHASE_WRITE, PHASE_HOLD }; /* what the loop does; the rest is in threads */
 
 /* What an order comes to, worked out once while it stays the same. */
 struct order {
@@ -74,6 +74,25 @@ static void finish(struct import *im, enum lz_code code, const char *error, cJSO
 
 /* ---------------------------------------------------------------- read */
 
+static void on_idle(uv_idle_t *idle);
+
+/* In a thread; the loop has nothing of the import to do until then, and may sleep. */
+static void run_aside(struct import *im, uv_work_cb work, uv_after_work_cb done)
+{
+	im->work.data = im;
+	uv_idle_stop(&im->idle);
+	if (uv_queue_work(&im->ctl->loop, &im->work, work, done) < 0) {
+		work(&im->work);
+		done(&im->work, 0);
+	}
+}
+
+static void go_on(struct import *im, enum phase phase)
+{
+	im->phase = phase;
+	uv_idle_start(&im->idle, on_idle);
+}
+
 /* 600,000 entries in no order take a tenth of a second: in a thread, as the commit. */
 static void sort_work(uv_work_t *work)
 {
@@ -95,7 +114,7 @@ static void sort_done(uv_work_t *work, int status)
 	if (err.text[0] || lz_ledger_begin(im->ctl->ledger, &err) < 0)
 		finish(im, LZ_CODE_REFUSED, err.text, NULL);
 	else
-		im->phase = PHASE_WRITE;
+		go_on(im, PHASE_WRITE);
 }
 
 static __u64 room_of(const struct lz_ctl *ctl)
@@ -120,12 +139,7 @@ static void end_reading(struct import *im)
 	if (im->list.n > room)
 		lz_log(LZ_LOG_WARNING, "import-large", "entries=%zu room=%llu", im->list.n,
 		       (unsigned long long)room);
-	im->phase = PHASE_SORT;
-	im->work.data = im;
-	if (uv_queue_work(&im->ctl->loop, &im->work, sort_work, sort_done) < 0) {
-		sort_work(&im->work);
-		sort_done(&im->work, 0);
-	}
+	run_aside(im, sort_work, sort_done);
 }
 
 static void read_slice(struct import *im)
@@ -289,19 +303,14 @@ static void commit_done(uv_work_t *work, int status)
 		finish(im, LZ_CODE_REFUSED, im->commit_err.text, NULL);
 		return;
 	}
-	im->phase = PHASE_HOLD;
 	im->at = 0;
+	go_on(im, PHASE_HOLD);
 }
 
 static void begin_commit(struct import *im)
 {
-	im->phase = PHASE_COMMIT;
-	im->work.data = im;
 	im->ctl->committing = true;
-	if (uv_queue_work(&im->ctl->loop, &im->work, commit_work, commit_done) < 0) {
-		commit_work(&im->work);
-		commit_done(&im->work, 0);
-	}
+	run_aside(im, commit_work, commit_done);
 }
 
 static void write_slice(struct import *im)
@@ -392,7 +401,7 @@ static void on_idle(uv_idle_t *idle)
 		read_slice(im);
 	else if (im->phase == PHASE_WRITE)
 		write_slice(im);
-	else if (im->phase == PHASE_HOLD)
+	else
 		hold_slice(im);
 }
 

@@ -124,12 +124,12 @@ struct lz_held_row {
 	char grade[LZ_GRADE_TEXT_MAX]; /* of the entry there is; not written */
 };
 
-/** lz_held_rows_get() - what the ledger has of these keys; 0 or -errno */
+/** lz_held_rows_get() - what the ledger has of these keys, rising as __s64; 0 or -errno */
 int lz_held_rows_get(struct lz_ledger *l, struct lz_held_row *rows, size_t n, struct lz_err *reterr);
 
 /**
  * lz_held_rows_put() - lz_held_put() of many, some 1 us each
- * @rows:   distinct keys, rising for speed; as lz_held_rows_get() found them, in the same batch
+ * @rows:   distinct keys, rising; as lz_held_rows_get() found them, in the same batch
  * @made_s: wall clock: when the order was given
  * Return: 0 or -errno; then the caller rolls the batch back.
  */

@@ -181,15 +181,34 @@ static void read_entry(sqlite3_stmt *s, struct lz_held_row *row)
 	lz_db_text(s, 5, row->grade, sizeof(row->grade));
 }
 
+/* Is there any between these keys? One look spares one for each row of a list that is all new. */
+static int is_any(struct lz_ledger *l, __u64 first, __u64 last, struct lz_err *reterr)
+{
+	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_HELD_WITHIN);
+	int rc;
+
+	sqlite3_bind_int64(s, 1, (__s64)first);
+	sqlite3_bind_int64(s, 2, (__s64)last);
+	rc = sqlite3_step(s);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
+		rc = lz_db_error(l, "read holds", reterr);
+		sqlite3_reset(s);
+		return rc;
+	}
+	sqlite3_reset(s);
+	return rc == SQLITE_ROW;
+}
+
 int lz_held_rows_get(struct lz_ledger *l, struct lz_held_row *rows, size_t n, struct lz_err *reterr)
 {
 	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_HELD_ROWS);
-	int rc, r = 0;
+	int rc, r = n ? is_any(l, rows[0].key, rows[n - 1].key, reterr) : 0;
 
 	for (size_t i = 0; i < n; i++)
 		rows[i].known = false;
-	if (!l->held)
-		return 0;
+	if (r <= 0)
+		return r;
+	r = 0;
 	l->many = (struct lz_many){ .rows = rows, .n = n };
 	while ((rc = sqlite3_step(s)) == SQLITE_ROW)
 		read_entry(s, &rows[sqlite3_column_int64(s, 0)]);

@@ -58,21 +58,36 @@ ask_meanwhile()
 	echo "$worst"
 }
 
-# measure NAME WANTED COMMAND...: its seconds and the slowest status meanwhile
+# What the controller has computed so far, ms: on a shared machine it says more than the clock does.
+cpu_ms()
+{
+	awk -v hz="$(getconf CLK_TCK)" '{ print int(($14 + $15) * 1000 / hz) }' \
+		/proc/"$(pgrep -P "${LZ_PROC[daemon]}" lazaretd-ctl)"/stat
+}
+
+seconds()
+{
+	awk -v ms="$1" 'BEGIN { printf "%.3f", ms / 1000 }'
+}
+
+# measure NAME WANTED COMMAND...: its seconds, those of them that the controller computed, and the slowest
+# status meanwhile
 measure()
 {
-	local name=$1 wanted=$2 begun took status=0 asker
+	local name=$1 wanted=$2 begun took cpu status=0 asker
 	shift 2
 	rm -f "$LZ_DIR/over"
 	ask_meanwhile >"$LZ_DIR/worst" &
 	asker=$!
+	cpu=$(cpu_ms)
 	begun=$(lz_now_ms)
 	"$@" >&2 || status=$?
 	took=$(($(lz_now_ms) - begun))
 	touch "$LZ_DIR/over"
 	wait "$asker"
 	[ "$status" = 0 ] || die "$name: exit status $status"
-	tell "$name" s "$(awk -v ms="$took" 'BEGIN { printf "%.3f", ms / 1000 }')" "$wanted"
+	tell "$name" s "$(seconds "$took")" "$wanted"
+	tell "$name-cpu" s "$(seconds $(($(cpu_ms) - cpu)))" null
 	tell "$name-status" ms "$(cat "$LZ_DIR/worst")" 100
 }
 
@@ -98,12 +113,11 @@ END
 rm -rf "$STATE"
 lz_provider_add || die "no laboratory"
 daemon_start "$LZ_DIR/policy.json" || die "lazaretd does not start"
-END_S=$(($(date +%s) + 40))
 list 2h >"$LZ_DIR/list"
+measure h-cli-idle null sleep 3 | grep status
 measure h-cli-import 2 ctl quarantine import "$LZ_DIR/list" --yes
 tell h-cli-ledger-bytes bytes "$(du -bc "$STATE"/ledger.db* | tail -n 1 | cut -f 1)" null
-tell h-cli-again s "$(begun=$(lz_now_ms); ctl quarantine import "$LZ_DIR/list" --yes >&2
-	echo "$(($(lz_now_ms) - begun))" | awk '{ printf "%.3f", $1 / 1000 }')" 2
+measure h-cli-again 2 ctl quarantine import "$LZ_DIR/list" --yes
 held_is "$HOSTS" || die "not all are held"
 
 # As many that end within the same second.
