@@ -65,7 +65,7 @@ static int move_by_clock(struct lz_ctl *ctl, struct lz_case *c, const struct lz_
 /* ---------------------------------------------------------------- ends of holds */
 
 /* The last key of a case that ended takes the case along; one of several only itself. */
-static int end_case(struct lz_ctl *ctl, const struct lz_held *held, struct lz_err *reterr)
+static int end_case(struct lz_ctl *ctl, const struct lz_ended *held, struct lz_err *reterr)
 {
 	static const struct lz_facts facts;
 	struct lz_decision d;
@@ -82,7 +82,7 @@ static int end_case(struct lz_ctl *ctl, const struct lz_held *held, struct lz_er
 
 /* One whose case cannot be moved must not keep the others of its batch: the entry ends, for the host is
  * free; its case is tried again in a minute, as one that is due. */
-static int end_without_case(struct lz_ctl *ctl, const struct lz_held *held, const char *why,
+static int end_without_case(struct lz_ctl *ctl, const struct lz_ended *held, const char *why,
 			    struct lz_err *reterr)
 {
 	int r = lz_ledger_begin(ctl->ledger, reterr);
@@ -104,30 +104,42 @@ static int end_without_case(struct lz_ctl *ctl, const struct lz_held *held, cons
 	return r;
 }
 
-static void say_ended(struct lz_ctl *ctl, const struct lz_held *v, size_t n)
+/* A line for each of a few, with its reason; of many there is one line. */
+static size_t read_told(struct lz_ctl *ctl, const struct lz_ended *v, int n,
+			struct lz_held ret[static LZ_LINES_MAX])
 {
-	struct lz_note note = { .generation = lz_ctl_generation(ctl) };
+	size_t told = 0;
+
+	for (int i = 0; i < n && told < LZ_LINES_MAX; i++)
+		if (!v[i].case_id && lz_held_get(ctl->ledger, v[i].key, &ret[told]) == 0)
+			told++;
+	return told;
+}
+
+static void say_ended(struct lz_ctl *ctl, const struct lz_ended *v, int n, const struct lz_held *told,
+		      size_t n_told)
+{
+	struct lz_note note = { .generation = lz_ctl_generation(ctl), .event = "expired",
+				.actor = "clock" };
 	size_t lists = 0;
 
-	lz_text_set(note.event, sizeof(note.event), "expired");
-	lz_text_set(note.actor, sizeof(note.actor), "clock");
-	for (size_t i = 0; i < n; i++)
+	for (int i = 0; i < n; i++)
 		lists += !v[i].case_id;
-	for (size_t i = 0; i < n && lists <= LZ_LINES_MAX; i++) {
-		if (v[i].case_id)
-			continue;
-		note.key = v[i].key;
-		note.time_s = note.until_s = lz_ctl_wall_of(v[i].expiry_s);
+	if (lists > n_told) {
+		lz_log(LZ_LOG_NOTICE, "expired", "sources=%zu actor=clock", lists);
+		return;
+	}
+	for (size_t i = 0; i < lists; i++) {
+		note.key = told[i].key;
+		note.time_s = note.until_s = lz_ctl_wall_of(told[i].expiry_s);
 		lz_key_format(note.key, ctl->view.instance.ipv6_key_len, note.object);
-		lz_text_set(note.reason, sizeof(note.reason), v[i].reason);
+		lz_text_set(note.reason, sizeof(note.reason), told[i].reason);
 		lz_tell_say(ctl, LZ_LOG_NOTICE, &note);
 	}
-	if (lists > LZ_LINES_MAX)
-		lz_log(LZ_LOG_NOTICE, "expired", "sources=%zu actor=clock", lists);
 }
 
 /* The entries of lists among them, in one go. */
-static int end_lists(struct lz_ctl *ctl, const struct lz_held *ended, int n, struct lz_err *reterr)
+static int end_lists(struct lz_ctl *ctl, const struct lz_ended *ended, int n, struct lz_err *reterr)
 {
 	static __u64 keys[LZ_END_SLICE];
 	size_t lists = 0;
@@ -140,7 +152,7 @@ static int end_lists(struct lz_ctl *ctl, const struct lz_held *ended, int n, str
 }
 
 /* One batch; @ret_done: how far it came, the one that failed included; 0: it was none's fault. */
-static int end_batch(struct lz_ctl *ctl, const struct lz_held *ended, int n, __u64 until_ns,
+static int end_batch(struct lz_ctl *ctl, const struct lz_ended *ended, int n, __u64 until_ns,
 		     int *ret_done, struct lz_err *reterr)
 {
 	int done = 0, r = lz_ledger_begin_lazy(ctl->ledger, reterr);
@@ -163,13 +175,16 @@ static int end_batch(struct lz_ctl *ctl, const struct lz_held *ended, int n, __u
 /* Returns how many ended, 0: none is left, -errno. */
 static int end_slice(struct lz_ctl *ctl, __u64 until_ns, struct lz_err *reterr)
 {
-	static struct lz_held ended[LZ_END_SLICE];
+	static struct lz_held told[LZ_LINES_MAX];
+	static struct lz_ended ended[LZ_END_SLICE];
+	size_t n_told;
 	char why[sizeof(reterr->text)];
 	int n, done, r;
 
 	n = lz_held_ended(ctl->ledger, lz_tables_now_s(&ctl->view), ended, LZ_END_SLICE);
 	if (n <= 0)
 		return n;
+	n_told = read_told(ctl, ended, n, told);
 	r = end_batch(ctl, ended, n, until_ns, &done, reterr);
 	if (r < 0 && r != -EBUSY && done && ended[done - 1].case_id) {
 		lz_text_set(why, sizeof(why), reterr->text);
@@ -179,7 +194,7 @@ static int end_slice(struct lz_ctl *ctl, __u64 until_ns, struct lz_err *reterr)
 	}
 	if (r < 0)
 		return r;
-	say_ended(ctl, ended, (size_t)done);
+	say_ended(ctl, ended, done, told, n_told);
 	/* A limit may have held it anew meanwhile, longer than the ledger knew. */
 	for (int i = 0; i < done; i++) {
 		__u64 word;

@@ -23,7 +23,7 @@
 
 #define LZ_SECOND_MS	  250 /* a rollback of the data plane is on record that soon */
 #define LZ_SLICE_MS	  20
-#define LZ_ENDS_NS	  (10 * 1000000ULL)
+#define LZ_ENDS_NS	  (15 * 1000000ULL)
 #define LZ_SWEEP_EVERY_S  10
 #define LZ_TICK_EVERY_S	  30
 #define LZ_PRUNE_EVERY_S  60

@@ -205,13 +205,24 @@ int lz_held_next(struct lz_ledger *l, struct lz_held_walk *walk, struct lz_held 
 	return n;
 }
 
-int lz_held_ended(struct lz_ledger *l, __u64 mono_s, struct lz_held *ret, int n)
+int lz_held_ended(struct lz_ledger *l, __u64 mono_s, struct lz_ended *ret, int n)
 {
 	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_HELD_ENDED);
+	int i = 0, rc;
 
 	sqlite3_bind_int64(s, 1, (__s64)mono_s);
 	sqlite3_bind_int(s, 2, n);
-	return read_rows(l, s, ret, n);
+	while (i < n && (rc = sqlite3_step(s)) != SQLITE_DONE) {
+		if (rc != SQLITE_ROW) {
+			i = lz_db_error(l, "read holds", NULL);
+			break;
+		}
+		ret[i].key = (__u64)sqlite3_column_int64(s, 0);
+		ret[i].case_id = (__u64)sqlite3_column_int64(s, 1);
+		ret[i++].expiry_s = (__u32)sqlite3_column_int64(s, 2);
+	}
+	sqlite3_reset(s);
+	return i;
 }
 
 int lz_held_of(struct lz_ledger *l, __u64 case_id, struct lz_held *ret, int n)

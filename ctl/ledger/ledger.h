@@ -163,8 +163,14 @@ struct lz_held_walk {
 /** lz_held_next() - the next up to @n holds, in a fixed order; returns how many, 0 at the end, -errno */
 int lz_held_next(struct lz_ledger *l, struct lz_held_walk *walk, struct lz_held *ret, int n);
 
+struct lz_ended {
+	__u64 key;
+	__u64 case_id; /* 0 = none */
+	__u32 expiry_s; /* CLOCK_MONOTONIC */
+};
+
 /** lz_held_ended() - up to @n holds whose end is not after @mono_s, the oldest first; count or -errno */
-int lz_held_ended(struct lz_ledger *l, __u64 mono_s, struct lz_held *ret, int n);
+int lz_held_ended(struct lz_ledger *l, __u64 mono_s, struct lz_ended *ret, int n);
 
 /* How a hold without a case of its own ended. */
 struct lz_past {

@@ -44,8 +44,8 @@ const char *const lz_db_sql[LZ_SQL_N] = {
 			   "WHERE h.case_id = ?1 AND h.case_id <> 0 ORDER BY h.key LIMIT ?2",
 	[LZ_SQL_HELD_LASTS] = "SELECT 1 FROM held WHERE case_id = ?1 AND case_id <> 0 AND "
 			      "expiry_s > ?2 LIMIT 1",
-	[LZ_SQL_HELD_ENDED] = "SELECT " HELD_COLUMNS HELD_FROM
-			      "WHERE h.expiry_s <= ?1 ORDER BY h.expiry_s LIMIT ?2",
+	[LZ_SQL_HELD_ENDED] = "SELECT key, case_id, expiry_s FROM held WHERE expiry_s <= ?1 "
+			      "ORDER BY expiry_s LIMIT ?2",
 	[LZ_SQL_HELD_WITHIN] = "SELECT 1 FROM held WHERE key BETWEEN ?1 AND ?2 LIMIT 1",
 	[LZ_SQL_HELD_ROWS] = "SELECT e.rowid, h.case_id, h.since_s, h.expiry_s, h.ttl_s, o.grade "
 			     "FROM entry e CROSS JOIN held h ON h.key = e.key "

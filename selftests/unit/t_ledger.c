@@ -115,6 +115,7 @@ static void keeps_a_hold(void)
 
 static void walks_past_writes(void)
 {
+	struct lz_ended ended[3];
 	struct lz_held_walk walk = { 0 };
 	struct lz_held got[3];
 	struct lz_ledger *l;
@@ -129,8 +130,9 @@ static void walks_past_writes(void)
 		lz_held_del(l, got[0].key, NULL);
 	}
 	T_EQ(total, 10, "each hold once, although some went in between");
-	T_EQ(lz_held_ended(l, noon.mono_s + 59, got, 3), 0, "none has ended");
-	T_EQ(lz_held_ended(l, noon.mono_s + 60, got, 3), 3, "at its end a hold has ended");
+	T_EQ(lz_held_ended(l, noon.mono_s + 59, ended, 3), 0, "none has ended");
+	T_EQ(lz_held_ended(l, noon.mono_s + 60, ended, 3), 3, "at its end a hold has ended");
+	T_EQ(ended[0].expiry_s, noon.mono_s + 60, "and says when");
 	lz_ledger_close(&l);
 	remove_dir();
 }
@@ -391,7 +393,7 @@ static __u64 order_many(struct lz_ledger *l, __u64 made_s, __u32 expiry_s)
 
 static __u64 end_many(struct lz_ledger *l, __u64 mono_s)
 {
-	static struct lz_held ended[1024];
+	static struct lz_ended ended[1024];
 	static __u64 keys[1024];
 	__u64 start_ns = lz_clock_mono_ns();
 	int n, failed = 0;
