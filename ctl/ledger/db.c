@@ -59,6 +59,22 @@ int lz_db_run(struct lz_ledger *l, sqlite3_stmt *s, const char *what, struct lz_
 	return r;
 }
 
+int lz_db_rows(struct lz_ledger *l, sqlite3_stmt *s, const char *what,
+	       void (*read)(sqlite3_stmt *s, void *row), void *ret, size_t size, int n)
+{
+	int i = 0, rc;
+
+	while (i < n && (rc = sqlite3_step(s)) != SQLITE_DONE) {
+		if (rc != SQLITE_ROW) {
+			i = lz_db_error(l, what, NULL);
+			break;
+		}
+		read(s, (char *)ret + (size_t)i++ * size);
+	}
+	sqlite3_reset(s);
+	return i;
+}
+
 void lz_db_text(sqlite3_stmt *s, int column, char *dst, size_t size)
 {
 	const unsigned char *text = sqlite3_column_text(s, column);

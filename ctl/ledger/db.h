@@ -135,6 +135,14 @@ sqlite3_stmt *lz_db_stmt(struct lz_ledger *l, enum lz_sql which);
 /** lz_db_run() - step a statement that returns no rows, then reset it; 0 or -errno */
 int lz_db_run(struct lz_ledger *l, sqlite3_stmt *s, const char *what, struct lz_err *reterr);
 
+/**
+ * lz_db_rows() - up to @n rows of a bound statement, then reset it
+ * @read: one row into @size bytes of @ret
+ * Return: how many, or -errno.
+ */
+int lz_db_rows(struct lz_ledger *l, sqlite3_stmt *s, const char *what,
+	       void (*read)(sqlite3_stmt *s, void *row), void *ret, size_t size, int n);
+
 /** lz_db_text() - a column into a fixed field, cut if it does not fit */
 void lz_db_text(sqlite3_stmt *s, int column, char *dst, size_t size);
 
