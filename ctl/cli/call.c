@@ -345,8 +345,8 @@ int lz_cli_ask(struct lz_cli *cli, const struct lz_cli_call *call)
 	answer.rows = call->view->gathered ? cJSON_CreateArray() : NULL;
 	code = lz_client_open(&client, path, &err);
 	if (!code) {
-		if (call->may_be_absent)
-			client.silence_ms = LZ_PROTO_GREETING_MS;
+		if (call->silence_ms)
+			client.silence_ms = call->silence_ms;
 		code = exchange(&answer, &client, &err);
 	}
 	lz_client_close(&client);

@@ -120,6 +120,7 @@ struct lz_cli_call {
 	const struct lz_cli_view *view;
 	/* the daemon is not needed: say nothing when it does not answer, just return the code */
 	bool may_be_absent;
+	int silence_ms; /* until the daemon is given up; 0: as long as any */
 };
 
 /** lz_cli_args() - the values of the command line as arguments; NULL when a message was printed */

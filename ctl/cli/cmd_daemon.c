@@ -88,6 +88,7 @@ int lz_cli_bypass(struct lz_cli *cli)
 		.cmd = cli->command->ask,
 		.view = &lz_view_bypass_state,
 		.may_be_absent = true,
+		.silence_ms = LZ_PROTO_GREETING_MS, /* a hung daemon must not keep the switch */
 	};
 	const char *words[] = { "--bypass", cli->command->words + sizeof("bypass"), NULL, NULL };
 	char seconds[24];

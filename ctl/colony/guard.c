@@ -14,7 +14,7 @@ static __u64 count_minute(const struct lz_guard *guard, __u64 now_s)
 	return sum;
 }
 
-static void count_one(struct lz_guard *guard, __u64 when_s)
+void lz_guard_count(struct lz_guard *guard, __u64 when_s, __u32 n)
 {
 	unsigned int i = when_s % LZ_GUARD_WINDOW_S;
 
@@ -22,7 +22,12 @@ static void count_one(struct lz_guard *guard, __u64 when_s)
 		guard->second[i] = when_s;
 		guard->asked[i] = 0;
 	}
-	guard->asked[i]++;
+	guard->asked[i] += n;
+}
+
+void lz_guard_trip(struct lz_guard *guard, __u64 now_s)
+{
+	guard->tripped_s = now_s ? now_s : 1;
 }
 
 __u64 lz_guard_share(const struct lz_guard_rule *rule, __u64 active)
@@ -50,9 +55,9 @@ enum lz_guard_answer lz_guard_ask(struct lz_guard *guard, const struct lz_guard_
 	if (when_s > now_s)
 		when_s = now_s;
 	if (now_s - when_s < LZ_GUARD_WINDOW_S) {
-		count_one(guard, when_s);
+		lz_guard_count(guard, when_s, 1);
 		if (count_minute(guard, now_s) > rule->new_per_minute) {
-			guard->tripped_s = now_s ? now_s : 1;
+			lz_guard_trip(guard, now_s);
 			return LZ_GUARD_MINUTE;
 		}
 	}

@@ -49,6 +49,12 @@ enum lz_guard_answer {
 enum lz_guard_answer lz_guard_ask(struct lz_guard *guard, const struct lz_guard_rule *rule,
 				  __u64 when_s, __u64 now_s, __u64 held, __u64 active);
 
+/** lz_guard_count() - @n were held in second @when_s: found again after a restart */
+void lz_guard_count(struct lz_guard *guard, __u64 when_s, __u32 n);
+
+/** lz_guard_trip() - it had tripped before the restart: a whole quiet minute from now ends it */
+void lz_guard_trip(struct lz_guard *guard, __u64 now_s);
+
 /** lz_guard_tripped() - and ends it once a minute has stayed within the bound */
 bool lz_guard_tripped(struct lz_guard *guard, const struct lz_guard_rule *rule, __u64 now_s);
 

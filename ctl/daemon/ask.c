@@ -119,7 +119,8 @@ static void on_events(uv_poll_t *handle, int status, int events)
 static int open_tables(struct lz_ctl *ctl, struct lz_err *reterr)
 {
 	struct lz_sweep_config sweep = { .idle_s = 90000, .slice_lines = 256,
-					 .on_kernel_hold = lz_hold_learn, .arg = ctl };
+					 .on_kernel_hold = lz_hold_learn,
+					 .on_source = lz_case_found, .arg = ctl };
 	int r;
 
 	r = lz_tables_open(&ctl->fds, &ctl->answer.instance, &ctl->view, reterr);

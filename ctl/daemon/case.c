@@ -64,7 +64,8 @@ int lz_case_peek(struct lz_ctl *ctl, const struct lz_target *t, struct lz_case *
 	struct lz_held held;
 	bool is_held = find_entry(ctl, t, &held);
 
-	if (is_held && held.case_id && lz_case_get(ctl->ledger, held.case_id, ret) == 0)
+	if (is_held && held.case_id && lz_case_get(ctl->ledger, held.case_id, ret) == 0 &&
+	    lz_case_is_of(ret, t))
 		return 0;
 	if (lz_case_find(ctl->ledger, t->key, t->customer, &old) < 0 && !is_held)
 		return -ENOENT;
@@ -95,7 +96,17 @@ static void fill_opening(const struct lz_case *c, const struct lz_held *held,
 	lz_text_set(ret->reason, sizeof(ret->reason), held->reason);
 }
 
-/* An entry of a list gets a case of its own, and all keys of the customer that the list held. */
+/* An entry goes from the case it was held by, if any, to another. */
+static int give_case(struct lz_ctl *ctl, const struct lz_held *held, __u64 case_id,
+		     struct lz_err *reterr)
+{
+	int r = lz_held_case_set(ctl->ledger, held->key, case_id, reterr);
+
+	return r == 0 && held->case_id ? lz_case_emptied(ctl, held->case_id, reterr) : r;
+}
+
+/* An entry of a list gets a case of its own, and all keys of the customer that the list held; and what
+ * came to him held by a case of somebody else. */
 static int adopt_entry(struct lz_ctl *ctl, const struct lz_target *t, struct lz_case *c,
 		       struct lz_err *reterr)
 {
@@ -112,8 +123,9 @@ static int adopt_entry(struct lz_ctl *ctl, const struct lz_target *t, struct lz_
 		r = lz_transition_add(ctl->ledger, &opening, reterr);
 	}
 	for (size_t i = 0; r == 0 && i < t->n_keys; i++)
-		if (lz_held_get(ctl->ledger, t->keys[i], &held) == 0 && !held.case_id)
-			r = lz_held_case_set(ctl->ledger, t->keys[i], c->id, reterr);
+		if (lz_held_get(ctl->ledger, t->keys[i], &held) == 0 &&
+		    (!held.case_id || lz_case_is_others(ctl, held.case_id, t)))
+			r = give_case(ctl, &held, c->id, reterr);
 	if (r == 0)
 		return lz_ledger_commit(ctl->ledger, reterr);
 	if (lz_ledger_in_batch(ctl->ledger))
@@ -298,11 +310,16 @@ static int write_keys(struct lz_ctl *ctl, const struct plan *p, __u64 case_id, s
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < p->n; i++) {
+		struct lz_held was = { .case_id = 0 };
+
+		lz_held_get(ctl->ledger, p->v[i].key, &was);
 		p->v[i].case_id = case_id;
 		r = p->frees ? lz_held_del(ctl->ledger, p->v[i].key, reterr) :
 			       lz_held_put(ctl->ledger, &p->v[i], reterr);
 		if (p->frees && r == -ENOENT) /* held by the kernel alone */
 			r = 0;
+		if (r == 0 && was.case_id && was.case_id != case_id)
+			r = lz_case_emptied(ctl, was.case_id, reterr);
 	}
 	return r;
 }
@@ -364,6 +381,8 @@ static void take_back(struct lz_ctl *ctl, const struct lz_move *m, const struct 
 		r = lz_held_get(ctl->ledger, p->v[i].key, &held);
 		if (r == 0 && held.prior && lz_held_prior(ctl->ledger, held.prior, &before) == 0) {
 			r = lz_held_back(ctl->ledger, held.key, held.prior, NULL);
+			if (r == 0 && before.case_id != held.case_id)
+				r = lz_case_refilled(ctl, &before, m->actor, NULL);
 			before.key = held.key;
 			lz_hold_to_kernel(ctl, &before, NULL);
 		} else if (r == 0) {

@@ -126,9 +126,36 @@ int lz_case_peek(struct lz_ctl *ctl, const struct lz_target *target, struct lz_c
  */
 int lz_case_move(struct lz_ctl *ctl, struct lz_move *move, bool *ret_changed, struct lz_err *reterr);
 
+/* ---------------------------------------------------------------- case_owner.c */
+
+/** lz_case_is_of() - is it a case of this target: of the same customer, or without one of its key? */
+bool lz_case_is_of(const struct lz_case *c, const struct lz_target *target);
+/** lz_case_is_others() - is there such a case, and it is not of this target? */
+bool lz_case_is_others(struct lz_ctl *ctl, __u64 case_id, const struct lz_target *target);
+
+/**
+ * lz_case_target() - whose keys a case is about, as the policy in force knows them
+ *
+ * Return: 0 with @ret to be freed; -ENOENT: the customer has none any more; -errno.
+ */
+int lz_case_target(struct lz_ctl *ctl, const struct lz_case *c, struct lz_target *ret);
+
+/**
+ * lz_case_emptied() - an entry has left this case for another: if it was the last, the case is released
+ *
+ * Within the caller's batch. 0 or -errno with @reterr set.
+ */
+int lz_case_emptied(struct lz_ctl *ctl, __u64 case_id, struct lz_err *reterr);
+
+struct lz_held;
+/** lz_case_refilled() - an entry went back to its case as @held has it: if that holds nothing, it does again */
+int lz_case_refilled(struct lz_ctl *ctl, const struct lz_held *held, const char *actor,
+		     struct lz_err *reterr);
+
 /* ---------------------------------------------------------------- case_queue.c, case_clock.c */
 
 struct lz_event;
+struct lz_cell;
 struct lz_policy_limit;
 
 int lz_queue_new(struct lz_queue **ret);
@@ -138,6 +165,11 @@ int lz_case_drain(struct lz_ctl *ctl);
 
 /** lz_case_event() - LIMIT, WOULD and HOLD of the data plane; cheap: only queued */
 void lz_case_event(struct lz_ctl *ctl, const struct lz_event *event);
+
+/** lz_case_found() - a source, of the sweep: is it over a limit whose event was lost with a full ring? */
+void lz_case_found(void *ctl, __u64 key, const struct lz_cell *cell);
+/** lz_case_lost_look() - between two passes of the sweep: were events lost since the last one? */
+void lz_case_lost_look(struct lz_ctl *ctl);
 
 /** lz_case_evidence() - that moves nothing: written down with the next turn, in one batch */
 void lz_case_evidence(struct lz_ctl *ctl, const struct lz_evidence *e);
@@ -165,6 +197,12 @@ bool lz_ladder_of_limit(const struct lz_ctl *ctl, const struct lz_policy_limit *
 
 /** lz_ladder_of() - a ladder of the policy in force by its name; false: there is none */
 bool lz_ladder_of(const struct lz_ctl *ctl, const char *name, struct lz_ladder *ret);
+
+/** lz_case_guard_look() - has it tripped, or is it over? Then that is written down */
+void lz_case_guard_look(struct lz_ctl *ctl);
+void lz_case_guard_reset(struct lz_ctl *ctl, const char *actor);
+/** lz_case_guard_restore() - at the start: the guard as it was */
+void lz_case_guard_restore(struct lz_ctl *ctl);
 
 struct lz_guard_rule lz_guard_rule_of(const struct lz_ctl *ctl);
 __u64 lz_sources_active(const struct lz_ctl *ctl);

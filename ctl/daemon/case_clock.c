@@ -3,8 +3,9 @@
  * case_clock.c - what time alone does: holds end (the data plane has let them go by itself, this closes
  * the books), graces end, released hosts are watched, watched ones closed.
  *
- * In slices of one transaction each until the turn's time is used up: 600,000 that end in one second
- * are 600,000 short rows over half a minute, and the loop turns between them.
+ * In slices of one transaction each until the turn's time is used up; while some wait the next turn comes
+ * soon (controller.c): 600,000 that end in one second are 600,000 short rows, and the loop turns between
+ * them.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -24,13 +25,16 @@ static bool still_held(struct lz_ctl *ctl, const struct lz_case *c)
 	return lz_held_lasts(ctl->ledger, c->id, lz_tables_now_s(&ctl->view)) != 0;
 }
 
-/* The target of a case: its customer's keys as the policy knows them, or its key. */
-static int target_of(struct lz_ctl *ctl, const struct lz_case *c, struct lz_target *ret)
+/* Whose keys a step holds. Who is let go may have none any more: then it is told of what he had. */
+static int target_of(struct lz_ctl *ctl, const struct lz_case *c, bool holds, struct lz_target *ret)
 {
 	struct lz_prefix prefix = lz_key_to_prefix(c->key, ctl->view.instance.ipv6_key_len);
 	char address[LZ_ADDR_TEXT_MAX];
+	int r = lz_case_target(ctl, c, ret);
 
-	return lz_target_find(ctl, lz_addr_format(&prefix.addr, address), ret, NULL);
+	return r == -ENOENT && !holds ?
+		       lz_target_find(ctl, lz_addr_format(&prefix.addr, address), ret, NULL) :
+		       r;
 }
 
 static int move_by_clock(struct lz_ctl *ctl, struct lz_case *c, const struct lz_decision *d,
@@ -40,7 +44,7 @@ static int move_by_clock(struct lz_ctl *ctl, struct lz_case *c, const struct lz_
 				.event = event, .reason = reason, .own_keys = true };
 	char source[LZ_SOURCE_TEXT_MAX];
 	struct lz_target t;
-	int r = target_of(ctl, c, &t);
+	int r = target_of(ctl, c, lz_case_holds(d->to), &t);
 
 	if (r < 0)
 		return lz_err_set(reterr, -r, "case %llu: its address is none",
@@ -61,7 +65,7 @@ static int move_by_clock(struct lz_ctl *ctl, struct lz_case *c, const struct lz_
 /* ---------------------------------------------------------------- ends of holds */
 
 /* The last key of a case that ended takes the case along; one of several only itself. */
-static int end_case(struct lz_ctl *ctl, const struct lz_held *held, struct lz_err *reterr)
+static int end_case(struct lz_ctl *ctl, const struct lz_ended *held, struct lz_err *reterr)
 {
 	static const struct lz_facts facts;
 	struct lz_decision d;
@@ -72,20 +76,20 @@ static int end_case(struct lz_ctl *ctl, const struct lz_held *held, struct lz_er
 		return 0; /* went with another key of its case */
 	if (lz_case_get(ctl->ledger, held->case_id, &c) < 0 || !lz_case_holds(c.state) ||
 	    !lz_decide_clock(&c, still_held(ctl, &c), &facts, lz_ctl_now().wall_s, &d))
-		return lz_held_end(ctl->ledger, held->key, lz_ctl_wall_of(held->expiry_s), NULL, reterr);
+		return lz_held_end(ctl->ledger, &held->key, 1, lz_ctl_now(), NULL, reterr);
 	return move_by_clock(ctl, &c, &d, "expired", "time is up", reterr);
 }
 
 /* One whose case cannot be moved must not keep the others of its batch: the entry ends, for the host is
  * free; its case is tried again in a minute, as one that is due. */
-static int end_without_case(struct lz_ctl *ctl, const struct lz_held *held, const char *why,
+static int end_without_case(struct lz_ctl *ctl, const struct lz_ended *held, const char *why,
 			    struct lz_err *reterr)
 {
 	int r = lz_ledger_begin(ctl->ledger, reterr);
 	struct lz_case c;
 
 	if (r == 0)
-		r = lz_held_end(ctl->ledger, held->key, lz_ctl_wall_of(held->expiry_s), NULL, reterr);
+		r = lz_held_end(ctl->ledger, &held->key, 1, lz_ctl_now(), NULL, reterr);
 	if (r == 0 && lz_case_get(ctl->ledger, held->case_id, &c) == 0 && !still_held(ctl, &c)) {
 		c.due_s = lz_ctl_now().wall_s + LZ_AGAIN_S;
 		r = lz_case_put(ctl->ledger, &c, reterr);
@@ -100,47 +104,70 @@ static int end_without_case(struct lz_ctl *ctl, const struct lz_held *held, cons
 	return r;
 }
 
-static void say_ended(struct lz_ctl *ctl, const struct lz_held *v, size_t n)
+/* A line for each of a few, with its reason; of many there is one line. */
+static size_t read_told(struct lz_ctl *ctl, const struct lz_ended *v, int n,
+			struct lz_held ret[static LZ_LINES_MAX])
 {
-	struct lz_note note = { .generation = lz_ctl_generation(ctl) };
+	size_t told = 0;
+
+	for (int i = 0; i < n && told < LZ_LINES_MAX; i++)
+		if (!v[i].case_id && lz_held_get(ctl->ledger, v[i].key, &ret[told]) == 0)
+			told++;
+	return told;
+}
+
+static void say_ended(struct lz_ctl *ctl, const struct lz_ended *v, int n, const struct lz_held *told,
+		      size_t n_told)
+{
+	struct lz_note note = { .generation = lz_ctl_generation(ctl), .event = "expired",
+				.actor = "clock" };
 	size_t lists = 0;
 
-	lz_text_set(note.event, sizeof(note.event), "expired");
-	lz_text_set(note.actor, sizeof(note.actor), "clock");
-	for (size_t i = 0; i < n; i++)
+	for (int i = 0; i < n; i++)
 		lists += !v[i].case_id;
-	for (size_t i = 0; i < n && lists <= LZ_LINES_MAX; i++) {
-		if (v[i].case_id)
-			continue;
-		note.key = v[i].key;
-		note.time_s = note.until_s = lz_ctl_wall_of(v[i].expiry_s);
+	if (lists > n_told) {
+		lz_log(LZ_LOG_NOTICE, "expired", "sources=%zu actor=clock", lists);
+		return;
+	}
+	for (size_t i = 0; i < lists; i++) {
+		note.key = told[i].key;
+		note.time_s = note.until_s = lz_ctl_wall_of(told[i].expiry_s);
 		lz_key_format(note.key, ctl->view.instance.ipv6_key_len, note.object);
-		lz_text_set(note.reason, sizeof(note.reason), v[i].reason);
+		lz_text_set(note.reason, sizeof(note.reason), told[i].reason);
 		lz_tell_say(ctl, LZ_LOG_NOTICE, &note);
 	}
-	if (lists > LZ_LINES_MAX)
-		lz_log(LZ_LOG_NOTICE, "expired", "sources=%zu actor=clock", lists);
+}
+
+/* The entries of lists among them, in one go. */
+static int end_lists(struct lz_ctl *ctl, const struct lz_ended *ended, int n, struct lz_err *reterr)
+{
+	static __u64 keys[LZ_END_SLICE];
+	size_t lists = 0;
+
+	for (int i = 0; i < n; i++)
+		if (!ended[i].case_id)
+			keys[lists++] = ended[i].key;
+	/* they end when they did, not when the books are closed: we may have been dead */
+	return lists ? lz_held_end(ctl->ledger, keys, lists, lz_ctl_now(), NULL, reterr) : 0;
 }
 
 /* One batch; @ret_done: how far it came, the one that failed included; 0: it was none's fault. */
-static int end_batch(struct lz_ctl *ctl, const struct lz_held *ended, int n, __u64 until_ns,
+static int end_batch(struct lz_ctl *ctl, const struct lz_ended *ended, int n, __u64 until_ns,
 		     int *ret_done, struct lz_err *reterr)
 {
-	int done = 0, r = lz_ledger_begin(ctl->ledger, reterr);
+	int done = 0, r = lz_ledger_begin_lazy(ctl->ledger, reterr);
 
-	/* not when the books are closed: we may have been dead */
-	for (; r == 0 && done < n && (!(done & 63) ? lz_clock_mono_ns() < until_ns || !done : true); done++)
-		r = ended[done].case_id ? end_case(ctl, &ended[done], reterr) :
-					  lz_held_end(ctl->ledger, ended[done].key,
-						      lz_ctl_wall_of(ended[done].expiry_s), NULL,
-						      reterr);
+	for (; r == 0 && done < n && (!done || lz_clock_mono_ns() < until_ns); done++)
+		if (ended[done].case_id)
+			r = end_case(ctl, &ended[done], reterr);
 	*ret_done = done;
 	if (r == 0) {
-		r = lz_ledger_commit(ctl->ledger, reterr);
+		r = end_lists(ctl, ended, done, reterr);
+		if (r == 0)
+			r = lz_ledger_commit(ctl->ledger, reterr);
 		*ret_done = r == 0 ? done : 0;
-		return r;
 	}
-	if (lz_ledger_in_batch(ctl->ledger))
+	if (r < 0 && lz_ledger_in_batch(ctl->ledger))
 		lz_ledger_rollback(ctl->ledger);
 	return r;
 }
@@ -148,13 +175,16 @@ static int end_batch(struct lz_ctl *ctl, const struct lz_held *ended, int n, __u
 /* Returns how many ended, 0: none is left, -errno. */
 static int end_slice(struct lz_ctl *ctl, __u64 until_ns, struct lz_err *reterr)
 {
-	static struct lz_held ended[LZ_END_SLICE];
+	static struct lz_held told[LZ_LINES_MAX];
+	static struct lz_ended ended[LZ_END_SLICE];
+	size_t n_told;
 	char why[sizeof(reterr->text)];
 	int n, done, r;
 
 	n = lz_held_ended(ctl->ledger, lz_tables_now_s(&ctl->view), ended, LZ_END_SLICE);
 	if (n <= 0)
 		return n;
+	n_told = read_told(ctl, ended, n, told);
 	r = end_batch(ctl, ended, n, until_ns, &done, reterr);
 	if (r < 0 && r != -EBUSY && done && ended[done - 1].case_id) {
 		lz_text_set(why, sizeof(why), reterr->text);
@@ -164,7 +194,7 @@ static int end_slice(struct lz_ctl *ctl, __u64 until_ns, struct lz_err *reterr)
 	}
 	if (r < 0)
 		return r;
-	say_ended(ctl, ended, (size_t)done);
+	say_ended(ctl, ended, done, told, n_told);
 	/* A limit may have held it anew meanwhile, longer than the ledger knew. */
 	for (int i = 0; i < done; i++) {
 		__u64 word;
@@ -190,12 +220,14 @@ static int move_due(struct lz_ctl *ctl, struct lz_case *c, struct lz_err *reterr
 {
 	__u64 now_s = lz_ctl_now().wall_s;
 	struct lz_facts facts = { 0 };
+	struct lz_target t = { 0 };
 	struct lz_decision d;
-	struct lz_target t;
 
-	if (c->state == LZ_CASE_NOTIFIED && c->grade.kind != LZ_GRADE_IS_NONE &&
-	    target_of(ctl, c, &t) == 0) {
-		lz_case_facts(ctl, &t, true, lz_tables_now_s(&ctl->view), &facts);
+	if (c->state == LZ_CASE_NOTIFIED && c->grade.kind != LZ_GRADE_IS_NONE) {
+		if (target_of(ctl, c, true, &t) < 0) /* nobody to be held: a case of being told */
+			c->grade = (struct lz_grade){ .kind = LZ_GRADE_IS_NONE };
+		else
+			lz_case_facts(ctl, &t, true, lz_tables_now_s(&ctl->view), &facts);
 		lz_target_done(&t);
 	}
 	if (!lz_decide_clock(c, still_held(ctl, c), &facts, now_s, &d))
@@ -231,6 +263,7 @@ void lz_case_clock(struct lz_ctl *ctl, __u64 until_ns)
 
 	while (n > 0 && lz_clock_mono_ns() < until_ns)
 		n = end_slice(ctl, until_ns, &err);
+	ctl->ends_wait = n > 0;
 	if (n >= 0)
 		n = due_slice(ctl, until_ns, &err);
 	if (n < 0)

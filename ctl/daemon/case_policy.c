@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * case_policy.c - what the policy in force and the ledger say about a limit and about a host: ladder,
- * reason, protection, guard. Reads only.
+ * reason, protection, guard.
  */
 #include <string.h>
 
@@ -139,4 +139,5 @@ void lz_case_facts(struct lz_ctl *ctl, const struct lz_target *t, bool ask, __u6
 		return;
 	ret->guard = lz_guard_ask(&ctl->guard, &rule, when_s, now_s, lz_cases_automatic(ctl->ledger),
 				  lz_sources_active(ctl));
+	lz_case_guard_look(ctl);
 }

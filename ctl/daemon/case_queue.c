@@ -115,6 +115,55 @@ void lz_case_event(struct lz_ctl *ctl, const struct lz_event *event)
 	}
 }
 
+/* ---------------------------------------------------------------- events that were lost
+ *
+ * A hold stands in the kernel, where the sweep finds it. That a limit with a ladder was passed stands in the
+ * cell, and told_s says when something was last told of the source: if that was while the ring was full,
+ * the sweep brings it. What arrived nevertheless is the same incident, and moves nothing twice.
+ */
+
+#define LZ_LOST_BACK_S 3600 /* after a start: the ring may have been full while no daemon ran */
+
+void lz_case_lost_look(struct lz_ctl *ctl)
+{
+	__u64 lost = lz_events_lost(ctl), now_s = lz_tables_now_s(&ctl->view);
+
+	if (!ctl->lost_looked_s)
+		ctl->lost_looked_s = now_s > LZ_LOST_BACK_S ? now_s - LZ_LOST_BACK_S : 1;
+	ctl->lost_since_s = lost > ctl->lost_swept ? ctl->lost_looked_s : 0;
+	ctl->lost_swept = lost;
+	ctl->lost_looked_s = now_s;
+}
+
+void lz_case_found(void *arg, __u64 key, const struct lz_cell *cell)
+{
+	struct lz_ctl *ctl = arg;
+	struct lz_counted counted[LZ_LIMITS_PER_CLASS];
+	__u64 now_ns, now_s, ago_s;
+	size_t n;
+
+	if (!ctl->lost_since_s)
+		return;
+	now_ns = lz_tables_now_ns(&ctl->view);
+	now_s = now_ns / LZ_NS_PER_S;
+	ago_s = (__u16)(now_s - *(const volatile __u16 *)&cell->told_s);
+	if (ago_s > now_s - ctl->lost_since_s)
+		return;
+	n = lz_counted_read(ctl, key, counted);
+	for (size_t i = 0; i < n; i++) {
+		const struct lz_policy_class *class_ = NULL;
+		const struct lz_policy_limit *limit = lz_limit_find(ctl, counted[i].limit->id, &class_);
+		struct entry e = { .key = key, .mono_ns = now_ns - ago_s * LZ_NS_PER_S,
+				   .value = counted[i].value, .at_most = counted[i].limit->n,
+				   .limit_id = counted[i].limit->id,
+				   .proven = counted[i].limit->flags & LZ_LIMIT_F_PROOF };
+
+		if (limit && counted[i].value >= counted[i].limit->n &&
+		    (limit->then == LZ_ACTION_LADDER || limit->then == LZ_ACTION_NOTIFY))
+			queue(ctl, &e);
+	}
+}
+
 /* ---------------------------------------------------------------- one entry */
 
 static void fill_evidence(struct lz_ctl *ctl, const struct entry *e,

@@ -23,6 +23,7 @@
 
 #define LZ_SECOND_MS	  250 /* a rollback of the data plane is on record that soon */
 #define LZ_SLICE_MS	  20
+#define LZ_ENDS_NS	  (15 * 1000000ULL)
 #define LZ_SWEEP_EVERY_S  10
 #define LZ_TICK_EVERY_S	  30
 #define LZ_PRUNE_EVERY_S  60
@@ -111,6 +112,7 @@ static void on_second(uv_timer_t *timer)
 		if (!ctl->busy) {
 			look_at_deadline(ctl);
 			lz_case_turn(ctl);
+			lz_case_guard_look(ctl);
 			lz_exception_expire(ctl);
 			look_at_fill(ctl);
 		}
@@ -132,16 +134,23 @@ static void on_second(uv_timer_t *timer)
 	}
 }
 
-/* A slice of the sweep; between two passes it rests. */
+/* Ends that one turn a quarter of a second could not close; and a slice of the sweep, which rests between
+ * two passes. */
 static void on_slice(uv_timer_t *timer)
 {
 	struct lz_ctl *ctl = timer->data;
-	__u64 now_s = lz_clock_mono_ns() / LZ_NS_PER_S;
+	__u64 now_ns = lz_clock_mono_ns(), now_s = now_ns / LZ_NS_PER_S;
 
-	if (!ctl->opened || ctl->busy || now_s - ctl->swept_s < LZ_SWEEP_EVERY_S)
+	if (!ctl->opened || ctl->busy)
 		return;
-	if (lz_sweep_step(ctl->sweep) != LZ_SWEEP_MORE)
+	if (ctl->ends_wait)
+		lz_case_clock(ctl, now_ns + LZ_ENDS_NS);
+	if (now_s - ctl->swept_s < LZ_SWEEP_EVERY_S)
+		return;
+	if (lz_sweep_step(ctl->sweep) != LZ_SWEEP_MORE) {
 		ctl->swept_s = now_s;
+		lz_case_lost_look(ctl);
+	}
 }
 
 static void on_term(uv_signal_t *handle, int signum)

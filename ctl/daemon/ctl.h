@@ -83,6 +83,9 @@ struct lz_ctl {
 	char bypass_actor[LZ_ACTOR_TEXT_MAX];
 	unsigned int fill_alarm; /* 0, 80, 90, 95: told */
 	__u64 lost_events; /* as of the last look */
+	__u64 lost_swept; /* as of the end of the last sweep */
+	__u64 lost_looked_s; /* when that was, the data plane's clock; 0 = never */
+	__u64 lost_since_s; /* this sweep looks for sources told of since; 0 = for none */
 	char ledger_fault[256]; /* last write error, "" = fine */
 	char lost_hooks[256]; /* names, "" = none */
 	struct lz_names *names; /* host names of the policy; NULL = there are none */
@@ -93,8 +96,10 @@ struct lz_ctl {
 	struct lz_request *followers[LZ_FOLLOWERS_MAX];
 	bool busy; /* an import has the ledger: other changes wait */
 	bool committing; /* in a thread: who reads the ledger waits in SQLite's mutex; status does not */
+	bool ends_wait; /* more holds have ended than the last turn could close */
 	struct lz_queue *queue; /* evidence that waits for its turn */
 	struct lz_guard guard;
+	bool guard_told; /* that it has tripped stands in the timeline */
 	__u64 guarded; /* holds that the guard has refused or taken back */
 	struct lz_deferred *deferred;
 	struct lz_ask ask; /* too large for the stack */
@@ -339,6 +344,8 @@ struct lz_health {
 	char why[256];
 };
 #define LZ_HEALTH_CHECKS 16
+/** lz_events_lost() - with a full ring, since the instance was made */
+__u64 lz_events_lost(struct lz_ctl *ctl);
 size_t lz_health_look(struct lz_ctl *ctl, struct lz_health ret[static LZ_HEALTH_CHECKS]);
 void lz_bypass_say(struct lz_ctl *ctl, cJSON *obj);
 

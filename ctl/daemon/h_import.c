@@ -15,43 +15,36 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/units.h"
-#include "daemon/ctl.h"
+#include "daemon/list.h"
 
 #define LZ_IMPORT_SLICE_NS (15 * 1000000ULL) /* then others get their turn */
+#define LZ_IMPORT_ROWS	   2048		     /* written by one statement */
 #define LZ_IMPORT_HOLD_SLICE 4096
 #define LZ_IMPORT_GUARD	   1000 /* more at once wants --yes */
-#define LZ_IMPORT_REFUSALS 200  /* rows that name what was refused */
-#define LZ_IMPORT_GRADES   64   /* different ones in a list */
+#define LZ_IMPORT_REFUSALS 200	/* rows that name what was refused */
 
-struct entry {
-	__u64 key;
-	const char *address; /* in the payload, as the two below */
-	const char *ticket;
-	const char *reason;
-	__u32 line;
-	__u32 for_s;
-	__u8 family;
-	__u8 grade; /* index in import.grades; 0 = not given */
+enum phase { PHASE_READ, PHASE_WRITE, PHASE_HOLD }; /* what the loop does; the rest is in threads */
+
+/* What an order comes to, worked out once while it stays the same. */
+struct order {
+	__s64 origin; /* in the ledger; 0 = not yet */
+	__u64 word; /* for the data plane, without end and time to live */
+	struct lz_grade grade; /* of these two */
 };
-
-enum phase { PHASE_READ, PHASE_SORT, PHASE_WRITE, PHASE_COMMIT, PHASE_HOLD };
 
 struct import {
 	struct lz_ctl *ctl;
 	struct lz_request *req;
 	uv_idle_t idle;
 	enum phase phase;
-	char *text; /* copy of the payload, cut into words */
-	char *next;
-	struct entry *v;
+	struct lz_list list;
+	struct order *orders; /* beside list.orders */
+	struct lz_held_row rows[LZ_IMPORT_ROWS]; /* of a slice, and whose entries they are */
+	const struct lz_list_entry *of[LZ_IMPORT_ROWS];
 	struct lz_hold_entry *holds;
-	size_t n, cap, at, n_holds;
-	__u32 line;
+	size_t at, n_holds;
 	__u64 held, extended, unchanged, refused;
 	__u64 made_s; /* one moment for all: they share their origin on disk */
-	struct lz_grade grades[LZ_IMPORT_GRADES];
-	size_t n_grades;
 	uv_work_t work;
 	int committed;
 	struct lz_err commit_err;
@@ -63,8 +56,8 @@ static void idle_closed(uv_handle_t *handle)
 {
 	struct import *im = handle->data;
 
-	free(im->text);
-	free(im->v);
+	lz_list_done(&im->list);
+	free(im->orders);
 	free(im->holds);
 	free(im);
 }
@@ -81,140 +74,23 @@ static void finish(struct import *im, enum lz_code code, const char *error, cJSO
 
 /* ---------------------------------------------------------------- read */
 
-static char *next_word(char **at)
+static void on_idle(uv_idle_t *idle);
+
+/* In a thread; the loop has nothing of the import to do until then, and may sleep. */
+static void run_aside(struct import *im, uv_work_cb work, uv_after_work_cb done)
 {
-	char *word;
-
-	*at += strspn(*at, " \t\r");
-	if (!**at)
-		return NULL;
-	word = *at;
-	*at += strcspn(*at, " \t\r");
-	if (**at)
-		*(*at)++ = '\0';
-	return lz_streq(word, "-") ? NULL : word;
-}
-
-/* UNTIL or TIME; not given: 72 h. */
-static int read_time(const char *word, __u64 now_s, __u32 *ret, struct lz_err *reterr)
-{
-	__u64 ns, for_s = LZ_HOLD_DEFAULT_S;
-	int r;
-
-	if (word && strchr(word, 'T')) {
-		r = lz_time_parse(word, &ns, reterr);
-		for_s = ns / LZ_NS_PER_S > now_s ? ns / LZ_NS_PER_S - now_s : 0;
-	} else {
-		r = word ? lz_duration_parse(word, &ns, reterr) : 0;
-		if (word)
-			for_s = ns / LZ_NS_PER_S;
+	im->work.data = im;
+	uv_idle_stop(&im->idle);
+	if (uv_queue_work(&im->ctl->loop, &im->work, work, done) < 0) {
+		work(&im->work);
+		done(&im->work, 0);
 	}
-	if (r < 0)
-		return r;
-	if (for_s > LZ_HOLD_CAP_S)
-		return lz_err_set(reterr, ERANGE, "%s: is longer than 31 days", word);
-	*ret = (__u32)for_s;
-	return 0;
 }
 
-/* The few grades of a list are parsed once. */
-static int read_grade(struct import *im, const char *word, __u8 *ret, struct lz_err *reterr)
+static void go_on(struct import *im, enum phase phase)
 {
-	struct lz_grade grade;
-	int r;
-
-	*ret = 0;
-	if (!word)
-		return 0;
-	r = lz_grade_parse(word, &grade, reterr);
-	if (r == 0)
-		r = lz_grade_check(im->ctl, &grade, reterr);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < im->n_grades; i++)
-		if (lz_grade_equal(&im->grades[i], &grade)) {
-			*ret = (__u8)(i + 1);
-			return 0;
-		}
-	if (im->n_grades == LZ_IMPORT_GRADES)
-		return lz_err_set(reterr, E2BIG, "%s: more than %d different grades", word,
-				  LZ_IMPORT_GRADES);
-	im->grades[im->n_grades++] = grade;
-	*ret = (__u8)im->n_grades;
-	return 0;
-}
-
-/* Holding one address of a customer holds all of his. */
-static int add_customer(struct import *im, const struct entry *of, struct lz_err *reterr)
-{
-	struct lz_target target;
-	int r = lz_target_find(im->ctl, of->address, &target, reterr);
-
-	if (r < 0)
-		return r;
-	for (size_t i = 0; r == 0 && i < target.n_keys; i++) {
-		struct entry e = *of;
-
-		if (target.keys[i] == of->key)
-			continue;
-		e.key = target.keys[i];
-		e.family = (__u8)lz_key_family(e.key);
-		e.address = ""; /* as the key is written */
-		r = lz_array_grow(&im->v, &im->cap, im->n + 1, sizeof(*im->v));
-		if (r == 0)
-			im->v[im->n++] = e;
-	}
-	lz_target_done(&target);
-	return r;
-}
-
-static int read_line(struct import *im, char *line, struct lz_err *reterr)
-{
-	struct entry e = { .line = im->line };
-	char *address = next_word(&line), *time;
-	struct lz_addr addr;
-	int r;
-
-	if (!address || address[0] == '#')
-		return 0;
-	r = lz_addr_parse(address, &addr, reterr);
-	if (r < 0)
-		return r;
-	lz_addr_unmap(&addr);
-	r = lz_key_from_addr(&addr, im->ctl->view.instance.ipv6_key_len, &e.key);
-	if (r < 0)
-		return lz_err_set(reterr, EINVAL, "%s: is no source", address);
-	time = next_word(&line);
-	r = read_time(time, lz_clock_wall_ns() / LZ_NS_PER_S, &e.for_s, reterr);
-	if (r < 0)
-		return r;
-	r = read_grade(im, next_word(&line), &e.grade, reterr);
-	if (r < 0)
-		return r;
-	e.ticket = next_word(&line);
-	line += strspn(line, " \t");
-	line[strcspn(line, "\r")] = '\0';
-	e.reason = *line && !lz_streq(line, "-") ? line : NULL;
-	if (!e.for_s) /* its time is over already: an old export */
-		return 0;
-	e.address = address;
-	e.family = addr.family;
-	r = lz_array_grow(&im->v, &im->cap, im->n + 1, sizeof(*im->v));
-	if (r == 0)
-		im->v[im->n++] = e;
-	if (r == 0 && im->ctl->now.policy && im->ctl->now.policy->customer_ranges.n)
-		r = add_customer(im, &e, reterr);
-	return r;
-}
-
-/* A key may be named twice, and an index likes its keys in order. */
-static int compare_key(const void *a, const void *b)
-{
-	const struct entry *x = a, *y = b;
-
-	if (x->key != y->key)
-		return (__s64)x->key < (__s64)y->key ? -1 : 1;
-	return x->for_s < y->for_s ? 1 : x->for_s > y->for_s ? -1 : 0;
+	im->phase = phase;
+	uv_idle_start(&im->idle, on_idle);
 }
 
 /* 600,000 entries in no order take a tenth of a second: in a thread, as the commit. */
@@ -222,7 +98,7 @@ static void sort_work(uv_work_t *work)
 {
 	struct import *im = work->data;
 
-	lz_array_sort(im->v, im->n, sizeof(*im->v), compare_key);
+	lz_list_sort(&im->list);
 }
 
 static void sort_done(uv_work_t *work, int status)
@@ -231,161 +107,182 @@ static void sort_done(uv_work_t *work, int status)
 	struct lz_err err = { "" };
 
 	(void)status;
-	im->holds = calloc(im->n + 1, sizeof(*im->holds));
-	if (!im->holds || lz_ledger_begin(im->ctl->ledger, &err) < 0)
-		finish(im, LZ_CODE_REFUSED, im->holds ? err.text : "quarantine: out of memory", NULL);
+	im->holds = calloc(im->list.n + 1, sizeof(*im->holds));
+	im->orders = calloc(im->list.n_orders + 1, sizeof(*im->orders));
+	if (!im->holds || !im->orders)
+		lz_err_set(&err, ENOMEM, "quarantine: out of memory");
+	if (err.text[0] || lz_ledger_begin(im->ctl->ledger, &err) < 0)
+		finish(im, LZ_CODE_REFUSED, err.text, NULL);
 	else
-		im->phase = PHASE_WRITE;
+		go_on(im, PHASE_WRITE);
+}
+
+static __u64 room_of(const struct lz_ctl *ctl)
+{
+	__u64 max = lz_colony_max(ctl), held = lz_held_count(ctl->ledger);
+
+	return held < max ? max - held : 0;
 }
 
 static void end_reading(struct import *im)
 {
 	struct lz_err err = { "" };
-	__u64 room = lz_colony_max(im->ctl) - lz_held_count(im->ctl->ledger);
+	__u64 room = room_of(im->ctl);
 
-	if (im->n > LZ_IMPORT_GUARD && !lz_arg_bool(im->req, "yes")) {
+	if (im->list.n > LZ_IMPORT_GUARD && !lz_arg_bool(im->req, "yes")) {
 		lz_err_set(&err, EPERM,
 			   "quarantine: %zu hosts at once: more than %d want --yes; nothing was done",
-			   im->n, LZ_IMPORT_GUARD);
+			   im->list.n, LZ_IMPORT_GUARD);
 		finish(im, LZ_CODE_GUARDED, err.text, NULL);
 		return;
 	}
-	if (im->n > room)
-		lz_log(LZ_LOG_WARNING, "import-large", "entries=%zu room=%llu", im->n,
+	if (im->list.n > room)
+		lz_log(LZ_LOG_WARNING, "import-large", "entries=%zu room=%llu", im->list.n,
 		       (unsigned long long)room);
-	im->phase = PHASE_SORT;
-	im->work.data = im;
-	if (uv_queue_work(&im->ctl->loop, &im->work, sort_work, sort_done) < 0) {
-		sort_work(&im->work);
-		sort_done(&im->work, 0);
-	}
+	run_aside(im, sort_work, sort_done);
 }
 
 static void read_slice(struct import *im)
 {
 	struct lz_err err = { "" }, line_err = { "" };
+	int r = lz_list_read(&im->list, lz_clock_mono_ns() + LZ_IMPORT_SLICE_NS, &line_err);
 	cJSON *row;
 
-	__u64 until_ns = lz_clock_mono_ns() + LZ_IMPORT_SLICE_NS;
-
-	for (int i = 0; *im->next && ((i & 63) || lz_clock_mono_ns() < until_ns); i++) {
-		char *line = im->next;
-		size_t len = strcspn(line, "\n");
-
-		im->next += len + (line[len] == '\n');
-		line[len] = '\0';
-		im->line++;
-		if (read_line(im, line, &line_err) < 0) {
-			row = cJSON_CreateObject();
-			lz_json_add_u64(row, "line", im->line);
-			lz_json_add_str(row, "error", line_err.text);
-			lz_reply_row(im->req, row);
-			lz_err_set(&err, EINVAL, "line %u: %s; nothing was done", im->line,
-				   line_err.text);
-			finish(im, LZ_CODE_INVALID, err.text, NULL);
-			return;
-		}
-	}
-	if (!*im->next)
+	if (r == 0)
 		end_reading(im);
+	if (r >= 0)
+		return;
+	row = cJSON_CreateObject();
+	lz_json_add_u64(row, "line", im->list.line);
+	lz_json_add_str(row, "error", line_err.text);
+	lz_reply_row(im->req, row);
+	lz_err_set(&err, EINVAL, "line %u: %s; nothing was done", im->list.line, line_err.text);
+	finish(im, LZ_CODE_INVALID, err.text, NULL);
 }
 
 /* ---------------------------------------------------------------- write */
 
-static void refuse(struct import *im, const struct entry *e, const char *why)
+static void refuse(struct import *im, __u32 line, const char *address, const char *why)
 {
 	cJSON *row;
 
 	if (++im->refused > LZ_IMPORT_REFUSALS)
 		return;
 	row = cJSON_CreateObject();
-	lz_json_add_u64(row, "line", e->line);
-	lz_json_add_str(row, "address", e->address);
+	lz_json_add_u64(row, "line", line);
+	lz_json_add_str(row, "address", address);
 	lz_json_add_str(row, "error", why);
 	lz_reply_row(im->req, row);
 }
 
-static void fill_held(struct import *im, const struct entry *e, const struct lz_terms *terms,
-		      const struct lz_held *old, struct lz_held *ret)
+/* Origin and word of an order with this grade: the same for nearly all of a list. */
+static int work_out(struct import *im, const struct lz_list_order *o, const struct lz_grade *grade,
+		    struct order *ret, struct lz_err *reterr)
 {
-	memset(ret, 0, offsetof(struct lz_held, grade));
-	ret->key = e->key;
-	ret->known = old;
-	ret->case_id = old ? old->case_id : 0;
-	ret->since_s = old ? old->since_s : im->made_s;
-	ret->made_s = im->made_s;
-	ret->generation = lz_ctl_generation(im->ctl);
-	ret->expiry_s = (__u32)terms->end_s;
-	ret->ttl_s = terms->ttl_s;
-	lz_grade_format(&terms->grade, ret->grade);
-	strcpy(ret->source, "import");
-	/* An IPv4 key says it all. */
-	lz_text_set(ret->address, sizeof(ret->address), e->family == 4 ? "" : e->address);
-	lz_text_set(ret->actor, sizeof(ret->actor), im->actor);
-	lz_text_set(ret->ticket, sizeof(ret->ticket), e->ticket);
-	lz_text_set(ret->reason, sizeof(ret->reason), e->reason);
-}
+	struct lz_held held = { .made_s = im->made_s, .generation = lz_ctl_generation(im->ctl) };
+	int r;
 
-static bool merge(const struct import *im, const struct entry *e, const struct lz_held *old,
-		  __u32 now_s, struct lz_terms *ret)
-{
-	struct lz_terms was = { .end_s = 0 };
-
-	if (old) {
-		was.end_s = old->expiry_s;
-		was.ttl_s = old->ttl_s;
-		lz_grade_parse(old->grade, &was.grade, NULL);
-	}
-	return lz_terms_merge(old ? &was : NULL, e->grade ? &im->grades[e->grade - 1] : NULL,
-			      LZ_HOLD_END(now_s, e->for_s), 0, now_s, ret);
+	if (ret->origin && lz_grade_equal(grade, &ret->grade))
+		return 0;
+	lz_grade_format(grade, held.grade);
+	lz_text_set(held.source, sizeof(held.source), "import");
+	lz_text_set(held.actor, sizeof(held.actor), im->actor);
+	if (o->ticket)
+		snprintf(held.ticket, sizeof(held.ticket), "%.*s", (int)o->ticket_len, o->ticket);
+	lz_text_set(held.reason, sizeof(held.reason), o->reason);
+	r = lz_hold_word(im->ctl, &held, &ret->word, reterr);
+	if (r < 0)
+		return r;
+	ret->grade = *grade;
+	ret->origin = lz_held_origin(im->ctl->ledger, &held, reterr);
+	return ret->origin < 0 ? (int)ret->origin : 0;
 }
 
 /* May this entry be held? If not it is named, and the import goes on. */
-static bool check_entry(struct import *im, const struct entry *e)
+static bool check_entry(struct import *im, const struct lz_list_entry *e)
 {
 	struct lz_prefix prefix = lz_key_to_prefix(e->key, im->ctl->view.instance.ipv6_key_len);
+	const char *address = lz_list_address(&im->list, e);
 	struct lz_addr addr = prefix.addr;
 	struct lz_err why = { "" };
 
-	if (e->family == 6 && e->address[0])
-		lz_addr_parse(e->address, &addr, NULL);
+	if (lz_key_family(e->key) == 6 && address[0])
+		lz_addr_parse(address, &addr, NULL);
 	if (lz_hold_check_addr(im->ctl, &addr, e->key, &why) == 0)
 		return true;
-	refuse(im, e, why.text);
+	refuse(im, e->line, address, why.text);
 	return false;
 }
 
-static int write_one(struct import *im, const struct entry *e, __u32 now_s, struct lz_err *reterr)
+/* The next entries that may be held, each key once. */
+static size_t gather(struct import *im)
 {
-	struct lz_held held, old;
-	struct lz_terms terms;
-	bool known;
-	__u64 word;
+	const struct lz_list *list = &im->list;
+	size_t n = 0;
+
+	for (; n < LZ_IMPORT_ROWS && im->at < list->n; im->at++) {
+		const struct lz_list_entry *e = &list->v[im->at];
+
+		if ((im->at && list->v[im->at - 1].key == e->key) || !check_entry(im, e))
+			continue;
+		im->rows[n].key = e->key;
+		im->of[n++] = e;
+	}
+	return n;
+}
+
+/* What a row is to become; 1: is to be written, 0: not, -errno. */
+static int plan_row(struct import *im, const struct lz_list_entry *e, struct lz_held_row *row,
+		    __u32 now_s, struct lz_err *reterr)
+{
+	const struct lz_list_order *o = &im->list.orders[e->order];
+	struct order *order = &im->orders[e->order];
+	struct lz_terms was = { .end_s = row->expiry_s, .ttl_s = row->ttl_s }, terms;
 	int r;
 
-	if (!check_entry(im, e))
-		return 0;
-	/* The kernel's table answers "not held" in a fraction of what the ledger needs. */
-	known = lz_hold_read(&im->ctl->view, e->key, &word) == 0 &&
-		lz_held_get(im->ctl->ledger, e->key, &old) == 0;
-	if (!known && lz_held_count(im->ctl->ledger) >= lz_colony_max(im->ctl)) {
-		refuse(im, e, "colony: full");
-		return 0;
-	}
-	if (!merge(im, e, known ? &old : NULL, now_s, &terms)) {
+	if (row->known)
+		lz_grade_parse(row->grade, &was.grade, NULL);
+	if (!lz_terms_merge(row->known ? &was : NULL, o->graded ? &o->grade : NULL,
+			    LZ_HOLD_END(now_s, e->for_s), 0, now_s, &terms)) {
 		im->unchanged++;
 		return 0;
 	}
-	fill_held(im, e, &terms, known ? &old : NULL, &held);
-	r = lz_hold_word(im->ctl, &held, &word, reterr);
-	if (r == 0)
-		r = lz_held_put(im->ctl->ledger, &held, reterr);
+	r = work_out(im, o, &terms.grade, order, reterr);
 	if (r < 0)
 		return r;
+	if (!row->known)
+		row->case_id = 0;
+	if (!row->known || was.end_s <= now_s)
+		row->since_s = im->made_s;
+	row->origin = order->origin;
+	row->expiry_s = (__u32)terms.end_s;
+	row->ttl_s = terms.ttl_s;
+	/* An IPv4 key says it all. */
+	row->address = lz_key_family(e->key) == 4 ? "" : lz_list_address(&im->list, e);
 	im->holds[im->n_holds].key = e->key;
-	im->holds[im->n_holds++].word = word;
-	*(known ? &im->extended : &im->held) += 1;
-	return 0;
+	im->holds[im->n_holds++].word =
+		LZ_HOLD_WORD(row->expiry_s, row->ttl_s, LZ_HOLD_GRADE(order->word), 0);
+	*(row->known ? &im->extended : &im->held) += 1;
+	return 1;
+}
+
+static int write_rows(struct import *im, __u32 now_s, struct lz_err *reterr)
+{
+	__u64 room = room_of(im->ctl);
+	size_t n = gather(im), kept = 0;
+	int r = lz_held_rows_get(im->ctl->ledger, im->rows, n, reterr);
+
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		if (!im->rows[i].known && !room) {
+			refuse(im, im->of[i]->line, lz_list_address(&im->list, im->of[i]), "colony: full");
+			continue;
+		}
+		im->rows[kept] = im->rows[i];
+		r = plan_row(im, im->of[i], &im->rows[kept], now_s, reterr);
+		if (r > 0)
+			room -= !im->rows[kept++].known;
+	}
+	return r < 0 ? r : lz_held_rows_put(im->ctl->ledger, im->rows, kept, im->made_s, reterr);
 }
 
 /* The sync of 600,000 entries takes a while: in a thread, so that who asks nothing of the ledger is
@@ -406,19 +303,14 @@ static void commit_done(uv_work_t *work, int status)
 		finish(im, LZ_CODE_REFUSED, im->commit_err.text, NULL);
 		return;
 	}
-	im->phase = PHASE_HOLD;
 	im->at = 0;
+	go_on(im, PHASE_HOLD);
 }
 
 static void begin_commit(struct import *im)
 {
-	im->phase = PHASE_COMMIT;
-	im->work.data = im;
 	im->ctl->committing = true;
-	if (uv_queue_work(&im->ctl->loop, &im->work, commit_work, commit_done) < 0) {
-		commit_work(&im->work);
-		commit_done(&im->work, 0);
-	}
+	run_aside(im, commit_work, commit_done);
 }
 
 static void write_slice(struct import *im)
@@ -428,10 +320,9 @@ static void write_slice(struct import *im)
 	struct lz_err err = { "" };
 	int r = 0;
 
-	for (; r == 0 && im->at < im->n && ((im->at & 63) || lz_clock_mono_ns() < until_ns); im->at++)
-		if (!im->at || im->v[im->at - 1].key != im->v[im->at].key)
-			r = write_one(im, &im->v[im->at], now_s, &err);
-	if (r == 0 && im->at < im->n)
+	while (r == 0 && im->at < im->list.n && lz_clock_mono_ns() < until_ns)
+		r = write_rows(im, now_s, &err);
+	if (r == 0 && im->at < im->list.n)
 		return;
 	if (r == 0) {
 		begin_commit(im);
@@ -446,17 +337,25 @@ static void write_slice(struct import *im)
 /* In the ledger, but the kernel has no room: it must not stand in the ledger alone. */
 static void take_back(struct import *im, size_t from, size_t n)
 {
-	for (size_t i = from; i < from + n; i++) {
-		struct entry e = { .key = im->holds[i].key };
+	struct lz_err err = { "" };
+	int r = lz_ledger_begin(im->ctl->ledger, &err);
+
+	for (size_t i = from; r == 0 && i < from + n; i++) {
 		char text[LZ_PREFIX_TEXT_MAX];
 
 		if (im->holds[i].result >= 0)
 			continue;
-		e.address = lz_key_format(e.key, im->ctl->view.instance.ipv6_key_len, text);
-		lz_held_del(im->ctl->ledger, e.key, NULL);
-		refuse(im, &e, "the kernel did not take it: table full");
+		lz_key_format(im->holds[i].key, im->ctl->view.instance.ipv6_key_len, text);
+		r = lz_held_del(im->ctl->ledger, im->holds[i].key, &err);
+		refuse(im, 0, text, "the kernel did not take it: table full");
 		im->held -= im->held > 0;
 	}
+	if (r == 0)
+		r = lz_ledger_commit(im->ctl->ledger, &err);
+	else if (lz_ledger_in_batch(im->ctl->ledger))
+		lz_ledger_rollback(im->ctl->ledger);
+	if (r < 0)
+		lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", err.text);
 }
 
 static void end_import(struct import *im)
@@ -464,7 +363,7 @@ static void end_import(struct import *im)
 	struct lz_note note = { 0 };
 	cJSON *end = cJSON_CreateObject();
 
-	lz_json_add_u64(end, "entries", im->n);
+	lz_json_add_u64(end, "entries", im->list.n);
 	lz_json_add_u64(end, "held", im->held);
 	lz_json_add_u64(end, "extended", im->extended);
 	lz_json_add_u64(end, "unchanged", im->unchanged);
@@ -502,7 +401,7 @@ static void on_idle(uv_idle_t *idle)
 		read_slice(im);
 	else if (im->phase == PHASE_WRITE)
 		write_slice(im);
-	else if (im->phase == PHASE_HOLD)
+	else
 		hold_slice(im);
 }
 
@@ -517,19 +416,14 @@ void lz_h_quarantine_import(struct lz_request *req, void *arg)
 		return;
 	payload = lz_request_payload(req, &len);
 	im = calloc(1, sizeof(*im));
-	if (im)
-		im->text = malloc(len + 1);
-	if (!im || !im->text) {
+	if (!im || lz_list_init(&im->list, ctl, payload, len, lz_ctl_now().wall_s) < 0) {
 		free(im);
 		lz_reply_end(req, LZ_CODE_REFUSED, "quarantine: out of memory", NULL);
 		return;
 	}
-	memcpy(im->text, payload, len);
-	im->text[len] = '\0';
-	im->next = im->text;
 	im->ctl = ctl;
 	im->req = req;
-	im->made_s = lz_ctl_now().wall_s;
+	im->made_s = im->list.now_s;
 	im->idle.data = im;
 	lz_tell_actor(req, im->actor);
 	lz_text_set(im->file, sizeof(im->file), lz_arg_text(req, "file"));

@@ -313,7 +313,7 @@ void lz_h_quarantine_show(struct lz_request *req, void *arg)
 void lz_h_quarantine_guard(struct lz_request *req, void *arg)
 {
 	struct lz_ctl *ctl = arg;
-	struct lz_note note = { .time_s = 0 };
+	char actor[LZ_ACTOR_TEXT_MAX];
 	struct lz_guard_rule rule;
 	cJSON *end;
 
@@ -321,11 +321,8 @@ void lz_h_quarantine_guard(struct lz_request *req, void *arg)
 		return;
 	rule = lz_guard_rule_of(ctl);
 	if (lz_arg_bool(req, "reset")) {
-		lz_guard_reset(&ctl->guard);
-		ctl->guarded = 0;
-		lz_text_set(note.event, sizeof(note.event), "guard-reset");
-		lz_tell_actor(req, note.actor);
-		lz_tell_note(ctl, LZ_LOG_NOTICE, &note);
+		lz_tell_actor(req, actor);
+		lz_case_guard_reset(ctl, actor);
 	}
 	end = cJSON_CreateObject();
 	lz_json_add_bool(end, "tripped", lz_guard_tripped(&ctl->guard, &rule, lz_tables_now_s(&ctl->view)));

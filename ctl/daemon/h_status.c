@@ -39,8 +39,8 @@ static void check_hooks(struct lz_ctl *ctl, struct lz_health *h)
 	check(h, "hooks", why[0] ? why : missing);
 }
 
-/* Cells that only the colony needs are its own room. */
-static __u64 count_sources(const struct lz_ctl *ctl)
+/* As the data plane counts them when it has to make one more: held ones have their own room. */
+static __u64 sources_used(const struct lz_ctl *ctl)
 {
 	__u64 used = ctl->opened ? ctl->view.tables->cells_used : 0;
 	__u64 held = ctl->opened ? ctl->view.tables->cells_held : 0;
@@ -51,12 +51,13 @@ static __u64 count_sources(const struct lz_ctl *ctl)
 static void check_tables(struct lz_ctl *ctl, struct lz_health *colony, struct lz_health *sources)
 {
 	__u64 held = lz_held_count(ctl->ledger), max = lz_colony_max(ctl);
-	__u64 used = count_sources(ctl);
+	__u64 used = sources_used(ctl);
 	__u64 cells = ctl->opened ? ctl->view.control->sources_max : 0;
 	char why[256] = "";
 
-	if (held * 100 >= max * 90)
-		snprintf(why, sizeof(why), "%llu of %llu held", (unsigned long long)held,
+	if (held * 100 >= max * 80)
+		snprintf(why, sizeof(why), "%llu %% full: %llu of %llu held",
+			 (unsigned long long)(held * 100 / max), (unsigned long long)held,
 			 (unsigned long long)max);
 	check(colony, "colony-room", why);
 	why[0] = '\0';
@@ -77,7 +78,7 @@ static void check_guard(struct lz_ctl *ctl, struct lz_health *h)
 	check(h, "guard", why);
 }
 
-static __u64 count_lost_events(struct lz_ctl *ctl)
+__u64 lz_events_lost(struct lz_ctl *ctl)
 {
 	struct lz_port_stats stats;
 	__u64 lost = 0;
@@ -90,7 +91,7 @@ static __u64 count_lost_events(struct lz_ctl *ctl)
 
 size_t lz_health_look(struct lz_ctl *ctl, struct lz_health ret[static LZ_HEALTH_CHECKS])
 {
-	__u64 lost = count_lost_events(ctl);
+	__u64 lost = lz_events_lost(ctl);
 	struct lz_swap_state state = { 0 };
 	char why[256] = "";
 	size_t n = 0;
@@ -199,7 +200,7 @@ void lz_h_status(struct lz_request *req, void *arg)
 	lz_json_add_u64(end, "uptime_s", lz_clock_mono_ns() / LZ_NS_PER_S - ctl->started_s);
 	add_policy(ctl, end);
 	part = cJSON_AddObjectToObject(end, "sources");
-	lz_json_add_u64(part, "used", count_sources(ctl));
+	lz_json_add_u64(part, "used", sources_used(ctl));
 	lz_json_add_u64(part, "capacity", ctl->opened ? ctl->view.control->sources_max : 0);
 	part = cJSON_AddObjectToObject(end, "colony");
 	lz_json_add_u64(part, "held", lz_held_count(ctl->ledger));

@@ -83,15 +83,20 @@ struct slice {
 
 static int write_slice(struct undo *u, struct slice *s, struct lz_err *reterr)
 {
-	__u64 now_s = lz_ctl_now().wall_s, prior;
+	static __u64 freed[LZ_UNDO_SLICE];
+	size_t n_freed = 0;
+	__u64 prior;
 	int r = lz_ledger_begin(u->ctl->ledger, reterr);
 
 	for (int i = 0; r == 0 && i < s->n; i++) {
 		s->restored[i] = find_before(u, &s->rows[i], &prior, &s->before[i]) == 0;
-		r = s->restored[i] ?
-			    lz_held_back(u->ctl->ledger, s->rows[i].key, prior, reterr) :
-			    lz_held_end(u->ctl->ledger, s->rows[i].key, now_s, &u->by, reterr);
+		if (s->restored[i])
+			r = lz_held_back(u->ctl->ledger, s->rows[i].key, prior, reterr);
+		else
+			freed[n_freed++] = s->rows[i].key;
 	}
+	if (r == 0)
+		r = lz_held_end(u->ctl->ledger, freed, n_freed, lz_ctl_now(), &u->by, reterr);
 	if (r == 0)
 		return lz_ledger_commit(u->ctl->ledger, reterr);
 	if (lz_ledger_in_batch(u->ctl->ledger))
@@ -199,10 +204,13 @@ static int write_rows(struct undo *u, const struct rows *rows, struct lz_err *re
 {
 	int r = 0;
 
-	for (int i = 0; r == 0 && i < rows->n; i++)
+	for (int i = 0; r == 0 && i < rows->n; i++) {
 		r = rows->restored[i] ?
 			    lz_held_back(u->ctl->ledger, rows->v[i].key, rows->prior[i], reterr) :
 			    lz_held_del(u->ctl->ledger, rows->v[i].key, reterr);
+		if (r == 0 && rows->restored[i] && rows->before[i].case_id != rows->v[i].case_id)
+			r = lz_case_refilled(u->ctl, &rows->before[i], u->by.actor, reterr);
+	}
 	return r;
 }
 

@@ -164,6 +164,7 @@ int lz_running_restore(struct lz_ctl *ctl, struct lz_policy *first, const char *
 	close_books(ctl, &state);
 	ctl->now = next; /* gardens have their rows by its names */
 	lz_hold_restore(ctl);
+	lz_case_guard_restore(ctl);
 	ctl->now = (struct lz_running){ 0 };
 	lz_exception_restore(ctl);
 	if (state.number && lz_applied_get(ctl->ledger, state.number, &row, NULL, NULL) == 0) {

@@ -192,6 +192,8 @@ static void mark_slot(struct lz_sweep *s, __u32 slot, __u32 now_s)
 	if (!stored)
 		return; /* being claimed at this instant */
 	look_at_hold(s, slot, key, now_s);
+	if (s->config.on_source && !lz_key_is_aggregate(key))
+		s->config.on_source(s->config.arg, key, cell);
 	/* A second cell of one key is never found by anybody: it goes, whatever its age; a hold on it
 	 * moves to the one that is found. */
 	orphan = lz_view_find(v, key) != (int)slot;

@@ -19,6 +19,8 @@ struct lz_sweep_config {
 	__u32 slice_lines; /* tag lines a step; 256 lines are 16,384 slots, < 1 ms */
 	/* A hold with LZ_HOLD_F_KERNEL: the ledger may not know it. May be NULL. */
 	void (*on_kernel_hold)(void *arg, __u64 key, __u64 word);
+	/* Each source with a cell, once a pass. May be NULL. */
+	void (*on_source)(void *arg, __u64 key, const struct lz_cell *cell);
 	void *arg;
 };
 

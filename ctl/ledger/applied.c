@@ -10,8 +10,10 @@
 #include "base/mem.h"
 #include "ledger/db.h"
 
-static void read_applied(sqlite3_stmt *s, struct lz_applied *ret)
+static void read_applied(sqlite3_stmt *s, void *row)
 {
+	struct lz_applied *ret = row;
+
 	ret->generation = (__u64)sqlite3_column_int64(s, 0);
 	ret->applied_s = (__u64)sqlite3_column_int64(s, 1);
 	ret->deadline_s = (__u64)sqlite3_column_int64(s, 2);
@@ -102,17 +104,7 @@ int lz_applied_get(struct lz_ledger *l, __u64 generation, struct lz_applied *ret
 
 static int read_rows(struct lz_ledger *l, sqlite3_stmt *s, struct lz_applied *ret, int n)
 {
-	int i = 0, rc;
-
-	while (i < n && (rc = sqlite3_step(s)) != SQLITE_DONE) {
-		if (rc != SQLITE_ROW) {
-			i = lz_db_error(l, "read policies", NULL);
-			break;
-		}
-		read_applied(s, &ret[i++]);
-	}
-	sqlite3_reset(s);
-	return i;
+	return lz_db_rows(l, s, "read policies", read_applied, ret, sizeof(*ret), n);
 }
 
 /* SQLite's integers are signed; "below everything" is asked as ~0. */

@@ -8,8 +8,10 @@
 
 #define MERGE_S 60
 
-static void read_audit(sqlite3_stmt *s, struct lz_audit *ret)
+static void read_audit(sqlite3_stmt *s, void *row)
 {
+	struct lz_audit *ret = row;
+
 	ret->id = (__u64)sqlite3_column_int64(s, 0);
 	ret->time_s = (__u64)sqlite3_column_int64(s, 1);
 	ret->count = (__u32)sqlite3_column_int64(s, 2);
@@ -49,19 +51,10 @@ int lz_audit_add(struct lz_ledger *l, const struct lz_audit *row, struct lz_err 
 int lz_audit_before(struct lz_ledger *l, __u64 below, struct lz_audit *ret, int n)
 {
 	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_AUDIT_BEFORE);
-	int i = 0, rc;
 
 	sqlite3_bind_int64(s, 1, below > INT64_MAX ? INT64_MAX : (__s64)below);
 	sqlite3_bind_int(s, 2, n);
-	while (i < n && (rc = sqlite3_step(s)) != SQLITE_DONE) {
-		if (rc != SQLITE_ROW) {
-			i = lz_db_error(l, "read the audit", NULL);
-			break;
-		}
-		read_audit(s, &ret[i++]);
-	}
-	sqlite3_reset(s);
-	return i;
+	return lz_db_rows(l, s, "read the audit", read_audit, ret, sizeof(*ret), n);
 }
 
 /* ---------------------------------------------------------------- forgetting */

@@ -19,8 +19,9 @@ static enum lz_case_state read_state(sqlite3_stmt *s, int column)
 	return state;
 }
 
-static void read_case(sqlite3_stmt *s, struct lz_case *ret)
+static void read_case(sqlite3_stmt *s, void *row)
 {
+	struct lz_case *ret = row;
 	char grade[LZ_GRADE_TEXT_MAX];
 
 	*ret = (struct lz_case){ .id = (__u64)sqlite3_column_int64(s, 0) };
@@ -47,17 +48,7 @@ static void read_case(sqlite3_stmt *s, struct lz_case *ret)
 
 static int read_cases(struct lz_ledger *l, sqlite3_stmt *s, struct lz_case *ret, int n)
 {
-	int i = 0, rc;
-
-	while (i < n && (rc = sqlite3_step(s)) != SQLITE_DONE) {
-		if (rc != SQLITE_ROW) {
-			i = lz_db_error(l, "read cases", NULL);
-			break;
-		}
-		read_case(s, &ret[i++]);
-	}
-	sqlite3_reset(s);
-	return i;
+	return lz_db_rows(l, s, "read cases", read_case, ret, sizeof(*ret), n);
 }
 
 static int read_one(struct lz_ledger *l, sqlite3_stmt *s, struct lz_case *ret)
@@ -165,8 +156,10 @@ __u64 lz_cases_automatic(struct lz_ledger *l)
 
 /* ---------------------------------------------------------------- transitions */
 
-static void read_transition(sqlite3_stmt *s, struct lz_transition *ret)
+static void read_transition(sqlite3_stmt *s, void *row)
 {
+	struct lz_transition *ret = row;
+
 	ret->id = (__u64)sqlite3_column_int64(s, 0);
 	ret->case_id = (__u64)sqlite3_column_int64(s, 1);
 	ret->time_s = (__u64)sqlite3_column_int64(s, 2);
@@ -211,39 +204,45 @@ int lz_transition_before(struct lz_ledger *l, __u64 case_id, __u64 below, struct
 			 int n)
 {
 	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_MOVE_BEFORE);
-	int i = 0, rc;
 
 	sqlite3_bind_int64(s, 1, (__s64)case_id);
 	sqlite3_bind_int64(s, 2, below > INT64_MAX ? INT64_MAX : (__s64)below);
 	sqlite3_bind_int(s, 3, n);
-	while (i < n && (rc = sqlite3_step(s)) != SQLITE_DONE) {
-		if (rc != SQLITE_ROW) {
-			i = lz_db_error(l, "read transitions", NULL);
-			break;
-		}
-		read_transition(s, &ret[i++]);
-	}
-	sqlite3_reset(s);
-	return i;
+	return lz_db_rows(l, s, "read transitions", read_transition, ret, sizeof(*ret), n);
+}
+
+static void read_id(sqlite3_stmt *s, void *ret)
+{
+	*(__u64 *)ret = (__u64)sqlite3_column_int64(s, 0);
 }
 
 int lz_transition_since(struct lz_ledger *l, __u64 wall_s, const char *who, __u64 after, __u64 *ret,
 			int n)
 {
 	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_MOVE_SINCE);
-	int i = 0, rc;
 
 	sqlite3_bind_int64(s, 1, (__s64)wall_s);
 	sqlite3_bind_int64(s, 2, (__s64)after);
 	lz_db_bind(s, 3, who);
 	sqlite3_bind_int(s, 4, n);
-	while (i < n && (rc = sqlite3_step(s)) != SQLITE_DONE) {
-		if (rc != SQLITE_ROW) {
-			i = lz_db_error(l, "read transitions", NULL);
-			break;
-		}
-		ret[i++] = (__u64)sqlite3_column_int64(s, 0);
-	}
-	sqlite3_reset(s);
-	return i;
+	return lz_db_rows(l, s, "read transitions", read_id, ret, sizeof(*ret), n);
+}
+
+static void read_second(sqlite3_stmt *s, void *row)
+{
+	struct lz_second *ret = row;
+
+	ret->time_s = (__u64)sqlite3_column_int64(s, 0);
+	ret->count = (__u32)sqlite3_column_int64(s, 1);
+}
+
+int lz_transition_seconds(struct lz_ledger *l, __u64 after_s, __u64 until_s, struct lz_second *ret,
+			  int n)
+{
+	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_MOVE_SECONDS);
+
+	sqlite3_bind_int64(s, 1, (__s64)after_s);
+	sqlite3_bind_int64(s, 2, (__s64)until_s);
+	sqlite3_bind_int(s, 3, n);
+	return lz_db_rows(l, s, "read transitions", read_second, ret, sizeof(*ret), n);
 }

@@ -59,6 +59,22 @@ int lz_db_run(struct lz_ledger *l, sqlite3_stmt *s, const char *what, struct lz_
 	return r;
 }
 
+int lz_db_rows(struct lz_ledger *l, sqlite3_stmt *s, const char *what,
+	       void (*read)(sqlite3_stmt *s, void *row), void *ret, size_t size, int n)
+{
+	int i = 0, rc;
+
+	while (i < n && (rc = sqlite3_step(s)) != SQLITE_DONE) {
+		if (rc != SQLITE_ROW) {
+			i = lz_db_error(l, what, NULL);
+			break;
+		}
+		read(s, (char *)ret + (size_t)i++ * size);
+	}
+	sqlite3_reset(s);
+	return i;
+}
+
 void lz_db_text(sqlite3_stmt *s, int column, char *dst, size_t size)
 {
 	const unsigned char *text = sqlite3_column_text(s, column);
@@ -78,12 +94,19 @@ int lz_db_exec(struct lz_ledger *l, const char *sql, const char *what, struct lz
 	return 0;
 }
 
-int lz_ledger_begin(struct lz_ledger *l, struct lz_err *reterr)
+/* Not within a batch: there SQLite does not take it. */
+static int end_lazy(struct lz_ledger *l, struct lz_err *reterr)
+{
+	int r = l->lazy ? lz_db_exec(l, "PRAGMA synchronous = FULL", "sync", reterr) : 0;
+
+	l->lazy = r < 0;
+	return r;
+}
+
+static int begin_batch(struct lz_ledger *l, struct lz_err *reterr)
 {
 	int r;
 
-	if (l->batch)
-		return lz_err_set(reterr, EALREADY, "ledger: begin: a batch is open already");
 	r = lz_db_run(l, lz_db_stmt(l, LZ_SQL_BEGIN), "begin", reterr);
 	if (r < 0)
 		return r;
@@ -92,6 +115,25 @@ int lz_ledger_begin(struct lz_ledger *l, struct lz_err *reterr)
 	l->batch_granted = l->granted;
 	l->batch_outbox = l->outbox;
 	return 0;
+}
+
+int lz_ledger_begin(struct lz_ledger *l, struct lz_err *reterr)
+{
+	int r = l->batch ? lz_err_set(reterr, EALREADY, "ledger: begin: a batch is open already") :
+			   end_lazy(l, reterr);
+
+	return r < 0 ? r : begin_batch(l, reterr);
+}
+
+int lz_ledger_begin_lazy(struct lz_ledger *l, struct lz_err *reterr)
+{
+	int r = l->batch ? lz_err_set(reterr, EALREADY, "ledger: begin: a batch is open already") :
+			   lz_db_exec(l, "PRAGMA synchronous = NORMAL", "begin", reterr);
+
+	if (r < 0)
+		return r;
+	l->lazy = true;
+	return begin_batch(l, reterr);
 }
 
 int lz_ledger_commit(struct lz_ledger *l, struct lz_err *reterr)
@@ -103,6 +145,7 @@ int lz_ledger_commit(struct lz_ledger *l, struct lz_err *reterr)
 		return r;
 	}
 	l->batch = false;
+	end_lazy(l, NULL);
 	return 0;
 }
 
@@ -116,6 +159,7 @@ void lz_ledger_rollback(struct lz_ledger *l)
 	l->outbox = l->batch_outbox;
 	lz_origin_forget(l);
 	l->batch = false;
+	end_lazy(l, NULL);
 }
 
 bool lz_ledger_in_batch(const struct lz_ledger *l)

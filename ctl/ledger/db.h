@@ -26,6 +26,12 @@ enum lz_sql {
 	LZ_SQL_HELD_OF,
 	LZ_SQL_HELD_LASTS,
 	LZ_SQL_HELD_ENDED,
+	LZ_SQL_HELD_WITHIN,
+	LZ_SQL_HELD_ROWS,
+	LZ_SQL_HELD_ROWS_KEEP,
+	LZ_SQL_HELD_ROWS_PUT,
+	LZ_SQL_HELD_ROWS_DEL,
+	LZ_SQL_CHANGE_LAST,
 	LZ_SQL_CHANGE_PRUNE,
 	LZ_SQL_ORIGIN_ADD,
 	LZ_SQL_ORIGIN_PRUNE,
@@ -44,6 +50,7 @@ enum lz_sql {
 	LZ_SQL_MOVE_ADD,
 	LZ_SQL_MOVE_BEFORE,
 	LZ_SQL_MOVE_SINCE,
+	LZ_SQL_MOVE_SECONDS,
 	LZ_SQL_EVIDENCE_ADD,
 	LZ_SQL_EVIDENCE_MORE,
 	LZ_SQL_EVIDENCE_BEFORE,
@@ -94,6 +101,13 @@ struct lz_origin {
 	char reason[LZ_REASON_TEXT_MAX];
 };
 
+/* What the table "entry" shows to a statement while it runs: rows, or only keys. */
+struct lz_many {
+	const struct lz_held_row *rows;
+	const __u64 *keys;
+	size_t n;
+};
+
 struct lz_ledger {
 	sqlite3 *db;
 	sqlite3_stmt *sql[LZ_SQL_N];
@@ -101,9 +115,11 @@ struct lz_ledger {
 	__u64 granted;
 	__u64 outbox;
 	bool batch;
+	bool lazy; /* the batch is not synced */
 	__u64 batch_held; /* counts as they were when the batch began */
 	__u64 batch_granted;
 	__u64 batch_outbox;
+	struct lz_many many;
 	struct lz_origin origins[LZ_ORIGIN_CACHE]; /* written lately, by a hash of their texts */
 };
 
@@ -119,6 +135,14 @@ sqlite3_stmt *lz_db_stmt(struct lz_ledger *l, enum lz_sql which);
 /** lz_db_run() - step a statement that returns no rows, then reset it; 0 or -errno */
 int lz_db_run(struct lz_ledger *l, sqlite3_stmt *s, const char *what, struct lz_err *reterr);
 
+/**
+ * lz_db_rows() - up to @n rows of a bound statement, then reset it
+ * @read: one row into @size bytes of @ret
+ * Return: how many, or -errno.
+ */
+int lz_db_rows(struct lz_ledger *l, sqlite3_stmt *s, const char *what,
+	       void (*read)(sqlite3_stmt *s, void *row), void *ret, size_t size, int n);
+
 /** lz_db_text() - a column into a fixed field, cut if it does not fit */
 void lz_db_text(sqlite3_stmt *s, int column, char *dst, size_t size);
 
@@ -130,6 +154,9 @@ __s64 lz_origin_put(struct lz_ledger *l, const struct lz_origin *origin, struct 
 
 /** lz_origin_forget() - after a rollback: what was written lately may be gone */
 void lz_origin_forget(struct lz_ledger *l);
+
+/** lz_many_register() - make the table "entry" known to a connection; 0 or -errno */
+int lz_many_register(struct lz_ledger *l, struct lz_err *reterr);
 
 /* The steps from one schema to the next, in schema.c. */
 extern const char *const lz_db_migrations[LZ_LEDGER_SCHEMA];

@@ -18,8 +18,10 @@ static enum lz_evidence_kind read_kind(sqlite3_stmt *s, int column)
 	return LZ_EVIDENCE_REPORT;
 }
 
-static void read_evidence(sqlite3_stmt *s, struct lz_evidence *ret)
+static void read_evidence(sqlite3_stmt *s, void *row)
 {
+	struct lz_evidence *ret = row;
+
 	*ret = (struct lz_evidence){ .id = (__u64)sqlite3_column_int64(s, 0) };
 	ret->case_id = (__u64)sqlite3_column_int64(s, 1);
 	ret->time_s = (__u64)sqlite3_column_int64(s, 2);
@@ -82,20 +84,11 @@ int lz_evidence_before(struct lz_ledger *l, __u64 case_id, __u64 below, struct l
 		       int n)
 {
 	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_EVIDENCE_BEFORE);
-	int i = 0, rc;
 
 	sqlite3_bind_int64(s, 1, (__s64)case_id);
 	sqlite3_bind_int64(s, 2, below > INT64_MAX ? INT64_MAX : (__s64)below);
 	sqlite3_bind_int(s, 3, n);
-	while (i < n && (rc = sqlite3_step(s)) != SQLITE_DONE) {
-		if (rc != SQLITE_ROW) {
-			i = lz_db_error(l, "read evidence", NULL);
-			break;
-		}
-		read_evidence(s, &ret[i++]);
-	}
-	sqlite3_reset(s);
-	return i;
+	return lz_db_rows(l, s, "read evidence", read_evidence, ret, sizeof(*ret), n);
 }
 
 __u64 lz_evidence_seen(struct lz_ledger *l, __u64 case_id)

@@ -10,8 +10,10 @@
 #include "base/mem.h"
 #include "ledger/db.h"
 
-static void read_held(sqlite3_stmt *s, struct lz_held *ret)
+static void read_held(sqlite3_stmt *s, void *row)
 {
+	struct lz_held *ret = row;
+
 	ret->key = (__u64)sqlite3_column_int64(s, 0);
 	ret->since_s = (__u64)sqlite3_column_int64(s, 1);
 	ret->expiry_s = (__u32)sqlite3_column_int64(s, 2);
@@ -32,20 +34,10 @@ static void read_held(sqlite3_stmt *s, struct lz_held *ret)
 /* Up to n rows of a bound statement. */
 static int read_rows(struct lz_ledger *l, sqlite3_stmt *s, struct lz_held *ret, int n)
 {
-	int i = 0, rc;
-
-	while (i < n && (rc = sqlite3_step(s)) != SQLITE_DONE) {
-		if (rc != SQLITE_ROW) {
-			i = lz_db_error(l, "read holds", NULL);
-			break;
-		}
-		read_held(s, &ret[i++]);
-	}
-	sqlite3_reset(s);
-	return i;
+	return lz_db_rows(l, s, "read holds", read_held, ret, sizeof(*ret), n);
 }
 
-static __s64 put_origin(struct lz_ledger *l, const struct lz_held *held, struct lz_err *reterr)
+__s64 lz_held_origin(struct lz_ledger *l, const struct lz_held *held, struct lz_err *reterr)
 {
 	struct lz_origin o = { .time_s = held->made_s ? held->made_s : held->since_s,
 			       .generation = held->generation };
@@ -106,7 +98,7 @@ static int put_new(struct lz_ledger *l, const struct lz_held *held, __s64 origin
  * is saves the other's attempt. */
 int lz_held_put(struct lz_ledger *l, const struct lz_held *held, struct lz_err *reterr)
 {
-	__s64 origin = put_origin(l, held, reterr);
+	__s64 origin = lz_held_origin(l, held, reterr);
 	bool done;
 	int r;
 
@@ -205,13 +197,22 @@ int lz_held_next(struct lz_ledger *l, struct lz_held_walk *walk, struct lz_held 
 	return n;
 }
 
-int lz_held_ended(struct lz_ledger *l, __u64 mono_s, struct lz_held *ret, int n)
+static void read_ended(sqlite3_stmt *s, void *row)
+{
+	struct lz_ended *ret = row;
+
+	ret->key = (__u64)sqlite3_column_int64(s, 0);
+	ret->case_id = (__u64)sqlite3_column_int64(s, 1);
+	ret->expiry_s = (__u32)sqlite3_column_int64(s, 2);
+}
+
+int lz_held_ended(struct lz_ledger *l, __u64 mono_s, struct lz_ended *ret, int n)
 {
 	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_HELD_ENDED);
 
 	sqlite3_bind_int64(s, 1, (__s64)mono_s);
 	sqlite3_bind_int(s, 2, n);
-	return read_rows(l, s, ret, n);
+	return lz_db_rows(l, s, "read holds", read_ended, ret, sizeof(*ret), n);
 }
 
 int lz_held_of(struct lz_ledger *l, __u64 case_id, struct lz_held *ret, int n)
@@ -242,24 +243,10 @@ int lz_held_lasts(struct lz_ledger *l, __u64 case_id, __u64 mono_s)
 
 /* ---------------------------------------------------------------- the past */
 
-int lz_held_end(struct lz_ledger *l, __u64 key, __u64 ended_s, const struct lz_held *by,
-		struct lz_err *reterr)
+static void read_past(sqlite3_stmt *s, void *row)
 {
-	__s64 by_id = by ? put_origin(l, by, reterr) : 0;
-	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_PAST_ADD);
-	int r;
+	struct lz_past *ret = row;
 
-	if (by_id < 0)
-		return (int)by_id;
-	sqlite3_bind_int64(s, 1, (__s64)key);
-	sqlite3_bind_int64(s, 2, (__s64)ended_s);
-	sqlite3_bind_int64(s, 3, by_id);
-	r = lz_db_run(l, s, "write the past", reterr);
-	return r < 0 ? r : lz_held_del(l, key, reterr);
-}
-
-static void read_past(sqlite3_stmt *s, struct lz_past *ret)
-{
 	ret->ended_s = (__u64)sqlite3_column_int64(s, 0);
 	ret->since_s = (__u64)sqlite3_column_int64(s, 1);
 	lz_db_text(s, 2, ret->source, sizeof(ret->source));
@@ -275,17 +262,8 @@ static void read_past(sqlite3_stmt *s, struct lz_past *ret)
 int lz_past_before(struct lz_ledger *l, __u64 key, struct lz_past *ret, int n)
 {
 	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_PAST_BEFORE);
-	int i = 0, rc;
 
 	sqlite3_bind_int64(s, 1, (__s64)key);
 	sqlite3_bind_int(s, 2, n);
-	while (i < n && (rc = sqlite3_step(s)) != SQLITE_DONE) {
-		if (rc != SQLITE_ROW) {
-			i = lz_db_error(l, "read the past", NULL);
-			break;
-		}
-		read_past(s, &ret[i++]);
-	}
-	sqlite3_reset(s);
-	return i;
+	return lz_db_rows(l, s, "read the past", read_past, ret, sizeof(*ret), n);
 }

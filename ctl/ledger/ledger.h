@@ -69,6 +69,14 @@ int lz_ledger_tick(struct lz_ledger *l, struct lz_now now, struct lz_err *reterr
 int lz_ledger_begin(struct lz_ledger *l, struct lz_err *reterr);
 int lz_ledger_commit(struct lz_ledger *l, struct lz_err *reterr);
 void lz_ledger_rollback(struct lz_ledger *l);
+
+/**
+ * lz_ledger_begin_lazy() - a batch that is not waited for: after a loss of power it may not have been
+ *
+ * For what is found again and done again, such as ends of holds. It survives a kill like any other, and
+ * never is there a later batch without it.
+ */
+int lz_ledger_begin_lazy(struct lz_ledger *l, struct lz_err *reterr);
 bool lz_ledger_in_batch(const struct lz_ledger *l);
 
 /* ---------------------------------------------------------------- holds */
@@ -102,6 +110,35 @@ int lz_held_get(struct lz_ledger *l, __u64 key, struct lz_held *ret); /* -ENOENT
 int lz_held_del(struct lz_ledger *l, __u64 key, struct lz_err *reterr); /* -ENOENT */
 __u64 lz_held_count(const struct lz_ledger *l);
 
+/* One of many entries that are read and written together; texts by the id of their origin. */
+struct lz_held_row {
+	__u64 key;
+	__u64 case_id; /* 0 = none */
+	__u64 since_s; /* wall clock */
+	__u64 prior; /* lz_held_rows_put() sets it */
+	__s64 origin; /* lz_held_origin(); not read */
+	__u32 expiry_s; /* CLOCK_MONOTONIC of this boot */
+	__u32 ttl_s;
+	const char *address; /* as it was named; "" = as the key is written; not read */
+	bool known; /* lz_held_rows_get() sets it: there is an entry */
+	char grade[LZ_GRADE_TEXT_MAX]; /* of the entry there is; not written */
+};
+
+/** lz_held_rows_get() - what the ledger has of these keys, rising as __s64; 0 or -errno */
+int lz_held_rows_get(struct lz_ledger *l, struct lz_held_row *rows, size_t n, struct lz_err *reterr);
+
+/**
+ * lz_held_rows_put() - lz_held_put() of many, some 1 us each
+ * @rows:   distinct keys, rising; as lz_held_rows_get() found them, in the same batch
+ * @made_s: wall clock: when the order was given
+ * Return: 0 or -errno; then the caller rolls the batch back.
+ */
+int lz_held_rows_put(struct lz_ledger *l, struct lz_held_row *rows, size_t n, __u64 made_s,
+		     struct lz_err *reterr);
+
+/** lz_held_origin() - the id of who, why and how hard: made_s, generation, grade and texts; or -errno */
+__s64 lz_held_origin(struct lz_ledger *l, const struct lz_held *held, struct lz_err *reterr);
+
 /** lz_held_prior() - what an entry was before; @prior of the entry, or of the one before; -ENOENT */
 int lz_held_prior(struct lz_ledger *l, __u64 prior, struct lz_held *ret);
 
@@ -126,8 +163,14 @@ struct lz_held_walk {
 /** lz_held_next() - the next up to @n holds, in a fixed order; returns how many, 0 at the end, -errno */
 int lz_held_next(struct lz_ledger *l, struct lz_held_walk *walk, struct lz_held *ret, int n);
 
+struct lz_ended {
+	__u64 key;
+	__u64 case_id; /* 0 = none */
+	__u32 expiry_s; /* CLOCK_MONOTONIC */
+};
+
 /** lz_held_ended() - up to @n holds whose end is not after @mono_s, the oldest first; count or -errno */
-int lz_held_ended(struct lz_ledger *l, __u64 mono_s, struct lz_held *ret, int n);
+int lz_held_ended(struct lz_ledger *l, __u64 mono_s, struct lz_ended *ret, int n);
 
 /**
  * lz_ledger_rekey() - within a batch: IPv6 sources are told apart by /@to instead of /@from
@@ -156,12 +199,16 @@ struct lz_past {
 };
 
 /**
- * lz_held_end() - an entry without a case ends: it leaves a short row of the past
- * @by: who ended it (made_s, source, actor, ticket, reason), the same for all of a command; NULL: its
- *      time was over. -ENOENT
+ * lz_held_end() - up to INT_MAX entries without a case end: each leaves a short row of the past
+ * @keys: distinct
+ * @by:	  who ended them (made_s, source, actor, ticket, reason), the same for all of a command; NULL:
+ *	  their time was over
+ *
+ * An end that was over already is written down as it was, not as @now. Within a batch of the caller.
+ * Return: 0; -ENOENT: at least one is none, and the caller rolls back; -errno.
  */
-int lz_held_end(struct lz_ledger *l, __u64 key, __u64 ended_s, const struct lz_held *by,
-		struct lz_err *reterr);
+int lz_held_end(struct lz_ledger *l, const __u64 *keys, size_t n, struct lz_now now,
+		const struct lz_held *by, struct lz_err *reterr);
 
 /** lz_past_before() - the newest up to @n ends of a key; count or -errno */
 int lz_past_before(struct lz_ledger *l, __u64 key, struct lz_past *ret, int n);
@@ -214,6 +261,16 @@ int lz_transition_before(struct lz_ledger *l, __u64 case_id, __u64 below, struct
  */
 int lz_transition_since(struct lz_ledger *l, __u64 wall_s, const char *who, __u64 after, __u64 *ret,
 			int n);
+
+/* How many were held anew by a limit or a ladder in one second. */
+struct lz_second {
+	__u64 time_s; /* wall clock */
+	__u32 count;
+};
+
+/** lz_transition_seconds() - in (@after_s, @until_s], wall clock, the newest first; count or -errno */
+int lz_transition_seconds(struct lz_ledger *l, __u64 after_s, __u64 until_s, struct lz_second *ret,
+			  int n);
 
 /* ---------------------------------------------------------------- evidence */
 

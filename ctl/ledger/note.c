@@ -7,8 +7,10 @@
 
 #include "ledger/db.h"
 
-static void read_note(sqlite3_stmt *s, struct lz_note *ret)
+static void read_note(sqlite3_stmt *s, void *row)
 {
+	struct lz_note *ret = row;
+
 	ret->id = (__u64)sqlite3_column_int64(s, 0);
 	ret->time_s = (__u64)sqlite3_column_int64(s, 1);
 	ret->key = (__u64)sqlite3_column_int64(s, 2);
@@ -22,17 +24,7 @@ static void read_note(sqlite3_stmt *s, struct lz_note *ret)
 
 static int read_rows(struct lz_ledger *l, sqlite3_stmt *s, struct lz_note *ret, int n)
 {
-	int i = 0, rc;
-
-	while (i < n && (rc = sqlite3_step(s)) != SQLITE_DONE) {
-		if (rc != SQLITE_ROW) {
-			i = lz_db_error(l, "read the timeline", NULL);
-			break;
-		}
-		read_note(s, &ret[i++]);
-	}
-	sqlite3_reset(s);
-	return i;
+	return lz_db_rows(l, s, "read the timeline", read_note, ret, sizeof(*ret), n);
 }
 
 int lz_note_add(struct lz_ledger *l, const struct lz_note *note, struct lz_err *reterr)

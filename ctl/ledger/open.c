@@ -174,6 +174,8 @@ static int set_up(struct lz_ledger *l, const char *boot_id, struct lz_now now,
 	if (r == 0)
 		r = carry_over(l, boot_id, now, reterr);
 	if (r == 0)
+		r = lz_many_register(l, reterr);
+	if (r == 0)
 		r = prepare(l, reterr);
 	return r;
 }

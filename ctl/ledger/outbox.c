@@ -7,8 +7,10 @@
 
 #include "ledger/db.h"
 
-static void read_outbox(sqlite3_stmt *s, struct lz_outbox *ret)
+static void read_outbox(sqlite3_stmt *s, void *row)
 {
+	struct lz_outbox *ret = row;
+
 	ret->id = (__u64)sqlite3_column_int64(s, 0);
 	ret->time_s = (__u64)sqlite3_column_int64(s, 1);
 	ret->next_s = (__u64)sqlite3_column_int64(s, 2);
@@ -23,17 +25,7 @@ static void read_outbox(sqlite3_stmt *s, struct lz_outbox *ret)
 
 static int read_rows(struct lz_ledger *l, sqlite3_stmt *s, struct lz_outbox *ret, int n)
 {
-	int i = 0, rc;
-
-	while (i < n && (rc = sqlite3_step(s)) != SQLITE_DONE) {
-		if (rc != SQLITE_ROW) {
-			i = lz_db_error(l, "read the outbox", NULL);
-			break;
-		}
-		read_outbox(s, &ret[i++]);
-	}
-	sqlite3_reset(s);
-	return i;
+	return lz_db_rows(l, s, "read the outbox", read_outbox, ret, sizeof(*ret), n);
 }
 
 int lz_outbox_add(struct lz_ledger *l, const struct lz_outbox *row, struct lz_err *reterr)

@@ -16,6 +16,8 @@
 #define MOVE_COLUMNS                                                                               \
 	"id, case_id, time_s, until_s, due_s, generation, step_from, step_to, from_state, "        \
 	"to_state, grade, source, actor, ticket, reason, evidence"
+#define HELD_STATES	"'throttled', 'blocked25', 'garden'"
+#define BY_ITSELF	"source >= 'limit' AND source < 'limiu'"
 #define OUTBOX_COLUMNS	"id, time_s, next_s, case_id, tries, way, key, event, error, body"
 
 const char *const lz_db_sql[LZ_SQL_N] = {
@@ -43,12 +45,29 @@ const char *const lz_db_sql[LZ_SQL_N] = {
 			   "WHERE h.case_id = ?1 AND h.case_id <> 0 ORDER BY h.key LIMIT ?2",
 	[LZ_SQL_HELD_LASTS] = "SELECT 1 FROM held WHERE case_id = ?1 AND case_id <> 0 AND "
 			      "expiry_s > ?2 LIMIT 1",
-	[LZ_SQL_HELD_ENDED] = "SELECT " HELD_COLUMNS HELD_FROM
-			      "WHERE h.expiry_s <= ?1 ORDER BY h.expiry_s LIMIT ?2",
+	[LZ_SQL_HELD_ENDED] = "SELECT key, case_id, expiry_s FROM held WHERE expiry_s <= ?1 "
+			      "ORDER BY expiry_s LIMIT ?2",
+	[LZ_SQL_HELD_WITHIN] = "SELECT 1 FROM held WHERE key BETWEEN ?1 AND ?2 LIMIT 1",
+	[LZ_SQL_HELD_ROWS] = "SELECT e.rowid, h.case_id, h.since_s, h.expiry_s, h.ttl_s, o.grade "
+			     "FROM entry e CROSS JOIN held h ON h.key = e.key "
+			     "LEFT JOIN origin o ON o.id = h.origin",
+	[LZ_SQL_HELD_ROWS_KEEP] = "INSERT INTO change (id, key, time_s, since_s, expiry_s, ttl_s, origin, "
+				  "case_id, prior) SELECT e.prior, h.key, ?1, h.since_s, h.expiry_s, "
+				  "h.ttl_s, h.origin, h.case_id, h.prior FROM entry e CROSS JOIN held h "
+				  "ON h.key = e.key WHERE e.prior <> 0",
+	[LZ_SQL_HELD_ROWS_PUT] = "INSERT INTO held (key, since_s, expiry_s, ttl_s, origin, case_id, "
+				 "prior, address) SELECT key, since_s, expiry_s, ttl_s, origin, case_id, "
+				 "prior, address FROM entry WHERE true ON CONFLICT (key) DO UPDATE SET "
+				 "since_s = excluded.since_s, expiry_s = excluded.expiry_s, "
+				 "ttl_s = excluded.ttl_s, origin = excluded.origin, "
+				 "prior = excluded.prior, address = excluded.address",
+	[LZ_SQL_HELD_ROWS_DEL] = "DELETE FROM held WHERE key IN (SELECT key FROM entry)",
+	[LZ_SQL_CHANGE_LAST] = "SELECT max(id) FROM change",
 	[LZ_SQL_ORIGIN_ADD] = "INSERT INTO origin (time_s, generation, grade, source, actor, ticket, "
 			      "reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 	[LZ_SQL_PAST_ADD] = "INSERT INTO past (key, ended_s, since_s, origin, by) "
-			    "SELECT key, ?2, since_s, origin, ?3 FROM held WHERE key = ?1",
+			    "SELECT h.key, min(?1, h.expiry_s + ?2), h.since_s, h.origin, ?3 "
+			    "FROM entry e CROSS JOIN held h ON h.key = e.key",
 	[LZ_SQL_PAST_BEFORE] = "SELECT p.ended_s, p.since_s, o.source, o.actor, o.ticket, o.reason, "
 			       "o.grade, b.source, b.actor, b.reason FROM past p "
 			       "LEFT JOIN origin o ON o.id = p.origin LEFT JOIN origin b ON b.id = p.by "
@@ -82,6 +101,9 @@ const char *const lz_db_sql[LZ_SQL_N] = {
 			       "ORDER BY id DESC LIMIT ?3",
 	[LZ_SQL_MOVE_SINCE] = "SELECT DISTINCT case_id FROM transition WHERE time_s >= ?1 AND case_id > ?2 "
 			      "AND (source = ?3 OR actor = ?3 OR ?3 = '') ORDER BY case_id LIMIT ?4",
+	[LZ_SQL_MOVE_SECONDS] = "SELECT time_s, count(*) FROM transition WHERE time_s > ?1 AND time_s <= ?2 "
+				"AND to_state IN (" HELD_STATES ") AND from_state NOT IN (" HELD_STATES
+				") AND " BY_ITSELF " GROUP BY time_s ORDER BY time_s DESC LIMIT ?3",
 	[LZ_SQL_EVIDENCE_ADD] = "INSERT INTO evidence (case_id, time_s, value, at_most, count, proven, would, "
 				"kind, source, reason_class, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, "
 				"?9, ?10, ?11)",
@@ -95,8 +117,7 @@ const char *const lz_db_sql[LZ_SQL_N] = {
 				 "WHERE case_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2) AND id > (SELECT "
 				 "min(id) FROM evidence WHERE case_id = ?1)",
 	[LZ_SQL_EVIDENCE_SEEN] = "SELECT max(time_s) FROM evidence WHERE case_id = ?1 AND would = 0",
-	[LZ_SQL_CASE_AUTO] = "SELECT count(*) FROM cases WHERE state IN ('throttled', 'blocked25', "
-			     "'garden') AND source >= 'limit' AND source < 'limiu'",
+	[LZ_SQL_CASE_AUTO] = "SELECT count(*) FROM cases WHERE state IN (" HELD_STATES ") AND " BY_ITSELF,
 	[LZ_SQL_CASE_PRUNE] = "DELETE FROM cases WHERE id IN (SELECT id FROM cases WHERE "
 			      "state = 'closed' AND changed_s < ?1 LIMIT ?2)",
 	[LZ_SQL_TOKEN_ADD] = "INSERT INTO token (hash, case_id, expires_s) VALUES (?1, ?2, ?3)",

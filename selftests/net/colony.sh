@@ -274,8 +274,18 @@ t_eq "not healthy" "$(status_of ctl health)" 2
 LAST=$(ctl -j quarantine list | jq -r '[.entries[] | select(.source == "limit:mad") | .address] | .[]')
 FREE=$(for i in 1 2 3 4 5 6; do echo "$LAST" | grep -q "102.1$i" || echo "mad$i"; done | head -1)
 t_ok "who is beyond it is not held" reach "$FREE" 80
+daemon_kill
+t_need daemon_start
+t_eq "a restart is no way around it: still tripped" "$(ctl -j quarantine guard | jq -r .tripped)" true
+spam "$FREE" 6
+sleep 1
+t_eq "and nobody more is held" "$(ctl -j quarantine list |
+	jq '[.entries[] | select(.source == "limit:mad")] | length')" 4
 t_ok "operators are not guarded" ctl quarantine add 198.51.101.77
 t_eq "reset" "$(ctl -j quarantine guard reset | jq -r .tripped)" false
+daemon_kill
+t_need daemon_start
+t_eq "that, too, outlives a restart" "$(ctl -j quarantine guard | jq -r .tripped)" false
 t_ok "and all that the limit did undone by one command" \
 	ctl quarantine undo --since 10min --source limit:mad
 sleep 10.5

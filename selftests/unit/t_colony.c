@@ -341,6 +341,16 @@ static void guards(void)
 	lz_guard_reset(&g);
 	T_OK(!lz_guard_tripped(&g, &rule, 1075), "an operator has looked");
 	T_EQ(lz_guard_ask(&g, &rule, 1075, 1075, 0, 100000), LZ_GUARD_OK, "counting begins anew");
+
+	lz_guard_reset(&g); /* a restart, and what the ledger says */
+	lz_guard_count(&g, 1070, 2);
+	lz_guard_count(&g, 1011, 9);
+	T_EQ(lz_guard_ask(&g, &rule, 1075, 1075, 2, 100000), LZ_GUARD_OK, "one of three is left");
+	T_EQ(lz_guard_ask(&g, &rule, 1076, 1076, 3, 100000), LZ_GUARD_MINUTE, "no more");
+	lz_guard_reset(&g);
+	lz_guard_trip(&g, 1080);
+	T_EQ(lz_guard_ask(&g, &rule, 1081, 1081, 0, 100000), LZ_GUARD_MINUTE, "it had tripped before");
+	T_OK(!lz_guard_tripped(&g, &rule, 1141), "until a whole minute is quiet");
 }
 
 /* ---------------------------------------------------------------- self-release */

@@ -220,6 +220,8 @@ static void goes_back(void)
 {
 	struct lz_held held, was;
 	struct lz_past past[4];
+	struct lz_now now = { .wall_s = 1800000400, .mono_s = 500 };
+	const __u64 key = 7;
 	struct lz_ledger *l;
 
 	make_dir();
@@ -246,17 +248,71 @@ static void goes_back(void)
 	T_EQ(held.prior, 0, "with nothing before");
 	T_ERR(lz_held_back(l, 7, 4711, NULL), -ENOENT, "no such order");
 	was = order(0, "undo", 400, 0);
-	T_EQ(lz_held_end(l, 7, 1800000400, &was, NULL), 0, "it ends");
-	T_ERR(lz_held_end(l, 7, 1800000400, &was, NULL), -ENOENT, "once");
+	T_EQ(lz_held_end(l, &key, 1, now, &was, NULL), 0, "it ends");
+	T_ERR(lz_held_end(l, &key, 1, now, &was, NULL), -ENOENT, "once");
 	T_EQ(lz_held_count(l), 0, "none is left");
 	T_EQ(lz_past_before(l, 7, past, 4), 1, "but its past");
 	T_STR(past[0].source, "operator", "who held");
 	T_STR(past[0].by_source, "undo", "who ended it");
 	held = order(7, "import", 500, 9000);
 	lz_held_put(l, &held, NULL);
-	T_EQ(lz_held_end(l, 7, 1800000500, NULL, NULL), 0, "ends by itself");
+	now.mono_s = 9005;
+	now.wall_s = 1800000505;
+	T_EQ(lz_held_end(l, &key, 1, now, NULL, NULL), 0, "ends by itself");
 	T_EQ(lz_past_before(l, 7, past, 4), 2, "two of the past");
 	T_STR(past[0].by_source, "", "the newest by its time");
+	T_EQ(past[0].ended_s, 1800000500, "when it ended, not when that was seen");
+	T_EQ(past[1].ended_s, 1800000400, "and when it was ended early");
+	lz_ledger_close(&l);
+	remove_dir();
+}
+
+/* Many at once is the same as one by one: some are new, some are another order for what there is. */
+static void writes_many(void)
+{
+	struct lz_held held = order(7, "operator", 100, 6000), was;
+	struct lz_held_row rows[3] = { { .key = 9ULL << 60 }, { .key = 7 }, { .key = 8 } };
+	const __u64 keys[3] = { 9ULL << 60, 8, 4711 };
+	struct lz_ledger *l;
+
+	make_dir();
+	l = open_at(noon);
+	held.case_id = 3;
+	T_EQ(lz_held_put(l, &held, NULL), 0, "an operator's");
+	T_EQ(lz_ledger_begin(l, NULL), 0, "begin");
+	T_EQ(lz_held_rows_get(l, rows, 3, NULL), 0, "look");
+	T_OK(!rows[0].known && rows[1].known && !rows[2].known, "one is known");
+	T_EQ(rows[1].case_id, 3, "its case");
+	T_EQ(rows[1].expiry_s, 6000, "its end");
+	T_STR(rows[1].grade, held.grade, "its grade");
+	held = order(0, "import", 200, 0);
+	for (int i = 0; i < 3; i++) {
+		rows[i].since_s = 1800000200;
+		rows[i].expiry_s = 7000 + (__u32)i;
+		rows[i].ttl_s = 900;
+		rows[i].origin = lz_held_origin(l, &held, NULL);
+		rows[i].address = i != 1 ? "" : "::ffff:0.0.0.7";
+	}
+	T_EQ(lz_held_rows_put(l, rows, 3, 1800000200, NULL), 0, "write");
+	T_EQ(lz_ledger_commit(l, NULL), 0, "commit");
+	T_EQ(lz_held_count(l), 3, "three entries");
+	T_EQ(lz_held_get(l, 7, &held), 0, "the known one");
+	T_EQ(held.expiry_s, 7001, "its new end");
+	T_EQ(held.case_id, 3, "still of its case");
+	T_STR(held.source, "import", "by the list");
+	T_STR(held.address, "::ffff:0.0.0.7", "as it was named");
+	T_EQ(lz_held_prior(l, held.prior, &was), 0, "and before");
+	T_EQ(was.expiry_s, 6000, "its end before");
+	T_STR(was.source, "operator", "by the operator");
+	T_EQ(lz_held_get(l, 9ULL << 60, &held), 0, "a new one");
+	T_EQ(held.expiry_s, 7000, "its end");
+	T_EQ(held.prior, 0, "nothing before");
+	lz_ledger_begin(l, NULL);
+	T_EQ(lz_held_end(l, keys, 3, noon, NULL, NULL), -ENOENT, "one to be ended is none");
+	lz_ledger_rollback(l);
+	T_EQ(lz_held_count(l), 3, "then none ends");
+	T_EQ(lz_held_end(l, keys, 2, noon, NULL, NULL), 0, "two end");
+	T_EQ(lz_held_count(l), 1, "one is left");
 	lz_ledger_close(&l);
 	remove_dir();
 }
@@ -431,6 +487,7 @@ static const struct t_case cases[] = {
 	{ "a migration that fails leaves schema 1", stays_when_interrupted },
 	{ "a migration that is killed leaves schema 1", stays_when_killed },
 	{ "an entry goes back to what it was", goes_back },
+	{ "many at once", writes_many },
 	{ "a rolled back batch leaves no trace", forgets_with_the_batch },
 	{ "cases and transitions", keeps_cases },
 	{ "evidence is bounded", bounds_evidence },

@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * t_proto.c - the parts of the control protocol that need no socket: the table of commands,
- * framing, arguments, bulk text.
+ * framing, arguments.
  */
 #include <errno.h>
 
-#include "base/clock.h"
 #include "base/json.h"
-#include "base/units.h"
 #include "lazaret/proto.h"
 #include "lib/t.h"
 #include "serve/args.h"
-#include "serve/bulk.h"
 #include "serve/frame.h"
 
 static void table_is_sound(void)
@@ -155,118 +152,12 @@ static void args_text_length(void)
 	T_HAS(err.text, "257 bytes are too long", "says so");
 }
 
-static void bulk_holds(void)
-{
-	static const char text[] = "# from the old gateway\n"
-				   "\n"
-				   "192.0.2.7\n"
-				   "  2001:db8::7 72h strict RT-1 two  words \r\n"
-				   "192.0.2.8\t2027-03-01T00:00:00Z - - why\n"
-				   "192.0.2.300 72h\n"
-				   "192.0.2.9 0s\n"
-				   "192.0.2.9 72h harsh\n"
-				   "192.0.2.9 - leaky";
-	struct lz_bulk bulk = { .text = text, .len = sizeof(text) - 1 };
-	struct lz_bulk_hold hold;
-	struct lz_err err;
-
-	T_EQ(lz_bulk_next_hold(&bulk, &hold, &err), 1, "bare address");
-	T_EQ(bulk.line, 3, "comments and empty lines count");
-	T_OK(!hold.until_wall_ns && !hold.for_ns && !hold.has_garden && !hold.ticket[0] &&
-		     !hold.reason[0],
-	     "nothing else given");
-	T_EQ(lz_bulk_next_hold(&bulk, &hold, &err), 1, "everything");
-	T_EQ(hold.for_ns, 72 * 3600 * LZ_NS_PER_S, "duration");
-	T_OK(hold.has_garden && hold.garden == LZ_GARDEN_STRICT, "garden");
-	T_STR(hold.ticket, "RT-1", "ticket");
-	T_STR(hold.reason, "two  words", "reason keeps its blanks, not those around it");
-	T_EQ(lz_bulk_next_hold(&bulk, &hold, &err), 1, "dashes");
-	T_EQ(hold.until_wall_ns, 1803859200 * LZ_NS_PER_S, "time"); /* date -d 2027-03-01Z +%s */
-	T_STR(hold.ticket, "", "no ticket");
-	T_STR(hold.reason, "why", "reason");
-	T_EQ(lz_bulk_next_hold(&bulk, &hold, &err), -EINVAL, "address");
-	T_HAS(err.text, "line 6: address: '192.0.2.300' is not accepted", "says where");
-	T_EQ(lz_bulk_next_hold(&bulk, &hold, &err), -EINVAL, "no time at all");
-	T_EQ(lz_bulk_next_hold(&bulk, &hold, &err), -EINVAL, "unknown garden");
-	T_HAS(err.text, "want leaky, strict or -", "says what is accepted");
-	T_EQ(lz_bulk_next_hold(&bulk, &hold, &err), 1, "goes on behind bad lines");
-	T_EQ(lz_bulk_next_hold(&bulk, &hold, &err), 0, "end without newline");
-}
-
-static void bulk_exceptions(void)
-{
-	static const char text[] = "203.0.113.140 port25 2027-03-01 RT-4711\n"
-				   "2001:db8::/48 all 2027-03-01T12:00:00Z RT-1\n"
-				   "203.0.113.140 port26 2027-03-01 RT-4711\n"
-				   "203.0.113.140 port25 - RT-4711\n"
-				   "203.0.113.140 port25 2027-03-01\n"
-				   "203.0.113.140 port25 2027-03-01 RT-4711 more\n"
-				   "203.0.113.140/24 port25 2027-03-01 RT-4711\n";
-	struct lz_bulk bulk = { .text = text, .len = sizeof(text) - 1 };
-	struct lz_bulk_exception one;
-	struct lz_err err;
-
-	T_EQ(lz_bulk_next_exception(&bulk, &one, &err), 1, "port25");
-	T_EQ(one.flags, LZ_EXCEPTION_PORT25, "what");
-	T_EQ(one.prefix.len, 32, "host");
-	T_EQ(lz_bulk_next_exception(&bulk, &one, &err), 1, "all");
-	T_EQ(one.flags, LZ_EXCEPTION_ALL, "what");
-	for (int i = 0; i < 5; i++)
-		T_EQ(lz_bulk_next_exception(&bulk, &one, &err), -EINVAL, "bad line");
-	T_HAS(err.text, "line 7: prefix: '203.0.113.140/24'", "host bits are refused");
-	T_EQ(lz_bulk_next_exception(&bulk, &one, &err), 0, "end");
-}
-
-/* What export writes, import reads. */
-static void bulk_round_trip_600000(void)
-{
-	const size_t n = 600000;
-	struct lz_bulk_hold hold = { .until_wall_ns = 1803859200 * LZ_NS_PER_S,
-				     .has_garden = true,
-				     .ticket = "RT-4711",
-				     .reason = "over relay-day" };
-	struct lz_str text = { 0 };
-	struct lz_bulk bulk = { 0 };
-	__u64 start_ns = lz_clock_mono_ns(), written_ns, read_ns;
-	size_t same = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		hold.addr = lz_addr_v4(0x64400000 + (__u32)i);
-		lz_bulk_format_hold(&hold, &text);
-	}
-	written_ns = lz_clock_mono_ns();
-	T_EQ(text.error, 0, "written");
-	bulk.text = text.data;
-	bulk.len = text.len;
-	for (size_t i = 0; i < n; i++) {
-		struct lz_bulk_hold back;
-		struct lz_addr want = lz_addr_v4(0x64400000 + (__u32)i);
-
-		if (lz_bulk_next_hold(&bulk, &back, NULL) != 1)
-			break;
-		same += !lz_addr_cmp(&back.addr, &want) && back.has_garden &&
-			back.until_wall_ns == hold.until_wall_ns &&
-			lz_streq(back.ticket, hold.ticket) && lz_streq(back.reason, hold.reason);
-	}
-	read_ns = lz_clock_mono_ns();
-	T_EQ(same, n, "all entries come back");
-	printf("# %zu bytes, written in %llu ms, read in %llu ms\n", text.len,
-	       (unsigned long long)(written_ns - start_ns) / LZ_NS_PER_MS,
-	       (unsigned long long)(read_ns - written_ns) / LZ_NS_PER_MS);
-	T_OK(written_ns - start_ns < 1500 * LZ_NS_PER_MS, "an export may take 1.5 s");
-	T_OK(read_ns - written_ns < 2 * LZ_NS_PER_S, "an import may take 2 s");
-	lz_str_done(&text);
-}
-
 static const struct t_case cases[] = {
 	{ "proto: table of commands is sound", table_is_sound },
 	{ "proto: messages cut anywhere come out whole", frame_any_cut },
 	{ "proto: lines up to 64 KiB", frame_line_length },
 	{ "proto: arguments are checked by the table", args_by_table },
 	{ "proto: texts are bounded", args_text_length },
-	{ "proto: quarantine lists", bulk_holds },
-	{ "proto: exception lists", bulk_exceptions },
-	{ "proto: 600,000 entries there and back", bulk_round_trip_600000 },
 };
 
 int main(void)

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * list.h - a list of hosts to be held, as quarantine.import gets it (proto.h): read in slices, every line
+ * before anything is done.
+ *
+ * What stands behind address and time is mostly the same on line after line: it is parsed once, as an
+ * order, and an entry is no more than 24 bytes.
+ */
+#ifndef LZ_DAEMON_LIST_H
+#define LZ_DAEMON_LIST_H
+
+#include "daemon/ctl.h"
+
+#define LZ_LIST_SLOTS 256 /* orders that are remembered while reading */
+
+struct lz_list_order {
+	const char *text; /* in the list, from the grade on */
+	bool graded;
+	struct lz_grade grade; /* if graded */
+	const char *ticket; /* in the list; NULL = none */
+	size_t ticket_len;
+	const char *reason; /* in the list; NULL = none */
+};
+
+struct lz_list_entry {
+	__u64 key;
+	__u32 address; /* where it stands in the list; one of "" for another key of the same customer */
+	__u32 line;
+	__u32 for_s; /* > 0 */
+	__u32 order;
+};
+
+struct lz_list {
+	struct lz_ctl *ctl;
+	char *text; /* a copy, cut into words */
+	char *next;
+	size_t len;
+	__u64 now_s; /* wall clock */
+	__u32 line; /* the last one read, from 1 */
+	struct lz_list_entry *v;
+	struct lz_list_order *orders;
+	size_t n, cap, n_orders, orders_cap;
+	__u32 slots[LZ_LIST_SLOTS]; /* 1 + index of an order, by a hash of its text */
+	const char *time; /* the last one, and what it says */
+	__u32 time_s;
+};
+
+/** lz_list_init() - -ENOMEM */
+int lz_list_init(struct lz_list *list, struct lz_ctl *ctl, const char *text, size_t len, __u64 now_s);
+void lz_list_done(struct lz_list *list);
+
+/**
+ * lz_list_read() - some more lines, until @until_ns (CLOCK_MONOTONIC)
+ *
+ * Return: 1: there are more; 0: all are read; -errno with @reterr set, the line is list->line.
+ */
+int lz_list_read(struct lz_list *list, __u64 until_ns, struct lz_err *reterr);
+
+/** lz_list_sort() - by key; the longest time of a key comes first */
+void lz_list_sort(struct lz_list *list);
+
+/** lz_list_address() - as it was named; "" = as the key is written */
+const char *lz_list_address(const struct lz_list *list, const struct lz_list_entry *e);
+
+#endif /* LZ_DAEMON_LIST_H */

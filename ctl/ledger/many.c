@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * many.c - holds by the thousand. An array of the caller's is a table ("entry") to SQLite, so that one
+ * statement writes all of it: binding and stepping one by one takes longer than the B-tree does.
+ */
+#include <errno.h>
+
+#include "base/mem.h"
+#include "ledger/db.h"
+
+/* ---------------------------------------------------------------- the table */
+
+enum column { KEY, CASE_ID, SINCE_S, EXPIRY_S, TTL_S, ORIGIN, PRIOR, ADDRESS };
+
+static const char declaration[] = "CREATE TABLE entry (key INTEGER, case_id INTEGER, since_s INTEGER, "
+				  "expiry_s INTEGER, ttl_s INTEGER, origin INTEGER, prior INTEGER, "
+				  "address TEXT)";
+
+struct table {
+	sqlite3_vtab base;
+	const struct lz_ledger *ledger;
+};
+
+struct cursor {
+	sqlite3_vtab_cursor base;
+	size_t at;
+};
+
+static const struct lz_many *many_of(sqlite3_vtab_cursor *c)
+{
+	return &((const struct table *)(const void *)c->pVtab)->ledger->many;
+}
+
+static int table_connect(sqlite3 *db, void *ledger, int argc, const char *const *argv,
+			 sqlite3_vtab **ret, char **reterr)
+{
+	struct table *t = calloc(1, sizeof(*t));
+
+	(void)argc;
+	(void)argv;
+	(void)reterr;
+	if (!t)
+		return SQLITE_NOMEM;
+	t->ledger = ledger;
+	*ret = &t->base;
+	return sqlite3_declare_vtab(db, declaration);
+}
+
+static int table_disconnect(sqlite3_vtab *t)
+{
+	free(t);
+	return SQLITE_OK;
+}
+
+/* There is one way through it: from the first to the last. */
+static int table_plan(sqlite3_vtab *t, sqlite3_index_info *info)
+{
+	(void)t;
+	info->estimatedCost = 1000;
+	info->estimatedRows = 1000;
+	return SQLITE_OK;
+}
+
+static int cursor_open(sqlite3_vtab *t, sqlite3_vtab_cursor **ret)
+{
+	struct cursor *c = calloc(1, sizeof(*c));
+
+	(void)t;
+	if (!c)
+		return SQLITE_NOMEM;
+	*ret = &c->base;
+	return SQLITE_OK;
+}
+
+static int cursor_close(sqlite3_vtab_cursor *c)
+{
+	free(c);
+	return SQLITE_OK;
+}
+
+static size_t *at(sqlite3_vtab_cursor *c)
+{
+	return &((struct cursor *)(void *)c)->at;
+}
+
+static int cursor_begin(sqlite3_vtab_cursor *c, int plan, const char *text, int argc,
+			sqlite3_value **argv)
+{
+	(void)plan;
+	(void)text;
+	(void)argc;
+	(void)argv;
+	*at(c) = 0;
+	return SQLITE_OK;
+}
+
+static int cursor_next(sqlite3_vtab_cursor *c)
+{
+	++*at(c);
+	return SQLITE_OK;
+}
+
+static int cursor_eof(sqlite3_vtab_cursor *c)
+{
+	return *at(c) >= many_of(c)->n;
+}
+
+static int cursor_column(sqlite3_vtab_cursor *c, sqlite3_context *ctx, int column)
+{
+	const struct lz_many *many = many_of(c);
+	const struct lz_held_row *row = many->rows ? &many->rows[*at(c)] : NULL;
+	__s64 v;
+
+	if (!row && column != KEY)
+		return SQLITE_MISUSE;
+	switch ((enum column)column) {
+	case ADDRESS:
+		sqlite3_result_text(ctx, row->address, -1, SQLITE_STATIC);
+		return SQLITE_OK;
+	case KEY:
+		v = (__s64)(row ? row->key : many->keys[*at(c)]);
+		break;
+	case CASE_ID:
+		v = (__s64)row->case_id;
+		break;
+	case SINCE_S:
+		v = (__s64)row->since_s;
+		break;
+	case EXPIRY_S:
+		v = row->expiry_s;
+		break;
+	case TTL_S:
+		v = row->ttl_s;
+		break;
+	case ORIGIN:
+		v = row->origin;
+		break;
+	default:
+		v = (__s64)row->prior;
+		break;
+	}
+	sqlite3_result_int64(ctx, v);
+	return SQLITE_OK;
+}
+
+static int cursor_rowid(sqlite3_vtab_cursor *c, sqlite3_int64 *ret)
+{
+	*ret = (sqlite3_int64)*at(c);
+	return SQLITE_OK;
+}
+
+int lz_many_register(struct lz_ledger *l, struct lz_err *reterr)
+{
+	static const sqlite3_module module = {
+		.xConnect = table_connect,
+		.xDisconnect = table_disconnect,
+		.xBestIndex = table_plan,
+		.xOpen = cursor_open,
+		.xClose = cursor_close,
+		.xFilter = cursor_begin,
+		.xNext = cursor_next,
+		.xEof = cursor_eof,
+		.xColumn = cursor_column,
+		.xRowid = cursor_rowid,
+	};
+
+	if (sqlite3_create_module(l->db, "entry", &module, l) != SQLITE_OK)
+		return lz_db_error(l, "open", reterr);
+	return 0;
+}
+
+/* ---------------------------------------------------------------- entries */
+
+static void read_entry(sqlite3_stmt *s, struct lz_held_row *row)
+{
+	row->known = true;
+	row->case_id = (__u64)sqlite3_column_int64(s, 1);
+	row->since_s = (__u64)sqlite3_column_int64(s, 2);
+	row->expiry_s = (__u32)sqlite3_column_int64(s, 3);
+	row->ttl_s = (__u32)sqlite3_column_int64(s, 4);
+	lz_db_text(s, 5, row->grade, sizeof(row->grade));
+}
+
+/* Is there any between these keys? One look spares one for each row of a list that is all new. */
+static int is_any(struct lz_ledger *l, __u64 first, __u64 last, struct lz_err *reterr)
+{
+	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_HELD_WITHIN);
+	int rc;
+
+	sqlite3_bind_int64(s, 1, (__s64)first);
+	sqlite3_bind_int64(s, 2, (__s64)last);
+	rc = sqlite3_step(s);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
+		rc = lz_db_error(l, "read holds", reterr);
+		sqlite3_reset(s);
+		return rc;
+	}
+	sqlite3_reset(s);
+	return rc == SQLITE_ROW;
+}
+
+int lz_held_rows_get(struct lz_ledger *l, struct lz_held_row *rows, size_t n, struct lz_err *reterr)
+{
+	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_HELD_ROWS);
+	int rc, r = n ? is_any(l, rows[0].key, rows[n - 1].key, reterr) : 0;
+
+	for (size_t i = 0; i < n; i++)
+		rows[i].known = false;
+	if (r <= 0)
+		return r;
+	r = 0;
+	l->many = (struct lz_many){ .rows = rows, .n = n };
+	while ((rc = sqlite3_step(s)) == SQLITE_ROW)
+		read_entry(s, &rows[sqlite3_column_int64(s, 0)]);
+	if (rc != SQLITE_DONE)
+		r = lz_db_error(l, "read holds", reterr);
+	sqlite3_reset(s);
+	l->many = (struct lz_many){ 0 };
+	return r;
+}
+
+/* Where the orders before these go to: ids of `change`, behind all there are. */
+static int number_priors(struct lz_ledger *l, struct lz_held_row *rows, size_t n, size_t *ret_known,
+			 struct lz_err *reterr)
+{
+	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_CHANGE_LAST);
+	size_t known = 0;
+	__s64 last;
+
+	if (sqlite3_step(s) != SQLITE_ROW) {
+		int r = lz_db_error(l, "read orders", reterr);
+
+		sqlite3_reset(s);
+		return r;
+	}
+	last = sqlite3_column_int64(s, 0);
+	sqlite3_reset(s);
+	for (size_t i = 0; i < n; i++)
+		rows[i].prior = rows[i].known ? (__u64)last + ++known : 0;
+	*ret_known = known;
+	return 0;
+}
+
+int lz_held_rows_put(struct lz_ledger *l, struct lz_held_row *rows, size_t n, __u64 made_s,
+		     struct lz_err *reterr)
+{
+	size_t known = 0;
+	sqlite3_stmt *s;
+	int r = number_priors(l, rows, n, &known, reterr);
+
+	if (r < 0)
+		return r;
+	l->many = (struct lz_many){ .rows = rows, .n = n };
+	if (known) {
+		s = lz_db_stmt(l, LZ_SQL_HELD_ROWS_KEEP);
+		sqlite3_bind_int64(s, 1, (__s64)made_s);
+		r = lz_db_run(l, s, "keep what holds were", reterr);
+	}
+	if (r == 0)
+		r = lz_db_run(l, lz_db_stmt(l, LZ_SQL_HELD_ROWS_PUT), "write holds", reterr);
+	if (r == 0)
+		l->held += n - known;
+	l->many = (struct lz_many){ 0 };
+	return r;
+}
+
+int lz_held_end(struct lz_ledger *l, const __u64 *keys, size_t n, struct lz_now now,
+		const struct lz_held *by, struct lz_err *reterr)
+{
+	__s64 by_id = by ? lz_held_origin(l, by, reterr) : 0;
+	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_PAST_ADD);
+	int r, ended;
+
+	if (by_id < 0)
+		return (int)by_id;
+	l->many = (struct lz_many){ .keys = keys, .n = n };
+	sqlite3_bind_int64(s, 1, (__s64)now.wall_s);
+	sqlite3_bind_int64(s, 2, (__s64)(now.wall_s - now.mono_s));
+	sqlite3_bind_int64(s, 3, by_id);
+	r = lz_db_run(l, s, "write the past", reterr);
+	if (r == 0)
+		r = lz_db_run(l, lz_db_stmt(l, LZ_SQL_HELD_ROWS_DEL), "delete holds", reterr);
+	l->many = (struct lz_many){ 0 };
+	if (r < 0)
+		return r;
+	ended = sqlite3_changes(l->db);
+	l->held -= (__u64)ended;
+	if ((size_t)ended < n)
+		return lz_err_set(reterr, ENOENT, "ledger: end holds: %zu of %zu are none",
+				  n - (size_t)ended, n);
+	return 0;
+}

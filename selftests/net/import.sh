@@ -1,0 +1,126 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# A list of 200,000 is read while people look at the page and operators ask: all are answered, who presses the
+# button is told to try again, and works afterwards; then all of the list ends at once, and the books are
+# closed soon. (The figures for 600,000: selftests/bench/cli.sh.)
+set -u
+
+ROOT=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=selftests/lib/ns.sh
+. "$ROOT/selftests/lib/ns.sh"
+# shellcheck source=selftests/lib/topology.sh
+. "$ROOT/selftests/lib/topology.sh"
+# shellcheck source=selftests/lib/t.sh
+. "$ROOT/selftests/lib/t.sh"
+
+lz_lab_enter 180 "$@"
+# shellcheck source=selftests/lib/lazaretd.sh
+. "$ROOT/selftests/lib/lazaretd.sh"
+
+HOST=198.51.100.30
+HOSTS=200000
+PORTAL_NAME=quarantine.example.net
+
+cat >"$LZ_DIR/policy.json" <<-END
+	{ "version": 1, "name": "import",
+	  "interfaces": { "access": { "side": "customer", "match": ["acc0"], "source-validation": "strict" },
+			  "transit": { "side": "uplink", "match": ["upl0"] } },
+	  "sets": { "homes": ["198.51.100.0/24", "10.0.0.0/8"] },
+	  "portal": { "url": "http://$PORTAL_NAME/", "contact": "abuse desk, +49 30 1234",
+		      "provider": "Example Net", "self-release": { "times": 2, "quiet": "0s" } },
+	  "gardens": { "leaky": { "mail": "smtp-554", "web": "page" } },
+	  "classes": { "homes": { "of": ["homes"], "port25": "leave-alone" } },
+	  "capacity": { "sources": 4096, "colony": 300000 } }
+END
+
+# list END: in no order
+list()
+{
+	seq 0 $((HOSTS - 1)) | awk -v end="$1" '{ n = ($1 * 7368787 + 1234567) % 16777216
+		printf "10.%d.%d.%d %s leaky T-%d listed\n", int(n / 65536), int(n / 256) % 256, n % 256, end, $1 % 40 }'
+}
+
+# The page as a held host gets it, wherever he wanted to go
+page()
+{
+	lz_ns_run home curl -s --max-time 5 -H "Host: $PORTAL_NAME" -H 'Accept: text/html' http://203.0.113.80/
+}
+
+# Until the import is over: a line for each page, "button", "later" or "none"
+look_meanwhile()
+{
+	local got
+	until [ -e "$LZ_DIR/over" ]; do
+		got=$(page)
+		case $got in
+		*'type="submit"'*|*'<button'*) echo button ;;
+		*"try again in a"*) echo later ;;
+		*) echo none ;;
+		esac
+		sleep 0.02
+	done
+}
+
+held_is()
+{
+	[ "$(ctl -j status | jq .colony.held)" = "$1" ]
+}
+
+has_button()
+{
+	page | grep -q '<button'
+}
+
+t_need lz_provider_add
+t_need lz_customer_add home "$HOST" 2001:db8:2000:30::10
+t_need daemon_start "$LZ_DIR/policy.json"
+t_ok "a host is held" ctl quarantine add "$HOST" for 1h
+t_ok "he gets the page, with a button" lz_wait 10 has_button
+list 2h >"$LZ_DIR/list"
+look_meanwhile >"$LZ_DIR/looks" &
+LOOKER=$!
+ctl quarantine import "$LZ_DIR/list" --yes >"$LZ_DIR/said" 2>&1 &
+IMPORT=$!
+REFUSED=0 ANSWERED=0
+while kill -0 "$IMPORT" 2>/dev/null; do
+	ctl -q status >/dev/null 2>&1 || REFUSED=$((REFUSED + 1))
+	ctl -j quarantine show "$HOST" >/dev/null 2>&1 || REFUSED=$((REFUSED + 1))
+	ANSWERED=$((ANSWERED + 2))
+done
+wait "$IMPORT"
+t_eq "the list is taken" $? 0
+touch "$LZ_DIR/over"
+wait "$LOOKER"
+echo "# meanwhile: $ANSWERED questions; pages: $(sort "$LZ_DIR/looks" | uniq -c | xargs)"
+t_ok "there was time to ask" test "$ANSWERED" -ge 2
+t_eq "every question was answered" "$REFUSED" 0
+t_eq "so was every host that asked for the page" "$(grep -c none "$LZ_DIR/looks")" 0
+t_ok "some were told to try again" grep -q later "$LZ_DIR/looks"
+t_ok "afterwards there is the button" has_button
+t_ok "all are held" held_is $((HOSTS + 1))
+t_ok "who was asked for is held by the data plane" test \
+	"$(ctl -j source show 10.18.214.135 | jq -r .source.garden)" = leaky
+t_ok "they take no source's room: doctor agrees" ctl doctor
+t_ok "undone" ctl -q quarantine undo --since 1h --source import
+t_ok "all of the list is free" held_is 1
+
+# ---------------------------------------------------------------- all end within one second
+
+END_S=$(($(date +%s) + 20))
+list "$(date -u -d "@$END_S" +%Y-%m-%dT%H:%M:%SZ)" >"$LZ_DIR/list"
+t_ok "as many that end soon" ctl quarantine import "$LZ_DIR/list" --yes
+t_ok "all are held" held_is $((HOSTS + 1))
+while [ "$(date +%s)" -lt $((END_S + 1)) ]; do sleep 0.1; done
+BEGUN=$(lz_now_ms)
+t_ok "the books are closed within 20 s, the third of a minute for 600,000" lz_wait 20 held_is 1
+echo "# closed after $(($(lz_now_ms) - BEGUN)) ms"
+t_eq "one that had ended says so" "$(ctl -j why 10.18.214.135 | jq -r '[.timeline[].event] | join(" ")')" \
+	"held undone held expired"
+t_ok "once they are swept, doctor agrees" lz_wait 40 ctl doctor
+t_ok "who was held otherwise still is" ctl quarantine show "$HOST"
+
+daemon_stop
+t_eq "nothing failed" "$(grep -cE 'event=(ledger-failed|controller-hangs)' "$LZ_DIR/log/daemons.log")" 0
+[ "$T_FAILED" = 0 ] || sed 's/^/# /' "$LZ_DIR/log/daemons.log" | tail -n 60
+t_end

@@ -1,0 +1,100 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# Addresses change hands while they are held: a case stays with its customer. What the new owner of an
+# address does ends nothing of the old one's, and a case that has lost all it held is over.
+set -u
+
+ROOT=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=selftests/lib/ns.sh
+. "$ROOT/selftests/lib/ns.sh"
+# shellcheck source=selftests/lib/topology.sh
+. "$ROOT/selftests/lib/topology.sh"
+# shellcheck source=selftests/lib/t.sh
+. "$ROOT/selftests/lib/t.sh"
+
+lz_lab_enter 120 "$@"
+# shellcheck source=selftests/lib/lazaretd.sh
+. "$ROOT/selftests/lib/lazaretd.sh"
+
+cat >"$LZ_DIR/policy.json" <<-'END'
+	{ "version": 1, "name": "owner",
+	  "interfaces": { "access": { "side": "customer", "match": ["acc0"], "source-validation": "strict" },
+			  "transit": { "side": "uplink", "match": ["upl0"] } },
+	  "sets": { "homes": ["198.51.100.0/25"] },
+	  "customers": { "file": "customers.csv" },
+	  "classes": { "homes": { "of": ["homes"], "port25": "leave-alone" } },
+	  "capacity": { "sources": 4096, "colony": 4096 } }
+END
+
+# own CUSTOMER ADDRESS...: adds lines of the customers' list
+own()
+{
+	local customer=$1
+	shift
+	printf "$customer,%s/32\n" "$@"
+}
+
+# case_of ADDRESS: number, state and end of what is known of it now
+case_of()
+{
+	ctl -j quarantine show "$1" | jq -r '[.case, .state, .until // "-"] | join(" ")'
+}
+
+# state_of CASE: as the ledger has it
+state_of()
+{
+	python3 -c 'import sqlite3, sys
+db = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True)
+print(*db.execute("SELECT state FROM cases WHERE id = ?", (sys.argv[2],)).fetchone())' \
+		"$STATE/ledger.db" "$1"
+}
+
+is_held()
+{
+	[ "$(ctl -j quarantine list | jq "[.entries[] | select(.address == \"$1\")] | length")" = 1 ]
+}
+
+t_need lz_provider_add
+{ own C1 198.51.100.60 198.51.100.61; own C2 198.51.100.70; own C3 198.51.100.80
+  own C5 198.51.100.90 198.51.100.91; own C6 198.51.100.92; } >"$LZ_DIR/customers.csv"
+t_need daemon_start "$LZ_DIR/policy.json"
+
+# ---------------------------------------------------------------- one of two addresses goes to another
+
+t_ok "C1 is held" ctl quarantine add 198.51.100.60 for 1h ticket RT-1
+C1=$(case_of 198.51.100.60)
+t_eq "with both addresses, one case" "$(case_of 198.51.100.61)" "$C1"
+t_ok "C3 is held" ctl quarantine add 198.51.100.80 for 1h
+C3=$(case_of 198.51.100.80)
+t_ok "C5 is held" ctl quarantine add 198.51.100.90 for 1h
+C5=$(case_of 198.51.100.90)
+{ own C1 198.51.100.60; own C2 198.51.100.61 198.51.100.70; own C4 198.51.100.80
+  own C5 198.51.100.90; own C6 198.51.100.91 198.51.100.92; } >"$LZ_DIR/customers.csv"
+t_ok "addresses change hands" ctl policy apply "$LZ_DIR/policy.json" --yes
+t_ok "the new owner is let go" ctl quarantine del 198.51.100.61
+t_ok "his address is free" eval '! is_held 198.51.100.61'
+t_eq "the old owner's other one is held as before" "$(case_of 198.51.100.60)" "$C1"
+t_ok "in the data plane, too" test "$(ctl -j source show 198.51.100.60 | jq -r .source.garden)" = leaky
+t_eq "and nobody says otherwise" "$(ctl -j why 198.51.100.60 | jq -r '[.timeline[].event] | join(" ")')" held
+t_ok "the new owner's case is his own" test "$(case_of 198.51.100.61 | cut -d ' ' -f 1)" != "${C1%% *}"
+
+# ---------------------------------------------------------------- the only one does
+
+t_ok "the new owner of C3's address is held for longer" ctl quarantine add 198.51.100.80 for 2h
+t_ok "by a case of his own" test "$(case_of 198.51.100.80 | cut -d ' ' -f 1)" != "${C3%% *}"
+
+# ---------------------------------------------------------------- into a case there is already
+
+t_ok "C6 is held with his own address, and the one he got" ctl quarantine add 198.51.100.92 for 2h
+t_eq "one case" "$(case_of 198.51.100.91)" "$(case_of 198.51.100.92)"
+t_eq "C5 keeps what is his" "$(case_of 198.51.100.90)" "$C5"
+t_ok "C6 is let go" ctl quarantine del 198.51.100.92
+t_eq "C5 is held as before" "$(case_of 198.51.100.90)" "$C5"
+t_ok "doctor agrees" ctl doctor
+
+daemon_stop
+t_eq "C1's case goes on" "$(state_of "${C1%% *}")" garden
+t_eq "C3's, which holds nothing any more, does not" "$(state_of "${C3%% *}")" released
+[ "$T_FAILED" = 0 ] || sed 's/^/# /' "$LZ_DIR/log/daemons.log" | tail -n 60
+t_end
