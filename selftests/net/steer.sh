@@ -13,75 +13,16 @@ ROOT=$(cd "$(dirname "$0")/../.." && pwd)
 . "$ROOT/selftests/lib/topology.sh"
 # shellcheck source=selftests/lib/t.sh
 . "$ROOT/selftests/lib/t.sh"
-BUILD=${LZ_BUILD:-$ROOT/build}
-ENDS=(python3 "$ROOT/selftests/net/tcp_ends.py")
 
 lz_lab_enter 300 "$@"
+# shellcheck source=selftests/lib/steer.sh
+. "$ROOT/selftests/lib/steer.sh"
 
 HELD4=198.51.100.10 HELD6=2001:db8:2000::10
-SITE4=203.0.113.80 SITE6=2001:db8:ffff::80
-BIN=$LZ_DIR/bin
-INSTANCE=
-
-policy()
-{
-	cat <<-END
-	{ "version": 1, "name": "steer",
-	  "interfaces": { "access": { "side": "customer", "match": ["$2"], "hook": "$1" },
-			  "transit": { "side": "uplink", "match": ["upl0"] } },
-	  "sets": { "offices": ["198.51.100.0/24", "2001:db8:2000::/36"] },
-	  "never": ["192.0.2.1"],
-	  "portal": { "url": "http://quarantine.example.net/", "contact": "abuse desk, +49 30 1234",
-		      "provider": "Example Net" },
-	  "gardens": { "leaky": { "mail": "smtp-554", "web": "page" },
-		       "strict": { "mail": "smtp-554", "web": "page", "tls": "tcp-reset" } },
-	  "classes": { "offices": { "of": ["offices"], "port25": "leave-alone" } },
-	  "capacity": { "sources": 4096, "colony": 4096 } }
-	END
-}
-
-ctl()
-{
-	lz_ns_run gw "$BUILD/lazaretctl" --instance "$INSTANCE" "$@"
-}
-
-daemon_start()
-{
-	lz_proc_start "daemon-$INSTANCE" gw "$BIN/lazaretd" --instance "$INSTANCE" \
-		--policy "$LZ_DIR/$INSTANCE.json" --state "$LZ_DIR/state-$INSTANCE" \
-		--run "/run/lazaret-$INSTANCE"
-	lz_wait 10 ctl status
-}
 
 log()
 {
 	cat "$LZ_DIR/log/daemon-$INSTANCE.log"
-}
-
-# get NAME ADDRESS [CURL-OPTION...]: what is served on port 80
-get()
-{
-	local ns=$1 host=$2
-	shift 2
-	case $host in *:*) host="[$host]" ;; esac
-	lz_ns_run "$ns" curl -s --max-time 3 "$@" "http://$host/"
-}
-
-# say NAME ADDRESS: what a mail server says first
-say()
-{
-	lz_ns_run "$1" "${ENDS[@]}" greeting "$2" 25
-}
-
-# fast NAME ADDRESS PORT: refused, and at once
-fast()
-{
-	lz_ns_run "$1" "${ENDS[@]}" refused "$2" "$3"
-}
-
-port_sum()
-{
-	ctl -j status | jq "[.interfaces[].$1] | add"
 }
 
 counted()
@@ -222,21 +163,10 @@ hold_both()
 
 # ---------------------------------------------------------------- set-up
 
-mkdir -p "$BIN"
-t_need cp "$BUILD/lazaretd" "$BIN/lazaretd"
-t_need cp "$ROOT/selftests/lib/portal_standin.py" "$BIN/lazaret-portal"
-chmod 755 "$LZ_DIR" "$BIN" "$BIN/lazaret-portal"
-t_need lz_provider_add
+t_need steer_lab_up
 t_need lz_customer_add office $HELD4 $HELD6
 t_need lz_customer_add shop 198.51.100.11 2001:db8:2000:1::10
 t_need lz_customer_add shop2 198.51.100.12 2001:db8:2000:2::10
-t_need mkdir "$LZ_DIR/site"
-echo "the site" >"$LZ_DIR/site/index.html"
-lz_proc_start site world python3 -m http.server -d "$LZ_DIR/site" -b :: 80
-: >"$LZ_DIR/came"
-lz_proc_start server world "${ENDS[@]}" serve "$LZ_DIR/came" 25 443
-t_need lz_port_wait 5 world 80
-t_need lz_port_wait 5 world 25
 t_need lz_wait 5 get shop $SITE6
 
 RULES_BEFORE=$(rules)
@@ -245,9 +175,7 @@ RULES_BEFORE=$(rules)
 
 for HOOK in ${HOOKS:-xdp tc xdp-generic}; do
 	INSTANCE=$HOOK
-	policy "$HOOK" acc0 >"$LZ_DIR/$INSTANCE.json"
-	t_need daemon_start
-	t_ok "$HOOK: the portal runs" lz_wait 15 grep -q event=portal-up "$LZ_DIR/log/daemon-$HOOK.log"
+	t_need steer_daemon_start "$HOOK" acc0
 	t_ok "$HOOK: hold" hold_both
 	led "$HOOK"
 	released "$HOOK"
