@@ -91,6 +91,14 @@ cookies()
 
 # ---------------------------------------------------------------- the end of a hold
 
+# The port of a connection to the page, whose TIME_WAIT is still there, must not be deaf to the site.
+same_port()
+{
+	local via=(--local-port 45678 --max-time 8 -H "Connection: close")
+	[ "$(get other $SITE4 "${via[@]}")" = "page for $SITE4 80" ] && ctl quarantine del 198.51.100.11 &&
+		[ "$(get other $SITE4 "${via[@]}")" = "the site" ]
+}
+
 # One goes by an operator's hand, the other by itself; requests soon after, 28 s after, and too late.
 # Without early demultiplexing: with it, the kernel hands a connection on to its socket for as long as
 # both live and no route changes, which the portal ends after 15 s.
@@ -98,6 +106,7 @@ ends()
 {
 	local name
 	t_need lz_ns_run gw sysctl -qw net.ipv4.ip_early_demux=0
+	t_need hold 198.51.100.11
 	t_ok "an end: hold for 6 s" ctl quarantine add 198.51.100.12 for 6s garden strict
 	lz_proc_start talk-freed home "${ENDS[@]}" talk-at "$LZ_DIR/freed" $SITE4 80 2 14 28 33
 	lz_proc_start talk-over late "${ENDS[@]}" talk-at "$LZ_DIR/over" $SITE4 80 8 20 33 39
@@ -106,6 +115,7 @@ ends()
 	t_eq "an end: the very next request" "$(get home $SITE4)" "the site"
 	sleep 7
 	t_eq "an end by itself: the very next request" "$(get late $SITE4)" "the site"
+	t_ok "an end: the port of a page's connection reaches the site" same_port
 	t_ok "an end: it is over" lz_wait 45 grep -q gone "$LZ_DIR/over"
 	for name in freed over; do
 		t_eq "$name: asked four times within 30 s" "$(grep -c "page for $SITE4" "$LZ_DIR/$name")" 4
@@ -141,6 +151,7 @@ tun()
 t_need steer_lab_up
 t_need lz_customer_add home $HOME4 $HOME6
 t_need lz_customer_add late 198.51.100.12 2001:db8:2000:2::10
+t_need lz_customer_add other 198.51.100.11 2001:db8:2000:1::10
 t_need lz_wait 5 get home $SITE6
 
 for HOOK in ${HOOKS-xdp tc xdp-generic}; do
