@@ -168,13 +168,37 @@ browser()
 {
 	local out=$LZ_DIR/browser.out
 	mkdir -p "$BUILD/screens"
+	lz_proc_start idle office python3 "$ROOT/selftests/net/tcp_ends.py" idle $SITE4 80
+	t_ok "who has an idle connection is released meanwhile" idle_and_free
 	HOME=$LZ_DIR/home lz_ns_run home /usr/bin/python3 "$ROOT/selftests/net/browser.py" "$BUILD/screens" \
 		$SITE4 'The real site' >"$out" 2>&1
 	t_eq "a real browser: page, button, real site" "$?" 0
 	grep -v '^ok' "$out" | sed 's/^/# /'
+	t_ok "the idle connection was ended by the portal, in order, within 17 s" idle_ended
+	t_ok "hold again, strict" ctl quarantine add "$OFFICE4" for 2h garden strict
 	t_ok "free afterwards" real home
 	t_eq "api: no longer captive" "$(get home https://api.example.net/captive | jq .captive)" false
 	t_ok "the timeline says who" timeline_has home self
+}
+
+# Led on after the release, or the portal's last word would be a reset of the real site's.
+idle_and_free()
+{
+	lz_wait 3 has_connection && ctl quarantine del "$OFFICE4" && real office
+}
+
+has_connection()
+{
+	lz_ns_run office ss -Htn state established "dport = :80" | grep -q $SITE4
+}
+
+idle_ended()
+{
+	local took_s
+	lz_wait 20 eval '! lz_proc_alive idle'
+	took_s=$(cat "$LZ_DIR/log/idle.log")
+	echo "$took_s"
+	[ "$took_s" -ge 10 ] && [ "$took_s" -le 17 ]
 }
 
 timeline_has()
