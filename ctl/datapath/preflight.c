@@ -206,7 +206,8 @@ static int check_portal(struct lz_preflight *report)
 	struct lz_err err = {};
 	int r = lz_steer_check(&err);
 
-	r = r ? lz_preflight_add(report, LZ_PREFLIGHT_FAIL, "portal: ip rules", "", "%s", err.text) :
+	r = r ? lz_preflight_add(report, r > 0 ? LZ_PREFLIGHT_WARN : LZ_PREFLIGHT_FAIL, "portal: ip rules", "",
+				 "%s", err.text) :
 		lz_preflight_add(report, LZ_PREFLIGHT_OK, "portal: ip rules", "", "priority %d is free",
 				 LZ_STEER_PRIORITY);
 	read_number("/proc/sys/net/ipv4/conf/all/src_valid_mark", "", &by_mark);

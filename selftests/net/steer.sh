@@ -152,7 +152,66 @@ conflict()
 	t_ok "a foreign rule: refused" fast office $SITE4 80
 	ip -n "$LZ_LAB-gw" rule del priority 100
 	lz_proc_stop daemon-conflict
+	t_need daemon_start
+	t_ok "a foreign rule gone: the page" lz_wait 5 shows_page
+	comes_later
+	lz_proc_stop daemon-conflict
 	t_ok "a foreign rule: detach" lz_ns_run gw "$BIN/lazaretd" --instance conflict --detach
+}
+
+# comes RULE...: an operator's rule, in both families, while the portal leads
+comes()
+{
+	ip -n "$LZ_LAB-gw" rule add "$@" && ip -n "$LZ_LAB-gw" -6 rule add "$@"
+}
+
+goes()
+{
+	ip -n "$LZ_LAB-gw" rule del priority "$1" && ip -n "$LZ_LAB-gw" -6 rule del priority "$1"
+}
+
+in_the_way()
+{
+	not_healthy && ctl -j health | jq -e --arg rule "$1" '.checks[] | select(.name == "portal") | .why | contains($rule)'
+}
+
+# Rules that come later: what takes every packet is said and nothing is led until it is gone; what has no
+# way for them, or only for others, changes nothing.
+comes_later()
+{
+	local rule
+	ip -n "$LZ_LAB-gw" route add default via 203.0.113.253 table 77
+	ip -n "$LZ_LAB-gw" -6 route add default via 2001:db8:fffe::1 table 77
+	for rule in "priority 100 lookup 77" "priority 249 not fwmark 0xca6c lookup 77" "priority 9 unreachable" \
+		"priority 99 goto 32766"; do
+		# shellcheck disable=SC2086 # words of a rule
+		t_ok "$rule" comes $rule
+		t_ok "$rule: an alarm that names it" lz_wait 3 in_the_way "ip rule $(cut -d ' ' -f 2 <<<"$rule") ("
+		t_ok "$rule: refused at once" lz_wait 3 fast office $SITE4 80
+		t_ok "$rule: gone" goes "$(cut -d ' ' -f 2 <<<"$rule")"
+		t_ok "$rule: the page again" lz_wait 5 shows_page
+		t_ok "$rule: healthy" lz_wait 5 ctl health
+	done
+	ip -n "$LZ_LAB-gw" -6 rule add priority 101 lookup 77
+	t_ok "only of IPv6: named so" lz_wait 3 in_the_way "ip -6 rule 101 ("
+	ip -n "$LZ_LAB-gw" -6 rule del priority 101
+	t_ok "rules that take nothing of ours" comes priority 220 lookup 220
+	ip -n "$LZ_LAB-gw" rule add priority 102 lookup main suppress_prefixlength 0
+	ip -n "$LZ_LAB-gw" rule add priority 103 from 192.0.2.0/24 lookup 77
+	sleep 1.5
+	t_ok "... are no alarm" lz_wait 5 ctl health
+	t_eq "... and the page is there" "$(get office $SITE4)" "page for $SITE4 80"
+	t_ok "preflight tells of one for some sources" one_for_some
+	for rule in 102 103; do
+		ip -n "$LZ_LAB-gw" rule del priority $rule
+	done
+	goes 220
+}
+
+one_for_some()
+{
+	lz_ns_run gw "$BIN/lazaretd" --preflight --policy "$LZ_DIR/conflict.json" | tee /dev/stderr |
+		grep '^warn .*ip rule 103 (.*from 192.0.2.0/24, table 77) is in the way'
 }
 
 hold_both()
