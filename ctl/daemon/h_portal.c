@@ -113,15 +113,26 @@ static const char *reason_of(const char *reason_class)
 	return lz_gate_reason_words[LZ_GATE_REASON_OTHER];
 }
 
-static bool is_strict(const struct lz_ctl *ctl, const char *grade)
+/* Which garden he is in, and whether anything outside of it is open; strict is one that no policy names. */
+static void say_garden(const struct lz_ctl *ctl, const char *grade, cJSON *answer)
 {
 	const struct lz_policy *policy = ctl->now.policy;
 	const char *name = strncmp(grade, "garden:", 7) ? grade : grade + 7;
+	bool strict = lz_streq(name, "strict"), allows = false;
 
-	for (size_t i = 0; policy && i < policy->n_gardens; i++)
-		if (lz_streq(policy->gardens[i].name, name))
-			return policy->gardens[i].kind == LZ_GARDEN_STRICT;
-	return lz_streq(name, "strict");
+	for (size_t i = 0; policy && i < policy->n_gardens; i++) {
+		const struct lz_policy_garden *garden = &policy->gardens[i];
+
+		if (!lz_streq(garden->name, name))
+			continue;
+		strict = garden->kind == LZ_GARDEN_STRICT;
+		for (size_t j = 0; j < garden->allow.n; j++)
+			allows |= garden->allow.v[j].kind != LZ_REF_PORT;
+	}
+	if (strict)
+		lz_json_add_bool(answer, "strict", true);
+	if (allows)
+		lz_json_add_bool(answer, "allows", true);
 }
 
 static void say_way_out(const struct lz_case_view *v, cJSON *answer)
@@ -134,13 +145,13 @@ static void say_way_out(const struct lz_case_view *v, cJSON *answer)
 		lz_json_add_u64(answer, "wait_s", v->wait_s);
 }
 
-static void say_number(const struct lz_case_view *v, cJSON *answer)
+static void say_number(__u64 id, cJSON *answer)
 {
 	char number[24];
 
-	if (!v->id)
+	if (!id)
 		return;
-	snprintf(number, sizeof(number), "%llu", (unsigned long long)v->id);
+	snprintf(number, sizeof(number), "%llu", (unsigned long long)id);
 	lz_json_add_str(answer, "case", number);
 }
 
@@ -148,10 +159,9 @@ static void say_held(struct lz_ctl *ctl, const struct lz_case_view *v, cJSON *an
 {
 	const char *reason = reason_of(v->reason_class);
 
-	say_number(v, answer);
+	say_number(v->id, answer);
 	lz_json_add_str(answer, "grade", v->grade);
-	if (is_strict(ctl, v->grade))
-		lz_json_add_bool(answer, "strict", true);
+	say_garden(ctl, v->grade, answer);
 	lz_json_time(answer, "since", v->since_s);
 	lz_json_time(answer, "until", v->until_s);
 	lz_json_add_str(answer, "reason", reason);
@@ -163,7 +173,7 @@ static void say_held(struct lz_ctl *ctl, const struct lz_case_view *v, cJSON *an
 	say_way_out(v, answer);
 }
 
-/* Told already, and going into a garden when the grace is over: RFC 8908's seconds-remaining. */
+/* Told already, and held when the grace is over; of a garden it is RFC 8908's seconds-remaining. */
 static void say_grace(struct lz_ctl *ctl, const struct lz_addr *host, cJSON *answer)
 {
 	__u64 now_s = lz_ctl_now().wall_s;
@@ -174,8 +184,12 @@ static void say_grace(struct lz_ctl *ctl, const struct lz_addr *host, cJSON *ans
 	if (!ctl->opened || lz_target_find(ctl, lz_addr_format(host, text), &target, NULL) < 0)
 		return;
 	if (lz_case_peek(ctl, &target, &c) == 0 && c.state == LZ_CASE_NOTIFIED &&
-	    c.grade.kind == LZ_GRADE_IS_GARDEN && c.due_s > now_s)
-		lz_json_add_u64(answer, "captive_in_s", c.due_s - now_s);
+	    c.grade.kind != LZ_GRADE_IS_NONE && c.due_s > now_s) {
+		say_number(c.id, answer);
+		lz_json_add_u64(answer, "held_in_s", c.due_s - now_s);
+		if (c.grade.kind == LZ_GRADE_IS_GARDEN)
+			lz_json_add_u64(answer, "captive_in_s", c.due_s - now_s);
+	}
 	lz_target_done(&target);
 }
 
@@ -213,7 +227,7 @@ static enum lz_code let_out(struct lz_ctl *ctl, const struct lz_gate_question *q
 
 	if (r == 0) {
 		if (lz_case_look(ctl, &q->host, &v) == 0)
-			say_number(&v, answer);
+			say_number(v.id, answer);
 		return LZ_CODE_OK;
 	}
 	lz_log(LZ_LOG_NOTICE, "self-release-refused", "why=%s", err.text);

@@ -25,6 +25,7 @@ static const struct word value_words[LZ_VALUE_N] = {
 	[LZ_VALUE_CASE] = { "case", false },
 	[LZ_VALUE_SINCE] = { "since", false },
 	[LZ_VALUE_UNTIL] = { "until", false },
+	[LZ_VALUE_FROM] = { "from", false },
 	[LZ_VALUE_SEEN] = { "seen", false },
 	[LZ_VALUE_CONNECTIONS] = { "connections", false },
 	[LZ_VALUE_LEFT] = { "releases-left", false },
@@ -39,6 +40,7 @@ static const struct word value_words[LZ_VALUE_N] = {
 static const struct word section_words[LZ_SECTION_N] = {
 	[LZ_SECTION_HELD] = { "held", false },
 	[LZ_SECTION_FREE] = { "free", false },
+	[LZ_SECTION_WARNED] = { "warned", false },
 	[LZ_SECTION_RELEASED] = { "released", false },
 	[LZ_SECTION_REFUSED] = { "refused", false },
 	[LZ_SECTION_BUSY] = { "busy", false },
@@ -64,6 +66,7 @@ static const struct word section_words[LZ_SECTION_N] = {
 	[LZ_SECTION_HAS_UNTIL] = { "has-until", false },
 	[LZ_SECTION_HAS_CASE] = { "has-case", false },
 	[LZ_SECTION_HAS_TO] = { "has-to", false },
+	[LZ_SECTION_HAS_ALLOWED] = { "has-allowed", false },
 };
 
 /* Without these words a page is of no use to anybody who is held. */

@@ -147,6 +147,8 @@ captive_api()
 	t_eq "api: the neighbour is not" "$(get shop https://api.example.net/captive)" "{\"captive\":false,$url}"
 	t_ok "seven connections to port 25 of a host that may do five" seven_mails
 	t_ok "api: free, and for how long still" lz_wait 5 in_grace
+	t_ok "the page says when, and the case" has 'not restricted yet.*' < <(get late https://api.example.net/ | tr '\n' ' ' |
+		grep 'Case number <span class="number">[0-9]')
 	t_ok "the page over TLS" has 'is in quarantine' < <(get home https://api.example.net/)
 }
 
