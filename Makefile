@@ -190,6 +190,7 @@ install: all
 	install -m 644 policies/schema/*.json $(EXAMPLES)/schema
 	install -d $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	install -D -m 644 policies/lazaret-policy.5 $(DESTDIR)$(PREFIX)/share/man/man5/lazaret-policy.5
+	install -m 644 ctl/portal/lazaret-portal.8 $(DESTDIR)$(PREFIX)/share/man/man8/lazaret-portal.8
 	$(O)/lazaretctl --man > $(DESTDIR)$(PREFIX)/share/man/man8/lazaretctl.8
 	$(O)/lazaretctl --completion > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lazaretctl
 	$(if $(DESTDIR),,if command -v systemd-sysusers >/dev/null; then systemd-sysusers lazaret.conf; else \
@@ -203,7 +204,7 @@ uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/sbin/lazaretd $(DESTDIR)$(PREFIX)/bin/lazaretctl
 	rm -f $(DESTDIR)$(PREFIX)/sbin/lazaret-portal
 	rm -f $(DESTDIR)/lib/systemd/system/lazaret.service $(DESTDIR)$(PREFIX)/lib/sysusers.d/lazaret.conf
-	rm -f $(DESTDIR)$(PREFIX)/share/man/man8/lazaretctl.8
+	rm -f $(DESTDIR)$(PREFIX)/share/man/man8/lazaretctl.8 $(DESTDIR)$(PREFIX)/share/man/man8/lazaret-portal.8
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man5/lazaret-policy.5
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lazaretctl
 	rm -rf $(DESTDIR)$(PREFIX)/share/lazaret

@@ -136,7 +136,7 @@ static int parse_value(struct parser *ps, const char *name, size_t len)
 	int word = find_word(value_words, LZ_VALUE_N, name, len);
 
 	if (word < 0)
-		return refuse(ps, "is no value of a page, see README.md", name, len);
+		return refuse(ps, "is no value of a page, see lazaret-portal(8)", name, len);
 	if (ps->html.place == LZ_HTML_TAG || ps->html.place == LZ_HTML_COMMENT ||
 	    ps->html.place == LZ_HTML_STYLE)
 		return refuse(ps, "a value can stand in text and in double quotes only", name, len);
