@@ -185,7 +185,7 @@ static bool has_taken(struct rtnl_rule *rule, const struct fate *fate)
 	}
 }
 
-static int say_rule(struct rtnl_rule *rule, struct lz_err *reterr)
+static int say_rule(struct rtnl_rule *rule, const char *what, struct lz_err *reterr)
 {
 	char from[64] = "all", to[24];
 	const char *iif = rtnl_rule_get_iif(rule);
@@ -196,11 +196,11 @@ static int say_rule(struct rtnl_rule *rule, struct lz_err *reterr)
 	snprintf(to, sizeof(to), "%s %u", table ? "table" : "action",
 		 table ? rtnl_rule_get_table(rule) : rtnl_rule_get_action(rule));
 	return lz_err_set(reterr, EEXIST,
-			  "portal: ip%s rule %u (fwmark 0x%x/0x%x, from %s%s%s, %s) is in the way of %d: fwmark "
-			  "0x%x; give it another mark, or a priority above %d",
+			  "portal: ip%s rule %u (fwmark 0x%x/0x%x, from %s%s%s, %s) is %s %d: fwmark 0x%x; "
+			  "give it another mark, or a priority above %d",
 			  rtnl_rule_get_family(rule) == AF_INET6 ? " -6" : "", rtnl_rule_get_prio(rule),
 			  rtnl_rule_get_mark(rule), rtnl_rule_get_mask(rule), from, iif ? " iif " : "",
-			  iif ? iif : "", to, LZ_STEER_PRIORITY, LZ_MARK_STEER, LZ_STEER_PRIORITY);
+			  iif ? iif : "", to, what, LZ_STEER_PRIORITY, LZ_MARK_STEER, LZ_STEER_PRIORITY);
 }
 
 /* Rules of one family against the kernel's answer. 1: one stands before ours for some packets. */
@@ -218,7 +218,7 @@ static int judge_rules(struct nl_cache *cache, int family, const struct fate *fa
 		if (!is_before(rule))
 			continue;
 		if (rtnl_rule_get_prio(rule) == LZ_STEER_PRIORITY || is_for_our_mark(rule))
-			return say_rule(rule, reterr);
+			return say_rule(rule, "in the way of", reterr);
 		if (is_for_some(rule))
 			some = some ?: rule;
 		else if (has_taken(rule, fate))
@@ -231,9 +231,9 @@ static int judge_rules(struct nl_cache *cache, int family, const struct fate *fa
 		taker = NULL;
 	/* Without ours, the main table may have answered after it, and not before. */
 	if (taker && (ours || fate->table != RT_TABLE_MAIN))
-		return say_rule(taker, reterr);
+		return say_rule(taker, "in the way of", reterr);
 	if (some)
-		say_rule(some, reterr);
+		say_rule(some, "for some, before", reterr);
 	return some != NULL;
 }
 

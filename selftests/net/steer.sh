@@ -211,7 +211,7 @@ comes_later()
 one_for_some()
 {
 	lz_ns_run gw "$BIN/lazaretd" --preflight --policy "$LZ_DIR/conflict.json" | tee /dev/stderr |
-		grep '^warn .*ip rule 103 (.*from 192.0.2.0/24, table 77) is in the way'
+		grep '^warn .*ip rule 103 (.*from 192.0.2.0/24, table 77) is for some, before 250'
 }
 
 hold_both()
