@@ -208,6 +208,7 @@ static void go_on(struct request *req)
 {
 	req->stage = STAGE_READY;
 	MHD_resume_connection(req->connection);
+	lz_web_wake(req->daemon->web);
 }
 
 static void on_case(const cJSON *answer, void *arg)

@@ -63,6 +63,9 @@ int lz_web_open(struct lz_web *web, uv_loop_t *loop, struct lz_ask *gate,
 		const struct lz_settings *settings, const struct lz_pages *pages,
 		char *certificate, char *key, struct lz_err *reterr);
 
+/** lz_web_wake() - a suspended request can go on: libmicrohttpd's descriptor does not tell of it */
+void lz_web_wake(struct lz_web *web);
+
 /** lz_listener_is() - is this descriptor a listening socket that was handed over? */
 bool lz_listener_is(int fd);
 

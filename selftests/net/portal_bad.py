@@ -125,6 +125,17 @@ def check_broken_requests():
     ok(rss_kb() < RSS_MAX_KB, f"memory stays below {RSS_MAX_KB} KB", rss_kb())
 
 
+def check_speed():
+    """A page has one round trip to the gate in it, and nothing else to wait for."""
+    took = []
+    for _ in range(11):
+        start = time.monotonic()
+        ok_page = status(ask(PAGE, 9)) == 200
+        took.append(time.monotonic() - start if ok_page else 9.0)
+    median = sorted(took)[5]
+    ok(median < 0.1, f"a page takes {median * 1000:.0f} ms (less than 100)", took)
+
+
 def check_one_source():
     flood = []
     for _ in range(1000):
@@ -296,6 +307,7 @@ def main():
     dripper = threading.Thread(target=drip, args=(slow,))
     dripper.start()
     check_headers()
+    check_speed()
     check_release()
     check_injection()
     check_broken_requests()
