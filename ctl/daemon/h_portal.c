@@ -217,6 +217,17 @@ static enum lz_code give_case(struct lz_ctl *ctl, const struct lz_gate_question 
 	return LZ_CODE_OK;
 }
 
+/* A host can press the button as often as it likes. */
+static void log_refused(const char *why)
+{
+	static struct lz_log_limit lines = { .burst = 20, .refill_ns = LZ_NS_PER_S };
+	__u64 suppressed;
+
+	if (lz_log_allow(&lines, lz_clock_mono_ns(), &suppressed))
+		lz_log(LZ_LOG_NOTICE, "self-release-refused", "why=%s suppressed=%llu", why,
+		       (unsigned long long)suppressed);
+}
+
 static enum lz_code let_out(struct lz_ctl *ctl, const struct lz_gate_question *q, cJSON *answer)
 {
 	enum lz_release why = LZ_RELEASE_STAFF;
@@ -230,7 +241,7 @@ static enum lz_code let_out(struct lz_ctl *ctl, const struct lz_gate_question *q
 			say_number(v.id, answer);
 		return LZ_CODE_OK;
 	}
-	lz_log(LZ_LOG_NOTICE, "self-release-refused", "why=%s", err.text);
+	log_refused(err.text);
 	lz_json_add_str(answer, "why_not",
 			r == -EPERM || r == -EAGAIN || r == -ENOENT ?
 				why_of(why) : lz_gate_why_words[LZ_GATE_WHY_BUSY]);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # the addresses are for whoever sources this
 #
 # A provider whose gateway leads held customers to a stand-in for the portal; source ns.sh, topology.sh
 # and t.sh first.

@@ -29,7 +29,7 @@ told()
 	for word; do
 		grep -qw -- "$word" <<<"$text" || { echo "no word of '$word'"; missing=1; }
 	done
-	return $missing
+	return "$missing"
 }
 
 words_of()

@@ -131,6 +131,22 @@ programs()
 	t_ok "strict says so" has 'Everything else is stopped' < <(browse office http://www.example.org/)
 	t_ok "no word of an operator's reason" no_reason
 	t_ok "the neighbour sees the real site" real shop
+	guesses
+}
+
+# Twenty lines at once and one a second, whatever a host does.
+guesses()
+{
+	local token start_ms refused lines
+	token=$(printf 'A%.0s' {1..43})
+	start_ms=$(lz_now_ms)
+	refused=$(get office -Z --parallel-max 10 --max-time 60 -o /dev/null -w '%{http_code}\n' --data "token=$token" \
+		"http://$PORTAL_NAME/release#[1-100]" | grep -c 403)
+	lines=$(grep -c event=self-release-refused "$LOG")
+	echo "# $refused guesses at a token in $(($(lz_now_ms) - start_ms)) ms, $lines lines"
+	t_ok "guesses at a token are refused" [ "$refused" -gt 60 ]
+	t_ok "and the log stays short" [ "$lines" -le $((22 + ($(lz_now_ms) - start_ms) / 1000)) ]
+	t_ok "he stays held" held office
 }
 
 no_reason()
@@ -191,7 +207,7 @@ idle_and_free()
 
 has_connection()
 {
-	lz_ns_run office ss -Htn state established "dport = :80" | grep -q $SITE4
+	lz_ns_run office ss -Htn state established "dport = :80" | grep -q "$SITE4"
 }
 
 idle_ended()
@@ -228,7 +244,8 @@ mail_truth()
 
 helo_is_told()
 {
-	ctl -j quarantine show "$HOME4" | tee "$LZ_DIR/show.json" | grep -q 'evil'
+	ctl -j quarantine show "$HOME4" | tee "$LZ_DIR/show.json" |
+		jq -e '.. | strings | select(contains("HELO \u0027\\x1b[2J<b>evil\u0027"))'
 }
 
 no_control()

@@ -175,6 +175,27 @@ def check_many_sources():
         s.close()
 
 
+def check_many_mailers():
+    """As infected hosts do: a thousand at once that say nothing and do not leave."""
+    flood, told = [], 0
+    for i in range(1000):
+        try:
+            flood.append(open_from(f"127.2.{i // 250}.{i % 250 + 1}", SMTP, 2))
+        except OSError:
+            pass
+    for s in flood:
+        try:
+            told += s.recv(600).startswith(b"554 5.7.1 ")
+        except OSError:
+            pass
+    ok(told == 1000, "of 1,000 mailers at once each is told why", told)
+    ok(rss_kb() < RSS_MAX_KB, f"memory stays below {RSS_MAX_KB} KB", rss_kb())
+    answer = ask(PAGE, 8)
+    ok(status(answer) == 200, "and the page is served", answer[:100])
+    for s in flood:
+        s.close()
+
+
 def drip(result):
     """A byte every 300 ms: each one restarts an idle timer, but not the deadline."""
     start = time.monotonic()
@@ -247,11 +268,13 @@ def check_smtp():
         ok(b"3" not in codes and b"250" not in rest and b"354" not in rest, f"smtp, {name}: nothing is taken", rest)
     held = [open_from(80, SMTP) for _ in range(10)]
     time.sleep(0.5)
+    told = 0
     for s in held:
         try:
-            s.recv(600)
+            told += s.recv(600).startswith(b"554 5.7.1 ")
         except OSError:
             pass
+    ok(told == 10, "each of 10 connections of one source is told why", told)
     alive = sum(is_alive(s) for s in held)
     ok(alive <= SINK_SOURCE_MAX, f"of 10 connections of one source {alive} stay (at most {SINK_SOURCE_MAX})", alive)
     ok(ask(b"QUIT\r\n", 81, SMTP).endswith(b"221 2.0.0 Bye\r\n"), "another gets its 554 and its 221")
@@ -316,6 +339,7 @@ def main():
     ok(slow[0] < DEADLINE_S + 3, f"a byte every 300 ms: ended after {slow[0]:.1f} s", slow)
     check_one_source()
     check_many_sources()
+    check_many_mailers()
     time.sleep(1)
     ok(status(ask(PAGE, 7)) == 200, "after all that it serves")
     return failed != 0

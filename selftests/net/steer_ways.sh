@@ -95,8 +95,8 @@ cookies()
 same_port()
 {
 	local via=(--local-port 45678 --max-time 8 -H "Connection: close")
-	[ "$(get other $SITE4 "${via[@]}")" = "page for $SITE4 80" ] && ctl quarantine del 198.51.100.11 &&
-		[ "$(get other $SITE4 "${via[@]}")" = "the site" ]
+	[ "$(get other "$SITE4" "${via[@]}")" = "page for $SITE4 80" ] && ctl quarantine del 198.51.100.11 &&
+		[ "$(get other "$SITE4" "${via[@]}")" = "the site" ]
 }
 
 # One goes by an operator's hand, the other by itself; requests soon after, 28 s after, and too late.
@@ -131,8 +131,8 @@ tun_up()
 	lz_ns_add far && lz_link_add gw lnk0 far lnk0 && lz_addr_add gw lnk0 10.9.0.1/24 &&
 		lz_addr_add far lnk0 10.9.0.2/24 && lz_tunnel_add gw far lnk0 tun tun0 5006 &&
 		lz_addr_add gw tun0 198.51.100.129/30 2001:db8:2000:9::1/64 &&
-		lz_addr_add far tun0 $FAR4/30 $FAR6/64 && ns_route_default far 198.51.100.129 2001:db8:2000:9::1 &&
-		lz_wait 5 get far $SITE6
+		lz_addr_add far tun0 "$FAR4/30" "$FAR6/64" && ns_route_default far 198.51.100.129 2001:db8:2000:9::1 &&
+		lz_wait 5 get far "$SITE6"
 }
 
 tun()
