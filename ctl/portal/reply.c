@@ -297,7 +297,7 @@ static void check_to(struct request *req)
 	char host[272];
 
 	if (!lz_url_is_web(req->to) || !lz_url_host(req->to, host, sizeof(host)) ||
-	    !strcasecmp(host, req->daemon->web->route.host))
+	    lz_route_same_host(host, req->daemon->web->route.host))
 		req->to[0] = '\0';
 }
 

@@ -125,6 +125,17 @@ def check_broken_requests():
     ok(rss_kb() < RSS_MAX_KB, f"memory stays below {RSS_MAX_KB} KB", rss_kb())
 
 
+def check_large_heads():
+    """What a browser of many years sends to a site it knows well: such a request is led here, too."""
+    cookies = "; ".join(f"name{i:03}=" + "v" * 190 for i in range(40))
+    args = "&".join(f"key{i}=value{i}" for i in range(40))
+    head = (f"GET /search?{args} HTTP/1.1\r\nHost: www.example.org\r\nAccept: text/html\r\n"
+            f"User-Agent: {'Mozilla/5.0 ' * 15}\r\nCookie: {cookies}\r\n\r\n")
+    answer = ask(head.encode())
+    ok(status(answer) == 302, f"a head of {len(head)} bytes, 40 cookies and 40 arguments, is led to the page",
+       answer[:200])
+
+
 def check_speed():
     """A page has one round trip to the gate in it, and nothing else to wait for."""
     took = []
@@ -331,6 +342,7 @@ def main():
     dripper.start()
     check_headers()
     check_speed()
+    check_large_heads()
     check_release()
     check_injection()
     check_broken_requests()

@@ -45,6 +45,7 @@ static void routes(void)
 		{ { .method = "GET", .host = "quarantine.example.net", .path = "/x", .accept = "*/*" },
 		  LZ_ANSWER_PAGE },
 		{ { .method = "GET", .host = "Quarantine.Example.net:80", .path = "/" }, LZ_ANSWER_PAGE },
+		{ { .method = "GET", .host = "quarantine.example.net.", .path = "/" }, LZ_ANSWER_PAGE },
 		{ { .method = "GET", .host = "quarantine.example.net.evil.example", .path = "/",
 		    .accept = BROWSER }, LZ_ANSWER_REDIRECT },
 		{ { .method = "POST", .host = "quarantine.example.net", .path = "/release" },
