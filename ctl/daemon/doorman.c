@@ -333,7 +333,7 @@ static bool look_after_rules(struct lz_doorman *d)
 
 	if (n > 0)
 		lz_log(LZ_LOG_WARNING, "portal-rules-repaired", "missing=%d", n);
-	if (n >= 0 && lz_steer_check(&err) >= 0)
+	if (n >= 0 && lz_steer_look(&err) >= 0)
 		return true;
 	tell_down(d, err.text);
 	return false;

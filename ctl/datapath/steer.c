@@ -93,6 +93,11 @@ struct fate {
 static const __u8 probe4[4] = { 198, 41, 0, 4 };
 static const __u8 probe6[16] = { 0x20, 0x01, 0x05, 0x03, 0xba, 0x3e, [13] = 2, [15] = 0x30 };
 
+static bool is_delivered(const struct fate *fate)
+{
+	return fate->known && fate->here && fate->table == LZ_STEER_TABLE;
+}
+
 static int on_route(struct nl_msg *msg, void *arg)
 {
 	const struct rtmsg *route = nlmsg_data(nlmsg_hdr(msg));
@@ -227,7 +232,7 @@ static int judge_rules(struct nl_cache *cache, int family, const struct fate *fa
 	if (ours && fate->known && !taker && fate->table != LZ_STEER_TABLE)
 		return lz_err_set(reterr, EEXIST, "portal: led packets go to table %u instead of %d",
 				  fate->table, LZ_STEER_TABLE);
-	if (ours && fate->here && fate->table == LZ_STEER_TABLE)
+	if (ours && is_delivered(fate))
 		taker = NULL;
 	/* Without ours, the main table may have answered after it, and not before. */
 	if (taker && (ours || fate->table != RT_TABLE_MAIN))
@@ -235,6 +240,22 @@ static int judge_rules(struct nl_cache *cache, int family, const struct fate *fa
 	if (some)
 		say_rule(some, "for some, before", reterr);
 	return some != NULL;
+}
+
+int lz_steer_look(struct lz_err *reterr)
+{
+	struct nl_sock *nl;
+	struct fate fate;
+	bool delivered = true;
+	int r = open_netlink(&nl, reterr);
+
+	if (r < 0)
+		return r;
+	nl_socket_disable_auto_ack(nl);
+	for (size_t i = 0; i < LZ_ARRAY_SIZE(families) && delivered; i++)
+		delivered = ask_fate(nl, families[i], &fate) == 0 && is_delivered(&fate);
+	nl_socket_free(nl);
+	return delivered ? 0 : lz_steer_check(reterr);
 }
 
 int lz_steer_check(struct lz_err *reterr)

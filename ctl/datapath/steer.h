@@ -34,6 +34,12 @@
 int lz_steer_check(struct lz_err *reterr);
 
 /**
+ * lz_steer_look() - the same, for again and again: the rules are only read if led packets do not arrive
+ * Return: as lz_steer_check().
+ */
+int lz_steer_look(struct lz_err *reterr);
+
+/**
  * lz_steer_ensure() - rule and route of both families
  * A machine without IPv6 has those of IPv4. Return: how many were missing and are there now; -EIO.
  */
