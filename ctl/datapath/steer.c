@@ -75,9 +75,10 @@ static struct rtnl_route *make_route(int family)
 	return route;
 }
 
+/* Not there, or switched off for the loopback (disable_ipv6: EACCES). */
 static bool is_no_family(int r)
 {
-	return r == -NLE_AF_NOSUPPORT || r == -NLE_OPNOTSUPP;
+	return r == -NLE_AF_NOSUPPORT || r == -NLE_OPNOTSUPP || r == -NLE_NOACCESS;
 }
 
 /* ---------------------------------------------------------------- foreign rules */

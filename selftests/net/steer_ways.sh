@@ -123,6 +123,32 @@ ends()
 	done
 }
 
+# ---------------------------------------------------------------- a gateway without IPv6
+
+set_ipv6()
+{
+	lz_ns_run gw sysctl -qw net.ipv6.conf.all.disable_ipv6="$1" net.ipv6.conf.lo.disable_ipv6="$1"
+}
+
+leads_ipv6()
+{
+	ip -n "$LZ_LAB-gw" -6 rule | grep -q '^250:' && ip -n "$LZ_LAB-gw" -6 route show table 19546 | grep -q '^local default'
+}
+
+without_ipv6()
+{
+	INSTANCE=four
+	t_need set_ipv6 1
+	t_need steer_daemon_start tc acc0
+	t_need hold $HOME4
+	t_eq "IPv6 switched off: the page" "$(get home $SITE4)" "page for $SITE4 80"
+	t_ok "IPv6 switched off: healthy" ctl health
+	t_need set_ipv6 0
+	t_ok "IPv6 switched on: led there, too" lz_wait 3 leads_ipv6
+	lz_proc_stop daemon-four
+	t_need lz_ns_run gw "$BIN/lazaretd" --instance four --detach
+}
+
 # ---------------------------------------------------------------- tun
 
 # A customer whose line is a tun device on the gateway; the frames themselves go by UDP.
@@ -165,4 +191,5 @@ for HOOK in ${HOOKS-xdp tc xdp-generic}; do
 	t_need lz_ns_run gw "$BIN/lazaretd" --instance "$HOOK" --detach
 done
 tun
+without_ipv6
 t_end
