@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -14,6 +15,32 @@
 #include "daemon/sandbox.h"
 
 /* ---------------------------------------------------------------- settings */
+
+/* A certificate is renewed file by file: only then is it read anew. */
+#define SETTLED_S 5
+
+static __u64 later(const char *path, __u64 than_s)
+{
+	struct stat st;
+
+	/* What cannot be seen from here has not changed. */
+	return stat(path, &st) == 0 && (__u64)st.st_mtime > than_s ? (__u64)st.st_mtime : than_s;
+}
+
+/* When one of the files that the portal reads at its start was last written; 0: there are none. */
+static __u64 files_changed_s(const struct lz_policy_portal *portal)
+{
+	char path[LZ_PATH_MAX + LZ_LANGUAGE_MAX + 8];
+	__u64 newest_s = 0;
+
+	for (size_t i = 0; portal->templates[0] && i < portal->n_languages; i++) {
+		snprintf(path, sizeof(path), "%s/%s.html", portal->templates, portal->languages[i]);
+		newest_s = later(path, newest_s);
+	}
+	if (portal->api.present)
+		newest_s = later(portal->api.key, later(portal->api.certificate, newest_s));
+	return newest_s;
+}
 
 static cJSON *write_settings(const struct lz_policy *policy)
 {
@@ -30,6 +57,7 @@ static cJSON *write_settings(const struct lz_policy *policy)
 	if (portal->templates[0])
 		lz_json_add_str(answer, "templates", portal->templates);
 	lz_json_add_u64(answer, "ipv6_key", policy->ipv6_key);
+	lz_json_add_u64(answer, "files_s", files_changed_s(portal));
 	if (!portal->api.present)
 		return answer;
 	api = cJSON_AddObjectToObject(answer, "api");
@@ -69,11 +97,16 @@ static enum lz_code give_settings(struct lz_ctl *ctl, cJSON *answer)
 void lz_portal_look(struct lz_ctl *ctl)
 {
 	lz_autofree char *text = NULL;
+	__u64 changed_s, now_s;
 
 	if (!ctl->gate || !ctl->portal_given)
 		return;
 	text = print_settings(ctl->now.policy);
 	if (text && lz_streq(text, ctl->portal_given))
+		return;
+	now_s = lz_ctl_now().wall_s;
+	changed_s = text ? files_changed_s(&ctl->now.policy->portal) : 0;
+	if (changed_s <= now_s && now_s - changed_s < SETTLED_S)
 		return;
 	free(TAKE_PTR(ctl->portal_given));
 	lz_gate_drop(ctl->gate);

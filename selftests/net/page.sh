@@ -280,6 +280,20 @@ bounced()
 
 # ---------------------------------------------------------------- faults
 
+# A new certificate is used without a word to anybody.
+renewal()
+{
+	t_need make_certificate
+	t_ok "a renewed certificate is in use" lz_wait 15 new_certificate
+	t_ok "and the page is there" lz_wait 5 held office
+}
+
+new_certificate()
+{
+	lz_ns_run home openssl s_client -connect 192.0.2.1:443 -servername api.example.net </dev/null 2>/dev/null |
+		openssl x509 -noout -serial | grep -qxF "$(openssl x509 -noout -serial -in "$LZ_DIR/tls/cert.pem")"
+}
+
 portal_pid()
 {
 	lz_ns_run gw pgrep -x lazaret-portal
@@ -331,5 +345,6 @@ programs
 captive_api
 browser
 mail_truth
+renewal
 faults
 t_end
