@@ -186,19 +186,26 @@ def check_many_sources():
         s.close()
 
 
+def count_told(mailers):
+    """How many of these connections to the sink were greeted with the truth."""
+    told = 0
+    for s in mailers:
+        try:
+            told += s.recv(600).startswith(b"554 5.7.1 ")
+        except OSError:
+            pass
+    return told
+
+
 def check_many_mailers():
     """As infected hosts do: a thousand at once that say nothing and do not leave."""
-    flood, told = [], 0
+    flood = []
     for i in range(1000):
         try:
             flood.append(open_from(f"127.2.{i // 250}.{i % 250 + 1}", SMTP, 2))
         except OSError:
             pass
-    for s in flood:
-        try:
-            told += s.recv(600).startswith(b"554 5.7.1 ")
-        except OSError:
-            pass
+    told = count_told(flood)
     ok(told == 1000, "of 1,000 mailers at once each is told why", told)
     ok(rss_kb() < RSS_MAX_KB, f"memory stays below {RSS_MAX_KB} KB", rss_kb())
     answer = ask(PAGE, 8)
@@ -279,12 +286,7 @@ def check_smtp():
         ok(b"3" not in codes and b"250" not in rest and b"354" not in rest, f"smtp, {name}: nothing is taken", rest)
     held = [open_from(80, SMTP) for _ in range(10)]
     time.sleep(0.5)
-    told = 0
-    for s in held:
-        try:
-            told += s.recv(600).startswith(b"554 5.7.1 ")
-        except OSError:
-            pass
+    told = count_told(held)
     ok(told == 10, "each of 10 connections of one source is told why", told)
     alive = sum(is_alive(s) for s in held)
     ok(alive <= SINK_SOURCE_MAX, f"of 10 connections of one source {alive} stay (at most {SINK_SOURCE_MAX})", alive)
