@@ -81,6 +81,12 @@ $(O)/bpf/%.bpf.o: bpf/%.bpf.c
 	@echo "  BPF     $<"
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
 
+# The bench's and the tests' own.
+$(O)/selftests/%.bpf.o: selftests/%.bpf.c
+	@mkdir -p $(@D)
+	@echo "  BPF     $<"
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
+
 $(O)/skel/%.skel.h: $(O)/bpf/%.bpf.o
 	@mkdir -p $(@D)
 	@echo "  SKEL    $@"
@@ -108,7 +114,8 @@ $(UNIT) $(PROG): %: %.o $(TEST_OBJS) $(CLI_TEST_OBJS) $(PORTAL_TEST_OBJS) $(TEST
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(TEST_LIBS)
 
 # Programs that tests of selftests/net start.
-LABS := $(patsubst selftests/net/%.c,$(O)/selftests/net/%,$(wildcard selftests/net/*.c))
+LABS := $(patsubst selftests/net/%.c,$(O)/selftests/net/%,$(filter-out %.bpf.c,$(wildcard selftests/net/*.c)))
+LAB_BPF := $(patsubst %.c,$(O)/%.o,$(wildcard selftests/net/*.bpf.c))
 $(LABS): %: %.o $(TEST_OBJS) $(PORTAL_TEST_OBJS)
 	@echo "  LD      $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(TEST_LIBS)
@@ -116,7 +123,7 @@ $(LABS): %: %.o $(TEST_OBJS) $(PORTAL_TEST_OBJS)
 # Tests that need root say so themselves.
 unit: $(UNIT)
 prog: $(PROG)
-labs: $(LABS)
+labs: $(LABS) $(LAB_BPF)
 
 export LZ_BUILD := $(abspath $(O))
 
@@ -136,11 +143,6 @@ demo:
 # ---------------------------------------------------------------- the bench
 
 BENCH := $(O)/selftests/bench/bench $(O)/selftests/bench/bench.bpf.o
-
-$(O)/selftests/bench/%.bpf.o: selftests/bench/%.bpf.c
-	@mkdir -p $(@D)
-	@echo "  BPF     $<"
-	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(O)/selftests/bench/bench: $(patsubst %.c,$(O)/%.o,$(filter-out %.bpf.c,$(wildcard selftests/bench/*.c))) \
 		$(TEST_OBJS)
@@ -188,6 +190,7 @@ install: all
 	install -m 644 policies/schema/*.json $(EXAMPLES)/schema
 	install -d $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	install -D -m 644 policies/lazaret-policy.5 $(DESTDIR)$(PREFIX)/share/man/man5/lazaret-policy.5
+	install -m 644 ctl/portal/lazaret-portal.8 $(DESTDIR)$(PREFIX)/share/man/man8/lazaret-portal.8
 	$(O)/lazaretctl --man > $(DESTDIR)$(PREFIX)/share/man/man8/lazaretctl.8
 	$(O)/lazaretctl --completion > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lazaretctl
 	$(if $(DESTDIR),,if command -v systemd-sysusers >/dev/null; then systemd-sysusers lazaret.conf; else \
@@ -201,7 +204,7 @@ uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/sbin/lazaretd $(DESTDIR)$(PREFIX)/bin/lazaretctl
 	rm -f $(DESTDIR)$(PREFIX)/sbin/lazaret-portal
 	rm -f $(DESTDIR)/lib/systemd/system/lazaret.service $(DESTDIR)$(PREFIX)/lib/sysusers.d/lazaret.conf
-	rm -f $(DESTDIR)$(PREFIX)/share/man/man8/lazaretctl.8
+	rm -f $(DESTDIR)$(PREFIX)/share/man/man8/lazaretctl.8 $(DESTDIR)$(PREFIX)/share/man/man8/lazaret-portal.8
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man5/lazaret-policy.5
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lazaretctl
 	rm -rf $(DESTDIR)$(PREFIX)/share/lazaret

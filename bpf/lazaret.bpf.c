@@ -73,12 +73,17 @@ static __always_inline int lz_ordinary_fate(const struct lz_frame *f, struct lz_
 /* A flow that the portal had when its host was released: the portal finishes it. */
 static __always_inline int lz_may_linger(const struct lz_pkt *p)
 {
-	return p->proto == LZ_IP_TCP && !(p->flags & LZ_P_SYN) && (p->dport == 80 || p->dport == 25);
+	return p->proto == LZ_IP_TCP && (p->dport == 80 || p->dport == 25);
 }
 
+/* A SYN is new and free; but if the portal's TIME_WAIT of the same ports is still there, what follows
+ * the SYN would find it. So it goes there, too: the client resets the old connection, and its second
+ * SYN is free. */
 static __always_inline int lz_lingering(const struct lz_pkt *p, int ruling)
 {
 	if (LZ_RULING_VERDICT(ruling) == LZ_V_SMTP_554)
+		return ruling;
+	if ((p->flags & LZ_P_SYN) && LZ_RULING_VERDICT(ruling) != LZ_V_PASS)
 		return ruling;
 	return LZ_RULING(LZ_RULING_REASON(ruling), p->dport == 80 ? LZ_V_PAGE : LZ_V_SMTP_554,
 			 LZ_RULING_VERDICT(ruling));

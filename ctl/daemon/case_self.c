@@ -272,7 +272,8 @@ int lz_case_self_release(struct lz_ctl *ctl, const struct lz_addr *addr, const c
 
 /* ---------------------------------------------------------------- what the sink saw */
 
-/* Printable ASCII as it is, all else as \xNN, so that no reader of a log or a terminal is fooled. */
+/* Printable ASCII as it is, all else as \xNN, so that no reader of a log or a terminal is fooled. The
+ * portal has done so already: its backslashes stay as they are. */
 static void escape(const char *text, char *dst, size_t size)
 {
 	size_t n = 0;
@@ -280,7 +281,7 @@ static void escape(const char *text, char *dst, size_t size)
 	for (; *text && n + 5 < size; text++) {
 		unsigned char c = (unsigned char)*text;
 
-		if (c >= ' ' && c < 0x7f && c != '\\')
+		if (c >= ' ' && c < 0x7f)
 			dst[n++] = (char)c;
 		else
 			n += (size_t)snprintf(dst + n, size - n, "\\x%02x", c);

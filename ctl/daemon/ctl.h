@@ -403,7 +403,7 @@ int lz_exception_to_kernel(struct lz_ctl *ctl, const struct lz_granted *row, str
 int lz_portal_listen(const struct lz_options *o, uid_t *ret_uid, struct lz_err *reterr);
 /** lz_portal_open() - answer at the gate; takes @fd */
 int lz_portal_open(struct lz_ctl *ctl, int fd, uid_t uid, struct lz_err *reterr);
-/** lz_portal_look() - has the policy changed what the portal was told? Then it reads it anew */
+/** lz_portal_look() - has the policy, or one of its files, changed what the portal was told? It reads it anew */
 void lz_portal_look(struct lz_ctl *ctl);
 
 void lz_exception_restore(struct lz_ctl *ctl);

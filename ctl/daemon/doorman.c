@@ -286,13 +286,16 @@ static int begin(struct lz_doorman *d, const struct lz_api_ask *api, struct lz_e
 	for (int i = 0; i < SOCKS; i++)
 		sock[i] = -1;
 	r = lz_steer_check(reterr);
+	if (r > 0)
+		lz_log(LZ_LOG_WARNING, "portal-rule-before", "why=%s", reterr->text);
+	r = r < 0 ? r : 0;
 	if (r == 0 && pipe2(d->beat, O_CLOEXEC | O_NONBLOCK) < 0)
 		r = lz_err_set(reterr, errno, "portal: no pipe: %m");
 	r = r ?: listen_led(sock, reterr);
 	r = r ?: listen_api(api, AF_INET, &sock[LZ_PORTAL_FD_API4 - LZ_PORTAL_FD_PAGE4], reterr);
 	r = r ?: listen_api(api, AF_INET6, &sock[LZ_PORTAL_FD_API6 - LZ_PORTAL_FD_PAGE4], reterr);
-	if (r == 0 && lz_steer_ensure(reterr) < 0)
-		r = -EIO;
+	if (r == 0)
+		r = lz_steer_ensure(reterr) < 0 ? -EIO : lz_steer_check(reterr) < 0 ? -EEXIST : 0;
 	if (r < 0) {
 		close_all(sock);
 		close_beat(d);
@@ -321,16 +324,19 @@ int lz_doorman_ask(struct lz_doorman *d, int map_fd, const struct lz_ask *ask, s
 	return wanted ? begin(d, &ask->api, reterr) : 0;
 }
 
-/* What other programs flush comes back; until then nothing leaks, see bpf/steer.h. */
-static void look_after_rules(struct lz_doorman *d)
+/* What other programs flush comes back; until then nothing leaks, see bpf/steer.h. False: led packets
+ * would not get here. */
+static bool look_after_rules(struct lz_doorman *d)
 {
 	struct lz_err err = { "" };
 	int n = lz_steer_ensure(&err);
 
 	if (n > 0)
 		lz_log(LZ_LOG_WARNING, "portal-rules-repaired", "missing=%d", n);
-	else if (n < 0)
-		tell_down(d, err.text);
+	if (n >= 0 && lz_steer_look(&err) >= 0)
+		return true;
+	tell_down(d, err.text);
+	return false;
 }
 
 /* A process that is there and does nothing is worse than a dead one: hosts wait in its sockets. */
@@ -350,20 +356,23 @@ static void feel_pulse(struct lz_doorman *d, __u64 now_ns)
 
 void lz_doorman_turn(struct lz_doorman *d, __u64 now_ns)
 {
+	bool led;
+
 	if (!d->wanted)
 		return;
 	if (d->restart_at_ns && now_ns >= d->restart_at_ns)
 		try_start(d, now_ns);
-	look_after_rules(d);
+	led = look_after_rules(d);
 	feel_pulse(d, now_ns);
-	if (d->pid && !d->up && now_ns - d->started_ns > SETTLED_NS) {
+	if (d->pid && led && !d->up && now_ns - d->started_ns > SETTLED_NS) {
 		d->up = true;
 		d->fault[0] = '\0';
 		if (!d->shown)
 			show(d, true);
 		tell(d, LZ_TOLD_PORTAL_UP, "");
 	}
-	if (!d->up && d->shown && now_ns - d->died_ns > LZ_DOORMAN_PATIENCE_NS)
+	/* Packets that are led and do not arrive are dropped; refused, a host sees that something is wrong. */
+	if (d->shown && (!led || (!d->up && now_ns - d->died_ns > LZ_DOORMAN_PATIENCE_NS)))
 		show(d, false);
 }
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -14,6 +15,32 @@
 #include "daemon/sandbox.h"
 
 /* ---------------------------------------------------------------- settings */
+
+/* A certificate is renewed file by file: only then is it read anew. */
+#define SETTLED_S 5
+
+static __u64 later(const char *path, __u64 than_s)
+{
+	struct stat st;
+
+	/* What cannot be seen from here has not changed. */
+	return stat(path, &st) == 0 && (__u64)st.st_mtime > than_s ? (__u64)st.st_mtime : than_s;
+}
+
+/* When one of the files that the portal reads at its start was last written; 0: there are none. */
+static __u64 files_changed_s(const struct lz_policy_portal *portal)
+{
+	char path[LZ_PATH_MAX + LZ_LANGUAGE_MAX + 8];
+	__u64 newest_s = 0;
+
+	for (size_t i = 0; portal->templates[0] && i < portal->n_languages; i++) {
+		snprintf(path, sizeof(path), "%s/%s.html", portal->templates, portal->languages[i]);
+		newest_s = later(path, newest_s);
+	}
+	if (portal->api.present)
+		newest_s = later(portal->api.key, later(portal->api.certificate, newest_s));
+	return newest_s;
+}
 
 static cJSON *write_settings(const struct lz_policy *policy)
 {
@@ -30,6 +57,7 @@ static cJSON *write_settings(const struct lz_policy *policy)
 	if (portal->templates[0])
 		lz_json_add_str(answer, "templates", portal->templates);
 	lz_json_add_u64(answer, "ipv6_key", policy->ipv6_key);
+	lz_json_add_u64(answer, "files_s", files_changed_s(portal));
 	if (!portal->api.present)
 		return answer;
 	api = cJSON_AddObjectToObject(answer, "api");
@@ -69,11 +97,16 @@ static enum lz_code give_settings(struct lz_ctl *ctl, cJSON *answer)
 void lz_portal_look(struct lz_ctl *ctl)
 {
 	lz_autofree char *text = NULL;
+	__u64 changed_s, now_s;
 
 	if (!ctl->gate || !ctl->portal_given)
 		return;
 	text = print_settings(ctl->now.policy);
 	if (text && lz_streq(text, ctl->portal_given))
+		return;
+	now_s = lz_ctl_now().wall_s;
+	changed_s = text ? files_changed_s(&ctl->now.policy->portal) : 0;
+	if (changed_s <= now_s && now_s - changed_s < SETTLED_S)
 		return;
 	free(TAKE_PTR(ctl->portal_given));
 	lz_gate_drop(ctl->gate);
@@ -113,15 +146,26 @@ static const char *reason_of(const char *reason_class)
 	return lz_gate_reason_words[LZ_GATE_REASON_OTHER];
 }
 
-static bool is_strict(const struct lz_ctl *ctl, const char *grade)
+/* Which garden he is in, and whether anything outside of it is open; strict is one that no policy names. */
+static void say_garden(const struct lz_ctl *ctl, const char *grade, cJSON *answer)
 {
 	const struct lz_policy *policy = ctl->now.policy;
 	const char *name = strncmp(grade, "garden:", 7) ? grade : grade + 7;
+	bool strict = lz_streq(name, "strict"), allows = false;
 
-	for (size_t i = 0; policy && i < policy->n_gardens; i++)
-		if (lz_streq(policy->gardens[i].name, name))
-			return policy->gardens[i].kind == LZ_GARDEN_STRICT;
-	return lz_streq(name, "strict");
+	for (size_t i = 0; policy && i < policy->n_gardens; i++) {
+		const struct lz_policy_garden *garden = &policy->gardens[i];
+
+		if (!lz_streq(garden->name, name))
+			continue;
+		strict = garden->kind == LZ_GARDEN_STRICT;
+		for (size_t j = 0; j < garden->allow.n; j++)
+			allows |= garden->allow.v[j].kind != LZ_REF_PORT;
+	}
+	if (strict)
+		lz_json_add_bool(answer, "strict", true);
+	if (allows)
+		lz_json_add_bool(answer, "allows", true);
 }
 
 static void say_way_out(const struct lz_case_view *v, cJSON *answer)
@@ -134,13 +178,13 @@ static void say_way_out(const struct lz_case_view *v, cJSON *answer)
 		lz_json_add_u64(answer, "wait_s", v->wait_s);
 }
 
-static void say_number(const struct lz_case_view *v, cJSON *answer)
+static void say_number(__u64 id, cJSON *answer)
 {
 	char number[24];
 
-	if (!v->id)
+	if (!id)
 		return;
-	snprintf(number, sizeof(number), "%llu", (unsigned long long)v->id);
+	snprintf(number, sizeof(number), "%llu", (unsigned long long)id);
 	lz_json_add_str(answer, "case", number);
 }
 
@@ -148,10 +192,9 @@ static void say_held(struct lz_ctl *ctl, const struct lz_case_view *v, cJSON *an
 {
 	const char *reason = reason_of(v->reason_class);
 
-	say_number(v, answer);
+	say_number(v->id, answer);
 	lz_json_add_str(answer, "grade", v->grade);
-	if (is_strict(ctl, v->grade))
-		lz_json_add_bool(answer, "strict", true);
+	say_garden(ctl, v->grade, answer);
 	lz_json_time(answer, "since", v->since_s);
 	lz_json_time(answer, "until", v->until_s);
 	lz_json_add_str(answer, "reason", reason);
@@ -163,7 +206,7 @@ static void say_held(struct lz_ctl *ctl, const struct lz_case_view *v, cJSON *an
 	say_way_out(v, answer);
 }
 
-/* Told already, and going into a garden when the grace is over: RFC 8908's seconds-remaining. */
+/* Told already, and held when the grace is over; of a garden it is RFC 8908's seconds-remaining. */
 static void say_grace(struct lz_ctl *ctl, const struct lz_addr *host, cJSON *answer)
 {
 	__u64 now_s = lz_ctl_now().wall_s;
@@ -174,8 +217,12 @@ static void say_grace(struct lz_ctl *ctl, const struct lz_addr *host, cJSON *ans
 	if (!ctl->opened || lz_target_find(ctl, lz_addr_format(host, text), &target, NULL) < 0)
 		return;
 	if (lz_case_peek(ctl, &target, &c) == 0 && c.state == LZ_CASE_NOTIFIED &&
-	    c.grade.kind == LZ_GRADE_IS_GARDEN && c.due_s > now_s)
-		lz_json_add_u64(answer, "captive_in_s", c.due_s - now_s);
+	    c.grade.kind != LZ_GRADE_IS_NONE && c.due_s > now_s) {
+		say_number(c.id, answer);
+		lz_json_add_u64(answer, "held_in_s", c.due_s - now_s);
+		if (c.grade.kind == LZ_GRADE_IS_GARDEN)
+			lz_json_add_u64(answer, "captive_in_s", c.due_s - now_s);
+	}
 	lz_target_done(&target);
 }
 
@@ -203,6 +250,17 @@ static enum lz_code give_case(struct lz_ctl *ctl, const struct lz_gate_question 
 	return LZ_CODE_OK;
 }
 
+/* A host can press the button as often as it likes. */
+static void log_refused(const char *why)
+{
+	static struct lz_log_limit lines = { .burst = 20, .refill_ns = LZ_NS_PER_S };
+	__u64 suppressed;
+
+	if (lz_log_allow(&lines, lz_clock_mono_ns(), &suppressed))
+		lz_log(LZ_LOG_NOTICE, "self-release-refused", "why=%s suppressed=%llu", why,
+		       (unsigned long long)suppressed);
+}
+
 static enum lz_code let_out(struct lz_ctl *ctl, const struct lz_gate_question *q, cJSON *answer)
 {
 	enum lz_release why = LZ_RELEASE_STAFF;
@@ -213,10 +271,10 @@ static enum lz_code let_out(struct lz_ctl *ctl, const struct lz_gate_question *q
 
 	if (r == 0) {
 		if (lz_case_look(ctl, &q->host, &v) == 0)
-			say_number(&v, answer);
+			say_number(v.id, answer);
 		return LZ_CODE_OK;
 	}
-	lz_log(LZ_LOG_NOTICE, "self-release-refused", "why=%s", err.text);
+	log_refused(err.text);
 	lz_json_add_str(answer, "why_not",
 			r == -EPERM || r == -EAGAIN || r == -ENOENT ?
 				why_of(why) : lz_gate_why_words[LZ_GATE_WHY_BUSY]);

@@ -20,6 +20,7 @@
 #include "datapath/kernel.h"
 #include "datapath/preflight.h"
 #include "datapath/steer.h"
+#include "tell/teller.h"
 
 static int fail(int error, const struct lz_err *err)
 {
@@ -154,6 +155,9 @@ int lz_preflight_main(const struct lz_options *o)
 		lz_instance_size(policy->sources_max, policy->colony_max, &size);
 		input.memory_bytes = lz_instance_bytes(&size);
 		input.portal = policy->portal.present;
+		input.mail_user = o->user;
+		if (policy->tell.mail_to[0] && !policy->tell.mail_via[0])
+			input.sendmail = LZ_TELLER_SENDMAIL;
 		lz_policy_free(&policy);
 	}
 	r = lz_preflight_run(&input, &report);

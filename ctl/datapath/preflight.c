@@ -7,7 +7,9 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <grp.h>
 #include <linux/magic.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -16,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "base/mem.h"
 #include "base/units.h"
 #include "datapath/preflight_rows.h"
 #include "datapath/steer.h"
@@ -206,7 +209,8 @@ static int check_portal(struct lz_preflight *report)
 	struct lz_err err = {};
 	int r = lz_steer_check(&err);
 
-	r = r ? lz_preflight_add(report, LZ_PREFLIGHT_FAIL, "portal: ip rules", "", "%s", err.text) :
+	r = r ? lz_preflight_add(report, r > 0 ? LZ_PREFLIGHT_WARN : LZ_PREFLIGHT_FAIL, "portal: ip rules", "",
+				 "%s", err.text) :
 		lz_preflight_add(report, LZ_PREFLIGHT_OK, "portal: ip rules", "", "priority %d is free",
 				 LZ_STEER_PRIORITY);
 	read_number("/proc/sys/net/ipv4/conf/all/src_valid_mark", "", &by_mark);
@@ -221,6 +225,35 @@ static int check_portal(struct lz_preflight *report)
 					"cannot be seen from here");
 }
 
+static bool is_member(const char *user, const struct group *group)
+{
+	const struct passwd *pw = getpwnam(user);
+
+	if (pw && pw->pw_gid == group->gr_gid)
+		return true;
+	for (char **member = group->gr_mem; *member; member++)
+		if (lz_streq(*member, user))
+			return true;
+	return false;
+}
+
+/* Postfix's postdrop has its group by set-group-ID, which no_new_privs takes away. */
+static int check_sendmail(const char *program, const char *user, struct lz_preflight *report)
+{
+	const struct group *postdrop = getgrnam("postdrop");
+	char todo[64];
+
+	if (access(program, X_OK) < 0)
+		return lz_preflight_add(report, LZ_PREFLIGHT_FAIL, "mail",
+					"install a mail server, or send by \"via\": \"smtp://HOST\"",
+					"cannot run %s: %s", program, strerror(errno));
+	if (!postdrop || is_member(user, postdrop))
+		return lz_preflight_add(report, LZ_PREFLIGHT_OK, "mail", "", "goes by %s", program);
+	snprintf(todo, sizeof(todo), "adduser %s postdrop", user);
+	return lz_preflight_add(report, LZ_PREFLIGHT_FAIL, "mail", todo,
+				"Postfix takes none from user %s: not in group postdrop", user);
+}
+
 int lz_preflight_run(const struct lz_preflight_input *input, struct lz_preflight *ret)
 {
 	struct lz_preflight report = {};
@@ -232,6 +265,8 @@ int lz_preflight_run(const struct lz_preflight_input *input, struct lz_preflight
 		r = check_system(&report, input->memory_bytes);
 	if (!r && input->portal)
 		r = check_portal(&report);
+	if (!r && input->sendmail)
+		r = check_sendmail(input->sendmail, input->mail_user, &report);
 	if (!r)
 		r = input->rules ? lz_preflight_ports(input->rules, input->n_rules, &report) :
 				   lz_preflight_devices(&report);

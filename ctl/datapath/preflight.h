@@ -28,6 +28,8 @@ struct lz_preflight_input {
 	const struct lz_port_rule *rules; /* NULL without a policy: then every interface is a row */
 	size_t n_rules;
 	bool portal; /* the policy has one */
+	const char *sendmail; /* the program that mail goes by, NULL: it goes by SMTP, or there is none */
+	const char *mail_user; /* who runs it */
 	__u64 memory_bytes; /* what instance and policy will need; 0 = unknown */
 };
 

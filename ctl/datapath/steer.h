@@ -23,10 +23,21 @@
 
 /**
  * lz_steer_check() - does a foreign rule stand in the way?
- * Return: 0; -EEXIST with one line in @reterr: a rule of our priority, or an earlier one for our
- *         mark, leads elsewhere; -EIO.
+ *
+ * The kernel is asked where a led packet would go, which a rule for every packet with a default route
+ * behind it changes. It is not asked for each source and interface: a rule for some of them is only told.
+ *
+ * Return: 0; 1 with one line in @reterr: a rule before ours takes packets of some sources or of one
+ *         interface, led ones too; -EEXIST with one line: a rule of our priority, or an earlier one, takes
+ *         led packets; -EIO. Before lz_steer_ensure() it may miss a rule for the main table.
  */
 int lz_steer_check(struct lz_err *reterr);
+
+/**
+ * lz_steer_look() - the same, for again and again: the rules are only read if led packets do not arrive
+ * Return: as lz_steer_check().
+ */
+int lz_steer_look(struct lz_err *reterr);
 
 /**
  * lz_steer_ensure() - rule and route of both families

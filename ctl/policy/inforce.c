@@ -5,6 +5,8 @@
  */
 #include "policy/policy.h"
 
+#include <string.h>
+
 static bool wants_sink(const struct lz_policy *policy)
 {
 	if (policy->portal.present)
@@ -28,12 +30,27 @@ static bool wants_page(const struct lz_policy *policy)
 	return false;
 }
 
+/* An https url can be served at the api's address to everybody; by http it is only led to. */
+static bool misses_page(const struct lz_policy *policy)
+{
+	if (!policy->portal.present || (policy->portal.api.present && !strncmp(policy->portal.url, "https:", 6)))
+		return false;
+	for (size_t i = 0; i < policy->n_ladders; i++)
+		for (size_t j = 0; j < policy->ladders[i].n_steps; j++)
+			if (policy->ladders[i].steps[j].kind == LZ_STEP_THROTTLE ||
+			    policy->ladders[i].steps[j].kind == LZ_STEP_BLOCK25)
+				return true;
+	return false;
+}
+
 static const struct {
 	bool (*uses)(const struct lz_policy *policy);
 	const char *text;
 } rows[] = {
 	{ wants_sink, "smtp-554: the policy has no \"portal\": port 25 is refused with ICMP (icmp-admin)" },
 	{ wants_page, "gardens: 'web': \"page\": the policy has no \"portal\": web traffic of held hosts is refused" },
+	{ misses_page, "portal: 'url': who is throttled or blocked at port 25 is not led there, and sees what everybody "
+		       "sees at that address; only an https url at the address of \"api\" shows him his page" },
 };
 
 int lz_policy_not_in_force(const struct lz_policy *policy, struct lz_str *out)

@@ -113,6 +113,8 @@ static int take_grade(const cJSON *answer, struct lz_portal_case *c, struct lz_e
 
 	if (r == 0)
 		r = lz_json_opt_bool(answer, "strict", &strict, err);
+	if (r == 0)
+		r = lz_json_opt_bool(answer, "allows", &c->allows, err);
 	if (r < 0)
 		return r;
 	if (lz_streq(grade, "block25"))
@@ -147,11 +149,13 @@ int lz_portal_case_parse(const cJSON *answer, struct lz_portal_case *ret, struct
 	int r = lz_json_get_bool(answer, "held", &c.held, reterr);
 
 	if (r == 0)
+		r = lz_json_opt_u64(answer, "held_in_s", 0, FOREVER_S, &c.held_in_s, reterr);
+	if (r == 0)
 		r = lz_json_opt_u64(answer, "captive_in_s", 0, FOREVER_S, &c.captive_in_s, reterr);
+	if (r == 0)
+		r = take_text(answer, "case", c.number, sizeof(c.number), reterr);
 	if (r == 0 && c.held) {
 		r = take_grade(answer, &c, reterr);
-		if (r == 0)
-			r = take_text(answer, "case", c.number, sizeof(c.number), reterr);
 		if (r == 0)
 			r = take_text(answer, "reason", c.reason, sizeof(c.reason), reterr);
 		if (r == 0)

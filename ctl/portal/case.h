@@ -36,10 +36,12 @@ enum lz_portal_grade {
 
 struct lz_portal_case {
 	bool held;
-	__u64 captive_in_s; /* not held, but announced: until it will be; 0: not announced */
+	__u64 held_in_s;    /* not held, but announced: until it will be; 0: not announced */
+	__u64 captive_in_s; /* the same if it will be in a garden */
+	char number[36];    /* held or announced */
 	/* all below: held */
+	bool allows; /* its garden has open addresses */
 	enum lz_portal_grade grade;
-	char number[36];
 	char reason[36]; /* a word, "": not said */
 	__u64 since_s, until_s, seen_s; /* wall clock; 0: not known */
 	__u64 connections; /* 0: not known */

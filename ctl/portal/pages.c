@@ -155,7 +155,7 @@ size_t lz_pages_choose(const struct lz_pages *pages, const char *accept_language
 
 /* What the values point into. */
 struct texts {
-	char since[TIME_TEXT_MAX], until[TIME_TEXT_MAX], seen[TIME_TEXT_MAX];
+	char since[TIME_TEXT_MAX], until[TIME_TEXT_MAX], seen[TIME_TEXT_MAX], from[TIME_TEXT_MAX];
 	char connections[NUMBER_TEXT_MAX], left[NUMBER_TEXT_MAX], minutes[NUMBER_TEXT_MAX];
 	char to_host[272];
 };
@@ -253,7 +253,19 @@ static void fill_held(const struct lz_portal_case *c, const char *format, struct
 	f->values[LZ_VALUE_SEEN] = texts->seen;
 	f->sections |= (c->until_s ? LZ_SECTION_BIT(LZ_SECTION_HAS_UNTIL) : 0) |
 		       (c->seen_s ? LZ_SECTION_BIT(LZ_SECTION_HAS_SEEN) : 0) |
-		       (c->connections ? LZ_SECTION_BIT(LZ_SECTION_HAS_CONNECTIONS) : 0);
+		       (c->connections ? LZ_SECTION_BIT(LZ_SECTION_HAS_CONNECTIONS) : 0) |
+		       (c->allows ? LZ_SECTION_BIT(LZ_SECTION_HAS_ALLOWED) : 0);
+}
+
+static void fill_free(const struct lz_portal_case *c, const char *format, struct texts *texts,
+		      struct lz_filling *f)
+{
+	f->sections |= LZ_SECTION_BIT(LZ_SECTION_FREE);
+	if (!c->held_in_s)
+		return;
+	f->sections |= LZ_SECTION_BIT(LZ_SECTION_WARNED);
+	write_time(texts->from, format, (__u64)time(NULL) + c->held_in_s);
+	f->values[LZ_VALUE_FROM] = texts->from;
 }
 
 static void fill(const struct lz_pages *pages, const struct lz_page_language *lang,
@@ -279,7 +291,7 @@ static void fill(const struct lz_pages *pages, const struct lz_page_language *la
 	if (kind == LZ_PAGE_RELEASED)
 		f->sections |= LZ_SECTION_BIT(LZ_SECTION_RELEASED);
 	else if (c && !c->held)
-		f->sections |= LZ_SECTION_BIT(LZ_SECTION_FREE);
+		fill_free(c, lz_template_time_format(lang->template), texts, f);
 	else if (c)
 		fill_held(c, lz_template_time_format(lang->template), texts, f);
 	if (kind == LZ_PAGE_REFUSED)

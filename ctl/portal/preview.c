@@ -15,14 +15,15 @@ static const struct kind {
 	  { .held = true, .grade = LZ_PORTAL_LEAKY, .reason = "spam", .connections = 1240, .may_release = true,
 	    .releases_left = 2 } },
 	{ "strict", LZ_PAGE_CASE,
-	  { .held = true, .grade = LZ_PORTAL_STRICT, .reason = "malware", .why = LZ_GATE_WHY_USED_UP } },
+	  { .held = true, .grade = LZ_PORTAL_STRICT, .reason = "malware", .why = LZ_GATE_WHY_USED_UP,
+	    .allows = true } },
 	{ "block25", LZ_PAGE_CASE,
 	  { .held = true, .grade = LZ_PORTAL_BLOCK25, .reason = "complaint", .may_release = true,
 	    .releases_left = 1 } },
 	{ "throttle", LZ_PAGE_CASE,
 	  { .held = true, .grade = LZ_PORTAL_THROTTLE, .reason = "proxy", .why = LZ_GATE_WHY_STAFF } },
 	{ "too-early", LZ_PAGE_CASE,
-	  { .held = true, .grade = LZ_PORTAL_LEAKY, .reason = "scan", .connections = 31847,
+	  { .held = true, .grade = LZ_PORTAL_LEAKY, .reason = "scan",
 	    .why = LZ_GATE_WHY_EVIDENCE, .wait_s = 540 } },
 	{ "too-often", LZ_PAGE_REFUSED,
 	  { .held = true, .grade = LZ_PORTAL_LEAKY, .reason = "other", .why = LZ_GATE_WHY_RATE, .wait_s = 60 } },
@@ -31,6 +32,7 @@ static const struct kind {
 	    .releases_left = 2 } },
 	{ "released", LZ_PAGE_RELEASED, { .held = false } },
 	{ "free", LZ_PAGE_CASE, { .held = false } },
+	{ "warned", LZ_PAGE_CASE, { .held = false, .held_in_s = 86400 } },
 	{ "busy", LZ_PAGE_BUSY, { .held = false } },
 };
 
@@ -66,6 +68,19 @@ void lz_preview_kinds(FILE *to)
 		fprintf(to, "%s%s", i ? " " : "", kinds[i].name);
 }
 
+/* Of FOLDER/pt-BR.html: "pt-BR". */
+static void take_tag(const char *path, char *ret, size_t size)
+{
+	const char *name = strrchr(path, '/');
+	size_t len, first;
+
+	name = name ? name + 1 : path;
+	first = strcspn(name, "-.");
+	len = strcspn(name, ".");
+	if (first >= 2 && first <= 3 && len < size && len == strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-"))
+		snprintf(ret, size, "%.*s", (int)len, name);
+}
+
 static int print(const struct kind *kind, const char *path)
 {
 	struct lz_portal_case sample = kind->sample;
@@ -77,6 +92,8 @@ static int print(const struct kind *kind, const char *path)
 	int r = path ? lz_pages_load_file(path, &pages.v[0], &err) :
 		       lz_pages_load(&sample_settings, &pages, &err);
 
+	if (path)
+		take_tag(path, pages.v[0].tag, sizeof(pages.v[0].tag));
 	if (r < 0) {
 		fprintf(stderr, "lazaret-portal: %s\n", err.text);
 		return 1;
@@ -85,7 +102,7 @@ static int print(const struct kind *kind, const char *path)
 	memset(sample.token, 'x', LZ_GATE_TOKEN_CHARS * sample.may_release);
 	sample.since_s = now_s - 7200;
 	sample.until_s = now_s + 250000;
-	sample.seen_s = sample.connections ? now_s - 900 : 0;
+	sample.seen_s = lz_streq(sample.reason, "spam") || lz_streq(sample.reason, "scan") ? now_s - 900 : 0;
 	r = lz_pages_render(&pages, 0, kind->kind, kind->kind == LZ_PAGE_BUSY ? NULL : &sample,
 			    "http://www.example.org/news", &out);
 	if (r == 0)

@@ -208,6 +208,7 @@ static void go_on(struct request *req)
 {
 	req->stage = STAGE_READY;
 	MHD_resume_connection(req->connection);
+	lz_web_wake(req->daemon->web);
 }
 
 static void on_case(const cJSON *answer, void *arg)
@@ -296,7 +297,7 @@ static void check_to(struct request *req)
 	char host[272];
 
 	if (!lz_url_is_web(req->to) || !lz_url_host(req->to, host, sizeof(host)) ||
-	    !strcasecmp(host, req->daemon->web->route.host))
+	    lz_route_same_host(host, req->daemon->web->route.host))
 		req->to[0] = '\0';
 }
 

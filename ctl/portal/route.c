@@ -56,22 +56,27 @@ static const struct probe {
 	{ "ena.net.playstation.net", NULL },
 };
 
-/* Compares names without the port that a Host header may carry. */
-static bool same_host(const char *a, const char *b)
+/* Without the port that a Host header may carry, and without the dot of the DNS' root. */
+static size_t host_len(const char *host)
 {
-	size_t n = strlen(a), m = strlen(b);
+	size_t n = strlen(host);
 
-	if (n > 3 && lz_streq(a + n - 3, ":80"))
+	if (n > 3 && lz_streq(host + n - 3, ":80"))
 		n -= 3;
-	if (m > 3 && lz_streq(b + m - 3, ":80"))
-		m -= 3;
-	return n == m && !strncasecmp(a, b, n);
+	return n > 1 && host[n - 1] == '.' ? n - 1 : n;
+}
+
+bool lz_route_same_host(const char *a, const char *b)
+{
+	size_t n = host_len(a);
+
+	return n == host_len(b) && !strncasecmp(a, b, n);
 }
 
 bool lz_route_is_probe(const char *host, const char *path, const char *user_agent)
 {
 	for (size_t i = 0; host && i < LZ_ARRAY_SIZE(probes); i++)
-		if (same_host(host, probes[i].host) && (!probes[i].path || lz_streq(path, probes[i].path)))
+		if (lz_route_same_host(host, probes[i].host) && (!probes[i].path || lz_streq(path, probes[i].path)))
 			return true;
 	return user_agent && (!strncmp(user_agent, "CaptiveNetworkSupport", 21) ||
 			      !strncmp(user_agent, "Microsoft NCSI", 14));
@@ -100,7 +105,7 @@ static enum lz_answer route_tls(const struct lz_route_config *config, const stru
 
 enum lz_answer lz_route(const struct lz_route_config *config, const struct lz_asked *asked)
 {
-	bool home = config->direct || (asked->host && same_host(asked->host, config->host));
+	bool home = config->direct || (asked->host && lz_route_same_host(asked->host, config->host));
 
 	if (asked->tls)
 		return route_tls(config, asked);

@@ -38,6 +38,9 @@ struct lz_route_config {
 
 enum lz_answer lz_route(const struct lz_route_config *config, const struct lz_asked *asked);
 
+/** lz_route_same_host() - are these one name, whatever their case, ":80" and last dot? */
+bool lz_route_same_host(const char *a, const char *b);
+
 /** lz_route_is_probe() - is this how an operating system looks whether it is online? */
 bool lz_route_is_probe(const char *host, const char *path, const char *user_agent);
 

@@ -211,6 +211,18 @@ static void on_refused(uv_handle_t *handle)
 	free(handle->data);
 }
 
+/* No room: told the truth all the same, without its case, and not listened to. */
+static void refuse(struct lz_sink *sink, struct sink_conn *conn)
+{
+	const struct lz_smtp_why why = { false, "" };
+	uv_buf_t buf = uv_buf_init(conn->out, 0);
+
+	lz_smtp_start(&conn->smtp, sink->settings->url);
+	buf.len = lz_smtp_greeting(&conn->smtp, &why, conn->out);
+	uv_try_write((uv_stream_t *)&conn->tcp, &buf, 1);
+	uv_close((uv_handle_t *)&conn->tcp, on_refused);
+}
+
 static void accept_one(struct lz_sink *sink, uv_stream_t *listener, struct sink_conn *conn)
 {
 	struct sockaddr_storage addr;
@@ -224,7 +236,7 @@ static void accept_one(struct lz_sink *sink, uv_stream_t *listener, struct sink_
 	    uv_tcp_getpeername(&conn->tcp, (struct sockaddr *)&addr, &len) == 0)
 		conn->key = lz_crowd_key(&sink->limit, (const struct sockaddr *)&addr);
 	if (!conn->key || !lz_crowd_has_room(&sink->limit, conn->key)) {
-		uv_close((uv_handle_t *)&conn->tcp, on_refused);
+		refuse(sink, conn);
 		return;
 	}
 	lz_crowd_add(&sink->limit, conn->key);

@@ -25,6 +25,7 @@ static const struct word value_words[LZ_VALUE_N] = {
 	[LZ_VALUE_CASE] = { "case", false },
 	[LZ_VALUE_SINCE] = { "since", false },
 	[LZ_VALUE_UNTIL] = { "until", false },
+	[LZ_VALUE_FROM] = { "from", false },
 	[LZ_VALUE_SEEN] = { "seen", false },
 	[LZ_VALUE_CONNECTIONS] = { "connections", false },
 	[LZ_VALUE_LEFT] = { "releases-left", false },
@@ -39,6 +40,7 @@ static const struct word value_words[LZ_VALUE_N] = {
 static const struct word section_words[LZ_SECTION_N] = {
 	[LZ_SECTION_HELD] = { "held", false },
 	[LZ_SECTION_FREE] = { "free", false },
+	[LZ_SECTION_WARNED] = { "warned", false },
 	[LZ_SECTION_RELEASED] = { "released", false },
 	[LZ_SECTION_REFUSED] = { "refused", false },
 	[LZ_SECTION_BUSY] = { "busy", false },
@@ -64,6 +66,7 @@ static const struct word section_words[LZ_SECTION_N] = {
 	[LZ_SECTION_HAS_UNTIL] = { "has-until", false },
 	[LZ_SECTION_HAS_CASE] = { "has-case", false },
 	[LZ_SECTION_HAS_TO] = { "has-to", false },
+	[LZ_SECTION_HAS_ALLOWED] = { "has-allowed", false },
 };
 
 /* Without these words a page is of no use to anybody who is held. */
@@ -133,7 +136,7 @@ static int parse_value(struct parser *ps, const char *name, size_t len)
 	int word = find_word(value_words, LZ_VALUE_N, name, len);
 
 	if (word < 0)
-		return refuse(ps, "is no value of a page, see README.md", name, len);
+		return refuse(ps, "is no value of a page, see lazaret-portal(8)", name, len);
 	if (ps->html.place == LZ_HTML_TAG || ps->html.place == LZ_HTML_COMMENT ||
 	    ps->html.place == LZ_HTML_STYLE)
 		return refuse(ps, "a value can stand in text and in double quotes only", name, len);

@@ -47,6 +47,11 @@ static void run_again(uv_timer_t *timer)
 	plan_next(web);
 }
 
+void lz_web_wake(struct lz_web *web)
+{
+	uv_timer_start(&web->again, run_again, 0, 0);
+}
+
 static void on_ready(uv_poll_t *poll, int status, int events)
 {
 	struct web_daemon *d = poll->data;

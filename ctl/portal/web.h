@@ -24,7 +24,7 @@
 #define LZ_WEB_PAGE_SOURCE  16	/* a home of several devices, each asking twice */
 #define LZ_WEB_API_MAX	    128
 #define LZ_WEB_API_SOURCE   8
-#define LZ_WEB_MEMORY_BYTES 16384 /* of a connection: a request's head must fit */
+#define LZ_WEB_MEMORY_BYTES 32768 /* of a connection: a head with 8 KB of cookies takes twice that */
 #define LZ_WEB_BODY_BYTES   4096
 #define LZ_WEB_URI_BYTES    2048
 #define LZ_WEB_DEADLINE_MS  15000 /* a whole connection: request, gate, answer */
@@ -62,6 +62,9 @@ struct lz_web {
 int lz_web_open(struct lz_web *web, uv_loop_t *loop, struct lz_ask *gate,
 		const struct lz_settings *settings, const struct lz_pages *pages,
 		char *certificate, char *key, struct lz_err *reterr);
+
+/** lz_web_wake() - a suspended request can go on: libmicrohttpd's descriptor does not tell of it */
+void lz_web_wake(struct lz_web *web);
 
 /** lz_listener_is() - is this descriptor a listening socket that was handed over? */
 bool lz_listener_is(int fd);

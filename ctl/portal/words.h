@@ -14,6 +14,7 @@ enum lz_value {
 	LZ_VALUE_CASE,	      /* number to say on the phone */
 	LZ_VALUE_SINCE,	      /* times are in the gateway's zone, spelt as {{time ..}} says */
 	LZ_VALUE_UNTIL,
+	LZ_VALUE_FROM,	      /* when he will be held */
 	LZ_VALUE_SEEN,	      /* the last harmful thing */
 	LZ_VALUE_CONNECTIONS,
 	LZ_VALUE_LEFT,	      /* self releases left */
@@ -30,6 +31,7 @@ enum lz_section {
 	/* exactly one of these is true */
 	LZ_SECTION_HELD,
 	LZ_SECTION_FREE,     /* not held, or not any more */
+	LZ_SECTION_WARNED,   /* not held yet: told that he will be; free is true, too */
 	LZ_SECTION_RELEASED, /* has just let himself out */
 	LZ_SECTION_REFUSED,  /* pressed the button in vain; held is true, too */
 	LZ_SECTION_BUSY,     /* the gateway gave no answer */
@@ -59,6 +61,7 @@ enum lz_section {
 	LZ_SECTION_HAS_UNTIL,
 	LZ_SECTION_HAS_CASE,
 	LZ_SECTION_HAS_TO,
+	LZ_SECTION_HAS_ALLOWED, /* the garden has open addresses: updates, help */
 	LZ_SECTION_N,
 };
 

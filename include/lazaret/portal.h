@@ -15,20 +15,22 @@
  *
  *   --> {"v":1,"id":1,"cmd":"settings"}
  *   <-- {"id":1,"code":0,"url","provider","contact","languages":[..],"templates"?,
- *        "ipv6_key","api"?:{"url","certificate","key"}}
+ *        "ipv6_key","files_s","api"?:{"url","certificate","key"}}
  *   --> {"v":1,"id":2,"cmd":"case","token":true}                            + socket
- *   <-- {"id":2,"code":0,"held":false,"captive_in_s"?}
- *   <-- {"id":2,"code":0,"held":true,"case","grade","strict"?,"since","until","reason"?,
+ *   <-- {"id":2,"code":0,"held":false,"held_in_s"?,"captive_in_s"?,"case"?}
+ *   <-- {"id":2,"code":0,"held":true,"case","grade","strict"?,"allows"?,"since","until","reason"?,
  *        "connections"?,"seen"?,"releases_left","may_release","why_not"?,"wait_s"?,"token"?}
  *   --> {"v":1,"id":3,"cmd":"release","token":"..43 characters.."}          + socket
  *   <-- {"id":3,"code":0,"case"}  |  {"id":3,"code":2,"why_not"}
  *   --> {"v":1,"id":4,"cmd":"seen","helo":"..","first":".."}                + socket
  *   <-- {"id":4,"code":0}
  *
+ * files_s is when certificate, key or a template was last written;
  * connections are those to port 25; grade is garden:NAME, block25 or "throttle RATE"; strict says
- * which kind of garden; reason is one of lz_gate_reason_words; why_not one of lz_gate_why_words, with
+ * which kind of garden, allows that it has open addresses; reason is one of lz_gate_reason_words; why_not one of lz_gate_why_words, with
  * may_release too if no token can be made just now;
- * captive_in_s stands there for a host that will be held when its grace is over. Answers never hold
+ * held_in_s stands there for a host that will be held when its grace is over, captive_in_s too if that
+ * will be in a garden. Answers never hold
  * names, customer numbers, addresses or other hosts. Anything else is answered with a code from
  * proto.h and logged by lazaretd. When lazaretd closes the gate - it ends, or the settings have
  * changed - the portal ends and the keeper starts it anew.

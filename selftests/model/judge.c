@@ -173,7 +173,7 @@ static bool colony(struct m_case *c, unsigned *ret_rate)
 		if (LZ_HOLD_EXPIRY(cell->hold) > now_s(c->m))
 			c->m->delta[LZ_C_HOLD_INVALID]++;
 		else
-			c->lingers = since < 30 && p->proto == 6 && p->has_ports && !p->syn &&
+			c->lingers = since < 30 && p->proto == 6 && p->has_ports &&
 				     (p->dport == 25 || p->dport == 80);
 		return false;
 	}
@@ -456,7 +456,7 @@ void m_judge(struct model *m, enum world_hook hook, const __u8 *bytes, unsigned 
 	m->delta[LZ_C_RECEIVED] = 1;
 	m->delta[LZ_C_RECEIVED_BYTES] = n;
 	m->delta[c.reason]++;
-	if (c.lingers && c.verdict != LZ_V_SMTP_554) {
+	if (c.lingers && c.verdict != LZ_V_SMTP_554 && !(p.syn && c.verdict != LZ_V_PASS)) {
 		m->other = c.verdict;
 		c.verdict = p.dport == 80 ? LZ_V_PAGE : LZ_V_SMTP_554;
 	}

@@ -25,6 +25,7 @@ PHONE = (390, 844, True)
 BYTES_MAX = 50 * 1024
 CONTRAST_MIN = 4.5
 TAP_TARGET_PX = 44
+RELEASED_S = 30  # the portal's connections are led so long after a release
 
 # WCAG 2.1: contrast of each visible text against the backgrounds it lies on, blended downwards.
 CONTRAST = """
@@ -171,6 +172,20 @@ def visit_in_german(screens, address):
         browser.quit()
 
 
+def stays_free(browser, real):
+    """While the portal still has connections of the time before, and after: nothing of it comes back."""
+    begin = time.time()
+    asked = 0
+    while time.time() - begin < RELEASED_S + 3:
+        asked += 1
+        browser.get(f"http://www.example.org/news.html?again={asked}")
+        if real not in browser.page_source:
+            ok(False, "free for good", f"{time.time() - begin:.1f} s later: {browser.page_source[:200]}")
+            return
+        time.sleep(2)
+    ok(asked > 5, f"free for good: {asked} more requests in {RELEASED_S + 3} s reach the real site", asked)
+
+
 def visit(screens, address, real):
     way = "way-" if real else ""
     browser = open_browser(address, "en")
@@ -196,6 +211,7 @@ def visit(screens, address, real):
         if real:
             ok(wait_for(browser, real), "the very next request reaches the real site", browser.page_source[:200])
             picture(browser, screens, "way-real-site")
+            stays_free(browser, real)
         else:
             ok(wait_for(browser, "is not restricted"), "asked again, it says that he is free", heading(browser))
             look(browser, screens, "free", "en")

@@ -24,11 +24,11 @@ t_need lz_wait 10 grep -q event=portal-ready "$LZ_DIR/log/lab.log"
 # every state of the shipped pages, with sample values
 mkdir -p "$LZ_DIR/pages"
 pages=()
-for kind in strict block25 throttle too-early too-often refused busy; do
+for kind in strict block25 throttle too-early too-often refused busy warned; do
 	for lang in en de; do
 		pages+=("$kind-$lang")
-		"$BUILD/lazaret-portal" --preview "$kind" "$ROOT/ctl/portal/templates/$lang.html" |
-			sed "s/<html lang=\"en\">/<html lang=\"$lang\">/" >"$LZ_DIR/pages/$kind-$lang.html"
+		"$BUILD/lazaret-portal" --preview "$kind" "$ROOT/ctl/portal/templates/$lang.html" \
+			>"$LZ_DIR/pages/$kind-$lang.html"
 	done
 done
 lz_proc_start pages box python3 -m http.server -d "$LZ_DIR/pages" -b 127.0.0.1 8090

@@ -131,6 +131,22 @@ programs()
 	t_ok "strict says so" has 'Everything else is stopped' < <(browse office http://www.example.org/)
 	t_ok "no word of an operator's reason" no_reason
 	t_ok "the neighbour sees the real site" real shop
+	guesses
+}
+
+# Twenty lines at once and one a second, whatever a host does.
+guesses()
+{
+	local token start_ms refused lines
+	token=$(printf 'A%.0s' {1..43})
+	start_ms=$(lz_now_ms)
+	refused=$(get office -Z --parallel-max 10 --max-time 60 -o /dev/null -w '%{http_code}\n' --data "token=$token" \
+		"http://$PORTAL_NAME/release#[1-100]" | grep -c 403)
+	lines=$(grep -c event=self-release-refused "$LOG")
+	echo "# $refused guesses at a token in $(($(lz_now_ms) - start_ms)) ms, $lines lines"
+	t_ok "guesses at a token are refused" [ "$refused" -gt 60 ]
+	t_ok "and the log stays short" [ "$lines" -le $((22 + ($(lz_now_ms) - start_ms) / 1000)) ]
+	t_ok "he stays held" held office
 }
 
 no_reason()
@@ -147,6 +163,8 @@ captive_api()
 	t_eq "api: the neighbour is not" "$(get shop https://api.example.net/captive)" "{\"captive\":false,$url}"
 	t_ok "seven connections to port 25 of a host that may do five" seven_mails
 	t_ok "api: free, and for how long still" lz_wait 5 in_grace
+	t_ok "the page says when, and the case" has 'not restricted yet.*' < <(get late https://api.example.net/ | tr '\n' ' ' |
+		grep 'Case number <span class="number">[0-9]')
 	t_ok "the page over TLS" has 'is in quarantine' < <(get home https://api.example.net/)
 }
 
@@ -168,13 +186,37 @@ browser()
 {
 	local out=$LZ_DIR/browser.out
 	mkdir -p "$BUILD/screens"
+	lz_proc_start idle office python3 "$ROOT/selftests/net/tcp_ends.py" idle $SITE4 80
+	t_ok "who has an idle connection is released meanwhile" idle_and_free
 	HOME=$LZ_DIR/home lz_ns_run home /usr/bin/python3 "$ROOT/selftests/net/browser.py" "$BUILD/screens" \
 		$SITE4 'The real site' >"$out" 2>&1
 	t_eq "a real browser: page, button, real site" "$?" 0
 	grep -v '^ok' "$out" | sed 's/^/# /'
+	t_ok "the idle connection was ended by the portal, in order, within 17 s" idle_ended
+	t_ok "hold again, strict" ctl quarantine add "$OFFICE4" for 2h garden strict
 	t_ok "free afterwards" real home
 	t_eq "api: no longer captive" "$(get home https://api.example.net/captive | jq .captive)" false
 	t_ok "the timeline says who" timeline_has home self
+}
+
+# Led on after the release, or the portal's last word would be a reset of the real site's.
+idle_and_free()
+{
+	lz_wait 3 has_connection && ctl quarantine del "$OFFICE4" && real office
+}
+
+has_connection()
+{
+	lz_ns_run office ss -Htn state established "dport = :80" | grep -q "$SITE4"
+}
+
+idle_ended()
+{
+	local took_s
+	lz_wait 20 eval '! lz_proc_alive idle'
+	took_s=$(cat "$LZ_DIR/log/idle.log")
+	echo "$took_s"
+	[ "$took_s" -ge 10 ] && [ "$took_s" -le 17 ]
 }
 
 timeline_has()
@@ -202,7 +244,8 @@ mail_truth()
 
 helo_is_told()
 {
-	ctl -j quarantine show "$HOME4" | tee "$LZ_DIR/show.json" | grep -q 'evil'
+	ctl -j quarantine show "$HOME4" | tee "$LZ_DIR/show.json" |
+		jq -e '.. | strings | select(contains("HELO \u0027\\x1b[2J<b>evil\u0027"))'
 }
 
 no_control()
@@ -236,6 +279,20 @@ bounced()
 }
 
 # ---------------------------------------------------------------- faults
+
+# A new certificate is used without a word to anybody.
+renewal()
+{
+	t_need make_certificate
+	t_ok "a renewed certificate is in use" lz_wait 15 new_certificate
+	t_ok "and the page is there" lz_wait 5 held office
+}
+
+new_certificate()
+{
+	lz_ns_run home openssl s_client -connect 192.0.2.1:443 -servername api.example.net </dev/null 2>/dev/null |
+		openssl x509 -noout -serial | grep -qxF "$(openssl x509 -noout -serial -in "$LZ_DIR/tls/cert.pem")"
+}
 
 portal_pid()
 {
@@ -288,5 +345,6 @@ programs
 captive_api
 browser
 mail_truth
+renewal
 faults
 t_end

@@ -125,6 +125,28 @@ def check_broken_requests():
     ok(rss_kb() < RSS_MAX_KB, f"memory stays below {RSS_MAX_KB} KB", rss_kb())
 
 
+def check_large_heads():
+    """What a browser of many years sends to a site it knows well: such a request is led here, too."""
+    cookies = "; ".join(f"name{i:03}=" + "v" * 190 for i in range(40))
+    args = "&".join(f"key{i}=value{i}" for i in range(40))
+    head = (f"GET /search?{args} HTTP/1.1\r\nHost: www.example.org\r\nAccept: text/html\r\n"
+            f"User-Agent: {'Mozilla/5.0 ' * 15}\r\nCookie: {cookies}\r\n\r\n")
+    answer = ask(head.encode())
+    ok(status(answer) == 302, f"a head of {len(head)} bytes, 40 cookies and 40 arguments, is led to the page",
+       answer[:200])
+
+
+def check_speed():
+    """A page has one round trip to the gate in it, and nothing else to wait for."""
+    took = []
+    for _ in range(11):
+        start = time.monotonic()
+        ok_page = status(ask(PAGE, 9)) == 200
+        took.append(time.monotonic() - start if ok_page else 9.0)
+    median = sorted(took)[5]
+    ok(median < 0.1, f"a page takes {median * 1000:.0f} ms (less than 100)", took)
+
+
 def check_one_source():
     flood = []
     for _ in range(1000):
@@ -160,6 +182,34 @@ def check_many_sources():
         answer = ask(PAGE, 5)
     took = time.monotonic() - start
     ok(status(answer) == 200 and took < 5, f"an honest one is served after {took:.1f} s", answer[:100])
+    for s in flood:
+        s.close()
+
+
+def count_told(mailers):
+    """How many of these connections to the sink were greeted with the truth."""
+    told = 0
+    for s in mailers:
+        try:
+            told += s.recv(600).startswith(b"554 5.7.1 ")
+        except OSError:
+            pass
+    return told
+
+
+def check_many_mailers():
+    """As infected hosts do: a thousand at once that say nothing and do not leave."""
+    flood = []
+    for i in range(1000):
+        try:
+            flood.append(open_from(f"127.2.{i // 250}.{i % 250 + 1}", SMTP, 2))
+        except OSError:
+            pass
+    told = count_told(flood)
+    ok(told == 1000, "of 1,000 mailers at once each is told why", told)
+    ok(rss_kb() < RSS_MAX_KB, f"memory stays below {RSS_MAX_KB} KB", rss_kb())
+    answer = ask(PAGE, 8)
+    ok(status(answer) == 200, "and the page is served", answer[:100])
     for s in flood:
         s.close()
 
@@ -236,11 +286,8 @@ def check_smtp():
         ok(b"3" not in codes and b"250" not in rest and b"354" not in rest, f"smtp, {name}: nothing is taken", rest)
     held = [open_from(80, SMTP) for _ in range(10)]
     time.sleep(0.5)
-    for s in held:
-        try:
-            s.recv(600)
-        except OSError:
-            pass
+    told = count_told(held)
+    ok(told == 10, "each of 10 connections of one source is told why", told)
     alive = sum(is_alive(s) for s in held)
     ok(alive <= SINK_SOURCE_MAX, f"of 10 connections of one source {alive} stay (at most {SINK_SOURCE_MAX})", alive)
     ok(ask(b"QUIT\r\n", 81, SMTP).endswith(b"221 2.0.0 Bye\r\n"), "another gets its 554 and its 221")
@@ -296,6 +343,8 @@ def main():
     dripper = threading.Thread(target=drip, args=(slow,))
     dripper.start()
     check_headers()
+    check_speed()
+    check_large_heads()
     check_release()
     check_injection()
     check_broken_requests()
@@ -304,6 +353,7 @@ def main():
     ok(slow[0] < DEADLINE_S + 3, f"a byte every 300 ms: ended after {slow[0]:.1f} s", slow)
     check_one_source()
     check_many_sources()
+    check_many_mailers()
     time.sleep(1)
     ok(status(ask(PAGE, 7)) == 200, "after all that it serves")
     return failed != 0

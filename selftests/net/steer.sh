@@ -13,75 +13,16 @@ ROOT=$(cd "$(dirname "$0")/../.." && pwd)
 . "$ROOT/selftests/lib/topology.sh"
 # shellcheck source=selftests/lib/t.sh
 . "$ROOT/selftests/lib/t.sh"
-BUILD=${LZ_BUILD:-$ROOT/build}
-ENDS=(python3 "$ROOT/selftests/net/tcp_ends.py")
 
 lz_lab_enter 300 "$@"
+# shellcheck source=selftests/lib/steer.sh
+. "$ROOT/selftests/lib/steer.sh"
 
 HELD4=198.51.100.10 HELD6=2001:db8:2000::10
-SITE4=203.0.113.80 SITE6=2001:db8:ffff::80
-BIN=$LZ_DIR/bin
-INSTANCE=
-
-policy()
-{
-	cat <<-END
-	{ "version": 1, "name": "steer",
-	  "interfaces": { "access": { "side": "customer", "match": ["$2"], "hook": "$1" },
-			  "transit": { "side": "uplink", "match": ["upl0"] } },
-	  "sets": { "offices": ["198.51.100.0/24", "2001:db8:2000::/36"] },
-	  "never": ["192.0.2.1"],
-	  "portal": { "url": "http://quarantine.example.net/", "contact": "abuse desk, +49 30 1234",
-		      "provider": "Example Net" },
-	  "gardens": { "leaky": { "mail": "smtp-554", "web": "page" },
-		       "strict": { "mail": "smtp-554", "web": "page", "tls": "tcp-reset" } },
-	  "classes": { "offices": { "of": ["offices"], "port25": "leave-alone" } },
-	  "capacity": { "sources": 4096, "colony": 4096 } }
-	END
-}
-
-ctl()
-{
-	lz_ns_run gw "$BUILD/lazaretctl" --instance "$INSTANCE" "$@"
-}
-
-daemon_start()
-{
-	lz_proc_start "daemon-$INSTANCE" gw "$BIN/lazaretd" --instance "$INSTANCE" \
-		--policy "$LZ_DIR/$INSTANCE.json" --state "$LZ_DIR/state-$INSTANCE" \
-		--run "/run/lazaret-$INSTANCE"
-	lz_wait 10 ctl status
-}
 
 log()
 {
 	cat "$LZ_DIR/log/daemon-$INSTANCE.log"
-}
-
-# get NAME ADDRESS [CURL-OPTION...]: what is served on port 80
-get()
-{
-	local ns=$1 host=$2
-	shift 2
-	case $host in *:*) host="[$host]" ;; esac
-	lz_ns_run "$ns" curl -s --max-time 3 "$@" "http://$host/"
-}
-
-# say NAME ADDRESS: what a mail server says first
-say()
-{
-	lz_ns_run "$1" "${ENDS[@]}" greeting "$2" 25
-}
-
-# fast NAME ADDRESS PORT: refused, and at once
-fast()
-{
-	lz_ns_run "$1" "${ENDS[@]}" refused "$2" "$3"
-}
-
-port_sum()
-{
-	ctl -j status | jq "[.interfaces[].$1] | add"
 }
 
 counted()
@@ -211,7 +152,66 @@ conflict()
 	t_ok "a foreign rule: refused" fast office $SITE4 80
 	ip -n "$LZ_LAB-gw" rule del priority 100
 	lz_proc_stop daemon-conflict
+	t_need daemon_start
+	t_ok "a foreign rule gone: the page" lz_wait 5 shows_page
+	comes_later
+	lz_proc_stop daemon-conflict
 	t_ok "a foreign rule: detach" lz_ns_run gw "$BIN/lazaretd" --instance conflict --detach
+}
+
+# comes RULE...: an operator's rule, in both families, while the portal leads
+comes()
+{
+	ip -n "$LZ_LAB-gw" rule add "$@" && ip -n "$LZ_LAB-gw" -6 rule add "$@"
+}
+
+goes()
+{
+	ip -n "$LZ_LAB-gw" rule del priority "$1" && ip -n "$LZ_LAB-gw" -6 rule del priority "$1"
+}
+
+in_the_way()
+{
+	not_healthy && ctl -j health | jq -e --arg rule "$1" '.checks[] | select(.name == "portal") | .why | contains($rule)'
+}
+
+# Rules that come later: what takes every packet is said and nothing is led until it is gone; what has no
+# way for them, or only for others, changes nothing.
+comes_later()
+{
+	local rule
+	ip -n "$LZ_LAB-gw" route add default via 203.0.113.253 table 77
+	ip -n "$LZ_LAB-gw" -6 route add default via 2001:db8:fffe::1 table 77
+	for rule in "priority 100 lookup 77" "priority 249 not fwmark 0xca6c lookup 77" "priority 9 unreachable" \
+		"priority 99 goto 32766"; do
+		# shellcheck disable=SC2086 # words of a rule
+		t_ok "$rule" comes $rule
+		t_ok "$rule: an alarm that names it" lz_wait 3 in_the_way "ip rule $(cut -d ' ' -f 2 <<<"$rule") ("
+		t_ok "$rule: refused at once" lz_wait 3 fast office $SITE4 80
+		t_ok "$rule: gone" goes "$(cut -d ' ' -f 2 <<<"$rule")"
+		t_ok "$rule: the page again" lz_wait 5 shows_page
+		t_ok "$rule: healthy" lz_wait 5 ctl health
+	done
+	ip -n "$LZ_LAB-gw" -6 rule add priority 101 lookup 77
+	t_ok "only of IPv6: named so" lz_wait 3 in_the_way "ip -6 rule 101 ("
+	ip -n "$LZ_LAB-gw" -6 rule del priority 101
+	t_ok "rules that take nothing of ours" comes priority 220 lookup 220
+	ip -n "$LZ_LAB-gw" rule add priority 102 lookup main suppress_prefixlength 0
+	ip -n "$LZ_LAB-gw" rule add priority 103 from 192.0.2.0/24 lookup 77
+	sleep 1.5
+	t_ok "... are no alarm" lz_wait 5 ctl health
+	t_eq "... and the page is there" "$(get office $SITE4)" "page for $SITE4 80"
+	t_ok "preflight tells of one for some sources" one_for_some
+	for rule in 102 103; do
+		ip -n "$LZ_LAB-gw" rule del priority $rule
+	done
+	goes 220
+}
+
+one_for_some()
+{
+	lz_ns_run gw "$BIN/lazaretd" --preflight --policy "$LZ_DIR/conflict.json" | tee /dev/stderr |
+		grep '^warn .*ip rule 103 (.*from 192.0.2.0/24, table 77) is for some, before 250'
 }
 
 hold_both()
@@ -222,21 +222,10 @@ hold_both()
 
 # ---------------------------------------------------------------- set-up
 
-mkdir -p "$BIN"
-t_need cp "$BUILD/lazaretd" "$BIN/lazaretd"
-t_need cp "$ROOT/selftests/lib/portal_standin.py" "$BIN/lazaret-portal"
-chmod 755 "$LZ_DIR" "$BIN" "$BIN/lazaret-portal"
-t_need lz_provider_add
+t_need steer_lab_up
 t_need lz_customer_add office $HELD4 $HELD6
 t_need lz_customer_add shop 198.51.100.11 2001:db8:2000:1::10
 t_need lz_customer_add shop2 198.51.100.12 2001:db8:2000:2::10
-t_need mkdir "$LZ_DIR/site"
-echo "the site" >"$LZ_DIR/site/index.html"
-lz_proc_start site world python3 -m http.server -d "$LZ_DIR/site" -b :: 80
-: >"$LZ_DIR/came"
-lz_proc_start server world "${ENDS[@]}" serve "$LZ_DIR/came" 25 443
-t_need lz_port_wait 5 world 80
-t_need lz_port_wait 5 world 25
 t_need lz_wait 5 get shop $SITE6
 
 RULES_BEFORE=$(rules)
@@ -245,9 +234,7 @@ RULES_BEFORE=$(rules)
 
 for HOOK in ${HOOKS:-xdp tc xdp-generic}; do
 	INSTANCE=$HOOK
-	policy "$HOOK" acc0 >"$LZ_DIR/$INSTANCE.json"
-	t_need daemon_start
-	t_ok "$HOOK: the portal runs" lz_wait 15 grep -q event=portal-up "$LZ_DIR/log/daemon-$HOOK.log"
+	t_need steer_daemon_start "$HOOK" acc0
 	t_ok "$HOOK: hold" hold_both
 	led "$HOOK"
 	released "$HOOK"

@@ -9,6 +9,11 @@
     tcp_ends.py greeting ADDRESS PORT        the first line that the server says
     tcp_ends.py again ADDRESS PORT N         N connections from one and the same port, each asks for
                                              a page; the server closes first: TIME_WAIT is at its end
+    tcp_ends.py idle ADDRESS PORT            says nothing; how many seconds until the other side ends the
+                                             connection in order
+    tcp_ends.py talk-at FILE ADDRESS PORT S...
+                                             a request at once and more on the same connection S seconds
+                                             after the start; FILE: what came, "gone" when it was reset
     tcp_ends.py talk GO FILE ADDRESS PORT    two requests on one connection, the second once something
                                              can be read from GO; FILE: what came
 """
@@ -94,6 +99,28 @@ def talk(go, path, address, port):
         time.sleep(1)
 
 
+def idle(address, port):
+    began = time.monotonic()
+    with socket.create_connection((address, port), 2) as s:
+        s.settimeout(60)
+        while s.recv(4096):
+            pass
+    print(round(time.monotonic() - began))
+
+
+def talk_at(path, address, port, seconds):
+    began = time.monotonic()
+    with socket.create_connection((address, port), 2) as s, open(path, "w", buffering=1) as log:
+        for at_s in [0] + seconds:
+            time.sleep(max(0.0, began + at_s - time.monotonic()))
+            asked = time.monotonic()
+            try:
+                answer = ask(s)
+            except OSError:
+                answer = ""
+            log.write(answer or "gone after %.1f s\n" % (time.monotonic() - asked))
+
+
 def main():
     what, args = sys.argv[1], sys.argv[2:]
     if what == "serve":
@@ -106,6 +133,10 @@ def main():
         greeting(args[0], int(args[1]))
     elif what == "again":
         again(args[0], int(args[1]), int(args[2]))
+    elif what == "idle":
+        idle(args[0], int(args[1]))
+    elif what == "talk-at":
+        talk_at(args[0], args[1], int(args[2]), [float(at_s) for at_s in args[3:]])
     elif what == "talk":
         talk(args[0], args[1], args[2], int(args[3]))
     elif what == "beat":

@@ -172,6 +172,23 @@ policy stuck "$HOOKS/hang" https://hooks.example.net:8443/take smtp://127.0.0.1:
 policy odd "$HOOKS/loud" http://127.0.0.1:8080/away smtp://203.0.113.25
 policy foreign "$LZ_DIR/said/mine" http://127.0.0.1:8080/large smtp://203.0.113.25
 
+# ---------------------------------------------------------------- before the start
+
+# What preflight says of mail in policy $1
+preflight()
+{
+	lz_ns_run gw "$BUILD/lazaretd" --preflight --policy "$LZ_DIR/$1.json" | grep " mail "
+}
+
+t_ok "preflight: mail can go" grep -q '^ok .*sendmail' <(preflight all)
+sed -i 's/^\(postdrop:.*:\)lazaret$/\1/' /etc/group
+t_ok "preflight: not in Postfix's group" grep -q '^fail .*adduser lazaret postdrop' <(preflight all)
+sed -i 's/^postdrop:.*:$/&lazaret/' /etc/group
+chmod 644 /usr/sbin/sendmail
+t_ok "preflight: no program" grep -q '^fail .*cannot run /usr/sbin/sendmail' <(preflight all)
+chmod 755 /usr/sbin/sendmail
+t_eq "preflight: nothing of it where it goes by SMTP" "$(preflight smtp)" ""
+
 # ---------------------------------------------------------------- all three ways
 
 t_need daemon_start "$LZ_DIR/all.json"

@@ -206,8 +206,10 @@ static void throttle_of_a_stranger(void)
 static void released(void)
 {
 	static const struct row rows[] = {
-		{ "a new connection to the web", { TO(WORLD4), .dport = 80 }, LZ_V_PASS,
-		  LZ_R_PASS_EXAMINED },
+		{ "new, but the portal may have its ports in TIME_WAIT", { TO(WORLD4), .dport = 80 },
+		  LZ_V_PAGE, LZ_R_PASS_EXAMINED },
+		{ "new, and forbidden by the class", { TO(WORLD4), .dport = 25 },
+		  LZ_V_ICMP_ADMIN, LZ_R_DROP_PORT25 },
 		{ "perhaps a flow of the page", { TO(WORLD4), .dport = 80, .tcp = PKT_ACK }, LZ_V_PAGE,
 		  LZ_R_PASS_OTHER },
 		{ "its end", { TO6(WORLD6), .dport = 80, .tcp = PKT_FIN | PKT_ACK }, LZ_V_PAGE,

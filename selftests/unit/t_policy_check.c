@@ -254,10 +254,20 @@ static void tells_what_sleeps(void)
 	auto_reading awake = read_policy("{\"version\": 1, " STRICT ", " LIMIT("\"at-most\": \"5/1h\", \"then\": \"drop\"") "}", NULL);
 	auto_reading asleep = read_policy("{\"version\": 1, " STRICT ", " LADDER ", \"sets\": {\"n\": [{\"names\": [\"a.example.net\"]}]}, "
 		"\"evidence\": {\"quarantine-needs\": \"handshake\"}, " LIMIT("\"at-most\": \"5/1h\", \"then\": \"ladder:l\"") "}", NULL);
-	lz_autostr struct lz_str none = {}, all = {};
+#define PORTAL(url) "{\"version\": 1, " STRICT ", \"ladders\": {\"l\": {\"steps\": [\"block25 72h\"]}}, \"portal\": {" \
+	"\"url\": \"" url "\", \"provider\": \"P\", \"contact\": \"c\", \"api\": {\"url\": \"https://q.example.net/c\"," \
+	"\"listen\": [\"192.0.2.1:443\"], \"certificate\": \"/c\", \"key\": \"/k\"}}, " \
+	LIMIT("\"at-most\": \"5/1h\", \"then\": \"ladder:l\"") "}"
+	auto_reading led = read_policy(PORTAL("http://q.example.net/"), NULL);
+	auto_reading seen = read_policy(PORTAL("https://q.example.net/"), NULL);
+	lz_autostr struct lz_str none = {}, all = {}, blocked = {}, open = {};
 
-	if (!T_OK(awake.policy && asleep.policy, "both are good"))
+	if (!T_OK(awake.policy && asleep.policy && led.policy && seen.policy, "all are good"))
 		return;
+	T_EQ(lz_policy_not_in_force(led.policy, &blocked), 0, "a page that he is not led to");
+	T_HAS(blocked.data, "is not led there", "a blocked host's page");
+	T_EQ(lz_policy_not_in_force(seen.policy, &open), 0, "a page by https");
+	T_EQ(open.len, 0, "he can open");
 	T_EQ(lz_policy_not_in_force(awake.policy, &none), 0, "a plain policy");
 	T_EQ(none.len, 0, "is in force as a whole");
 	T_EQ(lz_policy_not_in_force(asleep.policy, &all), 0, "a rich one");

@@ -45,6 +45,7 @@ static void routes(void)
 		{ { .method = "GET", .host = "quarantine.example.net", .path = "/x", .accept = "*/*" },
 		  LZ_ANSWER_PAGE },
 		{ { .method = "GET", .host = "Quarantine.Example.net:80", .path = "/" }, LZ_ANSWER_PAGE },
+		{ { .method = "GET", .host = "quarantine.example.net.", .path = "/" }, LZ_ANSWER_PAGE },
 		{ { .method = "GET", .host = "quarantine.example.net.evil.example", .path = "/",
 		    .accept = BROWSER }, LZ_ANSWER_REDIRECT },
 		{ { .method = "POST", .host = "quarantine.example.net", .path = "/release" },
@@ -300,7 +301,7 @@ static void crowd_is_exact(void)
 static void reads_case(void)
 {
 	static const char text[] =
-		"{\"id\":2,\"code\":0,\"held\":true,\"case\":\"77\",\"grade\":\"garden:home\",\"strict\":true,"
+		"{\"id\":2,\"code\":0,\"held\":true,\"case\":\"77\",\"grade\":\"garden:home\",\"strict\":true,\"allows\":true,"
 		"\"since\":\"2026-11-23T04:00:00Z\",\"until\":\"2026-11-26T04:00:00Z\",\"reason\":\"spam\","
 		"\"connections\":12,\"releases_left\":1,\"may_release\":false,\"why_not\":\"evidence\",\"wait_s\":90}";
 	lz_autojson cJSON *root = NULL;
@@ -313,6 +314,21 @@ static void reads_case(void)
 	T_EQ(c.why, LZ_GATE_WHY_EVIDENCE, "why");
 	T_EQ((long long)c.wait_s, 90, "wait");
 	T_STR(c.number, "77", "number");
+	T_OK(c.allows, "open addresses");
+}
+
+/* Told that he will be held, and not held yet. */
+static void reads_announced(void)
+{
+	static const char text[] = "{\"id\":2,\"code\":0,\"held\":false,\"held_in_s\":3600,\"case\":\"78\"}";
+	lz_autojson cJSON *root = NULL;
+	struct lz_portal_case c;
+
+	T_EQ(lz_json_parse(text, sizeof(text) - 1, &root, NULL), 0, "json");
+	T_EQ(lz_portal_case_parse(root, &c, NULL), 0, "case");
+	T_EQ((long long)c.held_in_s, 3600, "in an hour");
+	T_EQ((long long)c.captive_in_s, 0, "but not in a garden");
+	T_STR(c.number, "78", "number");
 }
 
 static void is_api(struct lz_portal_case c, const char *url, const char *expected)
@@ -326,12 +342,14 @@ static void writes_api(void)
 {
 	struct lz_portal_case held = { .held = true, .grade = LZ_PORTAL_STRICT };
 	struct lz_portal_case slow = { .held = true, .grade = LZ_PORTAL_THROTTLE };
-	struct lz_portal_case soon = { .captive_in_s = 3600 };
+	struct lz_portal_case soon = { .held_in_s = 3600, .captive_in_s = 3600 };
+	struct lz_portal_case slower = { .held_in_s = 3600 };
 	struct lz_portal_case free_ = { .held = false };
 
 	is_api(held, "https://q/", "{\"captive\":true,\"user-portal-url\":\"https://q/\"}");
 	is_api(slow, "https://q/", "{\"captive\":false,\"user-portal-url\":\"https://q/\"}");
 	is_api(soon, NULL, "{\"captive\":false,\"seconds-remaining\":3600}");
+	is_api(slower, NULL, "{\"captive\":false}");
 	is_api(free_, NULL, "{\"captive\":false}");
 }
 
@@ -416,6 +434,7 @@ static const struct t_case cases[] = {
 	{ "crowd: counts sources", counts_crowd },
 	{ "crowd: is exact", crowd_is_exact },
 	{ "case: is read", reads_case },
+	{ "gate: a case that is announced", reads_announced },
 	{ "api: RFC 8908", writes_api },
 	{ "gate: questions", gate_reads },
 	{ "gate: sockets", gate_looks_at_sockets },

@@ -219,6 +219,8 @@ static void says_the_way_out(void)
 		{ { .why = LZ_GATE_WHY_RATE, .wait_s = 60 }, "wait 1 min", "<form" },
 		{ { .may_release = true, .why = LZ_GATE_WHY_BUSY }, "try again in a moment", "too many" },
 		{ { .why = LZ_GATE_WHY_BUSY }, "try again in a moment", "staff only" },
+		{ { .grade = LZ_PORTAL_STRICT }, "emergency calls", "open for the repair" },
+		{ { .grade = LZ_PORTAL_STRICT, .allows = true }, "open for the repair", "Almost everything" },
 	};
 	struct lz_pages pages = { .n = 0 };
 	struct lz_err err = { "" };
@@ -238,7 +240,8 @@ static void says_the_way_out(void)
 
 static void writes_other_pages(void)
 {
-	struct lz_portal_case freed = { .held = false };
+	struct lz_portal_case freed = { .held = false }, warned = { .held_in_s = 86400, .number = "78" };
+	lz_autostr struct lz_str early = { 0 };
 	struct lz_pages pages = { .n = 0 };
 	struct lz_err err = { "" };
 	static const struct {
@@ -260,6 +263,10 @@ static void writes_other_pages(void)
 		T_OK(strstr(out.data, rows[i].has) != NULL, rows[i].has);
 		T_OK(strstr(out.data, "<form") == NULL, "no button");
 	}
+	T_EQ(lz_pages_render(&pages, 0, LZ_PAGE_CASE, &warned, NULL, &early), 0, "render");
+	T_OK(strstr(early.data, "Harm was seen") && strstr(early.data, "not restricted yet") &&
+	     strstr(early.data, ">78<"), "who will be held is told so");
+	T_OK(strstr(early.data, "Nothing stands in your way") == NULL, "and nothing else");
 	lz_pages_done(&pages);
 }
 

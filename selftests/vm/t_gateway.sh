@@ -3,7 +3,8 @@
 # shellcheck disable=SC2317 # functions are called through t_ok and t_need
 #
 # lazaretd on the devices of a provider's gateway: a VLAN on a bond, a ppp device that is parsed from
-# its IP header, a port and its own VLAN refused.  Real TCP from behind each; run by run.sh.
+# its IP header, a port and its own VLAN refused.  Real TCP from behind each; who is held is led to a
+# stand-in for the portal from each, and from a trunk whose frames bear the VLAN's tag; run by run.sh.
 
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source-path=SCRIPTDIR source=../lib/ns.sh
@@ -18,9 +19,18 @@ WORLD6=2001:db8:ffff::25
 
 lz_lab_enter 540 "$@"
 
+INSTANCE=guest
+
 ctl()
 {
-	lz_ns_run gw "$LZ_BUILD/lazaretctl" --instance guest "$@"
+	lz_ns_run gw "$LZ_BUILD/lazaretctl" --instance "$INSTANCE" "$@"
+}
+
+daemon_start()
+{
+	lz_proc_start "daemon-$INSTANCE" gw "$LZ_DIR/bin/lazaretd" --instance "$INSTANCE" --policy "$LZ_DIR/$1" \
+		--state "$LZ_DIR/state-$INSTANCE" --run "/run/lazaret-$INSTANCE"
+	lz_wait 240 ctl status
 }
 
 # policy FILE MATCH: customers arrive on MATCH, a list of JSON strings
@@ -31,6 +41,8 @@ policy()
 	  "interfaces": { "access": { "side": "customer", "match": [$2] },
 			  "transit": { "side": "uplink", "match": ["upl0"] } },
 	  "sets": { "dynamic": ["100.64.0.0/10", "2001:db8:1000::/36"] },
+	  "portal": { "url": "http://quarantine.example.net/", "contact": "abuse desk", "provider": "Example Net" },
+	  "gardens": { "strict": { "mail": "smtp-554", "web": "page", "tls": "tcp-reset" } },
 	  "classes": { "dynamic": { "of": ["dynamic"], "port25": { "to-world": "icmp-admin" } } },
 	  "capacity": { "sources": 4096, "colony": 1024 } }
 	END
@@ -58,6 +70,29 @@ refused6()
 	said=$(lz_ns_run cpe timeout 20 nc -v -w 15 "$WORLD6" 25 2>&1 </dev/null)
 	echo "$said"
 	[[ $said == *"Permission denied"* ]]
+}
+
+# led WHAT NUMBER: the customer in subnet NUMBER, held
+led()
+{
+	from "$2"
+	t_ok "$1: hold" ctl quarantine add "100.64.$2.2" for 1h garden strict
+	t_ok "$1: the page" lz_wait 20 shows_page
+	t_eq "$1: the sink" "$(lz_ns_run cpe "${ENDS[@]}" greeting "$WORLD" 25)" "554 5.7.1 sink for $WORLD 25"
+	t_ok "$1: TLS is refused" tls_refused
+	t_ok "$1: release" ctl quarantine del "100.64.$2.2"
+	t_ok "$1: the site is reached" lz_ns_run cpe "${ENDS[@]}" once "$WORLD" 80
+}
+
+# With a reset; how fast says little in an emulated machine.
+tls_refused()
+{
+	lz_ns_run cpe timeout 20 nc -v -w 15 "$WORLD" 443 2>&1 </dev/null | tee /dev/stderr | grep -q "Connection refused"
+}
+
+shows_page()
+{
+	[ "$(lz_ns_run cpe curl -s --max-time 5 "http://$WORLD/")" = "page for $WORLD 80" ]
 }
 
 hook_of()
@@ -93,11 +128,13 @@ t_ok "before: port 25 is open" lz_ns_run cpe "${ENDS[@]}" once "$WORLD" 25
 from 4
 t_ok "before: over ppp and IPv6 too" lz_wait 10 lz_ns_run cpe "${ENDS[@]}" once "$WORLD6" 25
 
+t_need mkdir "$LZ_DIR/bin"
+t_need cp "$LZ_BUILD/lazaretd" "$LZ_DIR/bin/"
+t_need cp "$here/../lib/portal_standin.py" "$LZ_DIR/bin/lazaret-portal"
+t_need chmod 755 "$LZ_DIR" "$LZ_DIR/bin" "$LZ_DIR/bin/lazaret-portal"
 policy one.json '"bond0.1*", "ppp*"'
 policy both.json '"bond0", "bond0.100"'
-lz_proc_start daemon gw "$LZ_BUILD/lazaretd" --instance guest --policy "$LZ_DIR/one.json" \
-	--state "$LZ_DIR/state" --run /run/lazaret-guest
-t_need lz_wait 240 ctl status
+t_need daemon_start one.json
 t_eq "the VLAN on the bond is judged in tc" "$(hook_of bond0.100)" tc
 t_eq "so is ppp" "$(hook_of ppp0)" tc
 for number in 2 4; do
@@ -111,4 +148,12 @@ t_eq "a port and its own VLAN are refused" "$(ctl policy apply "$LZ_DIR/both.jso
 	>/dev/null 2>"$LZ_DIR/both.err"; echo $?)" 1
 t_ok "... with the reason" grep -q "judged twice" "$LZ_DIR/both.err"
 t_ok "... and nothing has changed" refused
+led "a VLAN device" 2
+led "a ppp device" 4
+lz_proc_stop daemon-guest
+t_need lz_ns_run gw "$LZ_DIR/bin/lazaretd" --instance guest --detach
+INSTANCE=trunk
+policy trunk.json '"bond0"'
+t_need daemon_start trunk.json
+led "tagged frames of a trunk" 2
 t_end
