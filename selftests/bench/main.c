@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * main.c - usage: bench [--quick] [--rounds N] [--repeats N] [--net PREFIX] OBJECT POLICY JSON SVG
+ * main.c - usage: bench [--quick] [--rounds N] [--repeats N] [--net PREFIX]
+ *                        [--figures LETTERS] OBJECT POLICY JSON SVG
  *                 bench [--quick] --list held|ranges
  *
  * Writes JSON and SVG, prints the table. Exit status: 0 all verdicts were right (whatever the
  * figures), 1 a verdict or a count was wrong, 2 set-up failed. --quick: small tables, few packets:
- * a check of the bench itself. --net: prefix of the namespaces that run.sh made. --list: what the
- * rivals' sets must hold.
+ * a check of the bench itself. --net: prefix of the namespaces that run.sh made. --figures: only
+ * these; SVG is written if b is among them. --list: what the rivals' sets must hold.
  */
 #include <getopt.h>
 #include <sched.h>
@@ -16,7 +17,7 @@
 
 #include "bench.h"
 
-struct bench_options options = { .rounds = 7, .repeats = 200000 };
+struct bench_options options = { .rounds = 11, .repeats = 200000, .figures = "" };
 
 static void parse(int argc, char **argv)
 {
@@ -25,6 +26,7 @@ static void parse(int argc, char **argv)
 		{ "rounds", required_argument, NULL, 'r' },
 		{ "repeats", required_argument, NULL, 'n' },
 		{ "net", required_argument, NULL, 't' },
+		{ "figures", required_argument, NULL, 'f' },
 		{ "list", required_argument, NULL, 'l' },
 		{},
 	};
@@ -40,6 +42,8 @@ static void parse(int argc, char **argv)
 			options.repeats = (__u32)strtoul(optarg, NULL, 10);
 		else if (c == 't')
 			options.net = optarg;
+		else if (c == 'f')
+			options.figures = optarg;
 		else if (c == 'l')
 			list = optarg;
 		else
@@ -51,13 +55,15 @@ static void parse(int argc, char **argv)
 		options.scale_shift = 8;
 	}
 	if (list) {
-		figures_list(list);
+		scene_list(list);
 		exit(0);
 	}
 	if (argc - optind != 4 || options.rounds < 1 || options.rounds > BENCH_ROUNDS_MAX ||
-	    !options.repeats) {
+	    !options.repeats ||
+	    options.figures[strspn(options.figures, "abcdefghijklm")]) {
 		fprintf(stderr, "usage: bench [--quick] [--rounds 1..%d] [--repeats N] "
-				"[--net PREFIX] OBJECT POLICY JSON SVG\n", BENCH_ROUNDS_MAX);
+				"[--net PREFIX] [--figures a..m] "
+				"OBJECT POLICY JSON SVG\n", BENCH_ROUNDS_MAX);
 		exit(2);
 	}
 	options.object = argv[optind];
@@ -77,26 +83,28 @@ static void stay_on_first_cpu(void)
 
 int main(int argc, char **argv)
 {
-	bool is_void;
+	const char *unsteady;
 
 	parse(argc, argv);
 	stay_on_first_cpu();
 	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
-	figures_kernel_add();
+	scenes_open();
 	variants_run();
-	figures_kernel_report();
-	figures_pair();
-	figures_tables();
-	if (options.net)
+	figures_kernel();
+	if (figures_wanted("f"))
+		figures_pair();
+	figures_capacity();
+	if (options.net && figures_wanted("bcd"))
 		figures_live();
-	is_void = figures_void();
-	results_print();
-	if (is_void)
-		printf("VOID: the empty program was not steady (p90 > 2 x min): somebody else used "
-		       "the machine\n");
-	bench_must(results_write(options.json, is_void), options.json);
-	bench_must(plot_write(options.svg), options.svg);
+	unsteady = bench_unsteady();
+	table_print(stdout);
+	if (unsteady)
+		printf("\nVOID: \"%s\" was not steady (p90 > 2 x min): somebody else used the "
+		       "machine\n", unsteady);
+	bench_must(results_write(options.json, unsteady != NULL), options.json);
+	if (figures_wanted("b"))
+		bench_must(plot_write(options.svg), options.svg);
 	if (bench_wrongs())
-		printf("%u verdicts or counts were wrong, see above\n", bench_wrongs());
+		printf("\n%u verdicts or counts were wrong, see above\n", bench_wrongs());
 	return bench_wrongs() ? 1 : 0;
 }

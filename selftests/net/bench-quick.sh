@@ -32,5 +32,5 @@ form()
 rm -f "$JSON" "$BUILD/bench.svg"
 t_ok "every verdict and count is right" make -s O="$BUILD" QUICK=1 bench
 t_ok "bench.json has the fixed form" form
-t_ok "bench.svg is XML with four lines" sh -c "grep -c '<polyline' '$BUILD/bench.svg' | grep -qx 4"
+t_ok "bench.svg has five lines" sh -c "grep -c '<polyline' '$BUILD/bench.svg' | grep -qx 5"
 t_end
