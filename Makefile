@@ -143,7 +143,7 @@ $(O)/selftests/bench/%.bpf.o: selftests/bench/%.bpf.c
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(O)/selftests/bench/bench: $(patsubst %.c,$(O)/%.o,$(filter-out %.bpf.c,$(wildcard selftests/bench/*.c))) \
-		$(TEST_OBJS)
+		$(TEST_OBJS) $(CLI_TEST_OBJS)
 	@echo "  LD      $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS) -lpthread
 
@@ -151,7 +151,7 @@ $(O)/selftests/bench/bench: $(patsubst %.c,$(O)/%.o,$(filter-out %.bpf.c,$(wildc
 # FIGURES="b d": only these letters (see selftests/bench/bench.h).
 bench:
 	$(Q)selftests/lib/deps.sh --quiet --no-guest
-	$(Q)$(MAKE) --no-print-directory -s -j2 O=$(O) $(BENCH)
+	$(Q)$(MAKE) --no-print-directory -s -j2 O=$(O) all $(BENCH)
 	$(Q)selftests/bench/run.sh $(if $(QUICK),--quick) $(FIGURES)
 
 # Does the data plane load, attach and judge on every kernel it claims? Emulated, minutes each.

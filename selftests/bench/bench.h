@@ -10,6 +10,7 @@
  * The figures have the letters of issue 3, a to m; each row's name begins with its letter:
  *
  *   a..e g m  report.c     b..d end to end  live.c     f  pair.c     h..k  capacity.c
+ *   l  offence.c           h..l through daemon and command           control.sh, measured.c
  *
  * Every variant runs once a round: what disturbs the machine for a while disturbs them all.
  * A set-up step that fails ends the process: a bench without its set-up measures nothing.
@@ -42,6 +43,7 @@ struct bench_options {
 	const char *json, *svg;
 	const char *policy; /* policies/small-cable-isp.json */
 	const char *net;    /* prefix of the rivals' network namespaces; NULL: no live frames */
+	const char *measured; /* rows that control.sh wrote; NULL: none */
 	const char *figures; /* letters of those that are wanted; "": all */
 	unsigned rounds;
 	__u32 repeats;	    /* packets a run */
@@ -239,6 +241,13 @@ bool figures_wanted(const char *letters);
 void figures_kernel(void);   /* a..e, g, m, after the rounds */
 void figures_pair(void);     /* f: two CPUs */
 void figures_capacity(void); /* h..k: the controller's own code */
+void figures_offence(void);  /* l: the verdict */
 void figures_live(void);     /* b..d end to end */
+
+/** figures_measured() - h..l through daemon and command: the rows of a file of control.sh */
+void figures_measured(const char *path);
+
+/** sender_run() - the modes --spray, --both, --events (sender.c); -1: it is none of these */
+int sender_run(int argc, char **argv);
 
 #endif

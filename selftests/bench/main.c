@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * main.c - usage: bench [--quick] [--rounds N] [--repeats N] [--net PREFIX]
+ * main.c - usage: bench [--quick] [--rounds N] [--repeats N] [--net PREFIX] [--measured FILE]
  *                        [--figures LETTERS] OBJECT POLICY JSON SVG
  *                 bench [--quick] --list held|ranges
+ *                 bench --spray|--both|--events ...   (sender.c)
  *
  * Writes JSON and SVG, prints the table. Exit status: 0 all verdicts were right (whatever the
  * figures), 1 a verdict or a count was wrong, 2 set-up failed. --quick: small tables, few packets:
- * a check of the bench itself. --net: prefix of the namespaces that run.sh made. --figures: only
- * these; SVG is written if b is among them. --list: what the rivals' sets must hold.
+ * a check of the bench itself. --net: prefix of the namespaces that run.sh made. --measured: rows
+ * that control.sh wrote. --figures: only these; SVG is written if b is among them. --list: what the
+ * rivals' sets must hold.
  */
 #include <getopt.h>
 #include <sched.h>
@@ -26,6 +28,7 @@ static void parse(int argc, char **argv)
 		{ "rounds", required_argument, NULL, 'r' },
 		{ "repeats", required_argument, NULL, 'n' },
 		{ "net", required_argument, NULL, 't' },
+		{ "measured", required_argument, NULL, 'm' },
 		{ "figures", required_argument, NULL, 'f' },
 		{ "list", required_argument, NULL, 'l' },
 		{},
@@ -42,6 +45,8 @@ static void parse(int argc, char **argv)
 			options.repeats = (__u32)strtoul(optarg, NULL, 10);
 		else if (c == 't')
 			options.net = optarg;
+		else if (c == 'm')
+			options.measured = optarg;
 		else if (c == 'f')
 			options.figures = optarg;
 		else if (c == 'l')
@@ -62,7 +67,7 @@ static void parse(int argc, char **argv)
 	    !options.repeats ||
 	    options.figures[strspn(options.figures, "abcdefghijklm")]) {
 		fprintf(stderr, "usage: bench [--quick] [--rounds 1..%d] [--repeats N] "
-				"[--net PREFIX] [--figures a..m] "
+				"[--net PREFIX] [--measured FILE] [--figures a..m] "
 				"OBJECT POLICY JSON SVG\n", BENCH_ROUNDS_MAX);
 		exit(2);
 	}
@@ -83,8 +88,11 @@ static void stay_on_first_cpu(void)
 
 int main(int argc, char **argv)
 {
+	int sender = sender_run(argc, argv);
 	const char *unsteady;
 
+	if (sender >= 0)
+		return sender;
 	parse(argc, argv);
 	stay_on_first_cpu();
 	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
@@ -94,10 +102,17 @@ int main(int argc, char **argv)
 	if (figures_wanted("f"))
 		figures_pair();
 	figures_capacity();
+	if (figures_wanted("l"))
+		figures_offence();
+	if (options.measured)
+		figures_measured(options.measured);
 	if (options.net && figures_wanted("bcd"))
 		figures_live();
 	unsteady = bench_unsteady();
 	table_print(stdout);
+	if (options.quick)
+		printf("\nQUICK: tables 256 times smaller, few packets: only the verdicts mean "
+		       "anything\n");
 	if (unsteady)
 		printf("\nVOID: \"%s\" was not steady (p90 > 2 x min): somebody else used the "
 		       "machine\n", unsteady);

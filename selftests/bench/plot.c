@@ -13,10 +13,10 @@
 #include "bench.h"
 #include "rivals.h"
 
-#define WIDTH	900.0
+#define WIDTH	940.0
 #define HEIGHT	500.0
 #define LEFT	70.0
-#define RIGHT	270.0
+#define RIGHT	310.0
 #define TOP	46.0
 #define BOTTOM	60.0
 #define LEGEND	(WIDTH - RIGHT + 24)

@@ -12,6 +12,7 @@ cd "$(dirname "$0")/../.." || exit 2
 export LZ_BUILD=${LZ_BUILD:-$PWD/build}
 export LZ_LAB=lz-bench
 . selftests/lib/ns.sh
+ROOT=$PWD
 
 SKB_RIVALS="nft-set nft-limit nft-interval hashlimit ipset-ip ipset-net"
 XDP_FILTER_N=10000 # what its map takes
@@ -97,7 +98,11 @@ rivals()
 
 main()
 {
-	local rival
+	local rival measured=()
+	if wanted hijkl; then
+		control_measure || { echo "bench: set-up of the gateway failed" >&2; exit 2; }
+		measured=(--measured "$ROWS")
+	fi
 	lz_ns_add gen || exit 2
 	for rival in $(rivals); do
 		if ! rival_add "$rival" || ! rules_load "$rival"; then
@@ -105,11 +110,13 @@ main()
 			exit 2
 		fi
 	done
-	"$BENCH" "${QUICK[@]}" --figures "$FIGURES" --net "/run/netns/$LZ_LAB" "$OBJECT" \
+	"$BENCH" "${QUICK[@]}" --figures "$FIGURES" "${measured[@]}" --net "/run/netns/$LZ_LAB" "$OBJECT" \
 		policies/small-cable-isp.json "$LZ_BUILD/bench.json" "$LZ_BUILD/bench.svg"
 }
 
 lz_lab_enter 3600 "$@"
+. selftests/lib/lazaretd.sh
+. selftests/bench/control.sh
 QUICK=()
 FIGURES=
 for word; do
