@@ -28,6 +28,8 @@
 struct rival rivals[RIVALS_N] = {
 	{ .name = "xdp-empty", .figures = "bcd", .scene = "main4", .program = "live_empty",
 	  .frame = FRAME_SYN25, .counting = COUNT_XDP },
+	{ .name = "xdp-line", .figures = "bcd", .scene = "main4", .program = "live_line",
+	  .frame = FRAME_SYN25, .counting = COUNT_XDP },
 	{ .name = "lazaret-b", .figures = "b", .scene = "main4", .program = "live_ours",
 	  .frame = FRAME_SYN25, .counting = COUNT_OURS, .limits = true, ALL_HIT,
 	  .reasons = 1ull << LZ_R_PASS_EXAMINED | 1ull << LZ_R_DROP_LIMIT },
