@@ -145,15 +145,16 @@ demo:
 BENCH := $(O)/selftests/bench/bench $(O)/selftests/bench/bench.bpf.o
 
 $(O)/selftests/bench/bench: $(patsubst %.c,$(O)/%.o,$(filter-out %.bpf.c,$(wildcard selftests/bench/*.c))) \
-		$(TEST_OBJS)
+		$(TEST_OBJS) $(CLI_TEST_OBJS)
 	@echo "  LD      $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS) -lpthread
 
 # QUICK=1: tiny tables and few packets, only to see that verdicts and output are right.
+# FIGURES="b d": only these letters (see selftests/bench/bench.h).
 bench:
 	$(Q)selftests/lib/deps.sh --quiet --no-guest
-	$(Q)$(MAKE) --no-print-directory -s -j2 O=$(O) $(BENCH)
-	$(Q)selftests/bench/run.sh $(if $(QUICK),--quick)
+	$(Q)$(MAKE) --no-print-directory -s -j2 O=$(O) all $(BENCH)
+	$(Q)selftests/bench/run.sh $(if $(QUICK),--quick) $(FIGURES)
 
 # Does the data plane load, attach and judge on every kernel it claims? Emulated, minutes each.
 KERNELS ?= bookworm bookworm-backports trixie

@@ -12,11 +12,18 @@ bool lz_request_writable(const struct lz_request *req)
 	return conn && !conn->broken && conn_queued_bytes(conn) < LZ_PROTO_OUT_HIGH_BYTES;
 }
 
+/* A stream is asked for more only below the mark; the slice it then adds at once is queued whole, or
+ * a list would have holes where the mark was. */
 static int check_room(const struct lz_request *req)
 {
-	if (!req->conn || req->conn->broken)
+	const struct conn *conn = req->conn;
+	size_t most = LZ_PROTO_OUT_HIGH_BYTES;
+
+	if (!conn || conn->broken)
 		return -EPIPE;
-	return lz_request_writable(req) ? 0 : -ENOBUFS;
+	if (req->fill && conn->corked)
+		most += LZ_PROTO_OUT_SLICE_BYTES;
+	return conn_queued_bytes(conn) < most ? 0 : -ENOBUFS;
 }
 
 int lz_reply_row_text(struct lz_request *req, const char *json, size_t len)

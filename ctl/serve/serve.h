@@ -113,8 +113,8 @@ const char *lz_request_payload(const struct lz_request *req, size_t *ret_len);
  * lz_reply_row() - one row of the answer
  * @row: an object, deleted by this call in every case
  *
- * Return: 0; -EPIPE client gone; -ENOBUFS above the high water mark, not queued; -EMSGSIZE longer
- *         than LZ_PROTO_ROW_BYTES; -ENOMEM.
+ * Return: 0; -EPIPE client gone; -ENOBUFS above the high water mark (while a stream is filled: a
+ *         slice above it), not queued; -EMSGSIZE longer than LZ_PROTO_ROW_BYTES; -ENOMEM.
  */
 int lz_reply_row(struct lz_request *req, cJSON *row);
 

@@ -54,6 +54,7 @@
 #define LZ_PROTO_CONNECTIONS_PER_UID 8
 #define LZ_PROTO_OUT_HIGH_BYTES (1024 * 1024) /* a handler stops producing */
 #define LZ_PROTO_OUT_LOW_BYTES	(256 * 1024)  /* and is called again */
+#define LZ_PROTO_OUT_SLICE_BYTES (1024 * 1024) /* what it adds in one call, at most */
 #define LZ_PROTO_REASON_BYTES	256
 #define LZ_PROTO_TICKET_BYTES	64
 

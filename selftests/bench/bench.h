@@ -3,8 +3,14 @@
  * bench.h - the parts of `make bench` and what they hand to each other.
  *
  *   scene    one BPF object: sizes, policy, sources, holds          scene.c, text.c
- *   variant  one program over one kind of traffic in one scene      variants.c, run.c
- *   result   one row of build/bench.json                            figures*.c, result.c, plot.c
+ *   variant  one program over one kind of traffic in one scene      scenes.c, run.c
+ *   rival    what judges real frames at the end of a veth pair      rivals.c, live.c
+ *   result   one row of build/bench.json                            result.c, table.c, plot.c
+ *
+ * The figures have the letters of issue 3, a to m; each row's name begins with its letter:
+ *
+ *   a..e g m  report.c     b..d end to end  live.c     f  pair.c     h..k  capacity.c
+ *   l  offence.c           h..l through daemon and command           control.sh, measured.c
  *
  * Every variant runs once a round: what disturbs the machine for a while disturbs them all.
  * A set-up step that fails ends the process: a bench without its set-up measures nothing.
@@ -25,6 +31,7 @@
 #define BENCH_VARIANTS_MAX 96
 #define BENCH_RESULTS_MAX  128
 #define BENCH_BASES_MAX	   8
+#define BENCH_SWEEP_N	   4
 #define BENCH_IFINDEX	   1 /* lo: what BPF_PROG_TEST_RUN says by default */
 #define BENCH_ROW	   1
 #define BENCH_FRAME_BYTES  78
@@ -36,6 +43,8 @@ struct bench_options {
 	const char *json, *svg;
 	const char *policy; /* policies/small-cable-isp.json */
 	const char *net;    /* prefix of the rivals' network namespaces; NULL: no live frames */
+	const char *measured; /* rows that control.sh wrote; NULL: none */
+	const char *figures; /* letters of those that are wanted; "": all */
 	unsigned rounds;
 	__u32 repeats;	    /* packets a run */
 	__u32 scale_shift;  /* quick: every table is 2^shift times smaller */
@@ -48,6 +57,7 @@ extern struct bench_options options;
 
 struct scene_config {
 	const char *name;
+	const char *figures; /* letters of those that need it */
 	__u32 sources;	     /* different ones; all known before they are timed */
 	__u32 held;	     /* others, held: 600,000 neighbours in the tables */
 	__u32 ranges;	     /* prefixes in the policy's range file */
@@ -62,6 +72,14 @@ struct scene_config {
 	__u32 exceptions;
 	const char *programs; /* names, a blank around each */
 };
+
+/* Customers of the plot's scenes; "main4" has the million. */
+struct bench_size {
+	const char *name;
+	__u32 sources;
+};
+
+extern const struct bench_size bench_sweep[BENCH_SWEEP_N];
 
 struct scene {
 	struct scene_config config;
@@ -78,6 +96,14 @@ struct scene {
 	__u64 compile_ns, fill_ns, hold_ns; /* how long it took: figures h and j */
 };
 
+/** scenes_open() - open the scenes of the wanted figures and add their variants */
+void scenes_open(void);
+
+/** scene_find() - an open one; it must be there */
+struct scene *scene_find(const char *name);
+
+/** scene_list() - print addresses that are "held" or prefixes that are refused ("ranges") */
+void scene_list(const char *what);
 void scene_open(const struct scene_config *config, struct scene *ret);
 int scene_prog(const struct scene *s, const char *name);
 __u32 scene_capacity(const struct scene_config *config);
@@ -145,11 +171,20 @@ struct variant *variant_add(const struct variant *v);
 struct variant *variant_find(const char *name);
 struct spread variant_stat(const char *name);
 void variants_run(void);
+
+/** bench_calibration() - what must be steady in a run that is worth anything: p90 <= 2 x min */
+void bench_calibration(const char *name, struct spread s);
+
+/** bench_unsteady() - the first calibration that was not, or NULL: the run is void */
+const char *bench_unsteady(void);
 void variant_once(struct variant *v, __u32 repeats);
 void variant_prepare(const struct variant *v);
 double variant_time(const struct variant *v, __u32 repeats, __u32 *ret_answer);
 struct spread stat_of(const double *values, unsigned n);
 __u64 bench_now_ns(void);
+
+/** bench_before_others() - this thread has real-time priority, or no more */
+void bench_before_others(bool yes);
 
 /** bench_wrong() - a verdict or a count is not what it must be: the bench fails at its end */
 void bench_wrong(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -170,6 +205,7 @@ struct result {
 	struct base base[BENCH_BASES_MAX];
 	unsigned bases;
 	double ratio;
+	char got[16];	 /* the ratio with its unit; "": there is none */
 	char wanted[64];
 	bool met;
 };
@@ -184,7 +220,11 @@ void result_at_most(struct result *r, const char *what, double value, double tim
 void result_faster(struct result *r, const char *what, double value, double times);
 /** result_limit() - met if ours <= limit; @ratio is ours / limit */
 void result_limit(struct result *r, double limit);
-void results_print(void);
+/** result_stated() - nothing was wanted but that it is told: @text says what it is */
+void result_stated(struct result *r, const char *text);
+
+/** table_print() - all rows, at most 100 columns */
+void table_print(FILE *out);
 int results_write(const char *path, bool is_void);
 const struct result *results(unsigned *ret_n);
 
@@ -195,13 +235,19 @@ int nft_counters_read(__u64 *ret_hit, __u64 *ret_miss);
 
 /* ---------------------------------------------------------------- figures */
 
-void figures_kernel_add(void);	   /* scenes and variants of a..e and g, before the rounds */
-void figures_kernel_report(void);
-void figures_pair(void);	   /* f: two CPUs */
-void figures_tables(void);	   /* h..k */
-void figures_live(void);	   /* end to end */
-bool figures_void(void);
-struct scene *figures_scene(const char *name);
-void figures_list(const char *what);
+/** figures_wanted() - is one of these letters among those asked for? */
+bool figures_wanted(const char *letters);
+
+void figures_kernel(void);   /* a..e, g, m, after the rounds */
+void figures_pair(void);     /* f: two CPUs */
+void figures_capacity(void); /* h..k: the controller's own code */
+void figures_offence(void);  /* l: the verdict */
+void figures_live(void);     /* b..d end to end */
+
+/** figures_measured() - h..l through daemon and command: the rows of a file of control.sh */
+void figures_measured(const char *path);
+
+/** sender_run() - the modes --spray, --both, --events (sender.c); -1: it is none of these */
+int sender_run(int argc, char **argv);
 
 #endif

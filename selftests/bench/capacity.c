@@ -20,11 +20,11 @@ static struct result *row(const char *name, const char *unit, const double *valu
 	return r;
 }
 
-/* h: release all holds and set them again, in the time the tables take. The CLI's part, and the
- * ledger's, need a daemon: they are not in this bench. */
+/* h: release all holds and set them again, in the time the tables take. The command's part, and the
+ * ledger's, are control.sh's. */
 static void row_holds(void)
 {
-	struct scene *s = figures_scene("main4");
+	struct scene *s = scene_find("main4");
 	__u32 n = s->config.held, now_s = lz_tables_now_s(&s->view);
 	struct lz_hold_entry *entries = calloc(n, sizeof(*entries));
 	double ms[BENCH_ROUNDS_MAX];
@@ -46,7 +46,7 @@ static void row_holds(void)
 	}
 	if (lz_holds_count(&s->view, now_s) != n)
 		bench_wrong("h-holds: not all of %u holds stand", n);
-	row("h-holds-kernel", "ms/600k holds", ms, options.rounds, 50);
+	row("h-holds-kernel", "ms/600k", ms, options.rounds, 50);
 	free(entries);
 }
 
@@ -63,7 +63,7 @@ static int add_up(void *arg, __u64 key, const struct lz_cell *cell)
 /* i: the scene with a million sources and no more, as `source list` and `top` read it. */
 static void row_read(void)
 {
-	struct scene *s = figures_scene("main4");
+	struct scene *s = scene_find("main4");
 	__u32 cells = s->config.sources + s->config.held;
 	static struct lz_cell_copy top[TOP];
 	double all_ms[BENCH_ROUNDS_MAX], top_ms[BENCH_ROUNDS_MAX];
@@ -93,7 +93,7 @@ static void row_read(void)
 /* j: from the parsed policy to filled maps. */
 static void row_ranges(const char *name, const char *scene)
 {
-	struct scene *s = figures_scene(scene);
+	struct scene *s = scene_find(scene);
 	struct lz_inner_sizes sizes;
 	struct lz_inner_fds fds;
 	struct lz_err err;
@@ -114,7 +114,7 @@ static void row_ranges(const char *name, const char *scene)
 		lz_image_free(&image);
 		lz_policy_free(&policy);
 	}
-	row(name, "ms/500k ranges", ms, 3, 1000);
+	row(name, "ms/500k", ms, 3, 1000);
 }
 
 /* k: an instance for a million customers, all its tables but the policy's. */
@@ -125,14 +125,19 @@ static void row_bytes(void)
 
 	lz_instance_size(1000000, 0, &instance);
 	bytes = (double)lz_instance_bytes(&instance) / 1e6;
-	row("k-customer", "bytes/customer", &bytes, 1, 200);
+	row("k-customer", "bytes", &bytes, 1, 200);
 }
 
-void figures_tables(void)
+void figures_capacity(void)
 {
-	row_holds();
-	row_read();
-	row_ranges("j-ranges-ipv4", "ranges4");
-	row_ranges("j-ranges-ipv6", "ranges6");
-	row_bytes();
+	if (figures_wanted("h"))
+		row_holds();
+	if (figures_wanted("i"))
+		row_read();
+	if (figures_wanted("j")) {
+		row_ranges("j-ranges-ipv4", "ranges4");
+		row_ranges("j-ranges-ipv6", "ranges6");
+	}
+	if (figures_wanted("k"))
+		row_bytes();
 }

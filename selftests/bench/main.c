@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * main.c - usage: bench [--quick] [--rounds N] [--repeats N] [--net PREFIX] OBJECT POLICY JSON SVG
+ * main.c - usage: bench [--quick] [--rounds N] [--repeats N] [--net PREFIX] [--measured FILE]
+ *                        [--figures LETTERS] OBJECT POLICY JSON SVG
  *                 bench [--quick] --list held|ranges
+ *                 bench --spray|--both|--events ...   (sender.c)
  *
  * Writes JSON and SVG, prints the table. Exit status: 0 all verdicts were right (whatever the
  * figures), 1 a verdict or a count was wrong, 2 set-up failed. --quick: small tables, few packets:
- * a check of the bench itself. --net: prefix of the namespaces that run.sh made. --list: what the
+ * a check of the bench itself. --net: prefix of the namespaces that run.sh made. --measured: rows
+ * that control.sh wrote. --figures: only these; SVG is written if b is among them. --list: what the
  * rivals' sets must hold.
  */
 #include <getopt.h>
@@ -16,7 +19,7 @@
 
 #include "bench.h"
 
-struct bench_options options = { .rounds = 7, .repeats = 200000 };
+struct bench_options options = { .rounds = 11, .repeats = 200000, .figures = "" };
 
 static void parse(int argc, char **argv)
 {
@@ -25,6 +28,8 @@ static void parse(int argc, char **argv)
 		{ "rounds", required_argument, NULL, 'r' },
 		{ "repeats", required_argument, NULL, 'n' },
 		{ "net", required_argument, NULL, 't' },
+		{ "measured", required_argument, NULL, 'm' },
+		{ "figures", required_argument, NULL, 'f' },
 		{ "list", required_argument, NULL, 'l' },
 		{},
 	};
@@ -40,6 +45,10 @@ static void parse(int argc, char **argv)
 			options.repeats = (__u32)strtoul(optarg, NULL, 10);
 		else if (c == 't')
 			options.net = optarg;
+		else if (c == 'm')
+			options.measured = optarg;
+		else if (c == 'f')
+			options.figures = optarg;
 		else if (c == 'l')
 			list = optarg;
 		else
@@ -51,13 +60,15 @@ static void parse(int argc, char **argv)
 		options.scale_shift = 8;
 	}
 	if (list) {
-		figures_list(list);
+		scene_list(list);
 		exit(0);
 	}
 	if (argc - optind != 4 || options.rounds < 1 || options.rounds > BENCH_ROUNDS_MAX ||
-	    !options.repeats) {
+	    !options.repeats ||
+	    options.figures[strspn(options.figures, "abcdefghijklm")]) {
 		fprintf(stderr, "usage: bench [--quick] [--rounds 1..%d] [--repeats N] "
-				"[--net PREFIX] OBJECT POLICY JSON SVG\n", BENCH_ROUNDS_MAX);
+				"[--net PREFIX] [--measured FILE] [--figures a..m] "
+				"OBJECT POLICY JSON SVG\n", BENCH_ROUNDS_MAX);
 		exit(2);
 	}
 	options.object = argv[optind];
@@ -77,26 +88,38 @@ static void stay_on_first_cpu(void)
 
 int main(int argc, char **argv)
 {
-	bool is_void;
+	int sender = sender_run(argc, argv);
+	const char *unsteady;
 
+	if (sender >= 0)
+		return sender;
 	parse(argc, argv);
 	stay_on_first_cpu();
 	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
-	figures_kernel_add();
+	scenes_open();
 	variants_run();
-	figures_kernel_report();
-	figures_pair();
-	figures_tables();
-	if (options.net)
+	figures_kernel();
+	if (figures_wanted("f"))
+		figures_pair();
+	figures_capacity();
+	if (figures_wanted("l"))
+		figures_offence();
+	if (options.measured)
+		figures_measured(options.measured);
+	if (options.net && figures_wanted("bcd"))
 		figures_live();
-	is_void = figures_void();
-	results_print();
-	if (is_void)
-		printf("VOID: the empty program was not steady (p90 > 2 x min): somebody else used "
-		       "the machine\n");
-	bench_must(results_write(options.json, is_void), options.json);
-	bench_must(plot_write(options.svg), options.svg);
+	unsteady = bench_unsteady();
+	table_print(stdout);
+	if (options.quick)
+		printf("\nQUICK: tables 256 times smaller, few packets: only the verdicts mean "
+		       "anything\n");
+	if (unsteady)
+		printf("\nVOID: \"%s\" was not steady (p90 > 2 x min): somebody else used the "
+		       "machine\n", unsteady);
+	bench_must(results_write(options.json, unsteady != NULL), options.json);
+	if (figures_wanted("b"))
+		bench_must(plot_write(options.svg), options.svg);
 	if (bench_wrongs())
-		printf("%u verdicts or counts were wrong, see above\n", bench_wrongs());
+		printf("\n%u verdicts or counts were wrong, see above\n", bench_wrongs());
 	return bench_wrongs() ? 1 : 0;
 }

@@ -2,21 +2,24 @@
 /*
  * plot.c - build/bench.svg: cost of a counted SYN against the number of customers.
  *
- * Plain SVG: logarithmic x, linear y, a line for each of ours,
- * the rival on stock maps, one random line, the generator alone; bars from the best round to p90.
+ * Plain SVG, both axes logarithmic, so that a factor is a distance: a line for each program, bars
+ * from the best round to p90. The rivals of the kernel's firewall are single marks at a million:
+ * they were measured end to end, and stand here without generator and veth pair.
  */
 #include <errno.h>
 #include <math.h>
 
 #include "base/mem.h"
 #include "bench.h"
+#include "rivals.h"
 
-#define WIDTH  760.0
-#define HEIGHT 460.0
-#define LEFT   70.0
-#define RIGHT  170.0
-#define TOP    40.0
-#define BOTTOM 60.0
+#define WIDTH	940.0
+#define HEIGHT	500.0
+#define LEFT	70.0
+#define RIGHT	310.0
+#define TOP	46.0
+#define BOTTOM	60.0
+#define LEGEND	(WIDTH - RIGHT + 24)
 
 static const struct {
 	double customers;
@@ -26,15 +29,25 @@ static const struct {
 	{ 1e6, NULL, "1 M" }, { 4e6, "4M", "4 M" },
 };
 
-#define SIZES LZ_ARRAY_SIZE(sizes)
+#define SIZES	LZ_ARRAY_SIZE(sizes)
+#define MILLION 3 /* index of it */
 
 static const struct {
 	const char *variant, *million, *label, *colour;
 } lines[] = {
-	{ "lru-ktime", "lru-ktime-uniform", "LRU_HASH + ktime", "#c0392b" },
+	{ "stock-same", "stock-same-uniform", "the same job on stock maps", "#8e44ad" },
+	{ "lru-ktime", "lru-ktime-uniform", "one bucket: LRU_HASH + ktime", "#c0392b" },
 	{ "b-ipv4", "b-ipv4-uniform", "Lazaret", "#1f6feb" },
-	{ "line", "line", "one random line", "#7f8c8d" },
-	{ "empty", "empty", "generator alone", "#bdc3c7" },
+	{ "line", "line", "one random cache line", "#7f8c8d" },
+	{ "empty", "empty", "empty program (generator)", "#bdc3c7" },
+};
+
+static const struct {
+	const char *rival, *label, *colour;
+} marks[] = {
+	{ "nft-limit", "nftables limit, end to end", "#d35400" },
+	{ "hashlimit", "iptables hashlimit, end to end", "#16a085" },
+	{ "lazaret-b", "Lazaret, end to end", "#1f6feb" },
 };
 
 static struct spread point(unsigned line, unsigned size)
@@ -47,82 +60,149 @@ static struct spread point(unsigned line, unsigned size)
 	return variant_stat(name);
 }
 
+static double mark(unsigned i)
+{
+	return stat_of(rival_find(marks[i].rival)->ns, options.rounds).median -
+	       stat_of(rival_find("xdp-empty")->ns, options.rounds).median;
+}
+
+/* A power of ten each way, or the half between, around every point. */
+struct scale {
+	double least, most;
+};
+
+static double part(double value, double least, double most)
+{
+	return log10(value / least) / log10(most / least);
+}
+
 static double x_of(unsigned size)
 {
-	double span = log10(sizes[SIZES - 1].customers / sizes[0].customers);
-
-	return LEFT + (WIDTH - LEFT - RIGHT) * log10(sizes[size].customers / sizes[0].customers) /
-			      span;
+	return LEFT + (WIDTH - LEFT - RIGHT) * part(sizes[size].customers, sizes[0].customers,
+						    sizes[SIZES - 1].customers);
 }
 
-static double y_of(double ns, double most)
+static double y_of(double ns, const struct scale *s)
 {
-	return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * ns / most;
+	return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * part(fmax(ns, s->least), s->least,
+								s->most);
 }
 
-/* A round number above every point and a step of it. */
-static double scale_of(double *ret_step)
+static struct scale scale_of(void)
 {
-	double most = 1, step;
+	struct scale s = { .least = 1e9, .most = 1 };
+	double ten;
 
-	for (unsigned l = 0; l < LZ_ARRAY_SIZE(lines); l++)
-		for (unsigned s = 0; s < SIZES; s++)
-			most = fmax(most, point(l, s).p90);
-	step = pow(10, floor(log10(most)));
-	if (most / step < 2)
-		step /= 5;
-	else if (most / step < 5)
-		step /= 2;
-	*ret_step = step;
-	return ceil(most / step) * step;
+	for (unsigned l = 0; l < LZ_ARRAY_SIZE(lines); l++) {
+		for (unsigned k = 0; k < SIZES; k++) {
+			struct spread p = point(l, k);
+
+			s.least = fmin(s.least, fmax(p.min, 1));
+			s.most = fmax(s.most, p.p90);
+		}
+	}
+	for (unsigned i = 0; options.net && i < LZ_ARRAY_SIZE(marks); i++)
+		s.most = fmax(s.most, mark(i));
+	ten = pow(10, floor(log10(s.least)));
+	s.least = s.least < 2 * ten ? ten : s.least < 5 * ten ? 2 * ten : 5 * ten;
+	ten = pow(10, floor(log10(s.most)));
+	s.most = s.most > 5 * ten ? 10 * ten : s.most > 2 * ten ? 5 * ten : 2 * ten;
+	return s;
 }
 
-static void draw_axes(FILE *f, double most, double step)
+static void draw_axes(FILE *f, const struct scale *s)
 {
-	for (double ns = 0; ns <= most; ns += step)
-		fprintf(f,
-			"<line x1=\"%.0f\" x2=\"%.0f\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#eee\"/>\n"
-			"<text x=\"%.0f\" y=\"%.1f\" text-anchor=\"end\">%g</text>\n",
-			LEFT, WIDTH - RIGHT, y_of(ns, most), y_of(ns, most), LEFT - 8,
-			y_of(ns, most) + 4, ns);
-	for (unsigned s = 0; s < SIZES; s++)
+	static const double steps[] = { 1, 2, 5 };
+
+	for (double ten = 1; ten <= s->most; ten *= 10) {
+		for (unsigned i = 0; i < LZ_ARRAY_SIZE(steps); i++) {
+			double ns = ten * steps[i];
+
+			if (ns < s->least || ns > s->most)
+				continue;
+			fprintf(f,
+				"<line x1=\"%.0f\" x2=\"%.0f\" y1=\"%.1f\" y2=\"%.1f\" "
+				"stroke=\"#ddd\"/>\n"
+				"<text x=\"%.0f\" y=\"%.1f\" text-anchor=\"end\">%g</text>\n",
+				LEFT, WIDTH - RIGHT, y_of(ns, s), y_of(ns, s), LEFT - 8,
+				y_of(ns, s) + 4, ns);
+		}
+	}
+	for (unsigned k = 0; k < SIZES; k++)
 		fprintf(f, "<text x=\"%.1f\" y=\"%.0f\" text-anchor=\"middle\">%s</text>\n",
-			x_of(s), HEIGHT - BOTTOM + 20, sizes[s].label);
+			x_of(k), HEIGHT - BOTTOM + 20, sizes[k].label);
 	fprintf(f,
 		"<text x=\"%.0f\" y=\"%.0f\" text-anchor=\"middle\">customers in the table</text>\n"
 		"<text x=\"16\" y=\"%.0f\" text-anchor=\"middle\" "
 		"transform=\"rotate(-90 16 %.0f)\">ns a packet, one CPU</text>\n"
-		"<text x=\"%.0f\" y=\"22\" font-weight=\"bold\">"
+		"<text x=\"%.0f\" y=\"24\" font-weight=\"bold\" font-size=\"14\">"
 		"A SYN to port 25, counted and limited, sources at random</text>\n",
 		(LEFT + WIDTH - RIGHT) / 2, HEIGHT - 16, HEIGHT / 2, HEIGHT / 2, LEFT);
 }
 
-static void draw_line(FILE *f, unsigned l, double most)
+static void draw_line(FILE *f, unsigned l, const struct scale *scale)
 {
-	struct spread last = point(l, SIZES - 1);
+	const char *colour = lines[l].colour;
 
-	fprintf(f, "<polyline fill=\"none\" stroke=\"%s\" stroke-width=\"2\" points=\"",
-		lines[l].colour);
-	for (unsigned s = 0; s < SIZES; s++)
-		fprintf(f, "%.1f,%.1f ", x_of(s), y_of(point(l, s).median, most));
+	fprintf(f, "<polyline fill=\"none\" stroke=\"%s\" stroke-width=\"2\" points=\"", colour);
+	for (unsigned k = 0; k < SIZES; k++)
+		fprintf(f, "%.1f,%.1f ", x_of(k), y_of(point(l, k).median, scale));
 	fprintf(f, "\"/>\n");
-	for (unsigned s = 0; s < SIZES; s++) {
-		struct spread p = point(l, s);
+	for (unsigned k = 0; k < SIZES; k++) {
+		struct spread p = point(l, k);
 
 		fprintf(f,
 			"<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"%s\"/>\n"
 			"<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"%s\"/>\n",
-			x_of(s), x_of(s), y_of(p.min, most), y_of(p.p90, most), lines[l].colour,
-			x_of(s), y_of(p.median, most), lines[l].colour);
+			x_of(k), x_of(k), y_of(p.min, scale), y_of(p.p90, scale), colour, x_of(k),
+			y_of(p.median, scale), colour);
 	}
-	fprintf(f, "<text x=\"%.1f\" y=\"%.1f\" fill=\"%s\">%s</text>\n", x_of(SIZES - 1) + 10,
-		y_of(last.median, most) + 4, lines[l].colour, lines[l].label);
+}
+
+static void draw_square(FILE *f, double x, double y, const char *colour)
+{
+	fprintf(f,
+		"<rect x=\"%.1f\" y=\"%.1f\" width=\"9\" height=\"9\" fill=\"white\" "
+		"stroke=\"%s\" stroke-width=\"2.5\"/>\n",
+		x - 4.5, y - 4.5, colour);
+}
+
+static void draw_entry(FILE *f, double y, const char *label, double ns)
+{
+	fprintf(f, "<text x=\"%.0f\" y=\"%.0f\">%s: %.0f</text>\n", LEGEND + 30, y + 4, label, ns);
+}
+
+/* What each is, and what it costs at a million. */
+static void draw_legend(FILE *f)
+{
+	double y = TOP + 14;
+
+	fprintf(f, "<text x=\"%.0f\" y=\"%.0f\" fill=\"#555\">ns at 1 M customers</text>\n",
+		LEGEND, y);
+	for (unsigned l = 0; l < LZ_ARRAY_SIZE(lines); l++) {
+		y += 22;
+		fprintf(f,
+			"<line x1=\"%.0f\" x2=\"%.0f\" y1=\"%.0f\" y2=\"%.0f\" stroke=\"%s\" "
+			"stroke-width=\"2\"/>\n",
+			LEGEND, LEGEND + 22, y, y, lines[l].colour);
+		draw_entry(f, y, lines[l].label, point(l, MILLION).median);
+	}
+	if (!options.net)
+		return;
+	y += 36;
+	fprintf(f, "<text x=\"%.0f\" y=\"%.0f\" fill=\"#555\">without generator and veth</text>\n",
+		LEGEND, y);
+	for (unsigned i = 0; i < LZ_ARRAY_SIZE(marks); i++) {
+		y += 22;
+		draw_square(f, LEGEND + 11, y, marks[i].colour);
+		draw_entry(f, y, marks[i].label, mark(i));
+	}
 }
 
 int plot_write(const char *path)
 {
 	FILE *f = fopen(path, "w");
-	double step, most = scale_of(&step);
+	struct scale scale = scale_of();
 
 	if (!f)
 		return -errno;
@@ -131,9 +211,12 @@ int plot_write(const char *path)
 		"font-family=\"sans-serif\" font-size=\"12\">\n"
 		"<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n",
 		WIDTH, HEIGHT);
-	draw_axes(f, most, step);
+	draw_axes(f, &scale);
 	for (unsigned l = 0; l < LZ_ARRAY_SIZE(lines); l++)
-		draw_line(f, l, most);
+		draw_line(f, l, &scale);
+	for (unsigned i = 0; options.net && i < LZ_ARRAY_SIZE(marks); i++)
+		draw_square(f, x_of(MILLION), y_of(mark(i), &scale), marks[i].colour);
+	draw_legend(f);
 	fprintf(f, "</svg>\n");
 	return fclose(f) ? -errno : 0;
 }

@@ -8,7 +8,7 @@
 #define LZ_BENCH_STOCK_H
 
 struct stock_source {
-	__u64 state[LZ_CELL_WORDS];
+	__u64 state[LZ_CELL_WORDS]; /* two windows of two words, a bucket */
 	__u32 syn;
 	__u32 smtp_connections;
 };
@@ -138,7 +138,7 @@ int stock_limit(struct xdp_md *ctx)
 	if (!s)
 		return XDP_PASS;
 	lz_count_pair(&s->syn, 1, 1);
-	return count_admitted(lz_bucket_charge(&s->state[3], &bench_limits.bucket,
+	return count_admitted(lz_bucket_charge(&s->state[4], &bench_limits.bucket,
 					       bpf_ktime_get_ns(), &value));
 }
 
