@@ -104,9 +104,9 @@ static __always_inline int lz_cells_full(void)
 /**
  * lz_cell_make() - the cell of a new source, within the budgets
  *
- * Ordinary sources, and what limits count in, may fill the table up to sources_max: the rest is the colony's. Own IPv6 space
- * is practically unbounded, so only v6_budget cells are made below one /48; beyond that the /48's
- * own cell is charged. Return: slot or LZ_SEARCH_FULL.
+ * Ordinary sources, and what limits count in, may fill the table up to sources_max: the rest is the
+ * colony's. Own IPv6 space is practically unbounded, so only v6_budget cells are made below one /48;
+ * beyond that the /48's own cell is charged. Return: slot or LZ_SEARCH_FULL.
  */
 __noinline int lz_cell_make(__u64 key, __u32 family, __u32 row)
 {

@@ -259,11 +259,9 @@ static __always_inline int lz_tc_answer(struct __sk_buff *skb, __u32 port)
 	struct lz_frame f = { (void *)(long)skb->data, (void *)(long)skb->data_end };
 	struct lz_meta *meta = (void *)(long)skb->data_meta;
 	__u64 *pending = lz_pending_of(port);
-	struct lz_pkt *p = lz_packet();
+	struct lz_pkt *p;
 	__u32 fate, l3 = 0;
 
-	if (!p)
-		return TC_ACT_SHOT;
 	if ((void *)(meta + 1) <= f.data && meta->magic == LZ_META_MAGIC) {
 		fate = LZ_FATE(meta->verdict, meta->other) | LZ_FATE_JUDGED;
 	} else {
@@ -276,6 +274,9 @@ static __always_inline int lz_tc_answer(struct __sk_buff *skb, __u32 port)
 		return LZ_TC_UNJUDGED;
 	if ((fate & 0xff) == LZ_V_PASS)
 		return TC_ACT_UNSPEC;
+	p = lz_packet(); /* zeroed only now: nearly every frame was passed */
+	if (!p)
+		return TC_ACT_SHOT;
 	p->ifindex = skb->ifindex;
 	p->port_row = port >> LZ_PORT_STATS_SHIFT;
 	lz_parse(&f, l3, lz_instance.ipv6_key_len & 127, p);

@@ -74,7 +74,7 @@ static bool is_live(__u32 tag)
 	return (tag & ~LZ_TAG_HELD) >= LZ_TAG_MIN;
 }
 
-/* An idle source's cell is found by nobody from now on, not at its place in a block either. */
+/* An idle cell is found by nobody from now on, not by its place in a block or a note of it either. */
 static void hide(struct lz_cell *cell)
 {
 	__sync_bool_compare_and_swap(&cell->hold, 0, LZ_HOLD_DYING);
@@ -159,7 +159,7 @@ static bool must_stay(const struct lz_sweep *s, const struct lz_cell *cell, __u6
 	__u64 hold = *(const volatile __u64 *)&cell->hold;
 
 	return is_recent(s, cell, now_s) ||
-	       (lz_key_is_aggregate(key) ? hold != 0 :
+	       (lz_key_is_aggregate(key) ? hold != 0 && hold != LZ_HOLD_DYING :
 					   lz_hold_is_active(hold, now_s) || lz_hold_lingers(hold, now_s));
 }
 
@@ -200,8 +200,7 @@ static void mark_slot(struct lz_sweep *s, __u32 slot, __u32 now_s)
 	if (!orphan && must_stay(s, cell, key, now_s))
 		return;
 	s->totals.orphans += orphan;
-	if (!lz_key_is_aggregate(key))
-		hide(cell);
+	hide(cell);
 	replace_tag(v, slot, LZ_TAG_DYING);
 	s->dying[s->n_dying++] = slot;
 }
