@@ -10,8 +10,8 @@
  *   lz_tc_out  tc egress of a customer port, the return hook of a gateway that NATs (the addresses
  *		are the customers' again there).
  *
- * The way of a packet: switch -> port and generation -> parse -> key -> colony -> (SYN or port 25?)
- * -> class, limits -> verdict -> count. What is none of our business leaves after the colony's
+ * The way of a packet: switch -> port and generation -> parse -> key -> (SYN or port 25, or perhaps
+ * held?) -> cell -> colony -> class, limits -> verdict -> count. What is none of our business leaves after the colony's
  * bit: one random cache line (bench row a).
  */
 #include "maps.h"
