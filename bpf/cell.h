@@ -28,7 +28,7 @@ static __always_inline struct lz_block_line *lz_search_blocks(__u32 line)
 #define LZ_SEARCH_FN	 __noinline
 #include <lazaret/search.h>
 
-/* Might this source be held? One bit says "no" for almost everybody (abi.h, lz_held_line). */
+/* Might this source be held? One bit says "no" for almost everybody (cells.h, lz_held_line). */
 static __always_inline int lz_maybe_held(__u64 key)
 {
 	struct lz_held_place at = lz_held_place(key, &lz_instance);
@@ -129,7 +129,8 @@ __noinline int lz_cell_make(__u64 key, __u32 family, __u32 row)
 			lz_count(row, LZ_C_TABLE_FULL, 1);
 			return LZ_SEARCH_FULL;
 		}
-		if (__sync_fetch_and_add(&parent->hold, 1) >= lz_control.v6_budget) {
+		/* the sweep may be about to clear a /48 without children */
+		if ((__sync_fetch_and_add(&parent->hold, 1) & ~LZ_HOLD_DYING) >= lz_control.v6_budget) {
 			__sync_fetch_and_add(&parent->hold, -1);
 			lz_count(row, LZ_C_PREFIX_CHARGED, 1);
 			return slot;

@@ -4,10 +4,10 @@
  * first was refused, let through.
  *
  * A SYN is known by source, destination, ports, initial sequence number and the generation that
- * judged it, hashed under the instance seed: 43 bits, of which those that choose the line tell
+ * judged it, hashed under the instance seed: 42 bits, of which those that choose the line tell
  * nothing more. A new generation judges anew (I5), and no answer of one that was taken back lasts.
  * No host sends a SYN again more often than LZ_FLOW_REPEATS times; whoever does opens new
- * connections with an old number, and is counted. Eight entries a line, the stalest is replaced, so
+ * connections with an old number, and is counted. Seven entries a line, the oldest is replaced, so
  * the forty attempts a mail server keeps open at once are far from pushing each other out; what
  * does get pushed out under a flood is judged again like a new attempt - counted twice, and refused
  * again by the limit that is over anyway.

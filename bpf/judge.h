@@ -75,7 +75,7 @@ static __always_inline void lz_overrule(const struct lz_pkt *p, struct lz_ruling
 }
 
 /**
- * lz_judge_held() - a packet of a source whose tag says "maybe held"
+ * lz_judge_held() - a packet of a source whose cell has a hold word
  * @slot_n: the source's cell
  *
  * Return: LZ_RULING(), or LZ_HELD_*.

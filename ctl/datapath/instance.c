@@ -11,7 +11,7 @@
 #include "datapath/kernel.h"
 
 #define FLOW_LINES_MIN 1024
-/* 1 MiB, 131,072 SYNs: 130 s of 1,000 a second, or a second of 131,000. Eight times that lay beyond the
+/* 1 MiB, 114,688 SYNs: 130 s of 880 a second, or a second of 114,000. Eight times that lay beyond the
  * second-level cache, where the line of a SYN cost as much as a cell (make bench, row b). */
 #define FLOW_LINES_MAX 16384
 
@@ -39,7 +39,7 @@ __u64 lz_instance_bytes(const struct lz_instance *instance)
 	__u64 percpu = LZ_PORT_STATS * sizeof(struct lz_port_stats) +
 		       LZ_CLASSES_MAX * sizeof(struct lz_class_stats) +
 		       LZ_LIMIT_IDS * sizeof(struct lz_limit_stats);
-	__u64 fixed = sizeof(struct lz_control) + LZ_PORTS_SIZE * sizeof(__u16) + (1 << 20);
+	__u64 fixed = sizeof(struct lz_control) + LZ_PORTS_SIZE * sizeof(__u32) + (1 << 20);
 
 	return (__u64)instance->tag_lines *
 		       (sizeof(struct lz_tag_line) + LZ_TAG_LINE_SLOTS * sizeof(struct lz_cell)) +

@@ -184,19 +184,19 @@ int lz_swap_fill(const struct lz_image *image, const struct lz_inner_fds *fds,
 
 /* ---------------------------------------------------------------- epochs */
 
-/* Forget every class that a cell remembers but those of epoch @kept. */
-static void forget_classes(struct lz_tables_view *v, __u32 kept)
+/* Forget every class that a cell remembers. */
+static void forget_classes(struct lz_tables_view *v)
 {
 	for (__u32 slot = 0; slot < v->slots; slot++) {
 		__u16 *at = &v->cells[slot].known_class, known = *(volatile __u16 *)at;
 
-		if (known && known >> 6 != LZ_EPOCH_LOW(kept))
+		if (known)
 			__sync_bool_compare_and_swap(at, known, 0);
 	}
 }
 
-/* An epoch that no cell remembers: the next one. When its ten bits have come round, the generation
- * that judges gets a fresh one too, and what no packet writes any more is forgotten. */
+/* An epoch that no cell remembers: the next one. When its ten bits have come round, everything is
+ * forgotten, while the generation that judges remembers nothing; then it gets a fresh one too. */
 static int next_epoch(struct lz_tables_view *v, __u32 *ret)
 {
 	struct lz_generation *gen = v->control->gen;
@@ -209,11 +209,13 @@ static int next_epoch(struct lz_tables_view *v, __u32 *ret)
 	}
 	active = LZ_GEN_ACTIVE(word_get(v));
 	if (active < LZ_GENERATIONS)
-		*(volatile __u32 *)&gen[active].epoch = ++next;
+		*(volatile __u32 *)&gen[active].epoch = next;
 	r = lz_membarrier();
 	if (r)
 		return r;
-	forget_classes(v, next);
+	forget_classes(v);
+	if (active < LZ_GENERATIONS)
+		*(volatile __u32 *)&gen[active].epoch = ++next;
 	*ret = next + 1;
 	return 0;
 }

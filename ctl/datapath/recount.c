@@ -192,6 +192,7 @@ static int free_blocks(struct counting *c)
 		__u32 *at = entry_at(v, i), e = *(volatile __u32 *)at;
 
 		if (LZ_BLOCK_TAG(e) > LZ_BLOCK_GONE && !c->block_used[LZ_BLOCK_OF(e)] &&
+		    !is_inhabited(v, i / LZ_BLOCK_ENTRIES, e) &&
 		    __sync_bool_compare_and_swap(at, e, gone(e))) {
 			was[i] = e;
 			any = true;
@@ -201,12 +202,38 @@ static int free_blocks(struct counting *c)
 	for (__u32 i = 0; i < n && any; i++) {
 		if (!was[i])
 			continue;
-		if (r || is_inhabited(v, i / LZ_BLOCK_ENTRIES, was[i]))
-			__sync_bool_compare_and_swap(entry_at(v, i), gone(was[i]), was[i]);
-		else
+		/* An entry that is another neighbourhood's by now gives its block back too. */
+		if ((!r && !is_inhabited(v, i / LZ_BLOCK_ENTRIES, was[i])) ||
+		    !__sync_bool_compare_and_swap(entry_at(v, i), gone(was[i]), was[i]))
 			lz_view_give_back(v, LZ_BLOCK_OF(was[i]));
 	}
 	return r;
+}
+
+void lz_blocks_take_over(struct lz_tables_view *view)
+{
+	__u32 blocks = lz_blocks_of(view->instance.tag_lines);
+	__u32 entries = view->instance.block_lines * LZ_BLOCK_ENTRIES;
+	lz_autofree __u8 *lost = calloc(blocks + 1, 1);
+
+	if (!lost)
+		return;
+	for (__u32 b = 0; b < blocks; b++) {
+		const struct lz_block_line *line = &view->blocks[lz_block_bit_line(b, &view->instance)];
+
+		lost[b] = *(const volatile __u32 *)&line->entry[b / 32 % LZ_BLOCK_ENTRIES] >> (b & 31) & 1;
+	}
+	if (lz_membarrier())
+		return;
+	for (__u32 i = 0; i < entries; i++) {
+		__u32 e = *(volatile __u32 *)entry_at(view, i);
+
+		if (LZ_BLOCK_TAG(e) > LZ_BLOCK_GONE && LZ_BLOCK_OF(e) < blocks)
+			lost[LZ_BLOCK_OF(e)] = 0;
+	}
+	for (__u32 b = 0; b < blocks; b++)
+		if (lost[b])
+			lz_view_give_back(view, b);
 }
 
 static int count_all(struct counting *c)

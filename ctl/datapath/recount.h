@@ -20,4 +20,11 @@ struct lz_recount {
  */
 int lz_recount(struct lz_tables_view *view, struct lz_recount *ret);
 
+/**
+ * lz_blocks_take_over() - free the blocks that a killed controller had taken from their entries
+ *
+ * Best effort: without memory or a barrier they stay taken, and cost speed only.
+ */
+void lz_blocks_take_over(struct lz_tables_view *view);
+
 #endif

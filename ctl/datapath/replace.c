@@ -44,8 +44,11 @@ static int carry_hold(void *arg, __u64 key, __u64 word)
 			n = 1ULL << (len - c->from_len);
 		key &= ~(step - 1);
 	}
-	for (__u64 i = 0; i < n; i++)
-		c->left += lz_hold_set(c->to, key + i * step, word, 0, NULL) < 0;
+	for (__u64 i = 0; i < n; i++) {
+		int r = lz_hold_set(c->to, key + i * step, word, 0, NULL);
+
+		c->left += r < 0 && r != -EINVAL; /* -EINVAL: its time is over by now */
+	}
 	return 0;
 }
 
@@ -77,6 +80,8 @@ static int exchange(struct lz_kernel *k, const struct lz_tables_view *from, stru
 
 	if (!r)
 		r = lz_attach_update(k, reterr);
+	if (!r)
+		r = carry(from, to, reterr); /* what was held until the hooks moved: not after the barrier */
 	if (!r)
 		r = lz_membarrier();
 	if (!r)

@@ -12,11 +12,13 @@
 #include "datapath/recount.h"
 #include "datapath/search_view.h"
 
+#define ORPHAN 0x80000000u /* beside a slot: it was nobody's to find */
+
 struct lz_sweep {
 	struct lz_tables_view *view;
 	struct lz_sweep_config config;
 	struct lz_sweep_totals totals;
-	__u32 *dying;	 /* slots of this slice */
+	__u32 *dying;	 /* slots of this slice, with ORPHAN */
 	size_t n_dying;
 	__u32 line;	 /* next one to look at */
 	__u64 held;	 /* this pass so far */
@@ -85,63 +87,22 @@ static void show(struct lz_cell *cell)
 	__sync_bool_compare_and_swap(&cell->hold, LZ_HOLD_DYING, 0);
 }
 
-/* A DYING slot becomes its key's again; without a key it is free. */
+static void mark_held(const struct lz_tables_view *v, __u32 slot)
+{
+	__sync_fetch_and_or(word_of(v, slot), (__u64)LZ_TAG_HELD << (8 * (slot & 7)));
+}
+
+/* A DYING slot becomes its key's again; without a key it is free. The tag comes before the cell is found
+ * again, so that a limit which holds it then finds a tag to mark. */
 static void restore_tag(const struct lz_tables_view *v, __u32 slot)
 {
-	__u64 stored = *(volatile __u64 *)&v->cells[slot].key, key = ~stored;
-	bool held;
+	struct lz_cell *cell = &v->cells[slot];
+	__u64 stored = *(volatile __u64 *)&cell->key, key = ~stored;
 
-	show(&v->cells[slot]);
-	held = !lz_key_is_aggregate(key) && *(volatile __u64 *)&v->cells[slot].hold;
-	replace_tag(v, slot, !stored ? LZ_TAG_RECLAIMED :
-				       lz_tag_of(lz_hash(key, v->instance.seed)) |
-					       (held ? LZ_TAG_HELD : 0));
-}
-
-/* What a controller left that was killed in the middle of a slice or of a claim: DYING tags, which
- * nobody finds and nobody may take, and tags without a key. A packet may be claiming such a cell at
- * this instant, so those wait for the barrier. */
-static void take_over(struct lz_sweep *s)
-{
-	const struct lz_tables_view *v = s->view;
-	size_t max = (size_t)s->config.slice_lines * LZ_TAG_LINE_SLOTS;
-
-	for (__u32 slot = 0; slot < v->slots; slot++) {
-		__u32 tag = tag_of(v, slot);
-
-		if (tag == LZ_TAG_DYING) {
-			restore_tag(v, slot);
-		} else if (is_live(tag) && !*(volatile __u64 *)&v->cells[slot].key &&
-			   s->n_dying < max) {
-			replace_tag(v, slot, LZ_TAG_DYING);
-			s->dying[s->n_dying++] = slot;
-		} else if (is_live(tag)) {
-			show(&v->cells[slot]);
-		}
-	}
-	if (s->n_dying && !lz_membarrier())
-		for (size_t i = 0; i < s->n_dying; i++)
-			restore_tag(v, s->dying[i]);
-	s->n_dying = 0;
-}
-
-int lz_sweep_new(struct lz_tables_view *view, const struct lz_sweep_config *config,
-		 struct lz_sweep **ret)
-{
-	lz_autofree struct lz_sweep *s = calloc(1, sizeof(*s));
-
-	if (!s)
-		return -ENOMEM;
-	s->view = view;
-	s->config = *config;
-	if (!s->config.slice_lines || s->config.slice_lines > view->instance.tag_lines)
-		s->config.slice_lines = view->instance.tag_lines;
-	s->dying = calloc((size_t)s->config.slice_lines * LZ_TAG_LINE_SLOTS, sizeof(*s->dying));
-	if (!s->dying)
-		return -ENOMEM;
-	take_over(s);
-	*ret = TAKE_PTR(s);
-	return 0;
+	replace_tag(v, slot, stored ? lz_tag_of(lz_hash(key, v->instance.seed)) : LZ_TAG_RECLAIMED);
+	show(cell);
+	if (stored && !lz_key_is_aggregate(key) && *(volatile __u64 *)&cell->hold)
+		mark_held(v, slot);
 }
 
 /* ---------------------------------------------------------------- which cells go */
@@ -169,8 +130,15 @@ static void look_at_hold(struct lz_sweep *s, __u32 slot, __u64 key, __u32 now_s)
 
 	if (!word || word == LZ_HOLD_DYING || lz_key_is_aggregate(key))
 		return;
+	/* A limit may have held it since the slice began, until a second that the slice does not know. */
+	if (!lz_hold_is_active(word, now_s))
+		now_s = lz_tables_now_s(s->view);
 	if (lz_hold_is_active(word, now_s)) {
 		s->held++;
+		if (!(tag_of(s->view, slot) & LZ_TAG_HELD)) {
+			mark_held(s->view, slot);
+			lz_held_mark(s->view, key);
+		}
 		if ((LZ_HOLD_FLAGS(word) & LZ_HOLD_F_KERNEL) && s->config.on_kernel_hold)
 			s->config.on_kernel_hold(s->config.arg, key, word);
 		return;
@@ -202,7 +170,7 @@ static void mark_slot(struct lz_sweep *s, __u32 slot, __u32 now_s)
 	s->totals.orphans += orphan;
 	hide(cell);
 	replace_tag(v, slot, LZ_TAG_DYING);
-	s->dying[s->n_dying++] = slot;
+	s->dying[s->n_dying++] = slot | (orphan ? ORPHAN : 0);
 }
 
 static void forget_child(const struct lz_tables_view *v, __u64 key)
@@ -231,24 +199,25 @@ static void clear_cell(struct lz_cell *cell)
 
 /* Second half, after the barrier: no program can still be using the slot by its old tag, but one may
  * have until just now. */
-static void reclaim_slot(struct lz_sweep *s, __u32 slot, __u32 now_s)
+static void reclaim_slot(struct lz_sweep *s, __u32 dying, __u32 now_s)
 {
 	struct lz_tables_view *v = s->view;
+	__u32 slot = dying & ~ORPHAN;
 	struct lz_cell *cell = &v->cells[slot];
-	__u64 key = ~cell->key, hash = lz_hash(key, v->instance.seed), hold = cell->hold;
+	__u64 key = ~cell->key, hold = cell->hold;
 	bool held = !lz_key_is_aggregate(key) && lz_hold_is_active(hold, now_s);
 	int found = lz_view_find(v, key); /* the slot itself, if a limit held it at the last instant */
-	bool alone = found < 0 || found == (int)slot;
+	/* Nobody finds an orphan, whatever tag it gets: it cannot stay. */
+	bool alone = found == (int)slot || (found < 0 && !(dying & ORPHAN));
 
 	if (alone && must_stay(s, cell, key, now_s)) {
 		/* It was used at the last instant, and nobody has made another since. */
-		show(cell);
-		replace_tag(v, slot, lz_tag_of(hash) | (held ? LZ_TAG_HELD : 0));
+		restore_tag(v, slot);
 		return;
 	}
 	if (held) {
 		if (lz_hold_set(v, key, hold, 0, NULL) < 0) {
-			replace_tag(v, slot, lz_tag_of(hash) | LZ_TAG_HELD);
+			restore_tag(v, slot);
 			return;
 		}
 		s->totals.holds_moved++;
@@ -259,6 +228,58 @@ static void reclaim_slot(struct lz_sweep *s, __u32 slot, __u32 now_s)
 	replace_tag(v, slot, LZ_TAG_RECLAIMED);
 	__sync_fetch_and_add(&v->tables->cells_used, -1ULL);
 	s->totals.reclaimed++;
+}
+
+/* ---------------------------------------------------------------- what a killed controller left */
+
+/* DYING tags, which nobody finds and nobody may take, tags without a key, and idle cells that are hidden
+ * already. A packet may be claiming such a cell at this instant, or its key may have got another since:
+ * so they wait for the barrier, and are looked at like any that die. */
+static void take_over(struct lz_sweep *s)
+{
+	struct lz_tables_view *v = s->view;
+	size_t max = (size_t)s->config.slice_lines * LZ_TAG_LINE_SLOTS;
+
+	for (__u32 slot = 0; slot < v->slots; slot++) {
+		__u32 tag = tag_of(v, slot);
+
+		if (tag != LZ_TAG_DYING && !is_live(tag))
+			continue;
+		if (tag != LZ_TAG_DYING && *(volatile __u64 *)&v->cells[slot].key) {
+			show(&v->cells[slot]);
+		} else if (s->n_dying < max) {
+			replace_tag(v, slot, LZ_TAG_DYING);
+			s->dying[s->n_dying++] = slot;
+		}
+	}
+	if (s->n_dying && !lz_membarrier())
+		for (size_t i = 0; i < s->n_dying; i++) {
+			if (*(volatile __u64 *)&v->cells[s->dying[i]].key)
+				reclaim_slot(s, s->dying[i], lz_tables_now_s(v));
+			else
+				restore_tag(v, s->dying[i]);
+		}
+	s->n_dying = 0;
+	lz_blocks_take_over(v);
+}
+
+int lz_sweep_new(struct lz_tables_view *view, const struct lz_sweep_config *config,
+		 struct lz_sweep **ret)
+{
+	lz_autofree struct lz_sweep *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	s->view = view;
+	s->config = *config;
+	if (!s->config.slice_lines || s->config.slice_lines > view->instance.tag_lines)
+		s->config.slice_lines = view->instance.tag_lines;
+	s->dying = calloc((size_t)s->config.slice_lines * LZ_TAG_LINE_SLOTS, sizeof(*s->dying));
+	if (!s->dying)
+		return -ENOMEM;
+	take_over(s);
+	*ret = TAKE_PTR(s);
+	return 0;
 }
 
 /* ---------------------------------------------------------------- steps */
@@ -306,9 +327,10 @@ int lz_sweep_step(struct lz_sweep *sweep)
 	r = lz_membarrier();
 	if (r) { /* nothing may be reused: all of them stay as they were */
 		for (size_t i = 0; i < sweep->n_dying; i++)
-			restore_tag(v, sweep->dying[i]);
+			restore_tag(v, sweep->dying[i] & ~ORPHAN);
 		return r;
 	}
+	now_s = lz_tables_now_s(v); /* what limits did meanwhile counts from then */
 	for (size_t i = 0; i < sweep->n_dying; i++)
 		reclaim_slot(sweep, sweep->dying[i], now_s);
 	return LZ_SWEEP_MORE;

@@ -2,7 +2,7 @@
 /*
  * sweep.h - give idle cells back, a slice at a time, while packets use the table.
  *
- *   live tag -> DYING -> membarrier -> look again -> cell cleared, key last -> RECLAIMED
+ *   live tag -> DYING -> membarrier -> look again -> cell cleared -> RECLAIMED
  *
  * A held cell is never taken; if a packet's limit held it meanwhile, the hold moves to the key's new
  * cell first. At the end of a pass: words of RECLAIMED tags that no search needs to go past become

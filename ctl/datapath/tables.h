@@ -68,7 +68,7 @@ enum lz_hold_set_flags {
 };
 
 /**
- * lz_hold_is_active() - does the data plane obey this word at now_s? The same rule as bpf/colony.h.
+ * lz_hold_is_active() - does the data plane obey this word at now_s? The same rule as bpf/cell.h.
  */
 bool lz_hold_is_active(__u64 word, __u32 now_s);
 

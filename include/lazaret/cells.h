@@ -161,13 +161,13 @@ _Static_assert(sizeof(struct lz_cell) == 128, "a cell is two cache lines");
 /* Seven recent port-25 SYNs, or SYN-ACKs awaiting their ACK, a line, and which of them goes next: the
  * oldest, because an entry's age counts from its first SYN. Entry: bits 0..13 first seen,
  * ticks of 2^28 ns; bits 14..16 verdict (enum lz_verdict); bits 17..20 how often it came again;
- * bits 21..63 fingerprint of source, destination, ports, sequence number and generation under the
+ * bits 21..63, bit 21 always set, fingerprint of source, destination, ports, sequence number and generation under the
  * instance seed, never 0. 0 = free. The age counts from the first SYN: one that is sent again and again
  * would otherwise open connections for ever and be counted once. */
 #define LZ_FLOW_LINE_ENTRIES 7
 struct lz_flow_line {
 	__u64 entry[LZ_FLOW_LINE_ENTRIES];
-	__u64 next; /* below LZ_FLOW_LINE_ENTRIES */
+	__u64 next; /* to be replaced; LZ_FLOW_LINE_ENTRIES is 0 again */
 };
 _Static_assert(sizeof(struct lz_flow_line) == 64, "a flow line is one cache line");
 

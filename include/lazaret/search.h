@@ -9,7 +9,7 @@
  *   LZ_SEARCH_IN      the struct lz_instance *
  *   LZ_SEARCH_TABLES  the struct lz_tables *
  *   LZ_SEARCH_LOOP  what stands before a loop (BPF: do not unroll, the stack is small)
- *   LZ_SEARCH_FN    linkage of lz_search_take(): a function the BPF verifier walks once
+ *   LZ_SEARCH_FN    linkage of what is rare: functions the BPF verifier walks once
  *
  * Concurrency: any number of CPUs and the controller may create at once. A tag is set first, by
  * compare-and-swap of its word; then the slot belongs to whoever swaps the cell's key from 0. Two
@@ -19,12 +19,12 @@
  * The block of a neighbourhood is only where its keys would like to live: who makes a cell takes the
  * key's place there if its tag is free, by the same two steps, and goes by the hash otherwise.
  *
- * Reuse of a slot is the controller's alone (ctl/datapath/sweep.c): the hold word and the tag
- * become DYING, which is found by nobody and is not free; a membarrier lets every running program finish; then the cell is
- * cleared, its key last; then the tag becomes RECLAIMED. A
- * creator that began before and one that began after may then make two cells for one key; a search
- * always meets the same one first, the other is an orphan that the sweep takes back. What it can
- * cost is the count of the packets in flight at that instant.
+ * Reuse of a slot is the controller's alone (ctl/datapath/sweep.c): the hold word and the tag become
+ * DYING, which is found by nobody and is not free; a membarrier lets every running program finish; then
+ * the cell is cleared, the word last; then the tag becomes RECLAIMED. A creator that began before and one
+ * that began after, or one that got a block and one that got none, may make two cells for one key; a
+ * search always meets the same one first, the other is an orphan. What it has counted is lost, a hold
+ * in it moves to the first with the next pass of the sweep.
  */
 #ifndef LZ_LAZARET_SEARCH_H
 #define LZ_LAZARET_SEARCH_H
@@ -90,8 +90,9 @@ static __always_inline int lz_block_find(__u64 key)
 /* Is this cell the key's, and will it be in an instant from now? */
 static __always_inline int lz_search_is(const struct lz_cell *cell, __u64 key)
 {
-	return *(const volatile __u64 *)&cell->key == ~key &&
-	       *(const volatile __u64 *)&cell->hold != LZ_HOLD_DYING;
+	/* The word first: it is the last thing that the sweep clears. */
+	return *(const volatile __u64 *)&cell->hold != LZ_HOLD_DYING &&
+	       *(const volatile __u64 *)&cell->key == ~key;
 }
 
 /* By the key's hash, in the lines it may live in. */

@@ -2,11 +2,11 @@
 /*
  * table.h - where things live in the shared tables: the arithmetic both sides must agree on.
  *
- * A key lives at its own place in the block of its neighbourhood (abi.h, lz_block_line), or, where that
+ * A key lives at its own place in the block of its neighbourhood (cells.h, lz_block_line), or, where that
  * is taken, in one of LZ_CELL_CHOICES tag lines of 64 tags. Within a line the search starts at
  * the key's home word and goes round the eight words; it ends at the first word that still has a
- * free tag, because nobody could have been sent past it. So a source that is not there costs one
- * word of one line, a source that is there one line and its cell.
+ * free tag, because nobody could have been sent past it. So a source that has its place costs its cell,
+ * one that goes by the hash a line and its cell, one that is not there a word of one line.
  *
  * Measured (make bench, rows a and b): one byte a slot keeps the index of a million sources near
  * the second-level cache, which a table of keys is not; filling a line of 64 to three quarters

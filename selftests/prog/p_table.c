@@ -246,6 +246,23 @@ static void empties(void)
 	     "every cell is zero");
 }
 
+/* Blocks with a bit, entries with a block, and their number are the same. */
+static void check_blocks(void)
+{
+	__u32 bits = 0, entries = 0, lines = view.instance.block_lines;
+
+	for (__u32 i = 0; i < lz_block_lines_all(view.instance.tag_lines) * LZ_BLOCK_ENTRIES; i++) {
+		__u32 e = view.blocks[i / LZ_BLOCK_ENTRIES].entry[i % LZ_BLOCK_ENTRIES];
+
+		if (i < lines * LZ_BLOCK_ENTRIES)
+			entries += LZ_BLOCK_TAG(e) > LZ_BLOCK_GONE;
+		else
+			bits += (__u32)__builtin_popcount(e);
+	}
+	T_EQ(bits, entries, "as many blocks are taken as have an entry");
+	T_EQ(view.tables->blocks_used, bits, "blocks_used agrees");
+}
+
 /* Hosts from anywhere, each without a neighbour, take all blocks first; then come a provider's own. */
 static void fills_with_strangers_too(void)
 {
@@ -265,6 +282,7 @@ static void fills_with_strangers_too(void)
 		lost += lz_hold_read(&view, own[i].key, &word) != 0;
 	T_EQ(lost, 0, "each is found");
 	T_EQ(count_doubles(&lost), 0, "no key twice");
+	check_blocks();
 	free(own);
 	free(strangers);
 }
@@ -368,6 +386,11 @@ static void forgets_classes(void)
 	T_EQ(lz_swap_renumber(&view, gen->number + 1), 0, "the last of its round");
 	T_OK(LZ_EPOCH_LOW(gen->epoch) && gen->epoch > 1024, "a fresh round");
 	T_EQ(cell->known_class, 0, "nothing is remembered");
+	/* Whose last class is of a whole round ago must not be taken for one of today. */
+	gen->epoch |= LZ_EPOCH_LOW(~0u);
+	cell->known_class = LZ_KNOWN_CLASS(gen->epoch + 2, LZ_CLASS_FIRST);
+	T_EQ(lz_swap_renumber(&view, gen->number + 1), 0, "the last of another round");
+	T_EQ(cell->known_class, 0, "nor what bears the fresh round's own bits");
 }
 
 static void acknowledges(void)
@@ -463,6 +486,7 @@ static void reuses_under_traffic(void)
 	T_OK(t.reclaimed > 10000, "slots were reused while packets used them");
 	T_EQ(count_doubles(&n), 0, "no key is left with two cells");
 	T_EQ(view.tables->cells_used, n, "cells_used agrees");
+	check_blocks();
 	lz_sweep_free(&sweep);
 }
 
@@ -487,6 +511,52 @@ static void moves_an_orphans_hold(void)
 	T_EQ(t.holds_moved, 1, "its hold moved");
 	T_EQ(lz_hold_read(&view, key, &word), 0, "and stands");
 	T_EQ(LZ_HOLD_EXPIRY(word), 20060, "until the same time");
+	lz_hold_release(&view, key, NULL);
+}
+
+/* The same with nobody to be found: who sends nothing that makes a cell would be free for ever. */
+static void moves_a_lone_orphans_hold(void)
+{
+	__u64 key = FIRST + 0x50100, hash = lz_hash(key, view.instance.seed), word;
+	__u32 line = lz_line_of(hash, 2, view.instance.tag_lines);
+	__u32 slot = line * LZ_TAG_LINE_SLOTS + 63;
+	struct lz_sweep_totals t = {};
+
+	set_clock(20100);
+	view.cells[slot].key = ~key;
+	view.cells[slot].seen_s = 20100;
+	view.cells[slot].hold = LZ_HOLD_WORD(20160, 60, LZ_GARDEN_STRICT, LZ_HOLD_F_KERNEL);
+	view.tags[line].word[7] |= (__u64)(lz_tag_of(hash) | LZ_TAG_HELD) << 56;
+	view.tables->cells_used++;
+	T_EQ(lz_hold_read(&view, key, &word), -ENOENT, "nobody finds it");
+	sweep_all(3600, &t);
+	T_EQ(t.orphans, 1, "found as an orphan");
+	T_EQ(t.holds_moved, 1, "its hold moved");
+	T_EQ(lz_hold_read(&view, key, &word), 0, "to where it is found");
+	T_EQ(LZ_HOLD_EXPIRY(word), 20160, "until the same time");
+	lz_hold_release(&view, key, NULL);
+}
+
+/* A controller was killed after it hid an idle cell; its source came back, has another, and is held. */
+static void takes_over_no_old_cell(void)
+{
+	__u64 key = FIRST + 0x50200, word = LZ_HOLD_WORD(20360, 60, LZ_GARDEN_STRICT, 0), got;
+	struct lz_sweep_totals t = {};
+	size_t n;
+	int slot;
+
+	set_clock(20300);
+	T_EQ(send_syn(key, 443), XDP_PASS, "a cell");
+	slot = lz_view_find(&view, key);
+	if (!T_OK(slot >= 0, "that is found"))
+		return;
+	view.cells[slot].hold = LZ_HOLD_DYING;
+	((__u8 *)view.tags)[slot] = LZ_TAG_DYING;
+	T_EQ(lz_hold_set(&view, key, word, 0, NULL), LZ_HOLD_NEW, "held in another");
+	sweep_all(3600, &t);
+	T_EQ(lz_hold_read(&view, key, &got), 0, "and held after the next start");
+	T_EQ(got, word, "as it was");
+	T_EQ(count_doubles(&n), 0, "in one cell");
 	lz_hold_release(&view, key, NULL);
 }
 
@@ -613,6 +683,8 @@ static const struct t_case cases[] = {
 	{ "creators of one key share one cell", creates_once },
 	{ "slots are reused under traffic", reuses_under_traffic },
 	{ "an orphan's hold moves", moves_an_orphans_hold },
+	{ "a hold moves out of a cell that nobody finds", moves_a_lone_orphans_hold },
+	{ "a hidden cell does not come back over a newer one", takes_over_no_old_cell },
 	{ "a killed controller's slots come back", takes_over_what_was_dying },
 	{ "a policy is swapped, confirmed, undone, expires", swaps_and_goes_back },
 	{ "exceptions are asked by length", excepts },
