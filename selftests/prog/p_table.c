@@ -444,8 +444,11 @@ static void *churn(void *arg)
 {
 	unsigned int seed = arg != NULL;
 
-	while (!stop)
+	while (!stop) {
 		send_syn(FIRST + 0x40000 + rand_r(&seed) % 3000, 443);
+		/* nobody else lives in that /24: its block comes and goes */
+		send_syn(FIRST + 0x200000 + rand_r(&seed) % 3000 * 256, 443);
+	}
 	return NULL;
 }
 
