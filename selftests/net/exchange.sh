@@ -18,6 +18,15 @@ lz_lab_enter 150 "$@"
 # shellcheck source=selftests/lib/lazaretd.sh
 . "$ROOT/selftests/lib/lazaretd.sh"
 
+# The daemon starts lazaret-portal from where it stands itself: here, a stand-in.
+mkdir -p "$LZ_DIR/bin"
+for program in lazaretd lazaretctl; do
+	cp "$BUILD/$program" "$LZ_DIR/bin/"
+done
+cp "$ROOT/selftests/lib/portal_standin.py" "$LZ_DIR/bin/lazaret-portal"
+chmod 755 "$LZ_DIR" "$LZ_DIR/bin" "$LZ_DIR/bin/lazaret-portal"
+BUILD=$LZ_DIR/bin
+
 WORLD=$LZ_MX6
 HELD=2001:db8:2000:1::10
 NEIGHBOUR=2001:db8:2000:2::10 # of the same /56
@@ -33,6 +42,9 @@ policy()
 				      "source-validation": "strict" },
 			  "transit": { "side": "uplink", "match": ["upl0"] } },
 	  "sets": { "all": ["198.51.100.0/24", "2001:db8:2000::/36"] },
+	  "portal": { "url": "http://quarantine.example.net/", "contact": "abuse desk, +49 30 1234",
+		      "provider": "Example Net" },
+	  "gardens": { "strict": { "mail": "smtp-554", "web": "page", "tls": "tcp-reset" } },
 	  "classes": { "all": { "of": ["all"], "port25": { "to-world": "drop" } } },
 	  "capacity": { "sources": $2, "colony": 4096 } }
 	END
@@ -85,6 +97,12 @@ reach_as()
 	lz_ns_run "${name[$1]}" "${ENDS[@]}" once "$WORLD" "${2:-443}"
 }
 
+# shows_page: the held source, asking the world for a page, gets the portal's
+shows_page()
+{
+	[ "$(lz_ns_run shop curl -s --max-time 2 "http://[$WORLD]/")" = "page for $WORLD 80" ]
+}
+
 not()
 {
 	! "$@"
@@ -109,6 +127,7 @@ t_need ctl quarantine add "$HELD" for 2h garden strict reason "open proxy" ticke
 t_need ctl quarantine add 198.51.100.77 for 1h
 t_need ctl exception add 2001:db8:2000:200::/64 port25 until 2030-01-01 ticket RT-2
 t_ok "before: held" held "$HELD"
+t_ok "before: he sees the page" lz_wait 5 shows_page
 t_ok "before: his neighbour is not" reach_as "$NEIGHBOUR"
 t_ok "before: the exception stands" reach_as "$TENANT" 25
 UNTIL=$(until_of "$HELD")
@@ -138,6 +157,7 @@ t_ok "shorter: and told when it is in force" grep -q "new tables take over withi
 t_ok "shorter: in force" lz_wait 20 in_force key56
 beat_stop "shorter"
 t_ok "shorter: held" held "$HELD"
+t_ok "shorter: he sees the page" lz_wait 5 shows_page
 t_ok "shorter: so is his neighbour, one source with him now" not reach_as "$NEIGHBOUR"
 t_eq "shorter: with the same end" "$(until_of "$HELD")" "$UNTIL"
 t_ok "shorter: why and who are known" eval "ctl why $HELD | grep -q RT-1"
@@ -180,6 +200,7 @@ t_ok "larger, killed: there is room" \
 t_ok "larger, killed: the kill switch stays thrown" reach_as "$HELD"
 t_need ctl bypass off
 t_ok "larger, killed: held" held "$HELD"
+t_ok "larger, killed: he sees the page" lz_wait 5 shows_page
 t_eq "larger, killed: with the same end" "$(until_of "$HELD")" "$UNTIL"
 # ---------------------------------------------------------------- another hook
 
