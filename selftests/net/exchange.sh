@@ -103,6 +103,24 @@ shows_page()
 	[ "$(lz_ns_run shop curl -s --max-time 2 "http://[$WORLD]/")" = "page for $WORLD 80" ]
 }
 
+# kill_at_answer POLICY: the controller alone, when it has written POLICY down but not told the keeper why it
+# ends: on one processor, on which it runs only when nobody else wants to. True if we were in time.
+kill_at_answer()
+{
+	local controller
+	controller=$(pgrep -P "${LZ_PROC[daemon]}" -x lazaretd-ctl)
+	: >"$LZ_DIR/log/daemon.log"
+	taskset -cp 0 "$controller" && chrt --idle -p 0 "$controller" || return 1
+	(
+		taskset -cp 0 "$BASHPID"
+		ctl policy apply "$1" --yes | {
+			read -r
+			kill -KILL "$controller"
+		}
+	)
+	lz_wait 5 grep -q "event=controller-died .*signal=9" "$LZ_DIR/log/daemon.log"
+}
+
 not()
 {
 	! "$@"
@@ -218,6 +236,15 @@ done
 beat_stop "hooks"
 
 t_ok "released: free" eval "ctl quarantine del $HELD && lz_wait 3 reach_as $HELD"
+
+# ---------------------------------------------------------------- the controller killed before it said so
+
+policy 56 20000
+t_ok "killed at the answer" kill_at_answer "$LZ_DIR/p56.json"
+t_ok "killed at the answer: in force" lz_wait 20 in_force key56
+t_ok "killed at the answer: one source with his neighbour, held like him" held "$HELD"
+t_ok "killed at the answer: he sees the page" lz_wait 5 shows_page
+t_ok "killed at the answer: the doctor finds nothing" ctl doctor
 
 t_need daemon_stop
 t_end
