@@ -181,6 +181,7 @@ t_eq "shorter: with the same end" "$(until_of "$HELD")" "$UNTIL"
 t_ok "shorter: why and who are known" eval "ctl why $HELD | grep -q RT-1"
 t_ok "shorter: IPv4 is held too" eval "ctl quarantine export | grep -q 198.51.100.77"
 t_ok "shorter: the exception stands" reach_as "$TENANT" 25
+t_ok "shorter: the audit has who did it" eval "ctl audit list | grep -q 'policy.apply .* 0 .*p56.json'"
 t_eq "shorter: health" "$(status_of ctl health)" 0
 t_ok "shorter: the doctor finds nothing" ctl doctor
 t_eq "shorter: undo says what it takes" "$(status_of ctl policy undo)" 2
