@@ -317,6 +317,8 @@ int lz_controller_main(const struct lz_options *options, const struct lz_identit
 	uv_run(&ctl.loop, UV_RUN_DEFAULT);
 	while (ctl.committing)
 		uv_run(&ctl.loop, UV_RUN_ONCE);
+	if (!lz_ledger_in_batch(ctl.ledger)) /* who asked for this end is waiting there */
+		lz_audit_turn(&ctl);
 	lz_ledger_tick(ctl.ledger, lz_ctl_now(), NULL);
 	lz_ledger_close(&ctl.ledger);
 	return ctl.code;

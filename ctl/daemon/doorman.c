@@ -101,6 +101,10 @@ static int listen_api(const struct lz_api_ask *api, int family, int *ret, struct
 /* Into the data plane or out of it. */
 static void show(struct lz_doorman *d, bool visible)
 {
+	if (d->map_fd < 0) { /* between two instances there is none */
+		d->shown = false;
+		return;
+	}
 	for (__u32 row = 0; row < LED_SOCKS; row++) {
 		int r = lz_steer_show(d->map_fd, row, visible ? d->sock[row] : -1);
 
@@ -314,11 +318,14 @@ static int begin(struct lz_doorman *d, const struct lz_api_ask *api, struct lz_e
 
 int lz_doorman_ask(struct lz_doorman *d, int map_fd, const struct lz_ask *ask, struct lz_err *reterr)
 {
-	bool wanted = ask->flags & LZ_PORTAL_F_WANTED;
+	bool wanted = ask->flags & LZ_PORTAL_F_WANTED, moved = d->map_fd != map_fd;
 
 	d->map_fd = map_fd;
-	if (wanted && d->wanted && !memcmp(&d->api, &ask->api, sizeof(d->api)))
+	if (wanted && d->wanted && !memcmp(&d->api, &ask->api, sizeof(d->api))) {
+		if (moved && d->shown) /* the map of a new instance is empty */
+			show(d, true);
 		return 0;
+	}
 	if (d->wanted)
 		lz_doorman_close(d);
 	return wanted ? begin(d, &ask->api, reterr) : 0;
@@ -367,10 +374,10 @@ void lz_doorman_turn(struct lz_doorman *d, __u64 now_ns)
 	if (d->pid && led && !d->up && now_ns - d->started_ns > SETTLED_NS) {
 		d->up = true;
 		d->fault[0] = '\0';
-		if (!d->shown)
-			show(d, true);
 		tell(d, LZ_TOLD_PORTAL_UP, "");
 	}
+	if (d->up && led && !d->shown)
+		show(d, true);
 	/* Packets that are led and do not arrive are dropped; refused, a host sees that something is wrong. */
 	if (d->shown && (!led || (!d->up && now_ns - d->died_ns > LZ_DOORMAN_PATIENCE_NS)))
 		show(d, false);

@@ -118,20 +118,6 @@ static void start_controller(struct lz_keeper *k)
 	k->heard_ns = lz_clock_mono_ns();
 }
 
-/* It has written down a policy for which another instance must be made. What judges is pinned. */
-static void reopen(struct lz_keeper *k)
-{
-	if (k->opened) {
-		lz_wiring_close(&k->wiring);
-		lz_kernel_close(&k->kernel);
-		k->lock = lz_kernel_lock(k->options->instance, NULL);
-	}
-	k->opened = false;
-	k->doorman.map_fd = -1; /* it was the kernel's */
-	lz_log(LZ_LOG_NOTICE, "reopen", "instance=%s", k->options->instance);
-	start_controller(k);
-}
-
 /* A start that never worked is the service manager's to report; one that did is tried again. */
 static void bury_controller(struct lz_keeper *k, int status)
 {
@@ -148,7 +134,8 @@ static void bury_controller(struct lz_keeper *k, int status)
 		return;
 	}
 	if (code == LZ_EXIT_REOPEN) {
-		reopen(k);
+		lz_log(LZ_LOG_NOTICE, "reopen", "instance=%s", k->options->instance);
+		start_controller(k);
 		return;
 	}
 	plan_restart(k);

@@ -9,7 +9,7 @@
 #include "daemon/options.h"
 #include "daemon/wiring.h"
 
-/* The controller's exit: start me again, on an instance opened anew. */
+/* The controller's exit: start me again, I have written down a policy that wants another instance. */
 #define LZ_EXIT_REOPEN 75
 
 struct lz_keeper {

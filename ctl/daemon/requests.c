@@ -38,6 +38,15 @@ static int check_rules(const struct lz_ask *ask, struct lz_err *reterr)
 	return 0;
 }
 
+/* For one that fits a policy already written down. What judges is pinned. */
+static void let_instance_go(struct lz_keeper *k)
+{
+	lz_wiring_close(&k->wiring);
+	lz_kernel_close(&k->kernel);
+	k->opened = false;
+	k->doorman.map_fd = -1; /* it was the kernel's */
+}
+
 static int open_instance(struct lz_keeper *k, const struct lz_ask *ask, struct lz_err *reterr)
 {
 	struct lz_instance_config config = {
@@ -49,8 +58,6 @@ static int open_instance(struct lz_keeper *k, const struct lz_ask *ask, struct l
 	};
 	int r;
 
-	if (k->opened && !(ask->flags & LZ_OPEN_F_TRY))
-		return 0;
 	if (config.sources_max < LZ_POLICY_CAPACITY_MIN || config.sources_max > LZ_POLICY_CAPACITY_MAX ||
 	    config.colony_max < LZ_POLICY_CAPACITY_MIN || config.colony_max > LZ_POLICY_CAPACITY_MAX ||
 	    config.ipv6_key_len < LZ_IPV6_KEY_LEN_MIN || config.ipv6_key_len > LZ_IPV6_KEY_LEN_MAX)
@@ -58,6 +65,12 @@ static int open_instance(struct lz_keeper *k, const struct lz_ask *ask, struct l
 				  config.sources_max, config.colony_max, config.ipv6_key_len);
 	if (ask->flags & LZ_OPEN_F_TRY)
 		return lz_kernel_try(&config, reterr);
+	if (k->opened) { /* by an earlier controller, which may have had another policy */
+		r = lz_kernel_fits(&k->kernel, &config, reterr);
+		if (r == 0 || !config.replace)
+			return r;
+		let_instance_go(k);
+	}
 	lz_close_ref(&k->lock);
 	r = lz_kernel_open(&config, &k->kernel, reterr);
 	if (r < 0) { /* another policy may fit better: until then nobody else takes the instance */

@@ -355,8 +355,8 @@ static int create_instance(struct lz_kernel *k, const struct lz_instance_config 
 	return r ? lz_err_set(reterr, r, "%s: cannot pin: %s", k->dir, strerror(-r)) : 0;
 }
 
-static int check_wishes(const struct lz_kernel *k, const struct lz_instance_config *config,
-			struct lz_err *reterr)
+int lz_kernel_fits(const struct lz_kernel *k, const struct lz_instance_config *config,
+		   struct lz_err *reterr)
 {
 	struct lz_instance want = {};
 
@@ -404,7 +404,7 @@ static int adopt_instance(struct lz_kernel *k, const struct lz_instance_config *
 
 	memset(fresh.prog_fd, 0xff, sizeof(fresh.prog_fd));
 	fresh.rodata_fd = -1;
-	r = check_wishes(k, config, reterr);
+	r = lz_kernel_fits(k, config, reterr);
 	if (!r)
 		r = set_sizes(skel, &k->instance);
 	if (!r)

@@ -92,6 +92,10 @@ __u64 lz_instance_bytes(const struct lz_instance *instance);
 int lz_kernel_open(const struct lz_instance_config *config, struct lz_kernel *ret,
 		   struct lz_err *reterr);
 
+/** lz_kernel_fits() - does an open instance do for this? 0, -EMEDIUMTYPE, -ENOSPC, as lz_kernel_open() */
+int lz_kernel_fits(const struct lz_kernel *k, const struct lz_instance_config *config,
+		   struct lz_err *reterr);
+
 /** lz_kernel_try() - could such an instance be made beside all others? It is made and thrown away */
 int lz_kernel_try(const struct lz_instance_config *config, struct lz_err *reterr);
 

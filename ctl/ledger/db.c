@@ -133,7 +133,10 @@ int lz_ledger_begin_lazy(struct lz_ledger *l, struct lz_err *reterr)
 	if (r < 0)
 		return r;
 	l->lazy = true;
-	return begin_batch(l, reterr);
+	r = begin_batch(l, reterr);
+	if (r < 0)
+		end_lazy(l, NULL);
+	return r;
 }
 
 int lz_ledger_commit(struct lz_ledger *l, struct lz_err *reterr)

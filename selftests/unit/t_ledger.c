@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "ledger/ledger.h"
+#include "ledger/db.h"
 #include "lib/t.h"
 
 #define BOOT_A "aaaaaaaa-0000-4000-8000-000000000001"
@@ -427,6 +427,44 @@ static __u64 end_many(struct lz_ledger *l, __u64 mono_s)
 	return cpu_ms() - start_ms;
 }
 
+static int no_transaction(void *arg, int what, const char *a, const char *b, const char *c, const char *d)
+{
+	(void)arg, (void)a, (void)b, (void)c, (void)d;
+	return what == SQLITE_TRANSACTION ? SQLITE_DENY : SQLITE_OK;
+}
+
+static int synchronous_of(struct lz_ledger *l)
+{
+	sqlite3_stmt *s = NULL;
+	int n = -1;
+
+	if (sqlite3_prepare_v2(l->db, "PRAGMA synchronous", -1, &s, NULL) == SQLITE_OK &&
+	    sqlite3_step(s) == SQLITE_ROW)
+		n = sqlite3_column_int(s, 0);
+	sqlite3_finalize(s);
+	return n;
+}
+
+/* What is written next, without a batch, must not be lost with the power. */
+static void lazy_that_fails_leaves_nothing(void)
+{
+	struct lz_ledger *l;
+
+	make_dir();
+	l = open_at(BOOT_A, noon);
+	T_EQ(synchronous_of(l), 2, "every commit is synced");
+	sqlite3_set_authorizer(l->db, no_transaction, NULL);
+	T_OK(lz_ledger_begin_lazy(l, NULL) < 0, "a batch that cannot begin");
+	sqlite3_set_authorizer(l->db, NULL, NULL);
+	T_EQ(synchronous_of(l), 2, "still synced");
+	T_ERR(lz_ledger_begin_lazy(l, NULL), 0, "the next one begins");
+	T_EQ(synchronous_of(l), 1, "and is not waited for");
+	T_ERR(lz_ledger_commit(l, NULL), 0, "commit");
+	T_EQ(synchronous_of(l), 2, "synced again");
+	lz_ledger_close(&l);
+	remove_dir();
+}
+
 /* The bounds are loose for slow test machines; the numbers measured are printed. */
 static void takes_600000_at_once(void)
 {
@@ -463,6 +501,7 @@ static const struct t_case cases[] = {
 	{ "keeps exceptions and notes", keeps_exceptions_and_notes },
 	{ "refuses what it cannot read", refuses_what_it_cannot_read },
 	{ "keeps a second daemon out", keeps_a_second_one_out },
+	{ "ends a lazy batch that cannot begin", lazy_that_fails_leaves_nothing },
 	{ "takes 600,000 at once", takes_600000_at_once },
 };
 
