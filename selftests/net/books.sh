@@ -177,23 +177,26 @@ t_ok "then there is room" ctl quarantine add 198.51.100.77
 
 # ---------------------------------------------------------------- the kernel has no room for all of a customer
 
-# Two of three lines of tags lose their free places, as if sources lived there: a key that finds no room in
-# any of its three lines is refused. 0x80 is a place that nobody takes (LZ_TAG_DYING).
+# All places in the lines of tags but N are taken, as if sources lived there; those who are held keep theirs.
+# Fewer than a customer has addresses: wherever their keys may live, they cannot all get one. 0x80 is a place
+# that nobody takes (LZ_TAG_DYING).
 fill_tags()
 {
 	local pin
 	pin=/sys/fs/bpf/lazaret-lab/map_lz_tags
 	bpftool -j map dump pinned "$pin" | python3 -c 'import json, sys
-for line in json.load(sys.stdin):
-    key, tags = ([int(b, 16) for b in line[k]] for k in ("key", "value"))
-    if key[0] % 3:
-        print("map update pinned", sys.argv[1], "key", *key, "value", *(t if t > 1 else 128 for t in tags))' \
-		"$pin" >"$LZ_DIR/tags"
+lines = [[[int(b, 16) for b in line[k]] for k in ("key", "value")] for line in json.load(sys.stdin)]
+free = [(tags, i) for _, tags in lines for i, t in enumerate(tags) if t <= 1]
+n = int(sys.argv[2])
+stay = {(id(tags), i) for tags, i in free[::len(free) // n][:n]}
+for key, tags in lines:
+    left = (t if t >= 128 or (id(tags), i) in stay else 128 for i, t in enumerate(tags))
+    print("map update pinned", sys.argv[1], "key", *key, "value", *left)' "$pin" "$1" >"$LZ_DIR/tags"
 	bpftool batch file "$LZ_DIR/tags" >/dev/null
 }
 
 HELD=$(ctl -j status | jq .colony.held)
-t_need fill_tags
+t_need fill_tags 63
 ctl quarantine add 198.51.100.130 for 1h >"$LZ_DIR/said" 2>&1
 t_eq "table full: refused" $? 2
 t_ok "table full: says so" grep -q "table full" "$LZ_DIR/said"
@@ -205,6 +208,7 @@ t_ok "table full: doctor agrees" ctl doctor
 list 5001 5300
 ctl -j quarantine import "$LZ_DIR/list" >"$LZ_DIR/said" 2>/dev/null
 t_eq "table full: of a list some are refused" $? 6
+echo "# table full: of 300 $(jq .held "$LZ_DIR/said") found a place"
 t_ok "table full: each by name" grep -q '"address":"198.19.[0-9.]*","error":"the kernel did not take it' \
 	<(jq -c '.refused_entries[]' "$LZ_DIR/said")
 t_eq "table full: what is said is what is held" "$(($(jq .held "$LZ_DIR/said") + HELD))" \

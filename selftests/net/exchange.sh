@@ -188,15 +188,24 @@ t_eq "shorter: undo says what it takes" "$(status_of ctl policy undo)" 2
 
 # ---------------------------------------------------------------- longer keys, killed on the way
 
+beside()
+{
+	lz_ns_run gw test -e "$PINS~next"
+}
+
 t_need beat_start
 KEY=64
-for delay in 0.1 0.5 0.8 1.1 1.5; do
-	t_ok "/$KEY, killed after $delay s: applied" ctl policy apply "$LZ_DIR/p$KEY.json" --yes
-	sleep "$delay"
+for delay in 0.1s 0.5s 0.8s 1.1s 1.5s beside beside; do
+	t_ok "/$KEY, killed after $delay: applied" ctl policy apply "$LZ_DIR/p$KEY.json" --yes
+	case $delay in
+	beside) t_ok "/$KEY: new tables are beside the old" lz_wait 10 beside ;;
+	*) sleep "$delay" ;;
+	esac
 	echo "# beside, when it was killed: $(lz_ns_run gw ls -d "$PINS~next" 2>/dev/null)"
 	daemon_kill
+	[ $delay != beside ] || t_ok "/$KEY: killed while they were" beside
 	t_need daemon_start "$LZ_DIR/p64.json"
-	t_ok "/$KEY, killed after $delay s: in force" lz_wait 20 in_force "key$KEY"
+	t_ok "/$KEY, killed after $delay: in force" lz_wait 20 in_force "key$KEY"
 	KEY=$((120 - KEY))
 done
 beat_stop "killed"

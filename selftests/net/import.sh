@@ -44,7 +44,7 @@ list()
 # The page as a held host gets it, wherever he wanted to go
 page()
 {
-	lz_ns_run home curl -s --max-time 5 -H "Host: $PORTAL_NAME" -H 'Accept: text/html' http://203.0.113.80/
+	lz_ns_run home curl -s --max-time 15 -H "Host: $PORTAL_NAME" -H 'Accept: text/html' http://203.0.113.80/
 }
 
 # Until the import is over: a line for each page, "button", "later" or "none"
@@ -60,6 +60,15 @@ look_meanwhile()
 		esac
 		sleep 0.02
 	done
+}
+
+# cpu_ms: what the daemon's two processes have used so far
+cpu_ms()
+{
+	local pid
+	for pid in "${LZ_PROC[daemon]}" $(pgrep -P "${LZ_PROC[daemon]}"); do
+		cat "/proc/$pid/stat"
+	done | awk -v hz="$(getconf CLK_TCK)" '{ t += $14 + $15 } END { print int(t * 1000 / hz) }'
 }
 
 held_is()
@@ -113,8 +122,11 @@ t_ok "as many that end soon" ctl quarantine import "$LZ_DIR/list" --yes
 t_ok "all are held" held_is $((HOSTS + 1))
 while [ "$(date +%s)" -lt $((END_S + 1)) ]; do sleep 0.1; done
 BEGUN=$(lz_now_ms)
-t_ok "the books are closed within 20 s, the third of a minute for 600,000" lz_wait 20 held_is 1
-echo "# closed after $(($(lz_now_ms) - BEGUN)) ms"
+BEGUN_CPU_MS=$(cpu_ms)
+t_ok "the books are closed soon, even on a busy machine" lz_wait 60 held_is 1
+CPU_MS=$(($(cpu_ms) - BEGUN_CPU_MS))
+echo "# closed after $(($(lz_now_ms) - BEGUN)) ms, $CPU_MS of them on a CPU"
+t_ok "with 20 s of a CPU, the third of a minute for 600,000" test "$CPU_MS" -le 20000
 t_eq "one that had ended says so" "$(ctl -j why 10.18.214.135 | jq -r '[.timeline[].event] | join(" ")')" \
 	"held undone held expired"
 t_ok "once they are swept, doctor agrees" lz_wait 40 ctl doctor

@@ -3,8 +3,10 @@
 
     tcp_ends.py serve FILE PORT...           write the address of each who connects to FILE
     tcp_ends.py once ADDRESS PORT            exit 0 when connected within a second
-    tcp_ends.py beat FILE ADDRESS PORT MS    connect again and again every MS milliseconds until
-                                             SIGTERM; FILE: a line "ok" or "no" for each
+    tcp_ends.py beat FILE ADDRESS PORT MS    begin to connect every MS milliseconds until SIGTERM;
+                                             FILE: a line "ok" or "no" for each
+    tcp_ends.py opens ADDRESS PORT           begin to connect every 50 ms until one gets through; prints
+                                             when that one was begun, in ms since 1970
     tcp_ends.py refused ADDRESS PORT         exit 0 when refused within half a second
     tcp_ends.py greeting ADDRESS PORT        the first line that the server says
     tcp_ends.py again ADDRESS PORT N         N connections from one and the same port, each asks for
@@ -17,6 +19,7 @@
     tcp_ends.py talk GO FILE ADDRESS PORT    two requests on one connection, the second once something
                                              can be read from GO; FILE: what came
 """
+import errno
 import selectors
 import signal
 import socket
@@ -51,14 +54,62 @@ def connects(address, port, seconds):
         return False
 
 
+class Attempts:
+    """Connections that are begun one after the other and do not wait for each other."""
+    LIMIT_S = 0.95  # a lost SYN is sent again after a second: what connects sooner lost none
+
+    def __init__(self, address, port):
+        self.family, _, _, _, self.to = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
+        self.wait = selectors.DefaultSelector()
+
+    def begin(self):
+        """False when that failed at once."""
+        s = socket.socket(self.family, socket.SOCK_STREAM)
+        s.setblocking(False)
+        began_s = time.monotonic()
+        if s.connect_ex(self.to) not in (0, errno.EINPROGRESS):
+            s.close()
+            return False
+        self.wait.register(s, selectors.EVENT_WRITE, began_s)
+        return True
+
+    def ended(self, wait_s):
+        """Wait so long; (monotonic seconds when it was begun, whether it got through) of each that ended."""
+        until_s = time.monotonic() + wait_s
+        while True:
+            ready = {key.fileobj for key, _ in self.wait.select(max(0.0, until_s - time.monotonic()))}
+            now_s = time.monotonic()
+            for key in list(self.wait.get_map().values()):
+                late = now_s - key.data >= self.LIMIT_S
+                if late or key.fileobj in ready:
+                    good = not late and not key.fileobj.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                    self.wait.unregister(key.fileobj)
+                    key.fileobj.close()
+                    yield key.data, good
+            if now_s >= until_s:
+                return
+
+
 def beat(path, address, port, step_s):
     stop = []
     signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
+    attempts = Attempts(address, port)
     with open(path, "a", buffering=1) as log:
         while not stop:
-            began = time.monotonic()
-            log.write("ok\n" if connects(address, port, 0.5) else "no\n")
-            time.sleep(max(0.0, step_s - (time.monotonic() - began)))
+            if not attempts.begin():
+                log.write("no\n")
+            for _, good in attempts.ended(step_s):
+                log.write("ok\n" if good else "no\n")
+        for _, good in attempts.ended(Attempts.LIMIT_S):
+            log.write("ok\n" if good else "no\n")
+
+
+def opens(address, port):
+    attempts, through = Attempts(address, port), []
+    while not through:
+        attempts.begin()
+        through = [began_s for began_s, good in attempts.ended(0.05) if good]
+    print(round((time.time() - time.monotonic() + min(through)) * 1000))
 
 
 def refused(address, port):
@@ -127,6 +178,8 @@ def main():
         serve(args[0], [int(port) for port in args[1:]])
     elif what == "once":
         sys.exit(0 if connects(args[0], int(args[1]), 1.0) else 1)
+    elif what == "opens":
+        opens(args[0], int(args[1]))
     elif what == "refused":
         sys.exit(0 if refused(args[0], int(args[1])) else 1)
     elif what == "greeting":
