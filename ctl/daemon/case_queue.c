@@ -139,14 +139,15 @@ void lz_case_found(void *arg, __u64 key, const struct lz_cell *cell)
 {
 	struct lz_ctl *ctl = arg;
 	struct lz_counted counted[LZ_LIMITS_PER_CLASS];
+	__u16 told_s = *(const volatile __u16 *)&cell->told_s; /* 0 = never, or one second in 18.2 h */
 	__u64 now_ns, now_s, ago_s;
 	size_t n;
 
-	if (!ctl->lost_since_s)
+	if (!ctl->lost_since_s || !told_s)
 		return;
 	now_ns = lz_tables_now_ns(&ctl->view);
 	now_s = now_ns / LZ_NS_PER_S;
-	ago_s = (__u16)(now_s - *(const volatile __u16 *)&cell->told_s);
+	ago_s = (__u16)(now_s - told_s); /* a multiple of 18.2 h ago looks like now */
 	if (ago_s > now_s - ctl->lost_since_s)
 		return;
 	n = lz_counted_read(ctl, key, counted);

@@ -334,7 +334,14 @@ static void write_slice(struct import *im)
 
 /* ---------------------------------------------------------------- hold */
 
-/* In the ledger, but the kernel has no room: it must not stand in the ledger alone. */
+static const char *why_not_taken(int result)
+{
+	return result == -ENOSPC ? "the kernel did not take it: table full" :
+	       result == -EINVAL ? "its time was over before it was held" :
+				   "the kernel did not take it";
+}
+
+/* In the ledger, but not in the kernel: it must not stand in the ledger alone. */
 static void take_back(struct import *im, size_t from, size_t n)
 {
 	struct lz_err err = { "" };
@@ -347,7 +354,7 @@ static void take_back(struct import *im, size_t from, size_t n)
 			continue;
 		lz_key_format(im->holds[i].key, im->ctl->view.instance.ipv6_key_len, text);
 		r = lz_held_del(im->ctl->ledger, im->holds[i].key, &err);
-		refuse(im, 0, text, "the kernel did not take it: table full");
+		refuse(im, 0, text, why_not_taken(im->holds[i].result));
 		im->held -= im->held > 0;
 	}
 	if (r == 0)

@@ -12,43 +12,62 @@
 struct kept {
 	__u64 *v;
 	size_t n, cap;
-	bool failed;
+	int r; /* 0; or why not all are known, and none may go */
 };
 
 static void keep(struct kept *k, __u64 generation)
 {
-	if (lz_array_grow(&k->v, &k->cap, k->n + 1, sizeof(*k->v)) < 0)
-		k->failed = true;
-	else
+	k->r = lz_array_grow(&k->v, &k->cap, k->n + 1, sizeof(*k->v));
+	if (k->r == 0)
 		k->v[k->n++] = generation;
 }
 
 /* A generation, and down to the whole text what it is a change of. */
 static void keep_chain(struct lz_ctl *ctl, struct kept *k, __u64 generation)
 {
-	for (;;) {
+	int r = 0;
+
+	while (r == 0 && k->r == 0) {
 		lz_autofree char *text = NULL;
 		struct lz_applied row;
 		struct lz_edit edit;
 		__u64 base = 0;
 
 		keep(k, generation);
-		if (lz_applied_get(ctl->ledger, generation, &row, &text, NULL) < 0 ||
-		    lz_edit_parse(text, &edit, &base, NULL) < 0 || base >= generation)
-			return;
+		r = lz_applied_get(ctl->ledger, generation, &row, &text, NULL);
+		if (r == 0) /* -ENOENT: the whole text, or one that is gone */
+			r = lz_edit_parse(text, &edit, &base, NULL);
+		if (r == 0 && base >= generation)
+			r = -EINVAL;
 		generation = base;
 	}
+	if (r < 0 && r != -ENOENT)
+		k->r = r;
+}
+
+/* The last of this state below @below; false: there is none, or it cannot be read. */
+static bool keep_last(struct lz_ctl *ctl, struct kept *k, const char *state, __u64 below, __u64 *ret_origin)
+{
+	struct lz_applied row;
+	int r = lz_applied_last(ctl->ledger, state, below, &row);
+
+	if (r < 0 && r != -ENOENT)
+		k->r = r;
+	if (r < 0)
+		return false;
+	keep_chain(ctl, k, row.generation);
+	*ret_origin = row.origin;
+	return true;
 }
 
 /* What has no end yet: a start asks the kernel what became of it. */
 static void keep_open(struct lz_ctl *ctl, struct kept *k)
 {
 	static const char *const states[] = { LZ_STATE_APPLYING, LZ_STATE_PENDING };
-	struct lz_applied row;
+	__u64 ignored;
 
 	for (size_t i = 0; i < LZ_ARRAY_SIZE(states); i++)
-		if (lz_applied_last(ctl->ledger, states[i], UINT64_MAX, &row) == 0)
-			keep_chain(ctl, k, row.generation);
+		keep_last(ctl, k, states[i], UINT64_MAX, &ignored);
 	keep_chain(ctl, k, ctl->now.row.generation);
 	if (ctl->before.policy)
 		keep_chain(ctl, k, ctl->before.row.generation);
@@ -57,19 +76,17 @@ static void keep_open(struct lz_ctl *ctl, struct kept *k)
 void lz_texts_forget(struct lz_ctl *ctl)
 {
 	struct kept k = { 0 };
-	struct lz_err err = { "out of memory" };
+	struct lz_err err = { "" };
 	__u64 below = UINT64_MAX;
-	struct lz_applied row;
 
 	keep_open(ctl, &k);
 	/* As undo goes: from each confirmed one to the last that was confirmed before its text was. */
-	for (int i = 0; i <= LZ_TEXTS_KEPT; i++) {
-		if (lz_applied_last(ctl->ledger, LZ_STATE_CONFIRMED, below, &row) < 0)
+	for (int i = 0; i <= LZ_TEXTS_KEPT && k.r == 0; i++)
+		if (!keep_last(ctl, &k, LZ_STATE_CONFIRMED, below, &below))
 			break;
-		keep_chain(ctl, &k, row.generation);
-		below = row.origin;
-	}
-	if (k.failed || lz_applied_forget(ctl->ledger, k.v, k.n, &err) < 0)
+	if (k.r < 0)
+		lz_err_set(&err, -k.r, "cannot tell which are needed: %s", strerror(-k.r));
+	if (k.r < 0 || lz_applied_forget(ctl->ledger, k.v, k.n, &err) < 0)
 		lz_log(LZ_LOG_WARNING, "texts-kept", "why=%s", err.text);
 	free(k.v);
 }

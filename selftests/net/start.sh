@@ -212,6 +212,21 @@ t_need daemon_start "$LZ_DIR/tc.json"
 t_eq "many policies: restarted" "$(ctl -j status | jq -r .policy.name)" n12
 t_need ctl -q policy undo >/dev/null
 t_eq "many policies: undone after a restart" "$(ctl -j status | jq -r .policy.name)" n11
+daemon_kill
+python3 - "$STATE/ledger.db" <<-'END'
+	import sqlite3, sys
+	ledger = sqlite3.connect(sys.argv[1])
+	ledger.execute("""UPDATE applied SET text = '{"change-of": damaged' WHERE name = 'n10'""")
+	ledger.commit()
+END
+t_need daemon_start "$LZ_DIR/tc.json"
+KEPT=$(ctl -j policy history | jq '[.generations[] | select(.text_kept)] | length')
+for number in 1 2 3 4 5 6; do
+	t_need ctl -q policy apply "$LZ_DIR/n.json" >/dev/null
+done
+t_eq "a text that cannot be read: none goes, it may need them" \
+	"$(ctl -j policy history | jq '[.generations[] | select(.text_kept)] | length')" $((KEPT + 6))
+t_ok "a text that cannot be read: said" grep -q event=texts-kept "$LZ_DIR/log/daemon.log"
 
 # ---------------------------------------------------------------- another hook
 
