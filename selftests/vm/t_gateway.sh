@@ -156,4 +156,5 @@ INSTANCE=trunk
 policy trunk.json '"bond0"'
 t_need daemon_start trunk.json
 led "tagged frames of a trunk" 2
+[ "$T_FAILED" = 0 ] || sed 's/^/# /' "$LZ_DIR"/log/daemon-*.log
 t_end
