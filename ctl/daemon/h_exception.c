@@ -388,7 +388,10 @@ void lz_exception_expire(struct lz_ctl *ctl)
 	int n;
 
 	n = lz_granted_next(ctl->ledger, begun ? &last.prefix : NULL, rows, LZ_GRANTED_SLICE);
-	begun = n > 0;
+	begun = false;
+	if (n <= 0)
+		return;
+	begun = true;
 	for (int i = 0; i < n; i++) {
 		last = rows[i];
 		if (rows[i].until_s > wall_s)
