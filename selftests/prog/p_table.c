@@ -493,22 +493,30 @@ static void reuses_under_traffic(void)
 	lz_sweep_free(&sweep);
 }
 
+/* A held cell of a key where nobody looks for it. */
+static void make_orphan(__u64 key, __u32 now_s)
+{
+	__u64 hash = lz_hash(key, view.instance.seed);
+	__u32 line = lz_line_of(hash, 2, view.instance.tag_lines);
+	struct lz_cell *cell = &view.cells[line * LZ_TAG_LINE_SLOTS + 63];
+
+	cell->key = ~key;
+	cell->seen_s = now_s;
+	cell->hold = LZ_HOLD_WORD(now_s + 60, 60, LZ_GARDEN_STRICT, LZ_HOLD_F_KERNEL);
+	view.tags[line].word[7] |= (__u64)(lz_tag_of(hash) | LZ_TAG_HELD) << 56;
+	view.tables->cells_used++;
+}
+
 /* A hold that a packet's limit set between DYING and the look again must not be lost; here the
  * orphan's hold moves to the cell that is found. */
 static void moves_an_orphans_hold(void)
 {
-	__u64 key = FIRST + 0x50000, hash = lz_hash(key, view.instance.seed), word;
-	__u32 line = lz_line_of(hash, 2, view.instance.tag_lines);
-	__u32 slot = line * LZ_TAG_LINE_SLOTS + 63;
+	__u64 key = FIRST + 0x50000, word;
 	struct lz_sweep_totals t = {};
 
 	set_clock(20000);
 	T_EQ(send_syn(key, 443), XDP_PASS, "the cell that is found");
-	view.cells[slot].key = ~key;
-	view.cells[slot].seen_s = 20000;
-	view.cells[slot].hold = LZ_HOLD_WORD(20060, 60, LZ_GARDEN_STRICT, LZ_HOLD_F_KERNEL);
-	view.tags[line].word[7] |= (__u64)(lz_tag_of(hash) | LZ_TAG_HELD) << 56;
-	view.tables->cells_used++;
+	make_orphan(key, 20000);
 	sweep_all(3600, &t);
 	T_EQ(t.orphans, 1, "found as an orphan");
 	T_EQ(t.holds_moved, 1, "its hold moved");
@@ -520,17 +528,11 @@ static void moves_an_orphans_hold(void)
 /* The same with nobody to be found: who sends nothing that makes a cell would be free for ever. */
 static void moves_a_lone_orphans_hold(void)
 {
-	__u64 key = FIRST + 0x50100, hash = lz_hash(key, view.instance.seed), word;
-	__u32 line = lz_line_of(hash, 2, view.instance.tag_lines);
-	__u32 slot = line * LZ_TAG_LINE_SLOTS + 63;
+	__u64 key = FIRST + 0x50100, word;
 	struct lz_sweep_totals t = {};
 
 	set_clock(20100);
-	view.cells[slot].key = ~key;
-	view.cells[slot].seen_s = 20100;
-	view.cells[slot].hold = LZ_HOLD_WORD(20160, 60, LZ_GARDEN_STRICT, LZ_HOLD_F_KERNEL);
-	view.tags[line].word[7] |= (__u64)(lz_tag_of(hash) | LZ_TAG_HELD) << 56;
-	view.tables->cells_used++;
+	make_orphan(key, 20100);
 	T_EQ(lz_hold_read(&view, key, &word), -ENOENT, "nobody finds it");
 	sweep_all(3600, &t);
 	T_EQ(t.orphans, 1, "found as an orphan");
