@@ -20,7 +20,6 @@
 #define LZ_COUNTS_MASK ((1ULL << LZ_COUNTS_BITS) - 1)
 #define LZ_EPOCH_MASK  0xffffULL
 #define LZ_COUNTERS_MAX 7 /* of 6 bits, the fewest, in a word */
-#define LZ_COUNTER_BITS_MAX 22 /* for 4,000,000 */
 
 enum lz_charge {
 	LZ_CHARGE_OK,
