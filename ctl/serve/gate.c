@@ -23,6 +23,7 @@ struct lz_gate {
 	int fd; /* of the portal; -1: not here */
 	bool leaving; /* the loop still holds the handle of the one before */
 	unsigned int handles; /* still open */
+	char *unsent; /* the answer the portal's socket had no room for; until it has, none is read */
 	struct lz_log_limit log_limit;
 	struct lz_log_limit rate;
 	char buf[LZ_GATE_MESSAGE_BYTES + 1];
@@ -63,6 +64,7 @@ void lz_gate_drop(struct lz_gate *gate)
 	if (gate->fd < 0)
 		return;
 	gate->leaving = true;
+	free(TAKE_PTR(gate->unsent));
 	uv_poll_stop(&gate->portal);
 	close(TAKE_FD(gate->fd));
 	uv_close((uv_handle_t *)&gate->portal, on_handle_closed);
@@ -103,17 +105,28 @@ static int receive(struct lz_gate *gate, struct message *ret)
 	return n == 0 && !ret->n_fds ? -EPIPE : 0;
 }
 
+/* A portal that is busy with new connections reads its answers late. Rather than be sent away for
+ * that, it finds no answer and after a while no room for questions either. */
+static int send_text(struct lz_gate *gate)
+{
+	if (send(gate->fd, gate->unsent, strlen(gate->unsent), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		return -errno;
+	free(TAKE_PTR(gate->unsent));
+	return 0;
+}
+
 static int reply(struct lz_gate *gate, __u64 id, enum lz_code code, const char *error, cJSON *answer)
 {
-	lz_autofree char *text = NULL;
+	int r;
 
 	if (!answer || lz_json_add_u64(answer, "id", id) < 0 || lz_json_add_u64(answer, "code", code) < 0 ||
 	    (error && lz_json_add_str(answer, "error", error) < 0))
 		return -ENOMEM;
-	text = cJSON_PrintUnformatted(answer);
-	if (!text)
+	gate->unsent = cJSON_PrintUnformatted(answer);
+	if (!gate->unsent)
 		return -ENOMEM;
-	return send(gate->fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+	r = send_text(gate);
+	return r == -EAGAIN ? 0 : r;
 }
 
 static int check(struct lz_gate *gate, const struct message *m, struct lz_gate_question *q, __u64 *id,
@@ -139,7 +152,7 @@ static enum lz_code code_of(int r)
 	return r == -EINVAL ? LZ_CODE_INVALID : r == -EBUSY ? LZ_CODE_REFUSED : LZ_CODE_NOT_PERMITTED;
 }
 
-/* false: the portal has gone or does not read */
+/* false: the portal has gone */
 static bool answer(struct lz_gate *gate, const struct message *m)
 {
 	lz_autojson cJSON *root = NULL;
@@ -158,27 +171,44 @@ static bool answer(struct lz_gate *gate, const struct message *m)
 	return reply(gate, id, code, NULL, out) == 0;
 }
 
-static void on_question(uv_poll_t *poll, int status, int events)
+static int waiting_for(const struct lz_gate *gate)
 {
-	struct lz_gate *gate = poll->data;
+	return UV_DISCONNECT | (gate->unsent ? UV_WRITABLE : UV_READABLE);
+}
 
-	(void)status;
-	(void)events;
-	for (int i = 0; i < QUESTIONS_A_TURN; i++) {
+/* false: the portal has gone or breaks off */
+static bool take_questions(struct lz_gate *gate)
+{
+	for (int i = 0; i < QUESTIONS_A_TURN && !gate->unsent; i++) {
 		struct message m;
 		bool stays;
 		int r = receive(gate, &m);
 
 		if (r == -EAGAIN)
-			return;
+			return true;
 		stays = r == 0 && answer(gate, &m);
 		while (m.n_fds)
 			close(m.fds[--m.n_fds]);
-		if (!stays) {
-			lz_gate_drop(gate);
-			return;
-		}
+		if (!stays)
+			return false;
 	}
+	return true;
+}
+
+static void on_portal(uv_poll_t *poll, int status, int events)
+{
+	struct lz_gate *gate = poll->data;
+	bool waited = gate->unsent;
+	int r = waited ? send_text(gate) : 0;
+
+	(void)status;
+	(void)events;
+	if ((r < 0 && r != -EAGAIN) || !take_questions(gate)) {
+		lz_gate_drop(gate);
+		return;
+	}
+	if (waited != !!gate->unsent && uv_poll_start(poll, waiting_for(gate), on_portal) < 0)
+		lz_gate_drop(gate);
 }
 
 /* ---------------------------------------------------------------- who comes in */
@@ -212,7 +242,7 @@ static void on_visitor(uv_poll_t *poll, int status, int events)
 	gate->portal.data = gate;
 	gate->handles++;
 	gate->fd = TAKE_FD(fd);
-	if (uv_poll_start(&gate->portal, UV_READABLE | UV_DISCONNECT, on_question) < 0)
+	if (uv_poll_start(&gate->portal, waiting_for(gate), on_portal) < 0)
 		lz_gate_drop(gate);
 }
 

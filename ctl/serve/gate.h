@@ -6,7 +6,8 @@
  * Only the portal's user gets in. Whom a question is about is read off the socket that comes with
  * it, by the kernel's word: an established TCP connection that one of the keeper's own listeners
  * has accepted, which the mark says. What is not exactly one of the few questions is answered with
- * an error and logged. Single thread, one loop.
+ * an error and logged. A portal that does not read its answers is asked nothing more until it does.
+ * Single thread, one loop.
  */
 #ifndef LZ_SERVE_GATE_H
 #define LZ_SERVE_GATE_H

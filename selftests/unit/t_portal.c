@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* What the portal decides: which answer a request gets, SMTP, limits, the words of the gate. */
+/* What the portal decides: which answer a request gets, SMTP, limits, the case it is told. */
 #include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/json.h"
 #include "lib/t.h"
@@ -14,7 +10,6 @@
 #include "portal/crowd.h"
 #include "portal/route.h"
 #include "portal/smtp.h"
-#include "serve/gate.h"
 
 #define BROWSER "text/html,application/xhtml+xml,*/*;q=0.8"
 #define TOKEN	"abcdefghijklmnopqrstuvwxyz0123456789-_ABCDE"
@@ -296,7 +291,7 @@ static void crowd_is_exact(void)
 			T_EQ(crowd.slots[i].n, 0, "a slot is left over");
 }
 
-/* ---------------------------------------------------------------- words of the gate */
+/* ---------------------------------------------------------------- the case */
 
 static void reads_case(void)
 {
@@ -353,75 +348,6 @@ static void writes_api(void)
 	is_api(free_, NULL, "{\"captive\":false}");
 }
 
-static void gate_reads(void)
-{
-	static const struct {
-		const char *text;
-		int expected;
-		enum lz_gate_cmd cmd;
-	} rows[] = {
-		{ "{\"v\":1,\"id\":1,\"cmd\":\"settings\"}", 0, LZ_GATE_SETTINGS },
-		{ "{\"v\":1,\"id\":1,\"cmd\":\"case\",\"token\":true}", 0, LZ_GATE_CASE },
-		{ "{\"v\":1,\"id\":1,\"cmd\":\"case\"}", 0, LZ_GATE_CASE },
-		{ "{\"v\":1,\"id\":1,\"cmd\":\"release\",\"token\":\"" TOKEN "\"}", 0, LZ_GATE_RELEASE },
-		{ "{\"v\":1,\"id\":1,\"cmd\":\"seen\",\"helo\":\"a\",\"first\":\"\"}", 0, LZ_GATE_SEEN },
-		{ "{\"v\":1,\"id\":1,\"cmd\":\"release\"}", -EINVAL, 0 },
-		{ "{\"v\":1,\"id\":1,\"cmd\":\"release\",\"token\":\"" TOKEN "x\"}", -EINVAL, 0 },
-		{ "{\"v\":1,\"id\":1,\"cmd\":\"release\",\"token\":\"short\"}", -EINVAL, 0 },
-		{ "{\"v\":1,\"id\":1,\"cmd\":\"release\",\"token\":true}", -EINVAL, 0 },
-		{ "{\"v\":1,\"id\":1,\"cmd\":\"case\",\"address\":\"192.0.2.1\"}", -EINVAL, 0 },
-		{ "{\"v\":1,\"id\":1,\"cmd\":\"quarantine.del\"}", -EINVAL, 0 },
-		{ "{\"v\":2,\"id\":1,\"cmd\":\"case\"}", -EINVAL, 0 },
-		{ "{\"v\":1,\"id\":0,\"cmd\":\"case\"}", -EINVAL, 0 },
-		{ "{\"v\":1,\"cmd\":\"case\"}", -EINVAL, 0 },
-		{ "[1]", -EINVAL, 0 },
-		{ "", -EINVAL, 0 },
-		{ "{\"v\":1,\"id\":1,\"cmd\":\"seen\",\"helo\":\"a\"}", -EINVAL, 0 },
-	};
-
-	for (size_t i = 0; i < LZ_ARRAY_SIZE(rows); i++) {
-		lz_autojson cJSON *root = NULL;
-		struct lz_gate_question q = { 0 };
-		struct lz_err err = { "" };
-		__u64 id;
-
-		T_EQ(lz_gate_parse(rows[i].text, strlen(rows[i].text), &q, &id, &root, &err),
-		     rows[i].expected, rows[i].text);
-		T_EQ(q.cmd, rows[i].cmd, rows[i].text);
-		T_EQ(!err.text[0], rows[i].expected == 0, "an error says why");
-	}
-}
-
-/* Descriptors that are not what the portal may ask about. */
-static void gate_looks_at_sockets(void)
-{
-	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	lz_autoclose int file = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	lz_autoclose int udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	lz_autoclose int fresh = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	lz_autoclose int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	lz_autoclose int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	lz_autoclose int accepted = -1;
-	socklen_t len = sizeof(in);
-	struct lz_addr host;
-	struct lz_err err;
-
-	T_OK(bind(listener, (struct sockaddr *)&in, sizeof(in)) == 0 && listen(listener, 1) == 0 &&
-		     getsockname(listener, (struct sockaddr *)&in, &len) == 0 &&
-		     connect(client, (struct sockaddr *)&in, sizeof(in)) == 0, "set-up");
-	accepted = accept(listener, NULL, NULL);
-	T_ERR(lz_gate_host(file, 0, &host, &err), -EACCES, "a file");
-	T_ERR(lz_gate_host(udp, 0, &host, &err), -EACCES, "UDP");
-	T_ERR(lz_gate_host(fresh, 0, &host, &err), -EACCES, "not connected");
-	T_ERR(lz_gate_host(listener, 0, &host, &err), -EACCES, "a listener");
-	T_ERR(lz_gate_host(accepted, 0x4c5b0000, &host, &err), -EACCES, "without the mark");
-	T_OK(strstr(err.text, "mark 0") != NULL, err.text);
-	T_EQ(lz_gate_host(accepted, 0, &host, &err), 0, "the right one");
-	T_EQ(host.family == 4 && host.bytes[0] == 127 && host.bytes[3] == 1, true, "its host");
-	shutdown(client, SHUT_WR);
-	T_EQ(lz_gate_host(accepted, 0, &host, &err), 0, "the client has said all");
-}
-
 static const struct t_case cases[] = {
 	{ "route: people, programs, the portal, TLS", routes },
 	{ "route: the page under every name", routes_direct },
@@ -434,10 +360,8 @@ static const struct t_case cases[] = {
 	{ "crowd: counts sources", counts_crowd },
 	{ "crowd: is exact", crowd_is_exact },
 	{ "case: is read", reads_case },
-	{ "gate: a case that is announced", reads_announced },
+	{ "case: is announced", reads_announced },
 	{ "api: RFC 8908", writes_api },
-	{ "gate: questions", gate_reads },
-	{ "gate: sockets", gate_looks_at_sockets },
 };
 
 int main(void)
