@@ -118,10 +118,10 @@ __noinline int lz_cell_make(__u64 key, __u32 family, __u32 row)
 	}
 	if (family == 6) {
 		__u64 parent_key = lz_aggregate_key(LZ_AGGREGATE_V6_BUDGET, key >> 16,
-						    lz_instance.seed);
+						    &lz_instance);
 		struct lz_cell *parent;
 
-		slot = lz_cell_search(parent_key);
+		slot = lz_cell_find(parent_key);
 		if (slot < 0)
 			slot = lz_cell_create(parent_key);
 		parent = slot >= 0 ? lz_search_cell(slot) : 0;

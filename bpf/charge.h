@@ -62,21 +62,6 @@ static __always_inline const struct lz_limit *lz_asked(const struct lz_pkt *p,
 			.limit[ask->index < LZ_LIMITS_PER_CLASS ? ask->index : 0];
 }
 
-/* The slot of an aggregate's key, or LZ_SEARCH_NONE. */
-static __always_inline int lz_aggregate_find(__u64 key)
-{
-	__u32 *memo = &lz_aggregates[key & (LZ_AGGREGATE_MEMOS - 1)];
-	int slot = (int)*(volatile __u32 *)memo - 1;
-	struct lz_cell *cell = slot >= 0 ? lz_search_cell(slot) : 0;
-
-	if (cell && lz_search_is(cell, key))
-		return slot;
-	slot = lz_cell_search(key);
-	if (slot >= 0)
-		*(volatile __u32 *)memo = (__u32)slot + 1;
-	return slot;
-}
-
 /**
  * lz_limit_slot() - the cell of a covering prefix or a customer, whose words a limit lives in
  *
@@ -86,23 +71,21 @@ __noinline int lz_limit_slot(const struct lz_pkt *p, const struct lz_limit_ask *
 {
 	const struct lz_limit *l;
 	struct lz_cell *cell;
-	__u64 prefix, key;
-	__u32 len;
+	__u64 number, key;
 	int slot;
 
 	if (!p || !ask)
 		return LZ_SEARCH_NONE;
 	l = lz_asked(p, ask);
 	if (l->per == LZ_PER_CUSTOMER) {
-		prefix = lz_customer_of(p->slot, p->key);
-		if (!prefix)
+		number = lz_customer_of(p->slot, p->key);
+		if (!number)
 			return LZ_SEARCH_NONE;
 	} else {
-		len = (p->family == 4 ? l->per_len4 : l->per_len6) & 127;
-		prefix = len ? p->key & (~0ULL << ((64 - len) & 63)) : 0;
+		number = lz_prefix_number(p->key, (p->family == 4 ? l->per_len4 : l->per_len6) & 127);
 	}
-	key = lz_aggregate_key(l->id, prefix, lz_instance.seed);
-	slot = lz_aggregate_find(key);
+	key = lz_aggregate_key(l->id, number, &lz_instance);
+	slot = lz_cell_find(key);
 	if (slot < 0 && !lz_cells_full())
 		slot = lz_cell_create(key);
 	cell = slot >= 0 ? lz_search_cell(slot) : 0;

@@ -123,12 +123,6 @@ struct {
 	__type(value, struct lz_memo);
 } lz_memos SEC(".maps");
 
-/* Where the cells of covering prefixes and customers were found last, slot + 1, by their key, which is a
- * hash: 32 KB that stay in the cache instead of tags that do not (make bench, row e). A cell knows its
- * key, so a row that is old, or another's, is no error. */
-#define LZ_AGGREGATE_MEMOS 8192
-__u32 lz_aggregates[LZ_AGGREGATE_MEMOS] SEC(".data.aggregates");
-
 /* State, not policy. Looked up only before a refusal, so a stock hash is fast enough. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

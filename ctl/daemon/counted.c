@@ -16,14 +16,11 @@ unsigned int lz_key_family(__u64 key)
 static int cell_of(const struct lz_ctl *ctl, __u64 key, const struct lz_limit *l, struct lz_cell *ret)
 {
 	unsigned int len = lz_key_family(key) == 4 ? l->per_len4 : l->per_len6;
-	__u64 prefix = key;
-
 	if (l->per == LZ_PER_CUSTOMER)
-		prefix = lz_image_customer_of(ctl->now.image, key);
+		key = lz_key_aggregate(&ctl->view.instance, l->id,
+				       lz_image_customer_of(ctl->now.image, key));
 	else if (l->per == LZ_PER_PREFIX)
-		prefix = len ? key & (~0ULL << (64 - len)) : 0;
-	if (l->per != LZ_PER_SOURCE)
-		key = lz_key_aggregate(&ctl->view.instance, l->id, prefix);
+		key = lz_key_aggregate(&ctl->view.instance, l->id, lz_prefix_number(key, len));
 	return lz_cell_get(&ctl->view, key, ret);
 }
 

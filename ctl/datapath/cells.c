@@ -13,9 +13,9 @@
 #include "datapath/search_view.h"
 #include "datapath/tables.h"
 
-__u64 lz_key_aggregate(const struct lz_instance *instance, __u64 what, __u64 prefix)
+__u64 lz_key_aggregate(const struct lz_instance *instance, __u64 what, __u64 number)
 {
-	return lz_aggregate_key(what, prefix, instance->seed);
+	return lz_aggregate_key(what, number, instance);
 }
 
 int lz_cell_get(const struct lz_tables_view *view, __u64 key, struct lz_cell *ret)

@@ -40,7 +40,7 @@ static void walk_home(struct counting *c, __u64 key, __u32 slot)
 	__u64 hash = lz_hash(key, v->instance.seed);
 	__u32 home = lz_home_of(hash), found = slot / 8;
 
-	if (!lz_key_is_aggregate(key) && lz_view_place(v, key) == (int)slot) {
+	if (lz_view_place(v, key) == (int)slot) {
 		c->block_used[slot / LZ_BLOCK_SLOTS] = 1;
 		return; /* no search leads there */
 	}
@@ -62,7 +62,7 @@ static int grow_parents(struct counting *c)
 	if (!grown)
 		return -ENOMEM;
 	for (size_t i = 0; i < c->parents_size; i++) {
-		size_t at = c->parents[i].key & (size - 1);
+		size_t at = lz_hash(c->parents[i].key, 0) & (size - 1);
 
 		if (!c->parents[i].key)
 			continue;
@@ -78,7 +78,7 @@ static int grow_parents(struct counting *c)
 
 static struct parent *find_parent(struct counting *c, __u64 key)
 {
-	size_t at = key & (c->parents_size - 1); /* low bits of a hash */
+	size_t at = lz_hash(key, 0) & (c->parents_size - 1);
 
 	while (c->parents[at].key && c->parents[at].key != key)
 		at = (at + 1) & (c->parents_size - 1);

@@ -128,8 +128,8 @@ static inline __u64 lz_cell_key(const struct lz_cell *cell)
 	return ~cell->key;
 }
 
-/** lz_key_aggregate() - key of the cell for a covering prefix or customer */
-__u64 lz_key_aggregate(const struct lz_instance *instance, __u64 what, __u64 prefix);
+/** lz_key_aggregate() - key of the cell for a covering prefix or customer, see lz_aggregate_key() */
+__u64 lz_key_aggregate(const struct lz_instance *instance, __u64 what, __u64 number);
 
 /** lz_cell_destinations() - distinct port-25 destinations, estimated: see bpf/limit.h
  * @slot_ns: dests_slot_ns of the source's class; 0 = the class counts none */

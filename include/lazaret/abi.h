@@ -29,7 +29,7 @@
 
 #include <lazaret/cells.h>
 
-#define LZ_ABI_VERSION 4
+#define LZ_ABI_VERSION 5
 
 /* ---------------------------------------------------------------- sizes */
 

@@ -22,8 +22,8 @@
  * One __u64 for both families. IPv4: the address as a number, upper half zero. IPv6: the upper 64
  * bits as a number, cut to the instance's key length. A prefix in key space is (bits, len):
  * IPv4 /n has len 32+n, IPv6 /n has len n. IPv6 sources in 0000::/7 and ff00::/8 are never keyed:
- * keys with a first byte of 0x01 are free for aggregates (0x01 << 56 | 56 bits of a seeded hash of
- * (limit id, prefix or customer)), and no complement of a key is 0.
+ * keys with a first byte of 0x01 are free for aggregates (lz_aggregate_key(): a seeded hash of the limit's
+ * id and the prefix or customer), and no complement of a key is 0.
  */
 #define LZ_KEY_AGGREGATE (1ULL << 56)
 

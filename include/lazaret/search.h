@@ -133,7 +133,7 @@ static __always_inline int lz_search_hashed(__u64 key)
  */
 static __always_inline int lz_search_find(__u64 key)
 {
-	int slot = lz_key_is_aggregate(key) ? LZ_SEARCH_NONE : lz_block_find(key);
+	int slot = lz_block_find(key);
 	struct lz_cell *cell = slot >= 0 ? lz_search_cell(slot) : 0;
 
 	if (cell && lz_search_is(cell, key))
@@ -297,7 +297,7 @@ static __always_inline int lz_search_create(__u64 key)
 {
 	__u64 hash = lz_hash(key, LZ_SEARCH_IN->seed);
 	__u32 home = lz_home_of(hash);
-	int slot = lz_key_is_aggregate(key) ? LZ_SEARCH_NONE : lz_block_make(key);
+	int slot = lz_block_make(key);
 
 	if (slot >= 0)
 		slot = lz_search_claim(~key, lz_tag_of(hash), slot);

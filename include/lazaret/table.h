@@ -36,13 +36,27 @@ static __always_inline __u64 lz_hash(__u64 x, __u64 seed)
 	return x;
 }
 
-/* `what` of the cells that count a /48's children, whose prefix is key >> 16; else a limit's id. */
+/* `what` of the cells that count a /48's children, whose number is key >> 16; else a limit's id. */
 #define LZ_AGGREGATE_V6_BUDGET 0xffff
 
-/* The key of the cell that a limit, or the budget, has for a covering prefix or a customer. */
-static __always_inline __u64 lz_aggregate_key(__u64 what, __u64 prefix, __u64 seed)
+/* The key of the cell that a limit, or the budget, has for a covering prefix or a customer. @number: the
+ * prefix's bits alone, or the customer's. Its last eight bits stand where they tell neighbours apart, so
+ * that 256 prefixes side by side share a block: a million sources' /24s lie in 16 of them, found by a
+ * directory that is in the cache, where their hashes would be 4,000 random lines (make bench, row e). */
+static __always_inline __u64 lz_aggregate_key(__u64 what, __u64 number,
+					      const volatile struct lz_instance *in)
 {
-	return LZ_KEY_AGGREGATE | lz_hash(lz_hash(prefix, seed) ^ what, 0) >> 8;
+	__u64 hash = lz_hash(lz_hash(number >> LZ_BLOCK_BITS, in->seed) ^ what, 0) >> 8;
+	__u32 shift = (64 - in->ipv6_key_len) & 63;
+
+	return LZ_KEY_AGGREGATE | (hash & ~((__u64)(LZ_BLOCK_KEYS - 1) << shift)) |
+	       (number & (LZ_BLOCK_KEYS - 1)) << shift;
+}
+
+/* A key's prefix of len bits, as a number. */
+static __always_inline __u64 lz_prefix_number(__u64 key, __u32 len)
+{
+	return len ? key >> ((64 - len) & 63) : 0;
 }
 
 /* Scale 32 hash bits to 0..n-1 without a division. */

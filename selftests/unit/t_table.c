@@ -232,6 +232,31 @@ static void a_taken_place(void)
 	T_EQ(find(0x64400005), elsewhere, "also when his place is free");
 }
 
+/* Covering prefixes side by side are neighbours, whatever the length of IPv6 keys; those of another limit
+ * are not. */
+static void covering_prefixes(void)
+{
+	for (__u32 len = 48; len <= 64; len += 8) {
+		__u32 limit = 3, other = 4;
+
+		empty_table();
+		instance.ipv6_key_len = len;
+		for (__u32 i = 0; i < LZ_BLOCK_KEYS; i++) {
+			__u64 key = lz_aggregate_key(limit, 0x644000 + i, &instance);
+			int slot = create(key) & ~LZ_SEARCH_MADE;
+
+			T_OK(lz_key_is_aggregate(key), "it is known as an aggregate");
+			T_EQ(lz_block_find(key), slot, "it lives at its place");
+			T_EQ(find(key), slot, "and is found");
+		}
+		T_EQ(tables.blocks_used, 1, "256 of one limit share a block");
+		create(lz_aggregate_key(limit, 0x644100, &instance));
+		T_EQ(tables.blocks_used, 2, "the next ones have another");
+		create(lz_aggregate_key(other, 0x644000, &instance));
+		T_EQ(tables.blocks_used, 3, "and so has the next limit");
+	}
+}
+
 /* No block is left: everybody lives by his hash. */
 static void no_block_left(void)
 {
@@ -305,6 +330,7 @@ static const struct t_case cases[] = {
 	{ "strangers rarely touch a cell", a_stranger_costs_little },
 	{ "neighbours", neighbours },
 	{ "a place that is taken", a_taken_place },
+	{ "covering prefixes", covering_prefixes },
 	{ "no block left", no_block_left },
 	{ "bytes of a word", bytes },
 	{ "hash bits are spread", spread },
