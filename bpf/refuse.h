@@ -158,11 +158,15 @@ static __always_inline int lz_put_ip6(struct __sk_buff *skb, const struct lz_rep
  * container's) would be put into the middle of the answer. It forgets that too when the front of the
  * packet goes beyond it: so the frame gets longer behind by as much as it then loses behind its link
  * header. The kernel does that for plain IP only, and only there are tags, which it holds aside, safe;
- * what has more between link and IP header leaves no sums to anybody. */
+ * what has more between link and IP header leaves no sums to anybody.
+ *
+ * Nor does the kernel trim a frame before the transport header, where it has looked for one: a reset
+ * to more options, or extension headers, than it is long itself. What is left of them behind the answer
+ * is padding, like that of any short frame: the IP header says where the packet ends. */
 static __always_inline int lz_resize(struct __sk_buff *skb, __u32 l3_bytes, __u32 bytes)
 {
 	if (l3_bytes > LZ_ETH_BYTES)
-		return bpf_skb_change_tail(skb, l3_bytes + bytes, 0);
+		return bpf_skb_change_tail(skb, l3_bytes + bytes, 0) && skb->len < l3_bytes + bytes;
 	if (bpf_skb_change_tail(skb, l3_bytes + bytes + LZ_SUM_REACH, 0))
 		return -1;
 	if (!bpf_skb_adjust_room(skb, -LZ_SUM_REACH, BPF_ADJ_ROOM_MAC, 0))
