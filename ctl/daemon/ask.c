@@ -2,6 +2,10 @@
 /*
  * ask.c - the controller's side of the channel: ask and wait; what the keeper tells in between is
  * taken as it comes.
+ *
+ * A keeper may work for long on what it was asked, but not before it takes it up: with the sockets
+ * open, whoever asks it sees first whether it is there, and asks no more once it was not, until it is
+ * heard again. So what hangs there does not silence what can be told without it.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -61,6 +65,9 @@ static void take_told(struct lz_ctl *ctl, const struct lz_answer *told)
 	lz_tell_note(ctl, LZ_LOG_DEBUG, &note);
 }
 
+/* Long enough for a keeper that follows some thousand interfaces; clients wait for 10 s. */
+#define LZ_KEEPER_HEAR_MS 3000
+
 /* One message; without its keeper a controller has nothing to live for. */
 static int receive(struct lz_ctl *ctl, int *fds, unsigned int *n_fds)
 {
@@ -70,28 +77,86 @@ static int receive(struct lz_ctl *ctl, int *fds, unsigned int *n_fds)
 		lz_log(LZ_LOG_ERROR, "keeper-gone", "instance=%s", ctl->options->instance);
 		exit(LZ_CODE_REFUSED);
 	}
+	if (r == 0 && ctl->silent_since_s) {
+		lz_log(LZ_LOG_NOTICE, "keeper-answers", "silent_s=%llu", lz_ctl_silent_s(ctl));
+		ctl->silent_since_s = 0;
+	}
 	return r;
 }
 
-static int ask(struct lz_ctl *ctl, int *fds, unsigned int *n_fds, struct lz_err *reterr)
+unsigned long long lz_ctl_silent_s(const struct lz_ctl *ctl)
+{
+	return ctl->silent_since_s ? lz_ctl_now().mono_s - ctl->silent_since_s : 0;
+}
+
+static int silent(struct lz_ctl *ctl, int wait_ms, struct lz_err *reterr)
+{
+	if (!ctl->silent_since_s) {
+		ctl->silent_since_s = lz_ctl_now().mono_s - (__u64)wait_ms / 1000;
+		lz_log(LZ_LOG_ERROR, "keeper-silent", "silent_s=%llu", lz_ctl_silent_s(ctl));
+	}
+	return lz_err_set(reterr, ETIMEDOUT, "keeper: no answer for %llu s; hooks stay as they are; "
+			  "systemctl restart lazaret", lz_ctl_silent_s(ctl));
+}
+
+static int send_ask(struct lz_ctl *ctl, struct lz_ask *message, int wait_ms)
 {
 	int r;
 
-	r = lz_chan_send(ctl->keeper, &ctl->ask, sizeof(ctl->ask), NULL, 0, true);
+	message->seq = ++ctl->asked;
+	r = lz_chan_send(ctl->keeper, message, sizeof(*message), NULL, 0, true);
+	if (r == -EAGAIN && lz_chan_wait(ctl->keeper, true, wait_ms) == 0)
+		r = lz_chan_send(ctl->keeper, message, sizeof(*message), NULL, 0, true);
+	return r;
+}
+
+/* Until this one is answered; what came too late for another is thrown away. */
+static int converse(struct lz_ctl *ctl, struct lz_ask *message, int wait_ms, int *fds,
+		    unsigned int *n_fds, struct lz_err *reterr)
+{
+	int r;
+
+	if (ctl->silent_since_s)
+		return silent(ctl, 0, reterr);
+	r = send_ask(ctl, message, wait_ms);
+	if (r == -EAGAIN)
+		return silent(ctl, wait_ms, reterr);
 	if (r < 0)
 		return lz_err_set(reterr, -r, "keeper: cannot ask: %s", strerror(-r));
 	for (;;) {
-		r = lz_chan_wait(ctl->keeper, LZ_CHAN_WAIT_MS);
-		if (r < 0)
-			return lz_err_set(reterr, -r, "keeper: no answer: %s", strerror(-r));
-		r = receive(ctl, fds, n_fds);
+		r = lz_chan_wait(ctl->keeper, false, wait_ms);
+		if (r == -ETIMEDOUT)
+			return silent(ctl, wait_ms, reterr);
+		if (r == 0)
+			r = receive(ctl, fds, n_fds);
 		if (r == -EAGAIN)
 			continue;
 		if (r < 0)
 			return lz_err_set(reterr, -r, "keeper: %s", strerror(-r));
-		if (ctl->answer.kind == ctl->ask.kind)
-			break;
-		take_told(ctl, &ctl->answer);
+		if (ctl->answer.kind == message->kind && ctl->answer.seq == message->seq)
+			return 0;
+		for (unsigned int i = 0; n_fds && i < *n_fds; i++)
+			close(fds[i]);
+		if (ctl->answer.kind == LZ_ASK_N)
+			take_told(ctl, &ctl->answer);
+	}
+}
+
+static int ask(struct lz_ctl *ctl, int *fds, unsigned int *n_fds, struct lz_err *reterr)
+{
+	static struct lz_ask ping = { .kind = LZ_ASK_PING };
+	bool is_look = ctl->ask.kind == LZ_ASK_PORTS;
+	int r = 0;
+
+	if (ctl->serve && !is_look)
+		r = converse(ctl, &ping, LZ_KEEPER_HEAR_MS, NULL, NULL, reterr);
+	if (r == 0)
+		r = converse(ctl, &ctl->ask, is_look ? LZ_KEEPER_HEAR_MS : LZ_CHAN_WAIT_MS, fds, n_fds,
+			     reterr);
+	if (r < 0) {
+		if (n_fds)
+			*n_fds = 0;
+		return r;
 	}
 	ctl->answer.text[sizeof(ctl->answer.text) - 1] = '\0';
 	if (ctl->answer.result < 0)
@@ -286,7 +351,7 @@ void lz_ctl_portal(struct lz_ctl *ctl)
 	lz_log(LZ_LOG_ERROR, "portal-failed", "why=%s", err.text);
 }
 
-int lz_ctl_ports(struct lz_ctl *ctl, struct lz_port_told **ret, size_t *ret_n)
+int lz_ctl_ports(struct lz_ctl *ctl, struct lz_port_told **ret, size_t *ret_n, struct lz_err *reterr)
 {
 	struct lz_port_told *ports = NULL;
 	size_t n = 0, cap = 0;
@@ -296,9 +361,10 @@ int lz_ctl_ports(struct lz_ctl *ctl, struct lz_port_told **ret, size_t *ret_n)
 	do {
 		begin(ctl, LZ_ASK_PORTS);
 		ctl->ask.after_ifindex = after;
-		r = ask(ctl, NULL, NULL, NULL);
+		r = ask(ctl, NULL, NULL, reterr);
 		if (r == 0 && ctl->answer.n_ports > LZ_PORTS_A_MESSAGE)
-			r = -EPROTO;
+			r = lz_err_set(reterr, EPROTO, "keeper: %u interfaces in one answer",
+				       ctl->answer.n_ports);
 		if (r == 0)
 			r = lz_array_grow(&ports, &cap, n + ctl->answer.n_ports, sizeof(*ports));
 		if (r < 0) {

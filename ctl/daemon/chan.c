@@ -97,9 +97,9 @@ int lz_chan_receive(int fd, void *message, size_t size, int *fds, unsigned int *
 	return (size_t)n == size && !(msg.msg_flags & MSG_TRUNC) ? 0 : -EBADMSG;
 }
 
-int lz_chan_wait(int fd, int timeout_ms)
+int lz_chan_wait(int fd, bool to_send, int timeout_ms)
 {
-	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct pollfd p = { .fd = fd, .events = to_send ? POLLOUT : POLLIN };
 	int n;
 
 	do {

@@ -14,6 +14,7 @@
  *     | TELLER                               -->    | start it, again if need be
  *     | <-- the other end of its channel            |
  *     | PORTAL wanted or not, its API        -->    | listen, start lazaret-portal
+ *     | PING                                 -->    | answered at once, if nothing else is done
  *     | ALIVE, READY                         -->    | no answer
  *     | <-- TOLD: a hook was lost, is back, ..      | at any time
  *
@@ -39,6 +40,7 @@ enum lz_ask_kind {
 	LZ_ASK_PORTS,
 	LZ_ASK_TELLER,
 	LZ_ASK_PORTAL,
+	LZ_ASK_PING,
 	LZ_ASK_ALIVE,
 	LZ_ASK_READY,
 	LZ_ASK_N,
@@ -61,6 +63,7 @@ struct lz_api_ask {
 
 struct lz_ask {
 	__u32 kind; /* enum lz_ask_kind */
+	__u32 seq;  /* comes back with the answer */
 	__u32 slot; /* PLAN, KEEP: 0 or 1 */
 	__u32 flags; /* OPEN: LZ_OPEN_F_*; PLAN: LZ_PLAN_F_*; PORTAL: LZ_PORTAL_F_* */
 	__u32 n_rules;
@@ -97,6 +100,7 @@ enum lz_told_what {
 struct lz_answer {
 	__s32 result; /* 0 or -errno, then text */
 	__u32 kind; /* of the request, or LZ_ASK_N for TOLD */
+	__u32 seq;  /* of the request */
 	__u32 what; /* TOLD: enum lz_told_what */
 	__u32 n_ports;
 	__u32 more; /* PORTS: ask again */
@@ -121,7 +125,7 @@ int lz_chan_send(int fd, const void *message, size_t size, const int *fds, unsig
  */
 int lz_chan_receive(int fd, void *message, size_t size, int *fds, unsigned int *n_fds);
 
-/** lz_chan_wait() - until a message is there; 0 or -ETIMEDOUT */
-int lz_chan_wait(int fd, int timeout_ms);
+/** lz_chan_wait() - until a message is there, or @to_send: there is room for one; 0 or -ETIMEDOUT */
+int lz_chan_wait(int fd, bool to_send, int timeout_ms);
 
 #endif /* LZ_DAEMON_CHAN_H */

@@ -104,7 +104,7 @@ static void on_second(uv_timer_t *timer)
 	struct lz_now now = lz_ctl_now();
 	struct lz_err err = { "" };
 
-	lz_ctl_say(ctl, LZ_ASK_ALIVE);
+	lz_ctl_say(ctl, ctl->silent_since_s ? LZ_ASK_PING : LZ_ASK_ALIVE);
 	if (ctl->opened) {
 		lz_events_read(ctl->events, 4096);
 		lz_bypass_look(ctl);

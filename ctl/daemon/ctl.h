@@ -56,6 +56,8 @@ struct lz_ctl {
 
 	int keeper; /* the channel */
 	uv_poll_t keeper_poll;
+	__u32 asked; /* number of the last request */
+	__u64 silent_since_s; /* the keeper did not answer, CLOCK_MONOTONIC; 0 = it does */
 	bool opened; /* there is an instance: view, events and sweep are there */
 	bool adopted;
 	bool beside; /* another instance judges until the first KEEP */
@@ -110,6 +112,8 @@ struct lz_ctl {
 /* ---------------------------------------------------------------- ask.c: the keeper */
 
 int lz_ctl_open(struct lz_ctl *ctl, const struct lz_policy *policy, struct lz_err *reterr);
+/** lz_ctl_silent_s() - how long has the keeper not answered? 0 = it does, as far as we know */
+unsigned long long lz_ctl_silent_s(const struct lz_ctl *ctl);
 /** lz_ctl_fits() - does a policy fit into the instance there is? 0, -EMEDIUMTYPE or -ENOSPC */
 int lz_ctl_fits(const struct lz_ctl *ctl, const struct lz_policy *policy, struct lz_err *reterr);
 /** lz_ctl_try() - could an instance for this policy be made beside the one there is? 0 or -errno */
@@ -124,8 +128,10 @@ int lz_ctl_teller(struct lz_ctl *ctl, int *ret_fd, struct lz_err *reterr);
 
 /** lz_ctl_portal() - the portal that the policy in force wants, or none; a failure is an alarm */
 void lz_ctl_portal(struct lz_ctl *ctl);
-int lz_ctl_ports(struct lz_ctl *ctl, struct lz_port_told **ret, size_t *ret_n);
-void lz_ctl_say(struct lz_ctl *ctl, enum lz_ask_kind kind); /* ALIVE, READY: no answer */
+/** lz_ctl_ports() - *@ret: heap; -ETIMEDOUT: the keeper hangs; @reterr is not set by -ENOMEM */
+int lz_ctl_ports(struct lz_ctl *ctl, struct lz_port_told **ret, size_t *ret_n, struct lz_err *reterr);
+/** lz_ctl_say() - ALIVE, READY, PING: nobody waits for an answer */
+void lz_ctl_say(struct lz_ctl *ctl, enum lz_ask_kind kind);
 int lz_ctl_keeper_start(struct lz_ctl *ctl);
 
 /* ---------------------------------------------------------------- running.c: policies */

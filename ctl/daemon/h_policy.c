@@ -234,7 +234,7 @@ void lz_h_policy_apply(struct lz_request *req, void *arg)
 	policy = read_payload(req, true);
 	if (!policy)
 		return;
-	lz_ctl_ports(ctl, &before, &n_before);
+	lz_ctl_ports(ctl, &before, &n_before, NULL);
 	r = apply(ctl, req, policy, &err);
 	if (r > 0)
 		return;
@@ -247,7 +247,7 @@ void lz_h_policy_apply(struct lz_request *req, void *arg)
 		return;
 	}
 	send_not_in_force(req, ctl->now.policy);
-	if (lz_ctl_ports(ctl, &after, &n_after) == 0) {
+	if (lz_ctl_ports(ctl, &after, &n_after, NULL) == 0) {
 		send_port_changes(req, before, n_before, after, n_after, "attached");
 		send_port_changes(req, after, n_after, before, n_before, "detached");
 		send_changed_hooks(req, before, n_before, after, n_after);

@@ -24,10 +24,11 @@ static void check_hooks(struct lz_ctl *ctl, struct lz_health *h)
 {
 	lz_autofree struct lz_port_told *ports = NULL;
 	char why[256] = "", missing[256] = "";
+	struct lz_err err = { "interfaces: out of memory" };
 	size_t n = 0;
 
-	if (lz_ctl_ports(ctl, &ports, &n) < 0)
-		snprintf(why, sizeof(why), "the keeper does not answer");
+	if (lz_ctl_ports(ctl, &ports, &n, &err) < 0)
+		lz_text_set(why, sizeof(why), err.text);
 	for (size_t i = 0; i < n; i++)
 		if (ports[i].planned && ports[i].mode == LZ_ATTACH_NONE && !why[0])
 			snprintf(why, sizeof(why), "%s: no hook is attached", ports[i].name);
@@ -190,7 +191,7 @@ void lz_h_status(struct lz_request *req, void *arg)
 	struct utsname un;
 	size_t n = 0;
 
-	if (ctl->opened && lz_ctl_ports(ctl, &ports, &n) == 0)
+	if (ctl->opened && lz_ctl_ports(ctl, &ports, &n, NULL) == 0)
 		for (size_t i = 0; i < n; i++)
 			send_port(ctl, req, &ports[i]);
 	lz_bypass_say(ctl, end);

@@ -203,6 +203,7 @@ int lz_keeper_serve(struct lz_keeper *k)
 	k->heard_ns = lz_clock_mono_ns();
 	memset(&k->answer, 0, sizeof(k->answer));
 	k->answer.kind = k->ask.kind;
+	k->answer.seq = k->ask.seq;
 	switch (k->ask.kind) {
 	case LZ_ASK_ALIVE:
 		return 0;
@@ -220,6 +221,8 @@ int lz_keeper_serve(struct lz_keeper *k)
 		break;
 	case LZ_ASK_PORTS:
 		return answer_ports(k);
+	case LZ_ASK_PING:
+		return lz_chan_send(k->chan, &k->answer, sizeof(k->answer), NULL, 0, true);
 	case LZ_ASK_TELLER:
 		r = answer_teller(k, &err);
 		break;
