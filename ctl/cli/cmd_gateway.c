@@ -30,6 +30,7 @@ static const struct lz_cli_line status_lines[] = {
 	{ "instance", "instance", LZ_CELL_TEXT, false },
 	{ "kernel", "kernel", LZ_CELL_TEXT, false },
 	{ "running for", "uptime_s", LZ_CELL_SPAN, false },
+	{ "counted since", "counted_since", LZ_CELL_TIME, true },
 	{ "policy", "policy.name", LZ_CELL_TEXT, false },
 	{ "  generation", "policy.generation", LZ_CELL_TEXT, false },
 	{ "  mode", "policy.mode", LZ_CELL_TEXT, false },

@@ -210,19 +210,21 @@ static int open_tables(struct lz_ctl *ctl, struct lz_err *reterr)
 
 int lz_ctl_fits(const struct lz_ctl *ctl, const struct lz_policy *policy, struct lz_err *reterr)
 {
+	static const char way[] = "policy apply FILE --yes changes that under traffic and needs %s of memory "
+				  "meanwhile: held hosts stay held; counters, and what sources have used of "
+				  "their limits, begin anew";
 	struct lz_instance need = { 0 };
+	char how[sizeof(way) + LZ_SIZE_TEXT_MAX], size[LZ_SIZE_TEXT_MAX];
 
-	if (policy->ipv6_key != ctl->view.instance.ipv6_key_len)
-		return lz_err_set(reterr, EMEDIUMTYPE,
-				  "/ipv6-key: %u: sources are told apart by /%u now; policy apply FILE "
-				  "--yes changes that under traffic (held hosts stay held, counters begin "
-				  "anew)", policy->ipv6_key, ctl->view.instance.ipv6_key_len);
 	lz_instance_size(policy->sources_max, policy->colony_max, &need);
+	snprintf(how, sizeof(how), way, lz_mib_format(lz_instance_bytes(&need), size));
+	if (policy->ipv6_key != ctl->view.instance.ipv6_key_len)
+		return lz_err_set(reterr, EMEDIUMTYPE, "/ipv6-key: %u: sources are told apart by /%u now; %s",
+				  policy->ipv6_key, ctl->view.instance.ipv6_key_len, how);
 	if (need.tag_lines > ctl->view.instance.tag_lines)
 		return lz_err_set(reterr, ENOSPC,
-				  "/capacity: %u sources and %u held are more than there is room for; "
-				  "policy apply FILE --yes makes it under traffic (held hosts stay held, "
-				  "counters begin anew)", policy->sources_max, policy->colony_max);
+				  "/capacity: %u sources and %u held are more than there is room for; %s",
+				  policy->sources_max, policy->colony_max, how);
 	return 0;
 }
 

@@ -200,6 +200,8 @@ void lz_h_status(struct lz_request *req, void *arg)
 	lz_json_add_str(end, "kernel", uname(&un) == 0 ? un.release : "");
 	lz_json_add_u64(end, "uptime_s", lz_clock_mono_ns() / LZ_NS_PER_S - ctl->started_s);
 	add_policy(ctl, end);
+	if (ctl->opened && ctl->view.instance.made_s)
+		lz_json_time(end, "counted_since", lz_ctl_wall_of(ctl->view.instance.made_s));
 	part = cJSON_AddObjectToObject(end, "sources");
 	lz_json_add_u64(part, "used", sources_used(ctl));
 	lz_json_add_u64(part, "capacity", ctl->opened ? ctl->view.control->sources_max : 0);

@@ -73,13 +73,13 @@ static int open_instance(struct lz_keeper *k, const struct lz_ask *ask, struct l
 	}
 	lz_close_ref(&k->lock);
 	r = lz_kernel_open(&config, &k->kernel, reterr);
+	if (r == 0) {
+		r = lz_wiring_open(&k->wiring, &k->kernel, reterr);
+		if (r < 0)
+			lz_kernel_close(&k->kernel);
+	}
 	if (r < 0) { /* another policy may fit better: until then nobody else takes the instance */
 		k->lock = lz_kernel_lock(k->options->instance, NULL);
-		return r;
-	}
-	r = lz_wiring_open(&k->wiring, &k->kernel, reterr);
-	if (r < 0) {
-		lz_kernel_close(&k->kernel);
 		return r;
 	}
 	k->opened = true;

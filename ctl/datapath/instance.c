@@ -5,6 +5,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -47,6 +48,41 @@ __u64 lz_instance_bytes(const struct lz_instance *instance)
 	       2ul * instance->held_lines * sizeof(struct lz_held_line) +
 	       (__u64)instance->flow_lines * sizeof(struct lz_flow_line) +
 	       percpu * (cpus > 0 ? cpus : 1) + fixed;
+}
+
+int lz_memory_available(__u64 *ret_bytes)
+{
+	FILE *f = fopen("/proc/meminfo", "re");
+	unsigned long long kib;
+	char line[128];
+	int r = -ENOENT;
+
+	while (f && r < 0 && fgets(line, sizeof(line), f))
+		if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1) {
+			*ret_bytes = kib * 1024;
+			r = 0;
+		}
+	if (f)
+		fclose(f);
+	return r;
+}
+
+const char *lz_mib_format(__u64 bytes, char buf[static LZ_SIZE_TEXT_MAX])
+{
+	/* in the largest unit that divides it: so whole MiB, rounded up */
+	return lz_size_format((bytes + (1 << 20) - 1) >> 20 << 20, buf);
+}
+
+int lz_instance_room(const struct lz_instance *instance, struct lz_err *reterr)
+{
+	char need[LZ_SIZE_TEXT_MAX], have[LZ_SIZE_TEXT_MAX];
+	__u64 need_bytes = lz_instance_bytes(instance), have_bytes;
+
+	if (lz_memory_available(&have_bytes) < 0 || need_bytes <= have_bytes)
+		return 0;
+	return lz_err_set(reterr, ENOMEM, "memory: the tables need %s, %s are available; lower "
+			  "\"capacity\", or add memory", lz_mib_format(need_bytes, need),
+			  lz_mib_format(have_bytes, have));
 }
 
 void lz_inner_close(struct lz_inner_fds *fds)

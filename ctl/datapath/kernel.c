@@ -10,6 +10,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "datapath/attach.h"
@@ -321,17 +322,28 @@ static int pin_programs(const struct lz_kernel *k)
 static int load_instance(struct lz_instance *instance, const struct lz_instance_config *config,
 			 struct lazaret *skel, struct lz_err *reterr)
 {
+	char need[LZ_SIZE_TEXT_MAX];
 	int r;
 
 	instance->magic = LZ_INSTANCE_MAGIC;
 	instance->abi_version = LZ_ABI_VERSION;
 	instance->ipv6_key_len = config->ipv6_key_len;
 	instance->replay = config->replay;
+	instance->made_s = (__u32)(lz_clock_mono_ns() / LZ_NS_PER_S) | 1;
 	lz_instance_size(config->sources_max, config->colony_max, instance);
+	r = lz_instance_room(instance, reterr);
+	if (r)
+		return r;
 	if (getrandom(&instance->seed, sizeof(instance->seed), 0) != sizeof(instance->seed))
 		return lz_err_set(reterr, errno, "kernel: no random seed: %s", strerror(errno));
 	r = set_sizes(skel, instance);
-	return r ? r : load_programs(skel, reterr);
+	if (!r)
+		r = load_programs(skel, reterr);
+	if (r == -ENOMEM) /* there is some, but not for us */
+		lz_err_set(reterr, ENOMEM, "memory: the kernel has not got the %s that the tables need; lower "
+			   "\"capacity\", or give more (a control group's limit counts too)",
+			   lz_mib_format(lz_instance_bytes(instance), need));
+	return r;
 }
 
 static int create_instance(struct lz_kernel *k, const struct lz_instance_config *config,

@@ -19,6 +19,7 @@
 #include <stdbool.h>
 
 #include "base/err.h"
+#include "base/units.h"
 #include "datapath/maps.h"
 
 #define LZ_INSTANCE_NAME_MAX 32
@@ -77,6 +78,15 @@ void lz_instance_size(__u32 sources_max, __u32 colony_max, struct lz_instance *r
 /** lz_instance_bytes() - kernel memory of an instance of this size, without its policy */
 __u64 lz_instance_bytes(const struct lz_instance *instance);
 
+/** lz_memory_available() - of this machine, by its kernel's estimate; 0 or -ENOENT */
+int lz_memory_available(__u64 *ret_bytes);
+
+/** lz_mib_format() - whole MiB or GiB, rounded up */
+const char *lz_mib_format(__u64 bytes, char buf[static LZ_SIZE_TEXT_MAX]);
+
+/** lz_instance_room() - has the machine memory for another one of this size? 0, or -ENOMEM with how much */
+int lz_instance_room(const struct lz_instance *instance, struct lz_err *reterr);
+
 /**
  * lz_kernel_open() - create the instance or adopt what is pinned
  * @ret: owned by the caller, lz_kernel_close()
@@ -87,7 +97,8 @@ __u64 lz_instance_bytes(const struct lz_instance *instance);
  * Pinned links of an adopted instance are updated in place if the programs differ.
  *
  * Return: 0; -EBUSY another keeper holds it; -EPROTO pins of another ABI or shape; -EMEDIUMTYPE
- *         other key length; -ENOSPC too small; else -errno; always with @reterr set.
+ *         other key length; -ENOSPC too small; -ENOMEM for its tables, how much and what to do; else
+ *         -errno; always with @reterr set.
  */
 int lz_kernel_open(const struct lz_instance_config *config, struct lz_kernel *ret,
 		   struct lz_err *reterr);

@@ -172,7 +172,7 @@ static int check_features(struct lz_preflight *report)
 static int check_system(struct lz_preflight *report, __u64 memory_bytes)
 {
 	char have[LZ_SIZE_TEXT_MAX], need[LZ_SIZE_TEXT_MAX];
-	__u64 jit = 1, available_kib = 0;
+	__u64 jit = 1, available_bytes;
 	struct statfs s;
 	int r;
 
@@ -190,16 +190,14 @@ static int check_system(struct lz_preflight *report, __u64 memory_bytes)
 			      "not mounted on " LZ_BPFFS, "lazaretd mounts it itself");
 	if (r || !memory_bytes)
 		return r;
-	if (read_number("/proc/meminfo", "MemAvailable:", &available_kib))
+	if (lz_memory_available(&available_bytes) < 0)
 		return lz_preflight_add(report, LZ_PREFLIGHT_WARN, "memory", "", "unreadable");
-	/* Whole MiB, rounded up: lz_size_format() prints a size in the largest unit that divides it. */
-	lz_size_format((memory_bytes + (1 << 20) - 1) >> 20 << 20, need);
-	lz_size_format(available_kib >> 10 << 20, have);
 	return lz_preflight_add(report,
-				memory_bytes > available_kib * 1024 ? LZ_PREFLIGHT_FAIL :
-				memory_bytes > available_kib * 512 ? LZ_PREFLIGHT_WARN :
+				memory_bytes > available_bytes ? LZ_PREFLIGHT_FAIL :
+				memory_bytes > available_bytes / 2 ? LZ_PREFLIGHT_WARN :
 				LZ_PREFLIGHT_OK, "memory", "lower \"capacity\", or add memory",
-				"needs %s of %s available", need, have);
+				"needs %s of %s available", lz_mib_format(memory_bytes, need),
+				lz_mib_format(available_bytes, have));
 }
 
 /* What leading packets to the portal needs of the machine. A firewall cannot be asked. */

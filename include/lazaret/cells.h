@@ -186,7 +186,7 @@ struct lz_instance {
 	__u32 replay;	    /* 1 = the clock is lz_control.replay_now_ns, judgements go to lz_last */
 	__u32 held_lines;   /* lines of one copy of lz_held: whole pages */
 	__u32 block_lines;  /* lines of entries in lz_blocks; lz_block_lines() */
-	__u32 pad_;
+	__u32 made_s;	    /* CLOCK_MONOTONIC: its counters count since then; 0 = not known */
 };
 _Static_assert(sizeof(struct lz_instance) == 48, "no holes");
 

@@ -154,7 +154,8 @@ UNTIL=$(until_of "$HELD")
 
 ctl policy apply "$LZ_DIR/p56.json" >"$LZ_DIR/out" 2>&1
 t_eq "without --yes: stopped by a guard" $? 7
-t_ok "without --yes: says how" grep -q -- '--yes changes that under traffic' "$LZ_DIR/out"
+t_ok "without --yes: says how, and what it needs" \
+	grep -qE -- '--yes changes that under traffic and needs [0-9]+MiB of memory' "$LZ_DIR/out"
 ctl policy apply "$LZ_DIR/p56.json" --yes --confirm 60 >"$LZ_DIR/out" 2>&1
 t_eq "with a deadline: refused" $? 1
 ctl policy apply "$LZ_DIR/p56.json" --yes >"$LZ_DIR/out" 2>&1
@@ -166,6 +167,25 @@ t_ok "refused: held" held "$HELD"
 t_need ctl exception del 2001:db8:2000:200::/64
 t_need ctl exception add 2001:db8:2000:200::/56 port25 until 2030-01-01 ticket RT-2
 
+# memory_left TEXT: what the machine says it has, until it is unmounted
+memory_left()
+{
+	echo "$1" >"$LZ_DIR/meminfo" && mount --bind "$LZ_DIR/meminfo" /proc/meminfo
+}
+
+t_need memory_left "MemAvailable: 1024 kB"
+ctl policy apply "$LZ_DIR/p56.json" --yes >"$LZ_DIR/out" 2>&1
+t_eq "memory short: refused" $? 2
+t_eq "memory short: one line" "$(wc -l <"$LZ_DIR/out")" 1
+t_ok "memory short: how much, and what to do" grep -qE \
+	'memory: the tables need [0-9]+MiB, 1MiB are available; lower "capacity", or add memory' "$LZ_DIR/out"
+t_ok "memory short: preflight says it beforehand" eval \
+	"lz_ns_run gw '$BUILD/lazaretd' --preflight --policy '$LZ_DIR/p56.json' | grep -q '^fail *memory *needs [0-9]*MiB of 1MiB'"
+t_need umount /proc/meminfo
+t_ok "memory short: the old policy judges, nothing is beside it" in_force key64
+t_ok "memory short: held" held "$HELD"
+SINCE=$(ctl -j status | jq -r .counted_since)
+
 # ---------------------------------------------------------------- shorter keys, under traffic
 
 t_need beat_start
@@ -173,6 +193,8 @@ ctl policy apply "$LZ_DIR/p56.json" --yes >"$LZ_DIR/out"
 t_eq "shorter: applied" $? 0
 t_ok "shorter: and told when it is in force" grep -q "new tables take over within seconds" "$LZ_DIR/out"
 t_ok "shorter: in force" lz_wait 20 in_force key56
+t_ok "shorter: counters begin anew, and status says since when" \
+	eval "ctl -j status | jq -e --arg before '$SINCE' '.counted_since > \$before'"
 beat_stop "shorter"
 t_ok "shorter: held" held "$HELD"
 t_ok "shorter: he sees the page" lz_wait 5 shows_page

@@ -3,6 +3,13 @@
  * p_replace.c - another key length, more room: a new instance takes the place of the one that judges,
  * under traffic, killed in the middle, and nothing that the tables alone knew is lost.
  */
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
 #include "datapath/pins.h"
 #include "prog/attach.h"
 
@@ -220,6 +227,101 @@ static void killed_late(void)
 	lz_kernel_close(&k);
 }
 
+/* From here on this process gets no map: the kernel has no memory. */
+static bool starve(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_bpf, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, BPF_MAP_CREATE, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOMEM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = { .len = LZ_ARRAY_SIZE(code), .filter = code };
+
+	return !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) && !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog);
+}
+
+static unsigned int open_files(void)
+{
+	unsigned int n = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+static bool says(int r, const char *why)
+{
+	bool ok = r == -ENOMEM && strstr(err.text, why) && strstr(err.text, "\"capacity\"");
+
+	if (!ok)
+		printf("# %d: %s\n", r, err.text);
+	return ok;
+}
+
+/* Tried and made, both refused with the reason, and this process has nothing of it. */
+static int ask_without_memory(const char *why)
+{
+	struct lz_instance_config other = wanted(56);
+	unsigned int before = open_files();
+	struct lz_kernel k;
+
+	if (!says(lz_kernel_try(&other, &err), why) || !says(lz_kernel_open(&other, &k, &err), why))
+		return 1;
+	return open_files() == before ? 0 : 2;
+}
+
+static void memory_short(bool by_estimate)
+{
+	struct lz_attachment a;
+	struct lz_kernel k;
+	int status = -1;
+	size_t n;
+	pid_t pid;
+
+	start_afresh();
+	if (!open_kernel(&k))
+		return;
+	T_EQ(attach(&k, LZ_ATTACH_XDP, 0), 0, err.text);
+	lz_kernel_close(&k);
+	T_OK(!room_run("mount -t tmpfs none /dev/shm && ls /sys/fs/bpf/lazaret-a >/dev/shm/pins"), "pins");
+	if (by_estimate)
+		T_OK(!room_run("echo 'MemAvailable: 1000 kB' >/dev/shm/meminfo && "
+			       "mount --bind /dev/shm/meminfo /proc/meminfo"), "little memory");
+	pid = fork();
+	if (!pid)
+		_exit(by_estimate || starve() ?
+		      ask_without_memory(by_estimate ? "1MiB are available" : "the kernel has not got the") : 3);
+	waitpid(pid, &status, 0);
+	T_EQ(status, 0, "refused, with the reason");
+	if (by_estimate)
+		T_OK(!room_run("umount /proc/meminfo"), "memory again");
+	T_OK(!room_run("ls /sys/fs/bpf/lazaret-a | cmp - /dev/shm/pins && "
+		       "test ! -e /sys/fs/bpf/lazaret-a~next"), "pins are as before");
+	if (!open_kernel(&k))
+		return;
+	a = read_one(&k, &n);
+	T_EQ(a.mode, LZ_ATTACH_XDP, "with its hook");
+	send_frames(50);
+	T_EQ(count_received(&k), 50, "which judges");
+	lz_kernel_close(&k);
+	if (open_beside(&k, 56, LZ_ATTACH_XDP))
+		T_EQ(lz_kernel_take_over(&k, &err), 0, "with memory it goes on");
+	lz_kernel_close(&k);
+}
+
+static void memory_short_by_estimate(void)
+{
+	memory_short(true);
+}
+
+static void memory_short_in_the_kernel(void)
+{
+	memory_short(false);
+}
+
 static const struct t_case cases[] = {
 	{ "each frame is judged by one: xdp", without_a_gap_xdp },
 	{ "each frame is judged by one: clsact", without_a_gap_clsact },
@@ -228,6 +330,8 @@ static const struct t_case cases[] = {
 	{ "killed before the hooks", killed_before_hooks },
 	{ "killed after the hooks", killed_after_hooks },
 	{ "killed after the names", killed_late },
+	{ "memory short: by the estimate", memory_short_by_estimate },
+	{ "memory short: the kernel says so", memory_short_in_the_kernel },
 };
 
 int main(void)
