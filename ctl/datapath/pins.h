@@ -21,6 +21,30 @@ void lz_pins_next(const char *dir, char ret[static LZ_PIN_PATH_MAX]);
 /** lz_pins_settle() - one instance only: hooks pinned in next come to @dir, all else there goes */
 int lz_pins_settle(const char *dir);
 
+/** lz_map_pin_name() - bpffs refuses a dot in a name: "map_.data.control" is "map_data_control" */
+void lz_map_pin_name(enum lz_map_id id, char ret[static LZ_PIN_NAME_MAX]);
+
+/** lz_kernel_clear() - nothing open; lz_kernel_close() may follow */
+void lz_kernel_clear(struct lz_kernel *k);
+
+/** lz_kernel_open_pins() - every pin of @k->dir; returns how many are missing */
+int lz_kernel_open_pins(struct lz_kernel *k);
+
+/** lz_kernel_read_instance() - of the opened rodata into @k->instance; 0 or -EPROTO with @reterr set */
+int lz_kernel_read_instance(struct lz_kernel *k, struct lz_err *reterr);
+
+/** lz_rodata_read() - bytes of a read-only data map (heap) and where struct lz_instance lies; 0 or -errno */
+int lz_rodata_read(int fd, void **ret, __u32 *ret_bytes, int *ret_offset);
+
+/** lz_pins_refuse() - -EPROTO: not ours to take over; what to do goes along */
+int lz_pins_refuse(const struct lz_kernel *k, const char *why, struct lz_err *reterr);
+
+/** lz_pin_programs() - programs, and rodata last; over what is there; 0 or -errno */
+int lz_pin_programs(const struct lz_kernel *k);
+
+/** lz_pin_unlink() - for lz_pins_each(), @dir its argument; 0 or -errno */
+int lz_pin_unlink(void *dir, const char *name);
+
 /** lz_kernel_read_pins() - what is pinned in @dir, whoever made it; for lz_kernel_close(); 0 or -errno */
 int lz_kernel_read_pins(const char *dir, struct lz_kernel *ret, struct lz_err *reterr);
 
