@@ -161,10 +161,15 @@ lz_addr_add()
 }
 
 # lz_proc_start NAME NS COMMAND [ARG...]: start in the background, output to
-# $LZ_DIR/log/NAME.log; the process id is in LZ_PROC[NAME].
+# $LZ_DIR/log/NAME.log; the process id is in LZ_PROC[NAME].  In a subshell that would be lost,
+# and the process with it: refused.
 lz_proc_start()
 {
 	local name=$1 ns=$2
+	if [ "$BASHPID" != $$ ]; then
+		echo "lz_proc_start $name: not in a subshell: t_need runs in this one, t_ok and \$() do not" >&2
+		return 1
+	fi
 	shift 2
 	nsenter --net="/run/netns/$LZ_LAB-$ns" -- "$@" >"$LZ_DIR/log/$name.log" 2>&1 </dev/null &
 	LZ_PROC[$name]=$!

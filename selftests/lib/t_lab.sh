@@ -43,6 +43,8 @@ test_mail()
 	t_ok "the bot delivers 30 messages itself" lz_spam_send bot "$LZ_MX4" 5 30 20
 	t_eq "the world has all of them" "$(lz_mx_count 'From: <pills@')" 30
 	t_ok "the bot reaches another server" lz_spam_send bot "$LZ_OTHER_MX4" 5 30 20
+	t_ok "nothing is started where its number would be lost" not lz_proc_start lost home sleep 60
+	t_eq "and nothing was" "$(pgrep -fc "^sleep 60")" 0
 	t_ok "the world is no relay" not lz_mail_send home "$LZ_MX4" a@example.net b@example.com relay
 }
 

@@ -6,21 +6,14 @@
 set -u
 
 ROOT=$(cd "$(dirname "$0")/../.." && pwd)
-# shellcheck source=selftests/lib/ns.sh
-. "$ROOT/selftests/lib/ns.sh"
-# shellcheck source=selftests/lib/topology.sh
-. "$ROOT/selftests/lib/topology.sh"
-# shellcheck source=selftests/lib/t.sh
-. "$ROOT/selftests/lib/t.sh"
-BUILD=${LZ_BUILD:-$ROOT/build}
-ENDS=(python3 "$ROOT/selftests/net/tcp_ends.py")
+# shellcheck source=selftests/lib/gateway.sh
+. "$ROOT/selftests/lib/gateway.sh"
 
-lz_lab_enter 150 "$@"
+lz_gateway_enter 150 "$@"
 
 HELD=198.51.100.10
 HONEST=198.51.100.11
 WORLD=203.0.113.25
-STATE=$LZ_DIR/state
 
 # policy NAME TO-WORLD: a class for all customers, of which port 25 is left alone or not
 policy()
@@ -39,44 +32,9 @@ policy()
 	END
 }
 
-daemon_start()
-{
-	lz_proc_start daemon gw "$BUILD/lazaretd" --instance lab --policy "$LZ_DIR/open.json" \
-		--state "$STATE" --run /run/lazaret-lab
-	lz_wait 20 ctl status
-}
-
-daemon_kill()
-{
-	kill -KILL "${LZ_PROC[daemon]}"
-	wait "${LZ_PROC[daemon]}" 2>/dev/null
-	cat "$LZ_DIR/log/daemon.log" >>"$LZ_DIR/log/daemons.log"
-	unset "LZ_PROC[daemon]"
-}
-
-daemon_stop()
-{
-	local status=0
-	lz_proc_stop daemon || status=$?
-	cat "$LZ_DIR/log/daemon.log" >>"$LZ_DIR/log/daemons.log"
-	return $status
-}
-
 controller_pid()
 {
 	pgrep -P "${LZ_PROC[daemon]}"
-}
-
-ctl()
-{
-	lz_ns_run gw "$BUILD/lazaretctl" --instance lab "$@"
-}
-
-# status_of COMMAND...: its exit status
-status_of()
-{
-	"$@" >/dev/null 2>&1
-	echo $?
 }
 
 # reach NAME PORT
@@ -136,7 +94,7 @@ t_eq "no daemon: exit code" "$(status_of ctl status)" 3
 
 # ---------------------------------------------------------------- start, hold, free
 
-t_need daemon_start
+t_need daemon_start "$LZ_DIR/open.json"
 t_ok "honest traffic passes" reach office 25
 t_ok "the later held one, too" reach shop 25
 t_eq "controller: no capabilities" \
@@ -182,7 +140,7 @@ beat_stop "keeper killed"
 mv "$LZ_DIR/open.json" "$LZ_DIR/open.good"
 echo '{ "version": 1, "clases": {} }' >"$LZ_DIR/open.json"
 beat_start
-t_need daemon_start
+t_need daemon_start "$LZ_DIR/open.json"
 mv "$LZ_DIR/open.good" "$LZ_DIR/open.json"
 t_ok "restart adopts" grep -q event=policy-adopted "$LZ_DIR/log/daemon.log"
 t_eq "restart attaches nothing" "$(grep -c event=hook-attached "$LZ_DIR/log/daemon.log")" 0
@@ -247,7 +205,7 @@ daemon_kill
 sleep 4.2
 t_ok "forgotten and killed: the data plane went back" reach office 25
 t_eq "forgotten and killed: the hold stands" "$(status_of reach shop 25)" 1
-t_need daemon_start
+t_need daemon_start "$LZ_DIR/open.json"
 t_eq "forgotten: on record" "$(ctl -j policy history | jq -r '.policies[0].state // .generations[0].state // .entries[0].state')" \
 	expired
 t_eq "too late to confirm" "$(status_of ctl policy confirm)" 2
@@ -262,7 +220,7 @@ t_eq "held" "$(status_of reach office 25)" 1
 daemon_kill
 sleep 4.2
 t_ok "its end without a daemon" reach office 25
-t_need daemon_start
+t_need daemon_start "$LZ_DIR/open.json"
 t_eq "its end is on record" "$(lz_wait 3 grep -q event=expired "$LZ_DIR/log/daemon.log"
 	ctl -j quarantine show "$HONEST" | jq -r .state)" released
 
@@ -312,7 +270,7 @@ t_ok "over a limit: monitors see it" lz_wait 3 grep -q '"address":"198.51.102.10
 daemon_kill
 spam zombie
 t_eq "over a limit without a daemon: held" "$(status_of reach zombie 25)" 1
-t_need daemon_start
+t_need daemon_start "$LZ_DIR/open.json"
 t_ok "over a limit without a daemon: on record later" lz_wait 3 held_by 198.51.102.11 kernel
 t_ok "a limit's hold can be freed" ctl quarantine del 198.51.102.11
 
@@ -352,7 +310,7 @@ health_says()
 	ctl -j health | jq -e --arg t "$1" '.healthy == false and (.error | contains($t))'
 }
 
-t_need daemon_start
+t_need daemon_start "$LZ_DIR/open.json"
 t_ok "bypass without a daemon: on record at the next start" lz_wait 3 \
 	grep -q 'event=bypass-on .*actor="lazaretd --bypass, uid 0"' "$LZ_DIR/log/daemon.log"
 t_eq "bypass without a daemon: status says by whom" "$(ctl -j status | jq -r .bypass.actor)" \
@@ -387,7 +345,7 @@ mv "$STATE/good" "$STATE/ledger.db"
 t_ok "detach" lz_ns_run gw "$BUILD/lazaretd" --instance lab --detach
 t_ok "detached: passes" reach shop 25
 t_ok "detached: no pin is left" test ! -e /sys/fs/bpf/lazaret-lab
-t_need daemon_start
+t_need daemon_start "$LZ_DIR/open.json"
 t_eq "after a reboot: held again" "$(status_of reach shop 25)" 1
 t_ok "after a reboot: not longer than before" test "$(date -d "$(ctl -j quarantine show "$HELD" | jq -r .until)" +%s)" -le \
 	"$(($(date -d "$UNTIL" +%s) + 1))"

@@ -7,16 +7,10 @@
 set -u
 
 ROOT=$(cd "$(dirname "$0")/../.." && pwd)
-# shellcheck source=selftests/lib/ns.sh
-. "$ROOT/selftests/lib/ns.sh"
-# shellcheck source=selftests/lib/topology.sh
-. "$ROOT/selftests/lib/topology.sh"
-# shellcheck source=selftests/lib/t.sh
-. "$ROOT/selftests/lib/t.sh"
+# shellcheck source=selftests/lib/gateway.sh
+. "$ROOT/selftests/lib/gateway.sh"
 
-lz_lab_enter 180 "$@"
-# shellcheck source=selftests/lib/lazaretd.sh
-. "$ROOT/selftests/lib/lazaretd.sh"
+lz_gateway_enter 180 "$@"
 
 HOST=198.51.100.30
 HOSTS=200000

@@ -6,17 +6,10 @@
 set -u
 
 ROOT=$(cd "$(dirname "$0")/../.." && pwd)
-# shellcheck source=selftests/lib/ns.sh
-. "$ROOT/selftests/lib/ns.sh"
-# shellcheck source=selftests/lib/topology.sh
-. "$ROOT/selftests/lib/topology.sh"
-# shellcheck source=selftests/lib/t.sh
-. "$ROOT/selftests/lib/t.sh"
-ENDS=(python3 "$ROOT/selftests/net/tcp_ends.py")
+# shellcheck source=selftests/lib/gateway.sh
+. "$ROOT/selftests/lib/gateway.sh"
 
-lz_lab_enter 120 "$@"
-# shellcheck source=selftests/lib/lazaretd.sh
-. "$ROOT/selftests/lib/lazaretd.sh"
+lz_gateway_enter 120 "$@"
 
 BOT=198.51.100.10
 HONEST=198.51.100.11

@@ -236,7 +236,7 @@ mail_truth()
 	lz_ns_run home timeout 5 nc -q 1 "$LZ_MX4" 25 <<<$'EHLO \e[2J<b>evil\r\nQUIT\r' >/dev/null
 	t_ok "a HELO is evidence" lz_wait 5 helo_is_told
 	t_ok "shown without its control characters" no_control
-	t_ok "his own mail server" own_mta
+	t_need own_mta
 	t_ok "bounces with our words" lz_wait 15 bounced || sed 's/^/# /' "$LZ_DIR/mta/mail.log"
 	t_eq "and none of it arrived" "$(lz_mx_count 'Subject: from the bot')" 0
 	t_ok "the neighbour's mail arrives" lz_mail_send shop "$LZ_MX4" shop@example.com bob@example.org neighbour
@@ -319,7 +319,7 @@ faults()
 	wait "${LZ_PROC[daemon]}" 2>/dev/null
 	t_ok "daemon killed: held all the same" not_real office
 	: >"$LOG"
-	t_ok "daemon back" daemon_start
+	t_need daemon_start
 	t_ok "the page is back" lz_wait 15 held office
 	t_ok "the neighbour noticed nothing" real shop
 }
