@@ -120,10 +120,23 @@ $(LABS): %: %.o $(TEST_OBJS) $(PORTAL_TEST_OBJS)
 	@echo "  LD      $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(TEST_LIBS)
 
+# A daemon of another ABI, for net/upgrade.sh.
+BEFORE := $(O)/selftests/net/before
+BEFORE_OBJS := $(patsubst $(O)/ctl/datapath/%,$(BEFORE)/%,$(DAEMON_OBJS))
+
+$(BEFORE)/%.o: ctl/datapath/%.c $(O)/skel/lazaret.skel.h
+	@mkdir -p $(@D)
+	@echo "  CC      $< (another ABI)"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -DLZ_ABI_VERSION=1 -MMD -MP -c -o $@ $<
+
+$(BEFORE)/lazaretd: $(BEFORE_OBJS)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
+
 # Tests that need root say so themselves.
 unit: $(UNIT)
 prog: $(PROG)
-labs: $(LABS) $(LAB_BPF)
+labs: $(LABS) $(LAB_BPF) $(BEFORE)/lazaretd
 
 export LZ_BUILD := $(abspath $(O))
 

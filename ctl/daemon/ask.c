@@ -249,9 +249,12 @@ int lz_ctl_open(struct lz_ctl *ctl, const struct lz_policy *policy, struct lz_er
 		return lz_ctl_fits(ctl, policy, reterr);
 	r = ask_open(ctl, policy, ctl->sources_min, ctl->colony_min, 0, fds, &n, reterr);
 	/* An instance that is there already may be smaller, as long as this policy fits. If it does not,
-	 * the policy was written down for another one: see exchange.c. */
+	 * the policy was written down for another one: see exchange.c. Another build's is exchanged, too. */
 	if (r == -ENOSPC || r == -EMEDIUMTYPE)
 		r = ask_open(ctl, policy, 0, 0, LZ_OPEN_F_REPLACE, fds, &n, reterr);
+	else if (r == -EPROTONOSUPPORT)
+		r = ask_open(ctl, policy, ctl->sources_min, ctl->colony_min, LZ_OPEN_F_REPLACE, fds, &n,
+			     reterr);
 	if (r == 0 && n != LZ_MAP_SHARED_N)
 		r = lz_err_set(reterr, EPROTO, "keeper: %u maps, want %u", n, LZ_MAP_SHARED_N);
 	if (r == 0) {

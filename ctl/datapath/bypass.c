@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "datapath/bypass.h"
 
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -10,13 +9,6 @@
 
 #include "base/mem.h"
 #include "datapath/pins.h"
-
-static size_t control_bytes(void)
-{
-	size_t page = sysconf(_SC_PAGESIZE);
-
-	return (sizeof(struct lz_control) + page - 1) / page * page;
-}
 
 static __u64 now_s(void)
 {
@@ -28,26 +20,26 @@ static __u64 now_s(void)
 
 int lz_bypass_open(const char *instance, struct lz_control **ret, struct lz_err *reterr)
 {
-	struct bpf_map_info info = {};
-	__u32 len = sizeof(info);
 	char dir[LZ_PIN_PATH_MAX];
-	lz_autoclose int fd = -1;
-	void *at;
 	int r = lz_instance_check_name(instance, reterr);
 
 	if (r)
 		return r;
 	lz_instance_dir(instance, dir);
-	fd = lz_pin_get(dir, "map_data_control");
+	return lz_bypass_open_dir(dir, ret, reterr);
+}
+
+int lz_bypass_open_dir(const char *dir, struct lz_control **ret, struct lz_err *reterr)
+{
+	lz_autoclose int fd = lz_pin_get(dir, "map_data_control");
+	void *at;
+
 	if (fd == -ENOENT)
 		return lz_err_set(reterr, ENOENT, "%s: no such instance", dir);
 	if (fd < 0)
 		return lz_err_set(reterr, fd, "%s: cannot open the control block: %s", dir,
 				  strerror(-fd));
-	if (bpf_obj_get_info_by_fd(fd, &info, &len) || info.value_size != sizeof(struct lz_control))
-		return lz_err_set(reterr, EPROTO, "%s: its control block is another build's; use that "
-				  "build's lazaretd", dir);
-	at = mmap(NULL, control_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	at = mmap(NULL, LZ_CONTROL_HEAD_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (at == MAP_FAILED)
 		return lz_err_set(reterr, errno, "%s: cannot map the control block: %s", dir,
 				  strerror(errno));
@@ -58,7 +50,7 @@ int lz_bypass_open(const char *instance, struct lz_control **ret, struct lz_err 
 void lz_bypass_close(struct lz_control **control)
 {
 	if (*control)
-		munmap(*control, control_bytes());
+		munmap(*control, LZ_CONTROL_HEAD_BYTES);
 	*control = NULL;
 }
 

@@ -13,10 +13,12 @@
 #define LZ_BYPASS_FOREVER (~0ULL)
 
 /**
- * lz_bypass_open() - the control block of an instance from its pin; root
- * Return: 0; -ENOENT no such instance; -EPROTO pins of another ABI; with @reterr set.
+ * lz_bypass_open() - the head of an instance's control block, from its pin, whatever build made it; root
+ * @ret: LZ_CONTROL_HEAD_BYTES of it, for the functions below
+ * Return: 0; -ENOENT no such instance; else -errno; with @reterr set.
  */
 int lz_bypass_open(const char *instance, struct lz_control **ret, struct lz_err *reterr);
+int lz_bypass_open_dir(const char *dir, struct lz_control **ret, struct lz_err *reterr);
 void lz_bypass_close(struct lz_control **control);
 
 #define LZ_BYPASS_MAX_S (365 * 86400u)

@@ -291,6 +291,8 @@ static int open_or_create(struct lz_kernel *k, const struct lz_instance_config *
 
 	if (k->rodata_fd >= 0) {
 		r = lz_kernel_read_instance(k, reterr);
+		if (r == -EPROTONOSUPPORT && config->replace)
+			return create_beside(k, config, skel, reterr);
 		if (r)
 			return r;
 	}

@@ -92,12 +92,12 @@ int lz_instance_room(const struct lz_instance *instance, struct lz_err *reterr);
  * @ret: owned by the caller, lz_kernel_close()
  *
  * Adopting keeps seed and sizes: a policy with a larger capacity than the instance has is refused,
- * and so is another ipv6_key_len, but with @config->replace: then @ret is a new, empty instance beside
- * the one that judges, and lz_kernel_take_over() exchanges them. A smaller capacity is no reason.
+ * and so is another ipv6_key_len or ABI, but with @config->replace: then @ret is a new, empty instance
+ * beside the one that judges, and lz_kernel_take_over() exchanges them. A smaller capacity is no reason.
  * Pinned links of an adopted instance are updated in place if the programs differ.
  *
- * Return: 0; -EBUSY another keeper holds it; -EPROTO pins of another ABI or shape; -EMEDIUMTYPE
- *         other key length; -ENOSPC too small; -ENOMEM for its tables, how much and what to do; else
+ * Return: 0; -EBUSY another keeper holds it; -EPROTO pins of another shape; -EPROTONOSUPPORT of another
+ *         ABI; -EMEDIUMTYPE other key length; -ENOSPC too small; -ENOMEM for its tables, how much and what to do; else
  *         -errno; always with @reterr set.
  */
 int lz_kernel_open(const struct lz_instance_config *config, struct lz_kernel *ret,
@@ -113,8 +113,8 @@ int lz_kernel_try(const struct lz_instance_config *config, struct lz_err *reterr
 /**
  * lz_kernel_take_over() - a new instance that was made beside another takes its hooks and its place
  *
- * Its tables must be filled. Bypass and holds that limits have made come along, the others are the
- * caller's. Each hook changes its program in place: a packet is judged by the one instance or the
+ * Its tables must be filled. Bypass and, but from an instance of another ABI, holds that limits have made
+ * come along, the others are the caller's. Each hook changes its program in place: a packet is judged by the one instance or the
  * other. Killed at any instant, the next lz_kernel_open() finds the one or the other whole. Does
  * nothing for an instance that is not beside another. 0 or -errno with @reterr set, then try again.
  */

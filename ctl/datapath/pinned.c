@@ -160,7 +160,8 @@ int lz_kernel_read_instance(struct lz_kernel *k, struct lz_err *reterr)
 	if (k->instance.abi_version != LZ_ABI_VERSION) {
 		snprintf(why, sizeof(why), "it has ABI version %u, this build has %u",
 			 k->instance.abi_version, LZ_ABI_VERSION);
-		return lz_pins_refuse(k, why, reterr);
+		lz_pins_refuse(k, why, reterr);
+		return -EPROTONOSUPPORT;
 	}
 	return 0;
 }
@@ -168,12 +169,14 @@ int lz_kernel_read_instance(struct lz_kernel *k, struct lz_err *reterr)
 int lz_kernel_read_pins(const char *dir, struct lz_kernel *ret, struct lz_err *reterr)
 {
 	struct lz_kernel k;
-	int r;
+	int r, missing;
 
 	lz_kernel_clear(&k);
 	lz_strcpy(k.dir, sizeof(k.dir), dir);
-	r = lz_kernel_open_pins(&k) ? lz_pins_refuse(&k, "some maps or programs are missing", reterr) :
-					lz_kernel_read_instance(&k, reterr);
+	missing = lz_kernel_open_pins(&k);
+	r = lz_kernel_read_instance(&k, reterr);
+	if (!r && missing)
+		r = lz_pins_refuse(&k, "some maps or programs are missing", reterr);
 	if (r)
 		lz_kernel_close(&k);
 	else

@@ -30,7 +30,8 @@ void lz_kernel_clear(struct lz_kernel *k);
 /** lz_kernel_open_pins() - every pin of @k->dir; returns how many are missing */
 int lz_kernel_open_pins(struct lz_kernel *k);
 
-/** lz_kernel_read_instance() - of the opened rodata into @k->instance; 0 or -EPROTO with @reterr set */
+/** lz_kernel_read_instance() - of the opened rodata into @k->instance; 0, -EPROTO, or -EPROTONOSUPPORT: of
+ * another ABI; with @reterr set */
 int lz_kernel_read_instance(struct lz_kernel *k, struct lz_err *reterr);
 
 /** lz_rodata_read() - bytes of a read-only data map (heap) and where struct lz_instance lies; 0 or -errno */
@@ -45,7 +46,7 @@ int lz_pin_programs(const struct lz_kernel *k);
 /** lz_pin_unlink() - for lz_pins_each(), @dir its argument; 0 or -errno */
 int lz_pin_unlink(void *dir, const char *name);
 
-/** lz_kernel_read_pins() - what is pinned in @dir, whoever made it; for lz_kernel_close(); 0 or -errno */
+/** lz_kernel_read_pins() - what is pinned in @dir; for lz_kernel_close(); 0, or as lz_kernel_read_instance() */
 int lz_kernel_read_pins(const char *dir, struct lz_kernel *ret, struct lz_err *reterr);
 
 /** lz_pin_path() - "<dir>/<name>"; names are short words and numbers, so it always fits */

@@ -5,7 +5,7 @@
  *   dir                 maps and programs that judge, and the pins of all hooks
  *   dir~next            maps and programs of the new one
  *
- *   1. what the tables alone know comes along
+ *   1. what the tables alone know comes along; of another ABI's, only the bypass is known
  *   2. each hook changes to the new programs, in place
  *   3. what happened meanwhile comes along
  *   4. dir and dir~next change names, in one step
@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "datapath/bypass.h"
 #include "datapath/pins.h"
 #include "datapath/sweep.h"
 
@@ -60,32 +61,41 @@ static void carry_bypass(const struct lz_control *from, struct lz_control *to)
 	to->bypass_switches = from->bypass_switches;
 }
 
-static int carry(const struct lz_tables_view *from, struct lz_tables_view *to, struct lz_err *reterr)
-{
-	struct carry c = { .to = to, .from_len = from->instance.ipv6_key_len };
+/* What there is to come along, and where to. */
+struct exchange {
+	struct lz_tables_view *to;
+	const struct lz_control *control; /* its head */
+	const struct lz_tables_view *from; /* NULL: of another ABI */
+};
 
-	carry_bypass(from->control, to->control);
-	lz_holds_each(from, lz_tables_now_s(from), carry_hold, &c);
+static int carry(const struct exchange *x, struct lz_err *reterr)
+{
+	struct carry c = { .to = x->to };
+
+	carry_bypass(x->control, x->to->control);
+	if (!x->from)
+		return 0;
+	c.from_len = x->from->instance.ipv6_key_len;
+	lz_holds_each(x->from, lz_tables_now_s(x->from), carry_hold, &c);
 	return c.left ? lz_err_set(reterr, ENOSPC, "kernel: no room for %llu holds of limits",
 				   (unsigned long long)c.left) : 0;
 }
 
 /* Programs that began with the old maps have ended once a barrier is over: then nothing is written there
  * any more. */
-static int exchange(struct lz_kernel *k, const struct lz_tables_view *from, struct lz_tables_view *to,
-		    struct lz_err *reterr)
+static int exchange(struct lz_kernel *k, const struct exchange *x, struct lz_err *reterr)
 {
 	char next[LZ_PIN_PATH_MAX];
-	int r = carry(from, to, reterr);
+	int r = carry(x, reterr);
 
 	if (!r)
 		r = lz_attach_update(k, reterr);
 	if (!r)
-		r = carry(from, to, reterr); /* what was held until the hooks moved: not after the barrier */
+		r = carry(x, reterr); /* what was held until the hooks moved: not after the barrier */
 	if (!r)
 		r = lz_membarrier();
 	if (!r)
-		r = carry(from, to, reterr);
+		r = carry(x, reterr);
 	if (r)
 		return r;
 	lz_pins_next(k->dir, next);
@@ -101,21 +111,31 @@ static int exchange(struct lz_kernel *k, const struct lz_tables_view *from, stru
 int lz_kernel_take_over(struct lz_kernel *kernel, struct lz_err *reterr)
 {
 	struct lz_tables_view from = { 0 }, to = { 0 };
+	struct exchange x = { .to = &to };
+	struct lz_control *head = NULL;
 	struct lz_kernel old;
 	int r;
 
 	if (kernel->beside_fd < 0)
 		return 0;
+	lz_kernel_clear(&old);
 	r = lz_kernel_read_pins(kernel->dir, &old, reterr);
-	if (r)
-		return r;
-	r = lz_tables_open(&old.maps, &old.instance, &from, reterr);
+	if (!r) {
+		r = lz_tables_open(&old.maps, &old.instance, &from, reterr);
+		x.from = &from;
+	} else if (r == -EPROTONOSUPPORT) { /* only its own build knows what its tables say */
+		r = 0;
+	}
+	if (!r)
+		r = lz_bypass_open_dir(kernel->dir, &head, reterr);
 	if (!r)
 		r = lz_tables_open(&kernel->maps, &kernel->instance, &to, reterr);
+	x.control = head;
 	if (!r)
-		r = exchange(kernel, &from, &to, reterr);
+		r = exchange(kernel, &x, reterr);
 	lz_tables_close(&to);
 	lz_tables_close(&from);
+	lz_bypass_close(&head);
 	lz_kernel_close(&old);
 	return r;
 }

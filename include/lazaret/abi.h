@@ -29,7 +29,9 @@
 
 #include <lazaret/cells.h>
 
+#ifndef LZ_ABI_VERSION /* a test makes a daemon of another one */
 #define LZ_ABI_VERSION 5
+#endif
 
 /* ---------------------------------------------------------------- sizes */
 
@@ -278,6 +280,7 @@ struct lz_throttle {
 _Static_assert(sizeof(struct lz_throttle) == 8, "no holes");
 
 struct lz_control {
+	/* the first line is the same in every ABI: a bypass works and outlives an upgrade */
 	__u64 gen_word;
 	__u64 bypass_until_s; /* 0 = off; CLOCK_MONOTONIC seconds; ~0 = until switched off */
 	__u64 replay_now_ns;  /* the clock when rodata says replay */
@@ -295,6 +298,11 @@ struct lz_control {
 _Static_assert(sizeof(struct lz_control) ==
 		       64 + 8 * LZ_THROTTLES_MAX + 2 * sizeof(struct lz_generation),
 	       "no holes");
+#define LZ_CONTROL_HEAD_BYTES 64
+_Static_assert(__builtin_offsetof(struct lz_control, bypass_until_s) == 8 &&
+		       __builtin_offsetof(struct lz_control, bypass_at_s) == 52 &&
+		       __builtin_offsetof(struct lz_control, throttle) == LZ_CONTROL_HEAD_BYTES,
+	       "the first line never changes");
 
 /* ---------------------------------------------------------------- ranges */
 
