@@ -68,13 +68,14 @@ static int check_shape(const struct lz_kernel *k, enum lz_map_id id, const struc
  * read-only data is the programs' own, so it is made afresh with the instance's values. */
 static int reuse_maps(const struct lz_kernel *k, struct lazaret *skel, struct lz_err *reterr)
 {
-	for (int i = 0; i < LZ_MAP_N; i++) {
-		struct bpf_map *map = find_map(skel, i);
-		int r = check_shape(k, i, map, reterr);
+	int r = 0;
 
-		if (r)
-			return r;
-		r = bpf_map__reuse_fd(map, k->maps.fd[i]);
+	for (int i = 0; i < LZ_MAP_N && !r; i++) /* all before the first is reused: see does_not_fit() */
+		r = check_shape(k, i, find_map(skel, i), reterr);
+	if (r)
+		return r;
+	for (int i = 0; i < LZ_MAP_N; i++) {
+		r = bpf_map__reuse_fd(find_map(skel, i), k->maps.fd[i]);
 		if (r)
 			return lz_err_set(reterr, r, "%s: cannot reuse map %s: %s", k->dir,
 					  lz_map_name(i), strerror(-r));
@@ -283,7 +284,13 @@ static int count_pin(void *arg, const char *name)
 	return 0;
 }
 
-static int open_or_create(struct lz_kernel *k, const struct lz_instance_config *config,
+/* Must the instance that is there be exchanged for another? Nothing of it is in @skel then. */
+static bool does_not_fit(int r)
+{
+	return r == -EMEDIUMTYPE || r == -ENOSPC || r == -EPROTONOSUPPORT;
+}
+
+static int adopt_or_create(struct lz_kernel *k, const struct lz_instance_config *config,
 			  struct lazaret *skel, struct lz_err *reterr)
 {
 	struct pin_census census = {};
@@ -291,17 +298,11 @@ static int open_or_create(struct lz_kernel *k, const struct lz_instance_config *
 
 	if (k->rodata_fd >= 0) {
 		r = lz_kernel_read_instance(k, reterr);
-		if (r == -EPROTONOSUPPORT && config->replace)
-			return create_beside(k, config, skel, reterr);
 		if (r)
 			return r;
 	}
-	if (!missing) {
-		r = adopt_instance(k, config, skel, reterr);
-		return config->replace && (r == -EMEDIUMTYPE || r == -ENOSPC) ?
-			       create_beside(k, config, skel, reterr) :
-			       r;
-	}
+	if (!missing)
+		return adopt_instance(k, config, skel, reterr);
 	r = lz_pins_each(k->dir, count_pin, &census);
 	if (r)
 		return lz_err_set(reterr, r, "%s: cannot read: %s", k->dir, strerror(-r));
@@ -341,9 +342,11 @@ int lz_kernel_open(const struct lz_instance_config *config, struct lz_kernel *re
 		return k.dir_fd;
 	lz_instance_dir(config->name, k.dir);
 	skel = lazaret__open();
-	r = skel ? open_or_create(&k, config, skel, reterr) :
+	r = skel ? adopt_or_create(&k, config, skel, reterr) :
 		   lz_err_set(reterr, errno, "kernel: cannot open the data plane: %s",
 			      strerror(errno));
+	if (config->replace && does_not_fit(r))
+		r = create_beside(&k, config, skel, reterr);
 	lazaret__destroy(skel);
 	if (r) {
 		lz_kernel_close(&k);

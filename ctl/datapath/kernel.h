@@ -92,12 +92,12 @@ int lz_instance_room(const struct lz_instance *instance, struct lz_err *reterr);
  * @ret: owned by the caller, lz_kernel_close()
  *
  * Adopting keeps seed and sizes: a policy with a larger capacity than the instance has is refused,
- * and so is another ipv6_key_len or ABI, but with @config->replace: then @ret is a new, empty instance
+ * and so is another ipv6_key_len or ABI, or a pin that is gone, but with @config->replace: then @ret is a new, empty instance
  * beside the one that judges, and lz_kernel_take_over() exchanges them. A smaller capacity is no reason.
  * Pinned links of an adopted instance are updated in place if the programs differ.
  *
- * Return: 0; -EBUSY another keeper holds it; -EPROTO pins of another shape; -EPROTONOSUPPORT of another
- *         ABI; -EMEDIUMTYPE other key length; -ENOSPC too small; -ENOMEM for its tables, how much and what to do; else
+ * Return: 0; -EBUSY another keeper holds it; -EPROTONOSUPPORT pins of another ABI or shape, or not all
+ *         there; -EMEDIUMTYPE other key length; -ENOSPC too small; -ENOMEM for its tables, how much and what to do; else
  *         -errno; always with @reterr set.
  */
 int lz_kernel_open(const struct lz_instance_config *config, struct lz_kernel *ret,

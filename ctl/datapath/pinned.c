@@ -142,7 +142,7 @@ int lz_rodata_read(int fd, void **ret, __u32 *ret_bytes, int *ret_offset)
 
 int lz_pins_refuse(const struct lz_kernel *k, const char *why, struct lz_err *reterr)
 {
-	return lz_err_set(reterr, EPROTO,
+	return lz_err_set(reterr, EPROTONOSUPPORT,
 			  "%s: cannot take over what is pinned: %s; `lazaretd --detach`, then start",
 			  k->dir, why);
 }
@@ -160,8 +160,7 @@ int lz_kernel_read_instance(struct lz_kernel *k, struct lz_err *reterr)
 	if (k->instance.abi_version != LZ_ABI_VERSION) {
 		snprintf(why, sizeof(why), "it has ABI version %u, this build has %u",
 			 k->instance.abi_version, LZ_ABI_VERSION);
-		lz_pins_refuse(k, why, reterr);
-		return -EPROTONOSUPPORT;
+		return lz_pins_refuse(k, why, reterr);
 	}
 	return 0;
 }

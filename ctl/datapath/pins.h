@@ -30,14 +30,13 @@ void lz_kernel_clear(struct lz_kernel *k);
 /** lz_kernel_open_pins() - every pin of @k->dir; returns how many are missing */
 int lz_kernel_open_pins(struct lz_kernel *k);
 
-/** lz_kernel_read_instance() - of the opened rodata into @k->instance; 0, -EPROTO, or -EPROTONOSUPPORT: of
- * another ABI; with @reterr set */
+/** lz_kernel_read_instance() - of the opened rodata into @k->instance; 0 or -EPROTONOSUPPORT with @reterr set */
 int lz_kernel_read_instance(struct lz_kernel *k, struct lz_err *reterr);
 
 /** lz_rodata_read() - bytes of a read-only data map (heap) and where struct lz_instance lies; 0 or -errno */
 int lz_rodata_read(int fd, void **ret, __u32 *ret_bytes, int *ret_offset);
 
-/** lz_pins_refuse() - -EPROTO: not ours to take over; what to do goes along */
+/** lz_pins_refuse() - -EPROTONOSUPPORT: not this build's to adopt; what to do goes along */
 int lz_pins_refuse(const struct lz_kernel *k, const char *why, struct lz_err *reterr);
 
 /** lz_pin_programs() - programs, and rodata last; over what is there; 0 or -errno */

@@ -64,15 +64,16 @@ static void carry_bypass(const struct lz_control *from, struct lz_control *to)
 /* What there is to come along, and where to. */
 struct exchange {
 	struct lz_tables_view *to;
-	const struct lz_control *control; /* its head */
-	const struct lz_tables_view *from; /* NULL: of another ABI */
+	const struct lz_control *control; /* its head; NULL: it is not there */
+	const struct lz_tables_view *from; /* NULL: of another ABI, or not whole */
 };
 
 static int carry(const struct exchange *x, struct lz_err *reterr)
 {
 	struct carry c = { .to = x->to };
 
-	carry_bypass(x->control, x->to->control);
+	if (x->control)
+		carry_bypass(x->control, x->to->control);
 	if (!x->from)
 		return 0;
 	c.from_len = x->from->instance.ipv6_key_len;
@@ -123,11 +124,13 @@ int lz_kernel_take_over(struct lz_kernel *kernel, struct lz_err *reterr)
 	if (!r) {
 		r = lz_tables_open(&old.maps, &old.instance, &from, reterr);
 		x.from = &from;
-	} else if (r == -EPROTONOSUPPORT) { /* only its own build knows what its tables say */
+	} else if (r == -EPROTONOSUPPORT) { /* only its own build would know what its tables say */
 		r = 0;
 	}
 	if (!r)
 		r = lz_bypass_open_dir(kernel->dir, &head, reterr);
+	if (r == -ENOENT)
+		r = 0; /* its pin is gone, and what it said with it */
 	if (!r)
 		r = lz_tables_open(&kernel->maps, &kernel->instance, &to, reterr);
 	x.control = head;

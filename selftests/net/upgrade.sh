@@ -152,10 +152,22 @@ t_ok "kill switch: the log has who threw it" grep -q "event=bypass" "$LOG"
 t_need ctl bypass off
 t_ok "kill switch: off, held again" lz_wait 5 not reach shop
 
+# ---------------------------------------------------------------- half of it is gone
+
+t_need install_build here
+t_need beat_start
+for pin in map_lz_cells rodata prog_lz_xdp map_data_control; do
+	t_need daemon_stop
+	t_need lz_ns_run gw rm "$PINS/$pin"
+	t_need daemon_start "$LZ_DIR/p.json"
+	started_anew "without $pin"
+done
+beat_stop "half gone"
+
 # ---------------------------------------------------------------- the way out works for either
 
 t_need daemon_stop
-t_need install_build here
+t_need install_build before
 t_ok "detached by the other build" lz_ns_run gw "$BUILD/lazaretd" --instance lab --detach
 t_ok "detached: nothing is left" lz_ns_run gw test ! -e "$PINS"
 t_end

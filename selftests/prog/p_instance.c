@@ -118,7 +118,7 @@ static void repairs_and_refuses_pins(void)
 	other.sources_max = 1000000;
 	T_EQ(lz_kernel_open(&other, &k, &err), -ENOSPC, "a larger capacity");
 	unlink(DIR "map_lz_flows");
-	T_EQ(lz_kernel_open(&config, &k, &err), -EPROTO, "hooks without all maps");
+	T_EQ(lz_kernel_open(&config, &k, &err), -EPROTONOSUPPORT, "hooks without all maps");
 	T_HAS(err.text, "`lazaretd --detach`, then start", "with the way out");
 	T_EQ(lz_kernel_remove("a", &detached, &err), 0, "which works");
 	T_EQ(detached, 1, "and detaches");
