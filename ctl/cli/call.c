@@ -116,8 +116,12 @@ static int add_since(cJSON *args, const char *arg, const char *text, struct lz_e
 {
 	__u64 ns, now = lz_clock_wall_ns();
 
-	if (lz_duration_parse(text, &ns, NULL))
-		return add_time(args, arg, text, err);
+	if (lz_duration_parse(text, &ns, NULL)) {
+		if (!add_time(args, arg, text, NULL))
+			return 0;
+		return lz_err_set(err, EINVAL, "'%s' is neither so long ago nor a time (want e.g. 10min, 2h, 7d, or "
+				  "2027-03-01, 2027-03-01T12:00:00Z)", text);
+	}
 	return lz_json_add_time(args, arg, now - (ns < now ? ns : now - 1));
 }
 
@@ -225,6 +229,7 @@ struct answer {
 	const struct lz_cli_call *call;
 	cJSON *rows; /* gathered */
 	size_t shown;
+	bool line_open; /* a text ended without the end of its line */
 };
 
 static void take_row(struct answer *answer, const struct lz_message *m)
@@ -262,6 +267,8 @@ static void take_text(struct answer *answer, const struct lz_message *m)
 		lz_doc_text(answer->cli, answer->call->view->text, m->bytes, m->len);
 	else
 		fwrite(m->bytes, 1, m->len, stdout);
+	if (m->len)
+		answer->line_open = m->bytes[m->len - 1] != '\n';
 }
 
 static void print_error(struct lz_cli *cli, enum lz_code code, const cJSON *reply)
@@ -291,6 +298,8 @@ static int take_end(struct answer *answer, const struct lz_message *m)
 		cJSON_ReplaceItemInObject(reply, "code", cJSON_CreateNumber(LZ_CODE_REFUSED));
 	}
 	fine = code == LZ_CODE_OK || code == LZ_CODE_PARTLY;
+	if (answer->line_open && !cli->json)
+		putchar('\n');
 	if (cli->json && !(find_proto(answer->call->cmd)->flags & LZ_CMD_F_FOLLOW && fine))
 		lz_doc_end(cli, view->rows, reply);
 	else if (!cli->json && (fine || view->always) && !(cli->quiet && view->confirms))

@@ -26,7 +26,7 @@ static enum lz_code not_running(struct lz_err *reterr, const char *path, int err
 	lz_err_set(
 		reterr, error,
 		"lazaretd is not running: cannot connect to %s: %s; start it with 'systemctl start "
-		"lazaretd'",
+		"lazaret'",
 		path, strerror(error));
 	return LZ_CODE_NOT_RUNNING;
 }

@@ -218,7 +218,8 @@ static int take_command(struct reader *rd, char words[static WORDS_SIZE])
 
 	words[0] = '\0';
 	while (!rd->cli->command && rd->at < rd->argc) {
-		const struct lz_cli_option *option = find_option(rd->argv[rd->at]);
+		bool is_help = lz_streq(rd->argv[rd->at], "help");
+		const struct lz_cli_option *option = find_option(is_help ? "--help" : rd->argv[rd->at]);
 
 		if (option) {
 			rd->at++;
@@ -301,8 +302,8 @@ static int bad_item(struct reader *rd, const char *word)
 	if (near.best)
 		lz_suggestion_text(&near, hint);
 	return lz_cli_fail(rd->cli, LZ_CODE_INVALID,
-			   "%s: '%s' is not expected here%s\n  want: %s %s", command->words, word,
-			   hint, command->words, command->pattern);
+			   "%s: '%s' is not expected here%s\n  want: %s%s%s", command->words, word,
+			   hint, command->words, command->pattern[0] ? " " : "", command->pattern);
 }
 
 static int take_item(struct reader *rd)

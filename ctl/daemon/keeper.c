@@ -291,7 +291,7 @@ static int set_up(struct lz_keeper *k, struct lz_err *reterr)
 	int r;
 
 	if (geteuid() != 0)
-		return lz_err_set(reterr, EPERM, "lazaretd: needs root: CAP_BPF and CAP_NET_ADMIN");
+		return lz_err_set(reterr, EPERM, "needs root: CAP_BPF and CAP_NET_ADMIN");
 	r = lz_identity_find(k->options->user, &k->who, reterr);
 	if (r == 0 && !k->who.found)
 		return lz_err_set(reterr, ENOENT,

@@ -47,8 +47,8 @@ static const struct {
 	{ "backtest", NULL, OPT_BACKTEST, "judge a capture by --policy FILE [-j] CAPTURE" },
 	{ "detach", NULL, OPT_DETACH, "take hooks and pins away: nothing is enforced any more" },
 	{ "teller", NULL, OPT_TELLER, "what the daemon starts to run hooks and send mail" },
-	{ "version", NULL, OPT_VERSION, "" },
-	{ "help", NULL, OPT_HELP, "" },
+	{ "version", NULL, OPT_VERSION, "print the version" },
+	{ "help", NULL, OPT_HELP, "print this" },
 };
 
 static void print_help(FILE *to)
@@ -59,7 +59,7 @@ static void print_help(FILE *to)
 	for (size_t i = 0; i < LZ_ARRAY_SIZE(table); i++)
 		fprintf(to, "  --%-12s%-16s%s\n", table[i].name, table[i].value ? table[i].value : "",
 			table[i].help);
-	fputs("  -j                          JSON, for --preflight, --backtest and --bypass\n\n"
+	fputs("  -j                            JSON, for --preflight, --backtest and --bypass\n\n"
 	      "Stopping the daemon, in whatever way, changes nothing for packets.\n"
 	      "exit: 0 ok, 1 usage or invalid input, 2 refused, 4 no such instance, 5 no permission\n",
 	      to);

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <lazaret/proto.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,7 +114,8 @@ static int print_preflight(const struct lz_preflight *report, bool json)
 	lz_autofree char *line = NULL;
 
 	if (!json) {
-		if (lz_preflight_print(report, &text) < 0)
+		/* to a program one line is one row */
+		if (lz_preflight_print(report, isatty(STDOUT_FILENO) ? 80 : SIZE_MAX, &text) < 0)
 			return -ENOMEM;
 		fputs(text.data ? text.data : "", stdout);
 		return 0;

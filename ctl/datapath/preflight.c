@@ -294,13 +294,33 @@ enum lz_preflight_result lz_preflight_worst(const struct lz_preflight *report)
 	return worst;
 }
 
-int lz_preflight_print(const struct lz_preflight *report, struct lz_str *out)
+#define TEXT_AT 32 /* column of what was found */
+
+/* Words until the line is full, then below. */
+static void append_wrapped(struct lz_str *out, const char *text, size_t column, size_t columns)
+{
+	for (size_t len; *text; text += len + strspn(text + len, " ")) {
+		len = strcspn(text, " ");
+		if (column > TEXT_AT && column + 1 + len > columns) {
+			lz_str_appendf(out, "\n%*s", TEXT_AT, "");
+			column = TEXT_AT;
+		}
+		lz_str_appendf(out, "%s%.*s", column > TEXT_AT ? " " : "", (int)len, text);
+		column += (column > TEXT_AT) + len;
+	}
+}
+
+int lz_preflight_print(const struct lz_preflight *report, size_t columns, struct lz_str *out)
 {
 	for (size_t i = 0; i < report->n; i++) {
 		const struct lz_preflight_row *row = &report->v[i];
+		size_t from = out->len;
+		char text[sizeof(row->what) + sizeof(row->todo) + 2];
 
-		lz_str_appendf(out, "%-4s  %-24s  %s%s%s\n", result_words[row->result], row->check,
-			       row->what, *row->todo ? "; " : "", row->todo);
+		lz_str_appendf(out, "%-4s  %-24s  ", result_words[row->result], row->check);
+		snprintf(text, sizeof(text), "%s%s%s", row->what, *row->todo ? "; " : "", row->todo);
+		append_wrapped(out, text, out->len - from, columns);
+		lz_str_appendf(out, "\n");
 	}
 	return out->error;
 }

@@ -43,8 +43,8 @@ void lz_preflight_done(struct lz_preflight *report);
 /** lz_preflight_worst() - the worst row */
 enum lz_preflight_result lz_preflight_worst(const struct lz_preflight *report);
 
-/** lz_preflight_print() - a line a row; 0 or -ENOMEM */
-int lz_preflight_print(const struct lz_preflight *report, struct lz_str *out);
+/** lz_preflight_print() - a line a row, broken at @columns (SIZE_MAX: never); 0 or -ENOMEM */
+int lz_preflight_print(const struct lz_preflight *report, size_t columns, struct lz_str *out);
 
 /** lz_preflight_json() - [{"check","result","what","todo"}]; NULL: no memory */
 cJSON *lz_preflight_json(const struct lz_preflight *report);

@@ -41,6 +41,10 @@ t_ok "preflight without a policy: every interface" \
 	grep -q "acc0: hook" <(lz_ns_run gw "$BUILD/lazaretd" --preflight)
 t_ok "preflight without a policy: says that there is none" \
 	grep -q "^warn  policy .*--policy FILE" <(lz_ns_run gw "$BUILD/lazaretd" --preflight)
+sed 's/"acc0"/"nosuch0"/' "$LZ_DIR/xdp.json" >"$LZ_DIR/nosuch.json"
+t_eq "preflight goes into 80 columns of a terminal" \
+	"$(lz_ns_run gw script -qec "'$BUILD/lazaretd' --preflight --policy '$LZ_DIR/nosuch.json'" /dev/null | tr -d '\r' |
+	awk '/nosuch0/ { n++ } length > 80 || /if it appears later/ && !/^ / { print } END { if (n != 1) print n " rows" }')" ""
 t_ok "preflight with one: only what it names" test -z \
 	"$(lz_ns_run gw "$BUILD/lazaretd" --preflight --policy "$LZ_DIR/xdp.json" | grep "srv0:")"
 echo '{ "version": 1, "clases": {} }' >"$LZ_DIR/bad.json"
@@ -48,6 +52,10 @@ t_ok "one error is one error" grep -q ": 1 error$" <(ctl policy check "$LZ_DIR/b
 
 # ---------------------------------------------------------------- starts that fail
 
+lz_ns_run gw setpriv --reuid 65534 --regid 65534 --clear-groups "$BUILD/lazaretd" --instance lab \
+	--run /run/lazaret-lab --policy "$LZ_DIR/tc.json" --state "$STATE" >"$LZ_DIR/said" 2>&1
+t_eq "no root: not permitted" $? 5
+t_eq "no root: says so" "$(cat "$LZ_DIR/said")" "lazaretd: needs root: CAP_BPF and CAP_NET_ADMIN"
 t_eq "no such user: refused" "$(status_of start --user lz-nobody --state "$STATE")" 2
 t_ok "no such user: says what to do" grep -q "user lz-nobody: there is none; make it" "$LZ_DIR/said"
 t_eq "no such user: one line" "$(wc -l <"$LZ_DIR/said")" 1

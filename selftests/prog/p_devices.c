@@ -103,7 +103,7 @@ static void looks_before_it_leaps(void)
 
 	start_afresh();
 	T_OK(!lz_preflight_run(&input, &report), "run");
-	T_OK(!lz_preflight_print(&report, &text), "print");
+	T_OK(!lz_preflight_print(&report, SIZE_MAX, &text), "print");
 	T_HAS(text.data, "lz-a: hook", "the interface's hook");
 	T_HAS(text.data, "xdp, driver veth", "is native XDP");
 	T_HAS(text.data, "needs 1MiB of ", "memory");
@@ -115,7 +115,7 @@ static void looks_before_it_leaps(void)
 	lz_str_done(&text);
 	T_EQ(bpf_xdp_attach(if_nametoindex("lz-a"), prog, XDP_FLAGS_DRV_MODE, NULL), 0, "somebody's");
 	T_OK(!lz_preflight_run(&input, &report), "run");
-	T_OK(!lz_preflight_print(&report, &text), "print");
+	T_OK(!lz_preflight_print(&report, SIZE_MAX, &text), "print");
 	T_HAS(text.data, "program 'lz_foreign' (id ", "a foreign program is named");
 	T_EQ(lz_preflight_worst(&report), LZ_PREFLIGHT_FAIL, "and fails the report");
 	lz_preflight_done(&report);

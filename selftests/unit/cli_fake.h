@@ -167,7 +167,7 @@ static inline void answer(struct lz_request *req, void *arg)
 	if (lz_streq(cmd, "quarantine.export"))
 		lz_reply_payload(req, "192.0.2.1 - leaky\n", 18);
 	if (lz_streq(cmd, "policy.show"))
-		lz_reply_payload(req, "{\n  \"version\": 1\n}\n", 19);
+		lz_reply_payload(req, "{\n  \"version\": 1\n}", 18);
 	for (size_t i = 0; i < LZ_ARRAY_SIZE(answers); i++) {
 		const struct canned *c = &answers[i];
 		cJSON *fields = c->fields ? cJSON_Parse(c->fields) : cJSON_CreateObject();

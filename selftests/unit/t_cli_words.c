@@ -29,6 +29,8 @@ static void words_and_hints(void)
 		{ "exception add 192.0.2.0/24 port25 until soon ticket X", 1, "until: 'soon'" },
 		{ "--instance a/b status", 1, "option --instance: 'a/b' is no name" },
 		{ "--color status", 1, "option '--color' is unknown" },
+		{ "status more", 1, "'more' is not expected here\n  want: status\n" },
+		{ "quarantine undo --since 10m", 1, "'10m' is neither so long ago nor a time (want e.g. 10min" },
 	};
 
 	for (size_t i = 0; i < LZ_ARRAY_SIZE(rows); i++) {
@@ -48,6 +50,7 @@ static void no_daemon(void)
 	T_HAS(ran.err,
 	      "lazaretctl: lazaretd is not running: cannot connect to /nonexistent/read.sock",
 	      "one clear line");
+	T_HAS(ran.err, "start it with 'systemctl start lazaret'", "by the name of the unit");
 	snprintf(path, sizeof(path), "%s/hung", dir);
 	mkdir(path, 0755);
 	run_dir = path;
@@ -152,6 +155,9 @@ static void man_page(void)
 	      "\\fIRATE\\fR] [\\fBstaff\\-only\\fR]\n",
 	      "a command");
 	T_HAS(ran.out, ".TP\n7\nstopped by a guard\n", "exit codes");
+	T_EQ(ctl("help quarantine add"), 0, "the word for it");
+	T_HAS(ran.out, "\n  quarantine add ", "help of a command");
+	T_OK(!strstr(ran.out, "\n  policy "), "of that command");
 	T_EQ(ctl("--version"), 0, "version");
 	T_STR(ran.out, "lazaretctl " LZ_VERSION "\n", "version");
 	run_dir = dir;
