@@ -157,16 +157,14 @@ struct lz_deferred {
 	lz_serve_handler again;
 };
 
-bool lz_ctl_wait(struct lz_ctl *ctl, struct lz_request *req, lz_serve_handler again)
+bool lz_ctl_defer(struct lz_ctl *ctl, struct lz_request *req, lz_serve_handler again)
 {
 	struct lz_deferred **end = &ctl->deferred, *d;
 
-	if (!ctl->busy)
-		return false;
 	d = calloc(1, sizeof(*d));
 	if (!d) {
-		lz_reply_end(req, LZ_CODE_REFUSED, "gateway: an import is running; try again", NULL);
-		return true;
+		lz_reply_end(req, LZ_CODE_REFUSED, "gateway: something else is being done; try again", NULL);
+		return false;
 	}
 	d->req = req;
 	d->again = again;
@@ -174,6 +172,22 @@ bool lz_ctl_wait(struct lz_ctl *ctl, struct lz_request *req, lz_serve_handler ag
 		end = &(*end)->next;
 	*end = d;
 	return true;
+}
+
+bool lz_ctl_wait(struct lz_ctl *ctl, struct lz_request *req, lz_serve_handler again)
+{
+	if (ctl->busy)
+		lz_ctl_defer(ctl, req, again);
+	return ctl->busy;
+}
+
+bool lz_ctl_wait_policy(struct lz_ctl *ctl, struct lz_request *req, lz_serve_handler again)
+{
+	bool wait = ctl->busy || (ctl->next.req && ctl->next.req != req);
+
+	if (wait)
+		lz_ctl_defer(ctl, req, again);
+	return wait;
 }
 
 void lz_ctl_resume(struct lz_ctl *ctl)

@@ -65,8 +65,9 @@ static void take_told(struct lz_ctl *ctl, const struct lz_answer *told)
 	lz_tell_note(ctl, LZ_LOG_DEBUG, &note);
 }
 
-/* Long enough for a keeper that follows some thousand interfaces; clients wait for 10 s. */
-#define LZ_KEEPER_HEAR_MS 3000
+/* Long enough for one that waits for the lock of all network configuration; clients wait for 10 s. */
+#define LZ_KEEPER_HEAR_MS 5000
+#define LZ_KEEPER_SLICE_S 10 /* a slice of hooks is a quarter of a second, and what one hook takes */
 
 /* One message; without its keeper a controller has nothing to live for. */
 static int receive(struct lz_ctl *ctl, int *fds, unsigned int *n_fds)
@@ -98,6 +99,8 @@ static int silent(struct lz_ctl *ctl, int wait_ms, struct lz_err *reterr)
 	return lz_err_set(reterr, ETIMEDOUT, "keeper: no answer for %llu s; hooks stay as they are; "
 			  "systemctl restart lazaret", lz_ctl_silent_s(ctl));
 }
+
+static void wire_answer(struct lz_ctl *ctl);
 
 static int send_ask(struct lz_ctl *ctl, struct lz_ask *message, int wait_ms)
 {
@@ -139,6 +142,7 @@ static int converse(struct lz_ctl *ctl, struct lz_ask *message, int wait_ms, int
 			close(fds[i]);
 		if (ctl->answer.kind == LZ_ASK_N)
 			take_told(ctl, &ctl->answer);
+		wire_answer(ctl);
 	}
 }
 
@@ -310,14 +314,80 @@ int lz_ctl_teller(struct lz_ctl *ctl, int *ret_fd, struct lz_err *reterr)
 	return r;
 }
 
-int lz_ctl_plan(struct lz_ctl *ctl, const struct lz_policy *policy, __u32 slot, bool yes,
-		struct lz_err *reterr)
+static void begin_plan(struct lz_ctl *ctl, const struct lz_policy *policy, __u32 slot, bool yes)
 {
 	begin(ctl, LZ_ASK_PLAN);
 	ctl->ask.slot = slot;
 	ctl->ask.flags = yes ? LZ_PLAN_F_YES : 0;
 	ctl->ask.n_rules = lz_rules_from_policy(policy, ctl->ask.rules);
-	return ask(ctl, NULL, NULL, reterr);
+}
+
+int lz_ctl_plan(struct lz_ctl *ctl, const struct lz_policy *policy, __u32 slot, bool yes,
+		struct lz_err *reterr)
+{
+	int r;
+
+	begin_plan(ctl, policy, slot, yes);
+	do
+		r = ask(ctl, NULL, NULL, reterr);
+	while (r == 0 && ctl->answer.more);
+	return r;
+}
+
+/* ---------------------------------------------------------------- hooks of a policy to come
+ *
+ * Hundreds of hooks take seconds: they are attached slice by slice while the loop turns, and what comes
+ * after that finds them there. Whatever goes wrong here goes wrong there again, and is told then.
+ */
+
+static int wire_ask(struct lz_ctl *ctl)
+{
+	int slot = lz_swap_idle_slot(&ctl->view);
+
+	if (slot < 0 || ctl->silent_since_s)
+		return -EBUSY;
+	begin_plan(ctl, ctl->next.policy, (__u32)slot, ctl->next.yes);
+	ctl->ask.seq = ctl->next.seq = ++ctl->asked;
+	ctl->next.asked_s = lz_ctl_now().mono_s;
+	ctl->next.answered = false;
+	return lz_chan_send(ctl->keeper, &ctl->ask, sizeof(ctl->ask), NULL, 0, false);
+}
+
+static void wire_answer(struct lz_ctl *ctl)
+{
+	if (ctl->answer.kind != LZ_ASK_PLAN || !ctl->next.req || ctl->answer.seq != ctl->next.seq)
+		return;
+	ctl->next.answered = true;
+	ctl->next.more = ctl->answer.result == 0 && ctl->answer.more;
+}
+
+int lz_ctl_wire(struct lz_ctl *ctl, struct lz_request *req, struct lz_policy *policy, bool yes)
+{
+	int r;
+
+	if (!ctl->opened)
+		return -ENODEV;
+	ctl->next = (struct lz_next){ .req = req, .policy = policy, .yes = yes };
+	r = wire_ask(ctl);
+	if (r < 0)
+		ctl->next = (struct lz_next){ 0 };
+	return r;
+}
+
+void lz_ctl_wire_turn(struct lz_ctl *ctl)
+{
+	if (!ctl->next.req || ctl->next.wired)
+		return;
+	if (!ctl->next.answered) {
+		if (!ctl->silent_since_s && lz_ctl_now().mono_s - ctl->next.asked_s < LZ_KEEPER_SLICE_S)
+			return;
+		silent(ctl, LZ_KEEPER_SLICE_S * 1000, NULL);
+	} else if (ctl->next.more && wire_ask(ctl) == 0) {
+		return;
+	}
+	ctl->next.wired = true;
+	if (!ctl->busy)
+		lz_ctl_resume(ctl);
 }
 
 int lz_ctl_keep(struct lz_ctl *ctl, __u32 slot, struct lz_err *reterr)
@@ -398,9 +468,12 @@ static void on_keeper(uv_poll_t *handle, int status, int events)
 
 	(void)status;
 	(void)events;
-	while (receive(ctl, NULL, NULL) == 0)
+	while (receive(ctl, NULL, NULL) == 0) {
 		if (ctl->answer.kind == LZ_ASK_N)
 			take_told(ctl, &ctl->answer);
+		wire_answer(ctl);
+	}
+	lz_ctl_wire_turn(ctl);
 }
 
 int lz_ctl_keeper_start(struct lz_ctl *ctl)

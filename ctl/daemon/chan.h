@@ -103,7 +103,7 @@ struct lz_answer {
 	__u32 seq;  /* of the request */
 	__u32 what; /* TOLD: enum lz_told_what */
 	__u32 n_ports;
-	__u32 more; /* PORTS: ask again */
+	__u32 more; /* PORTS: ask again; PLAN: the same again */
 	__u32 adopted; /* OPEN */
 	__u32 beside; /* OPEN: another one judges until KEEP */
 	struct lz_instance instance; /* OPEN */

@@ -106,6 +106,7 @@ static void on_second(uv_timer_t *timer)
 
 	lz_ctl_say(ctl, ctl->silent_since_s ? LZ_ASK_PING : LZ_ASK_ALIVE);
 	if (ctl->opened) {
+		lz_ctl_wire_turn(ctl);
 		lz_events_read(ctl->events, 4096);
 		lz_bypass_look(ctl);
 		lz_portal_look(ctl);

@@ -40,6 +40,18 @@ struct lz_running {
 	struct lz_applied row;
 };
 
+/* A policy whose hooks are attached while the loop turns; then its request is taken up again. */
+struct lz_next {
+	struct lz_request *req; /* NULL: there is none */
+	struct lz_policy *policy;
+	struct lz_port_told *before; /* what was attached */
+	size_t n_before;
+	__u32 seq; /* of the question to the keeper */
+	__u64 asked_s; /* CLOCK_MONOTONIC */
+	bool yes, answered, more;
+	bool wired; /* all that could be */
+};
+
 struct lz_deferred;
 struct lz_courier;
 struct lz_names;
@@ -70,6 +82,7 @@ struct lz_ctl {
 
 	struct lz_running now;
 	struct lz_running before; /* while a confirm is pending */
+	struct lz_next next;
 
 	uv_timer_t second; /* deadlines, ends of holds, clocks */
 	uv_timer_t slice; /* sweep */
@@ -122,6 +135,14 @@ int lz_ctl_inner(struct lz_ctl *ctl, const struct lz_inner_sizes *sizes, struct 
 		 struct lz_err *reterr);
 int lz_ctl_plan(struct lz_ctl *ctl, const struct lz_policy *policy, __u32 slot, bool yes,
 		struct lz_err *reterr);
+/**
+ * lz_ctl_wire() - begin to attach the hooks of a policy to come, and return
+ * 0: *@policy* is ctl->next's, and @req to be deferred; it is taken up again with ctl->next.wired. -errno: not
+ * begun, go on without.
+ */
+int lz_ctl_wire(struct lz_ctl *ctl, struct lz_request *req, struct lz_policy *policy, bool yes);
+/** lz_ctl_wire_turn() - the next slice, or the request again */
+void lz_ctl_wire_turn(struct lz_ctl *ctl);
 int lz_ctl_keep(struct lz_ctl *ctl, __u32 slot, struct lz_err *reterr);
 /** lz_ctl_teller() - a new teller; *ret_fd is the caller's. -EAGAIN: the last one is too young */
 int lz_ctl_teller(struct lz_ctl *ctl, int *ret_fd, struct lz_err *reterr);
@@ -339,6 +360,10 @@ const char *lz_class_name(const struct lz_ctl *ctl, __u32 class_); /* NULL = in 
 
 /** lz_ctl_wait() - while an import runs: keep the request for later; true = return now */
 bool lz_ctl_wait(struct lz_ctl *ctl, struct lz_request *req, lz_serve_handler again);
+/** lz_ctl_wait_policy() - the same, also while another policy's hooks are attached */
+bool lz_ctl_wait_policy(struct lz_ctl *ctl, struct lz_request *req, lz_serve_handler again);
+/** lz_ctl_defer() - keep the request for later; false: no memory, it is answered */
+bool lz_ctl_defer(struct lz_ctl *ctl, struct lz_request *req, lz_serve_handler again);
 void lz_ctl_resume(struct lz_ctl *ctl);
 
 /** lz_ctl_need() - is there an instance? if not, the request is answered and false returned */

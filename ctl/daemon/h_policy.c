@@ -220,6 +220,47 @@ static bool may_apply(struct lz_ctl *ctl, struct lz_request *req)
 	return true;
 }
 
+/* Hooks that were attached for a policy that does not come. */
+static void unwire(struct lz_ctl *ctl)
+{
+	struct lz_swap_state state;
+
+	lz_swap_state_get(&ctl->view, &state);
+	if (state.slot < LZ_GENERATIONS)
+		lz_ctl_keep(ctl, state.slot, NULL);
+}
+
+/* The policy of this request, once its hooks are there. NULL: it is answered, or will come again. */
+static struct lz_policy *wired_policy(struct lz_ctl *ctl, struct lz_request *req,
+				      struct lz_port_told **ret_before, size_t *ret_n)
+{
+	struct lz_next next = ctl->next;
+
+	if (next.req != req) {
+		if (!may_apply(ctl, req))
+			return NULL;
+		next = (struct lz_next){ .policy = read_payload(req, true) };
+		if (!next.policy)
+			return NULL;
+		lz_ctl_ports(ctl, &next.before, &next.n_before, NULL);
+		if (lz_ctl_wire(ctl, req, next.policy, lz_arg_bool(req, "yes")) == 0) {
+			ctl->next.before = next.before;
+			ctl->next.n_before = next.n_before;
+			if (!lz_ctl_defer(ctl, req, lz_h_policy_apply)) {
+				ctl->next = (struct lz_next){ 0 };
+				lz_policy_free(&next.policy);
+				free(next.before);
+			}
+			return NULL;
+		}
+	} else {
+		ctl->next = (struct lz_next){ 0 };
+	}
+	*ret_before = next.before;
+	*ret_n = next.n_before;
+	return next.policy;
+}
+
 void lz_h_policy_apply(struct lz_request *req, void *arg)
 {
 	struct lz_ctl *ctl = arg;
@@ -227,15 +268,18 @@ void lz_h_policy_apply(struct lz_request *req, void *arg)
 	size_t n_before = 0, n_after = 0;
 	struct lz_err err = { "" };
 	struct lz_policy *policy;
+	bool wired;
 	int r;
 
-	if (lz_ctl_wait(ctl, req, lz_h_policy_apply) || !may_apply(ctl, req))
+	if (lz_ctl_wait_policy(ctl, req, lz_h_policy_apply))
 		return;
-	policy = read_payload(req, true);
+	wired = ctl->next.req == req;
+	policy = wired_policy(ctl, req, &before, &n_before);
 	if (!policy)
 		return;
-	lz_ctl_ports(ctl, &before, &n_before, NULL);
 	r = apply(ctl, req, policy, &err);
+	if (r < 0 && wired)
+		unwire(ctl);
 	if (r > 0)
 		return;
 	if (r == -EPERM) { /* wants a yes: links may flap, counters begin anew */
@@ -265,7 +309,7 @@ void lz_h_policy_confirm(struct lz_request *req, void *arg)
 	cJSON *end;
 	int r;
 
-	if (lz_ctl_wait(ctl, req, lz_h_policy_confirm) || !lz_ctl_need(ctl, req))
+	if (lz_ctl_wait_policy(ctl, req, lz_h_policy_confirm) || !lz_ctl_need(ctl, req))
 		return;
 	r = lz_running_confirm(ctl, &err);
 	if (r < 0) {
@@ -315,7 +359,7 @@ void lz_h_policy_undo(struct lz_request *req, void *arg)
 	cJSON *end;
 	int r;
 
-	if (lz_ctl_wait(ctl, req, lz_h_policy_undo) || !lz_ctl_need(ctl, req))
+	if (lz_ctl_wait_policy(ctl, req, lz_h_policy_undo) || !lz_ctl_need(ctl, req))
 		return;
 	lz_tell_actor(req, actor);
 	lz_swap_state_get(&ctl->view, &state);

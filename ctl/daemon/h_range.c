@@ -190,12 +190,12 @@ static void answer_change(struct lz_ctl *ctl, struct lz_request *req, bool add)
 
 void lz_h_range_add(struct lz_request *req, void *arg)
 {
-	if (!lz_ctl_wait(arg, req, lz_h_range_add) && lz_ctl_need(arg, req))
+	if (!lz_ctl_wait_policy(arg, req, lz_h_range_add) && lz_ctl_need(arg, req))
 		answer_change(arg, req, true);
 }
 
 void lz_h_range_del(struct lz_request *req, void *arg)
 {
-	if (!lz_ctl_wait(arg, req, lz_h_range_del) && lz_ctl_need(arg, req))
+	if (!lz_ctl_wait_policy(arg, req, lz_h_range_del) && lz_ctl_need(arg, req))
 		answer_change(arg, req, false);
 }

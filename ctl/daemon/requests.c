@@ -183,6 +183,7 @@ static int answer_plain(struct lz_keeper *k, struct lz_err *reterr)
 		r = check_rules(&k->ask, reterr);
 		if (r == 0)
 			r = lz_wiring_plan(&k->wiring, &k->ask, reterr);
+		k->answer.more = r > 0;
 	} else {
 		r = k->ask.kind == LZ_ASK_KEEP ? keep(k, reterr) : ask_portal(k, reterr);
 	}

@@ -7,10 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/wiring.h"
 #include "datapath/rehook.h"
+
+/* Then the keeper looks up: who asks it something must not take it for dead. */
+#define LZ_WIRING_SLICE_NS (250 * LZ_NS_PER_MS)
 
 /* One look at the machine: interfaces, our hooks on them, and what each generation wants. */
 struct look {
@@ -19,8 +23,13 @@ struct look {
 	struct lz_port_wants want[LZ_GENERATIONS];
 };
 
-static void look_done(struct look *look)
+static void look_done(struct lz_wiring *w, struct look *look)
 {
+	if (look->devs.n) {
+		lz_netdevs_done(&w->seen);
+		w->seen = look->devs;
+		memset(&look->devs, 0, sizeof(look->devs));
+	}
 	lz_netdevs_done(&look->devs);
 	lz_attachments_done(&look->have);
 	for (int slot = 0; slot < LZ_GENERATIONS; slot++)
@@ -32,7 +41,7 @@ static int look_around(struct lz_wiring *w, struct look *ret, struct lz_err *ret
 	int r;
 
 	memset(ret, 0, sizeof(*ret));
-	r = lz_netdevs_read(&ret->devs, reterr);
+	r = lz_netdevs_read(&w->seen, &ret->devs, reterr);
 	if (r == 0)
 		r = lz_attachments_read(w->kernel, &ret->have, reterr);
 	for (int slot = 0; r == 0 && slot < LZ_GENERATIONS; slot++)
@@ -40,7 +49,7 @@ static int look_around(struct lz_wiring *w, struct look *ret, struct lz_err *ret
 			r = lz_port_wants_resolve(&ret->devs, w->rules[slot], w->n_rules[slot],
 						  &ret->want[slot], reterr);
 	if (r < 0)
-		look_done(ret);
+		look_done(w, ret);
 	return r;
 }
 
@@ -58,6 +67,23 @@ static struct lz_port_want *find_want(struct look *look, int slot, __u32 ifindex
 		if (look->want[slot].v[i].ifindex == ifindex)
 			return &look->want[slot].v[i];
 	return NULL;
+}
+
+/* Is a slice over? Never before its first hook, so that each one gets further. */
+static bool slice_over(__u64 *end_ns)
+{
+	if (*end_ns)
+		return lz_clock_mono_ns() >= *end_ns;
+	*end_ns = lz_clock_mono_ns() + LZ_WIRING_SLICE_NS;
+	return false;
+}
+
+/* Must a hook be attached for it, and is there no time any more? */
+static bool must_wait(const struct look *look, const struct lz_port_want *want, __u64 *end_ns)
+{
+	const struct lz_attachment *have = find_have(look, want->ifindex);
+
+	return (!have || have->mode == LZ_ATTACH_NONE) && slice_over(end_ns);
 }
 
 static void tell(struct lz_wiring *w, enum lz_told_what what, const char *text)
@@ -205,6 +231,7 @@ void lz_wiring_close(struct lz_wiring *w)
 		lz_ports_close(&w->ports);
 	w->kernel = NULL;
 	w->planned[0] = w->planned[1] = w->settled = false;
+	lz_netdevs_done(&w->seen);
 	free(w->known);
 	w->known = NULL;
 	w->n_known = w->cap_known = 0;
@@ -227,42 +254,58 @@ static int check_first_xdp(struct look *look, const struct lz_ask *ask, struct l
 
 int lz_wiring_plan(struct lz_wiring *w, const struct lz_ask *ask, struct lz_err *reterr)
 {
-	bool was_planned = w->planned[ask->slot];
 	struct look look;
+	__u64 end_ns = 0;
+	size_t i;
 	int r;
 
+	if (!w->begun[ask->slot])
+		w->was_planned[ask->slot] = w->planned[ask->slot];
+	w->begun[ask->slot] = false;
 	memcpy(w->rules[ask->slot], ask->rules, sizeof(ask->rules));
 	w->n_rules[ask->slot] = ask->n_rules;
 	w->planned[ask->slot] = true;
 	r = look_around(w, &look, reterr);
 	if (r < 0) {
-		w->planned[ask->slot] = was_planned;
+		w->planned[ask->slot] = w->was_planned[ask->slot];
 		return r;
 	}
 	r = check_first_xdp(&look, ask, reterr);
-	for (size_t i = 0; r == 0 && i < look.want[ask->slot].n; i++)
-		r = wire(w, &look, &look.want[ask->slot].v[i], ask->slot, reterr);
+	for (i = 0; r == 0 && i < look.want[ask->slot].n; i++) {
+		struct lz_port_want *want = &look.want[ask->slot].v[i];
+
+		if (must_wait(&look, want, &end_ns))
+			break;
+		r = wire(w, &look, want, ask->slot, reterr);
+	}
 	if (r < 0) {
 		unwire(w, &look, ask->slot);
-		if (!was_planned) /* idle: nobody is judged by its roles */
+		if (!w->was_planned[ask->slot]) /* idle: nobody is judged by its roles */
 			lz_ports_clear_slot(&w->ports, ask->slot);
-		w->planned[ask->slot] = was_planned;
+		w->planned[ask->slot] = w->was_planned[ask->slot];
+	} else if (i < look.want[ask->slot].n) { /* still settled: what this leaves behind must go if it fails */
+		w->begun[ask->slot] = true;
+		r = 1;
 	} else {
 		w->settled = false;
 	}
-	look_done(&look);
+	look_done(w, &look);
 	return r;
 }
 
-/* An interface is gone, or nobody wants it any more. */
+/* An interface is gone, or nobody wants it any more. What takes longer than a slice waits for the next look. */
 static void drop_unwanted(struct lz_wiring *w, struct look *look)
 {
+	__u64 end_ns = 0;
+
 	for (size_t i = 0; i < look->have.n; i++) {
 		const struct lz_attachment *have = &look->have.v[i];
 		bool wanted = find_want(look, 0, have->ifindex) || find_want(look, 1, have->ifindex);
 
 		if (!have->dead && (wanted || !w->settled))
 			continue;
+		if (slice_over(&end_ns))
+			break;
 		if (lz_detach(w->kernel, have->ifindex, NULL) < 0)
 			continue;
 		lz_ports_clear(&w->ports, have->ifindex);
@@ -341,7 +384,7 @@ int lz_wiring_keep(struct lz_wiring *w, __u32 slot, struct lz_err *reterr)
 	forget_missed(w);
 	lz_ports_clear_slot(&w->ports, !slot);
 	change_hooks(w, &look, slot);
-	look_done(&look);
+	look_done(w, &look);
 	return 0;
 }
 
@@ -358,6 +401,7 @@ void lz_wiring_sync(struct lz_wiring *w)
 	struct lz_err err = { "" };
 	struct look look;
 	bool fault = false;
+	__u64 end_ns = 0;
 
 	if (!w->kernel || (!w->planned[0] && !w->planned[1]))
 		return;
@@ -376,6 +420,8 @@ void lz_wiring_sync(struct lz_wiring *w)
 				w->lost[w->n_lost++] = want->ifindex;
 				tell(w, LZ_TOLD_LOST, want->name);
 			}
+			if (must_wait(&look, want, &end_ns))
+				continue;
 			if (wire(w, &look, want, slot, &err) < 0) {
 				fault = true;
 				tell_fault(w, &err);
@@ -387,7 +433,7 @@ void lz_wiring_sync(struct lz_wiring *w)
 	if (!fault)
 		w->fault[0] = '\0';
 	drop_unwanted(w, &look);
-	look_done(&look);
+	look_done(w, &look);
 }
 
 int lz_wiring_ports(struct lz_wiring *w, __u32 after, struct lz_answer *ret)
@@ -423,6 +469,6 @@ int lz_wiring_ports(struct lz_wiring *w, __u32 after, struct lz_answer *ret)
 		port->planned = want != NULL;
 		port->wanted = (__u8)(want ? want->mode : LZ_ATTACH_NONE);
 	}
-	look_done(&look);
+	look_done(w, &look);
 	return 0;
 }

@@ -23,8 +23,11 @@ struct lz_wiring {
 	size_t n_rules[LZ_GENERATIONS];
 	bool planned[LZ_GENERATIONS];
 	bool settled; /* no generation is waiting: what nobody wants may be detached */
+	bool begun[LZ_GENERATIONS]; /* a plan that takes more than one message */
+	bool was_planned[LZ_GENERATIONS]; /* before that */
 	void (*told)(void *arg, enum lz_told_what what, const char *text);
 	void *arg;
+	struct lz_netdevs seen; /* at the last look */
 	char fault[512]; /* why the last look did not work out, so that it is told once */
 	__u32 lost[64]; /* ifindexes whose hook is missing, told */
 	size_t n_lost;
@@ -37,7 +40,11 @@ void lz_wiring_close(struct lz_wiring *w);
 
 /**
  * lz_wiring_plan() - roles for an idle slot (or again for the active one), and the hooks for them
- * All or nothing: a hook that cannot be attached leaves roles and hooks as they were.
+ *
+ * All or nothing: a hook that cannot be attached leaves roles and hooks as they were. The kernel waits
+ * for all CPUs at each hook, 10 ms and more, so with hundreds of ports this is done in slices.
+ *
+ * Return: 0; 1: ask the same again for the next slice; -errno with @reterr set.
  */
 int lz_wiring_plan(struct lz_wiring *w, const struct lz_ask *ask, struct lz_err *reterr);
 

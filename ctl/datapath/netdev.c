@@ -61,7 +61,23 @@ static void ask_ethtool(int sock, struct lz_netdev *dev)
 		dev->rx_vlan_offload = flags.data & ETH_FLAG_RXVLAN;
 }
 
-static void describe(struct rtnl_link *link, int sock, struct lz_netdev *dev)
+static struct lz_netdev *find_dev(const struct lz_netdevs *list, __u32 ifindex);
+
+/* Of an interface that was seen before its driver is known: two calls that each wait for the lock of all
+ * network configuration, for each of thousands of interfaces. */
+static void ask_driver(const struct lz_netdevs *known, int sock, struct lz_netdev *dev)
+{
+	const struct lz_netdev *seen = known ? find_dev(known, dev->ifindex) : NULL;
+
+	if (!seen || !lz_streq(seen->name, dev->name) || !lz_streq(seen->kind, dev->kind)) {
+		ask_ethtool(sock, dev);
+		return;
+	}
+	memcpy(dev->driver, seen->driver, sizeof(dev->driver));
+	dev->rx_vlan_offload = seen->rx_vlan_offload;
+}
+
+static void describe(struct rtnl_link *link, const struct lz_netdevs *known, int sock, struct lz_netdev *dev)
 {
 	const char *kind = rtnl_link_get_type(link);
 	uint32_t changes = 0;
@@ -78,7 +94,7 @@ static void describe(struct rtnl_link *link, int sock, struct lz_netdev *dev)
 		dev->lower = rtnl_link_get_link(link);
 	if (!rtnl_link_get_carrier_changes(link, &changes))
 		dev->carrier_changes = changes;
-	ask_ethtool(sock, dev);
+	ask_driver(known, sock, dev);
 	dev->physical = !*dev->kind && *dev->driver && dev->arphrd == ARPHRD_ETHER;
 }
 
@@ -109,7 +125,7 @@ static int compare_devs(const void *a, const void *b)
 	return x->ifindex < y->ifindex ? -1 : x->ifindex > y->ifindex;
 }
 
-static int read_links(struct nl_sock *nl, int sock, struct lz_netdevs *list)
+static int read_links(struct nl_sock *nl, const struct lz_netdevs *known, int sock, struct lz_netdevs *list)
 {
 	struct nl_cache *cache;
 	int r = rtnl_link_alloc_cache(nl, AF_UNSPEC, &cache);
@@ -122,7 +138,7 @@ static int read_links(struct nl_sock *nl, int sock, struct lz_netdevs *list)
 			break;
 		}
 		memset(&list->v[list->n], 0, sizeof(*list->v));
-		describe((struct rtnl_link *)o, sock, &list->v[list->n++]);
+		describe((struct rtnl_link *)o, known, sock, &list->v[list->n++]);
 	}
 	nl_cache_free(cache);
 	if (list->n)
@@ -169,7 +185,7 @@ static void read_pppoe(struct lz_netdevs *list)
 		fclose(f);
 }
 
-int lz_netdevs_read(struct lz_netdevs *ret, struct lz_err *reterr)
+int lz_netdevs_read(const struct lz_netdevs *known, struct lz_netdevs *ret, struct lz_err *reterr)
 {
 	struct nl_sock *nl = nl_socket_alloc();
 	struct lz_netdevs list = {};
@@ -177,7 +193,7 @@ int lz_netdevs_read(struct lz_netdevs *ret, struct lz_err *reterr)
 	int r = nl ? nl_connect(nl, NETLINK_ROUTE) : -NLE_NOMEM;
 
 	if (!r)
-		r = read_links(nl, sock, &list);
+		r = read_links(nl, known, sock, &list);
 	if (!r)
 		r = read_addrs(nl, &list);
 	nl_socket_free(nl);

@@ -35,8 +35,12 @@ struct lz_netdevs {
 	size_t n, cap;
 };
 
-/** lz_netdevs_read() - every interface of this network namespace; 0 or -errno with @reterr set */
-int lz_netdevs_read(struct lz_netdevs *ret, struct lz_err *reterr);
+/**
+ * lz_netdevs_read() - every interface of this network namespace
+ * @known: an earlier look, whose drivers and offloads are taken over; NULL: all is asked afresh
+ * Return: 0 or -errno with @reterr set.
+ */
+int lz_netdevs_read(const struct lz_netdevs *known, struct lz_netdevs *ret, struct lz_err *reterr);
 void lz_netdevs_done(struct lz_netdevs *list);
 const struct lz_netdev *lz_netdevs_find(const struct lz_netdevs *list, __u32 ifindex);
 

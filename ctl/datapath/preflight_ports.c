@@ -116,7 +116,7 @@ int lz_preflight_ports(const struct lz_port_rule *rules, size_t n, struct lz_pre
 	struct lz_port_wants wants = {};
 	struct lz_netdevs devs = {};
 	struct lz_err err = {};
-	int r = lz_netdevs_read(&devs, &err);
+	int r = lz_netdevs_read(NULL, &devs, &err);
 
 	if (!r)
 		r = lz_port_wants_resolve(&devs, rules, n, &wants, &err);
@@ -146,7 +146,7 @@ int lz_preflight_devices(struct lz_preflight *report)
 {
 	struct lz_netdevs devs = {};
 	struct lz_err err = {};
-	int r = lz_netdevs_read(&devs, &err);
+	int r = lz_netdevs_read(NULL, &devs, &err);
 
 	if (r)
 		return lz_preflight_add(report, LZ_PREFLIGHT_FAIL, "interfaces", "", "%s", err.text);

@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
 # The keeper hangs: what can be told without it is told, and that it hangs; what needs it is refused soon;
-# nothing of it is taken for an answer to something else once it goes on.
+# nothing of it is taken for an answer to something else once it goes on. It works for seconds on hundreds
+# of hooks: who asks something meanwhile is answered.
 set -u
 
 ROOT=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=selftests/lib/gateway.sh
 . "$ROOT/selftests/lib/gateway.sh"
 
-lz_gateway_enter 120 "$@"
+lz_gateway_enter 180 "$@"
 
 # policy NAME SOURCES
 policy()
@@ -77,5 +78,55 @@ t_eq "hangs unseen: apply is refused" $? 2
 t_ok "hangs unseen: status answers" hangs
 kill -CONT "${LZ_PROC[daemon]}"
 t_ok "goes on again" lz_wait 10 eval "! hangs"
+# ---------------------------------------------------------------- many hooks
+
+PORTS=120
+
+# ports NAME MATCH [REST]: a policy for more interfaces
+ports()
+{
+	sed "s|\"acc0\"|\"acc0\", \"$2\"|; s|\"first\"|\"$1\"|; s|\"transit\"|${3:-} &|" \
+		"$LZ_DIR/first.json" >"$LZ_DIR/$1.json"
+}
+
+hooks_are()
+{
+	[ "$(hooks | wc -w)" = "$1" ]
+}
+
+t_need lz_ns_add far
+for i in $(seq $PORTS); do
+	echo "link add p$i up type veth peer name q$i netns $LZ_LAB-far"
+done >"$LZ_DIR/links"
+t_need ip -n "$LZ_LAB-gw" -b "$LZ_DIR/links"
+ports many 'p*'
+ctl policy apply "$LZ_DIR/many.json" --yes >"$LZ_DIR/said" 2>&1 &
+APPLY=$!
+t_ok "many: it has begun" lz_wait 20 grep -q "event=hook-attached interface=p1$" "$LZ_DIR/log/daemon.log"
+ASKED=0
+while kill -0 $APPLY 2>/dev/null; do
+	ctl -j status >"$LZ_DIR/status" 2>&1
+	[ "$(jq -r .policy.name "$LZ_DIR/status")" != second ] || ASKED=$((ASKED + 1))
+done
+wait $APPLY
+t_eq "many: applied" $? 0
+t_ok "many: status was answered meanwhile" test "$ASKED" -ge 1
+t_eq "many: each is told" "$(grep -c "attached: p[0-9]* by" "$LZ_DIR/said")" $PORTS
+t_ok "many: each is there" hooks_are $((PORTS + 2))
+t_eq "many: healthy" "$(status_of ctl health)" 0
+t_ok "many: not wanted any more" ctl policy apply "$LZ_DIR/second.json" --yes
+t_ok "many: they go" lz_wait 60 hooks_are 2
+
+t_need ip -n "$LZ_LAB-gw" link add zz0 up type veth peer name zz1
+t_need clang -O2 -g -target bpf -c -o "$LZ_DIR/pass.o" -x c - <<<'__attribute__((section("xdp"))) int pass(void *c) { return 2; }'
+t_need ip -n "$LZ_LAB-gw" link set zz0 xdpdrv obj "$LZ_DIR/pass.o" sec xdp
+ports bad 'p*' '"last": { "side": "customer", "match": ["zz0"], "hook": "xdp" },'
+ctl policy apply "$LZ_DIR/bad.json" --yes >"$LZ_DIR/said" 2>&1
+t_eq "the last of many fails: refused" $? 2
+t_ok "the last of many fails: which" grep -q "zz0: cannot attach xdp: program .pass." "$LZ_DIR/said"
+t_ok "the last of many fails: the others go" lz_wait 60 hooks_are 2
+t_eq "the last of many fails: the policy is the one before" "$(ctl -j status | jq -r .policy.name)" second
+t_eq "the last of many fails: healthy" "$(status_of ctl health)" 0
+t_ok "the last of many fails: another policy can come" ctl policy apply "$LZ_DIR/first.json" --yes
 t_need daemon_stop
 t_end

@@ -27,7 +27,7 @@ static void notices_changes(void)
 	T_EQ(changes, 1, "told once");
 	T_EQ(poll(&p, 1, 0), 0, "nothing left");
 	lz_netdev_monitor_close(&m);
-	T_OK(!lz_netdevs_read(&devs, &err), err.text);
+	T_OK(!lz_netdevs_read(NULL, &devs, &err), err.text);
 	dev = lz_netdevs_find(&devs, if_nametoindex("lz-a"));
 	if (T_OK(dev, "lz-a is listed")) {
 		T_STR(dev->kind, "veth", "kind");
