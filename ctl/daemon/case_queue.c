@@ -52,7 +52,8 @@ static struct entry *find_entry(struct lz_queue *q, __u64 key, __u16 limit_id, b
 	return NULL;
 }
 
-static void queue(struct lz_ctl *ctl, const struct entry *e)
+/* False: there is no room. */
+static bool queue(struct lz_ctl *ctl, const struct entry *e)
 {
 	struct lz_queue *q = ctl->queue;
 	struct entry *same = find_entry(q, e->key, e->limit_id, e->word != 0);
@@ -67,7 +68,9 @@ static void queue(struct lz_ctl *ctl, const struct entry *e)
 		q->v[q->n++].count = 1;
 	} else {
 		q->lost++;
+		return false;
 	}
+	return true;
 }
 
 void lz_hold_learn(void *arg, __u64 key, __u64 word)
@@ -119,7 +122,8 @@ void lz_case_event(struct lz_ctl *ctl, const struct lz_event *event)
  *
  * A hold stands in the kernel, where the sweep finds it. That a limit with a ladder was passed stands in the
  * cell, and told_s says when something was last told of the source: if that was while the ring was full,
- * the sweep brings it. What arrived nevertheless is the same incident, and moves nothing twice.
+ * the sweep brings it. What arrived nevertheless is the same incident, and moves nothing twice. Where the
+ * queue had no more room the next pass goes on: cells are looked at in the order in which they lie.
  */
 
 #define LZ_LOST_BACK_S 3600 /* after a start: the ring may have been full while no daemon ran */
@@ -128,6 +132,9 @@ void lz_case_lost_look(struct lz_ctl *ctl)
 {
 	__u64 lost = lz_events_lost(ctl), now_s = lz_tables_now_s(&ctl->view);
 
+	ctl->lost_from = TAKE_PTR(ctl->lost_full);
+	if (ctl->lost_from)
+		return;
 	if (!ctl->lost_looked_s)
 		ctl->lost_looked_s = now_s > LZ_LOST_BACK_S ? now_s - LZ_LOST_BACK_S : 1;
 	ctl->lost_since_s = lost > ctl->lost_swept ? ctl->lost_looked_s : 0;
@@ -143,7 +150,7 @@ void lz_case_found(void *arg, __u64 key, const struct lz_cell *cell)
 	__u64 now_ns, now_s, ago_s;
 	size_t n;
 
-	if (!ctl->lost_since_s || !told_s)
+	if (!ctl->lost_since_s || !told_s || cell < ctl->lost_from)
 		return;
 	now_ns = lz_tables_now_ns(&ctl->view);
 	now_s = now_ns / LZ_NS_PER_S;
@@ -160,8 +167,9 @@ void lz_case_found(void *arg, __u64 key, const struct lz_cell *cell)
 				   .proven = counted[i].limit->flags & LZ_LIMIT_F_PROOF };
 
 		if (limit && counted[i].value >= counted[i].limit->n &&
-		    (limit->then == LZ_ACTION_LADDER || limit->then == LZ_ACTION_NOTIFY))
-			queue(ctl, &e);
+		    (limit->then == LZ_ACTION_LADDER || limit->then == LZ_ACTION_NOTIFY) &&
+		    !queue(ctl, &e) && !ctl->lost_full)
+			ctl->lost_full = cell;
 	}
 }
 

@@ -101,6 +101,8 @@ struct lz_ctl {
 	__u64 lost_swept; /* as of the end of the last sweep */
 	__u64 lost_looked_s; /* when that was, the data plane's clock; 0 = never */
 	__u64 lost_since_s; /* this sweep looks for sources told of since; 0 = for none */
+	const struct lz_cell *lost_from; /* this sweep looks from this one on; NULL = at all */
+	const struct lz_cell *lost_full; /* the first of this sweep that the queue had no room for; or NULL */
 	char ledger_fault[256]; /* last write error, "" = fine */
 	char lost_hooks[256]; /* names, "" = none */
 	struct lz_names *names; /* host names of the policy; NULL = there are none */
