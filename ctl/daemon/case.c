@@ -207,25 +207,25 @@ static void plan_key(struct lz_ctl *ctl, const struct lz_move *m, __u64 key, __u
 
 /* All that is held of the case; and by who is asked, of the target as the policy knows it now. Time and
  * undo do not free what came to the customer with a hold of its own. */
-static int plan_release(struct lz_ctl *ctl, const struct lz_move *m, struct plan *p)
+static int plan_release(struct lz_ctl *ctl, const struct lz_move *m, struct plan *p,
+			struct lz_err *reterr)
 {
-	int n = m->c->id ? lz_held_of(ctl->ledger, m->c->id, p->v, LZ_TARGET_KEYS_MAX) : 0;
+	int n = lz_held_of_all(ctl->ledger, m->c->id, m->target->n_keys, &p->v);
 	__u64 word;
 
 	if (n < 0)
-		return n;
+		return lz_err_set(reterr, -n, "ledger: cannot read what case %llu holds",
+				  (unsigned long long)m->c->id);
 	p->n = (size_t)n;
 	for (size_t i = 0; !m->own_keys && i < m->target->n_keys; i++) {
 		struct lz_held *held = &p->v[p->n];
-		bool listed = false;
+		bool known;
 
-		for (int k = 0; k < n && !listed; k++)
-			listed = p->v[k].key == m->target->keys[i];
-		if (listed)
-			continue;
 		*held = (struct lz_held){ .key = m->target->keys[i] };
-		if (lz_held_get(ctl->ledger, held->key, held) == 0 ||
-		    lz_hold_read(&ctl->view, held->key, &word) == 0)
+		known = lz_held_get(ctl->ledger, held->key, held) == 0;
+		if (known && m->c->id && held->case_id == m->c->id)
+			continue; /* listed already */
+		if (known || lz_hold_read(&ctl->view, held->key, &word) == 0)
 			p->n++;
 	}
 	p->frees = p->changed = true;
@@ -248,11 +248,11 @@ static int plan_move(struct lz_ctl *ctl, const struct lz_move *m, struct plan *p
 	}
 	if (!lz_case_holds(m->to) && !lz_case_holds(m->c->state))
 		return 0;
-	p->v = calloc(m->target->n_keys + LZ_TARGET_KEYS_MAX + 1, sizeof(*p->v));
+	if (!lz_case_holds(m->to))
+		return plan_release(ctl, m, p, reterr);
+	p->v = calloc(m->target->n_keys + 1, sizeof(*p->v));
 	if (!p->v)
 		return lz_err_set(reterr, ENOMEM, "quarantine: out of memory");
-	if (!lz_case_holds(m->to))
-		return plan_release(ctl, m, p);
 	for (size_t i = 0; i < m->target->n_keys; i++)
 		plan_key(ctl, m, m->target->keys[i], now_s, p);
 	if (p->fresh)

@@ -64,11 +64,20 @@ static int try(struct lz_ctl *ctl, struct lz_policy *policy, struct lz_running *
 	return r;
 }
 
+static void say_alive(void *ctl)
+{
+	lz_ctl_say(ctl, LZ_ASK_ALIVE);
+}
+
+/* Each of the last two steps may wait for a slow disk as long as the keeper waits for us. */
 static int write_down(struct lz_ctl *ctl, struct lz_running *next, struct lz_err *reterr)
 {
 	lz_autofree char *text = NULL, *ids = NULL;
 	struct lz_now now = lz_ctl_now();
 	struct lz_note note = { .time_s = now.wall_s };
+	struct lz_rekey rekey = { .from = ctl->view.instance.ipv6_key_len, .to = next->policy->ipv6_key,
+				  .at = now, .max = next->policy->colony_max, .alive = say_alive,
+				  .arg = ctl };
 	int r = lz_policy_print(next->policy, LZ_PRINT_INLINE_FILES, &text);
 
 	if (r == 0)
@@ -86,13 +95,15 @@ static int write_down(struct lz_ctl *ctl, struct lz_running *next, struct lz_err
 	r = lz_ledger_begin(ctl->ledger, reterr);
 	if (r < 0)
 		return r;
-	r = lz_ledger_rekey(ctl->ledger, ctl->view.instance.ipv6_key_len, next->policy->ipv6_key,
-			    now.wall_s, next->policy->colony_max, reterr);
+	r = lz_ledger_rekey(ctl->ledger, &rekey, reterr);
 	if (r == 0)
 		r = lz_applied_add(ctl->ledger, &next->row, text, ids, reterr);
 	if (r == 0) {
 		lz_tell_note(ctl, LZ_LOG_NOTICE, &note);
-		return lz_ledger_commit(ctl->ledger, reterr);
+		say_alive(ctl);
+		r = lz_ledger_commit(ctl->ledger, reterr);
+		say_alive(ctl);
+		return r;
 	}
 	lz_ledger_rollback(ctl->ledger);
 	return r;

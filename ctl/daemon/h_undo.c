@@ -155,14 +155,37 @@ static bool find_first(struct undo *u, __u64 case_id, struct lz_transition *ret)
 
 /* What becomes of what a case holds: each entry has its own past. */
 struct rows {
-	struct lz_held v[LZ_TARGET_KEYS_MAX]; /* by it */
-	struct lz_held before[LZ_TARGET_KEYS_MAX];
-	__u64 prior[LZ_TARGET_KEYS_MAX];
-	bool restored[LZ_TARGET_KEYS_MAX];
+	struct lz_held *v; /* by it */
+	struct lz_held *before;
+	__u64 *prior;
+	bool *restored;
 	int n;
 	__u32 end_s; /* of what the case holds afterwards, the latest; 0 = nothing */
 	char grade[LZ_GRADE_TEXT_MAX];
 };
+
+static void rows_done(struct rows *rows)
+{
+	free(rows->v);
+	free(rows->before);
+	free(rows->prior);
+	free(rows->restored);
+}
+
+static int read_rows(struct undo *u, __u64 case_id, struct rows *ret, struct lz_err *reterr)
+{
+	int n = lz_held_of_all(u->ctl->ledger, case_id, 0, &ret->v);
+
+	if (n < 0)
+		return lz_err_set(reterr, -n, "ledger: cannot read what case %llu holds",
+				  (unsigned long long)case_id);
+	ret->before = calloc((size_t)n + 1, sizeof(*ret->before));
+	ret->prior = calloc((size_t)n + 1, sizeof(*ret->prior));
+	ret->restored = calloc((size_t)n + 1, sizeof(*ret->restored));
+	if (!ret->before || !ret->prior || !ret->restored)
+		return lz_err_set(reterr, ENOMEM, "quarantine: out of memory");
+	return n;
+}
 
 static void case_keeps(struct undo *u, struct rows *rows, __u64 case_id, const struct lz_held *held)
 {
@@ -176,11 +199,9 @@ static void case_keeps(struct undo *u, struct rows *rows, __u64 case_id, const s
 /* An older order may be another case's: then the entry goes back to that. */
 static int plan_rows(struct undo *u, __u64 case_id, struct rows *rows, struct lz_err *reterr)
 {
-	int n = lz_held_of(u->ctl->ledger, case_id, rows->v, LZ_TARGET_KEYS_MAX), r = 0;
+	int n = read_rows(u, case_id, rows, reterr), r = 0;
 	__u64 word;
 
-	rows->n = 0;
-	rows->end_s = 0;
 	for (int i = 0; r == 0 && i < n; i++) {
 		struct lz_held held = rows->v[i], *before = &rows->before[rows->n];
 
@@ -269,7 +290,7 @@ static int rows_to_kernel(struct undo *u, struct lz_request *req, struct rows *r
 
 static int undo_case(struct undo *u, struct lz_request *req, __u64 case_id, struct lz_err *reterr)
 {
-	static struct rows rows;
+	struct rows rows = { .n = 0 };
 	struct lz_transition first;
 	struct lz_held told = { 0 };
 	struct lz_case c;
@@ -279,8 +300,10 @@ static int undo_case(struct undo *u, struct lz_request *req, __u64 case_id, stru
 	    !find_first(u, case_id, &first))
 		return 0;
 	r = plan_rows(u, case_id, &rows, reterr);
-	if (r < 0 || (!rows.n && (first.from == c.state || rows.end_s)))
+	if (r < 0 || (!rows.n && (first.from == c.state || rows.end_s))) {
+		rows_done(&rows);
 		return r; /* nothing of it is left */
+	}
 	r = move_back(u, &c, &first, &rows, reterr);
 	if (r == 0)
 		r = rows_to_kernel(u, req, &rows, reterr);
@@ -289,6 +312,7 @@ static int undo_case(struct undo *u, struct lz_request *req, __u64 case_id, stru
 		u->freed++;
 		send_row(u, req, &told, false);
 	}
+	rows_done(&rows);
 	return r;
 }
 

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -222,6 +223,25 @@ int lz_held_of(struct lz_ledger *l, __u64 case_id, struct lz_held *ret, int n)
 	sqlite3_bind_int64(s, 1, (__s64)case_id);
 	sqlite3_bind_int(s, 2, n);
 	return read_rows(l, s, ret, n);
+}
+
+int lz_held_of_all(struct lz_ledger *l, __u64 case_id, size_t room, struct lz_held **ret)
+{
+	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_HELD_OF_SUM);
+	lz_autofree struct lz_held *v = NULL;
+	int n;
+
+	sqlite3_bind_int64(s, 1, (__s64)case_id);
+	n = sqlite3_step(s) == SQLITE_ROW ? sqlite3_column_int(s, 0) : -EIO;
+	sqlite3_reset(s);
+	if (n < 0)
+		return n;
+	v = calloc((size_t)n + room + 1, sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	n = n ? lz_held_of(l, case_id, v, n) : 0;
+	*ret = n < 0 ? NULL : TAKE_PTR(v);
+	return n;
 }
 
 int lz_held_lasts(struct lz_ledger *l, __u64 case_id, __u64 mono_s)

@@ -151,6 +151,9 @@ int lz_held_case_set(struct lz_ledger *l, __u64 key, __u64 case_id, struct lz_er
 /** lz_held_of() - up to @n entries of a case; count or -errno */
 int lz_held_of(struct lz_ledger *l, __u64 case_id, struct lz_held *ret, int n);
 
+/** lz_held_of_all() - all of them on the heap, with @room places more behind them; count or -errno */
+int lz_held_of_all(struct lz_ledger *l, __u64 case_id, size_t room, struct lz_held **ret);
+
 /** lz_held_lasts() - has the case an entry that ends after @mono_s? 1, 0 or -errno */
 int lz_held_lasts(struct lz_ledger *l, __u64 case_id, __u64 mono_s);
 
@@ -172,17 +175,24 @@ struct lz_ended {
 /** lz_held_ended() - up to @n holds whose end is not after @mono_s, the oldest first; count or -errno */
 int lz_held_ended(struct lz_ledger *l, __u64 mono_s, struct lz_ended *ret, int n);
 
+/* IPv6 sources are told apart by /@to instead of /@from. */
+struct lz_rekey {
+	unsigned int from, to; /* bits */
+	struct lz_now at;
+	__u64 max; /* holds that there is room for */
+	void (*alive)(void *arg); /* often, while it goes on; NULL: nobody waits */
+	void *arg;
+};
+
 /**
- * lz_ledger_rekey() - within a batch: IPv6 sources are told apart by /@to instead of /@from
- * @wall_s: now
- * @max: holds that there is room for
+ * lz_ledger_rekey() - within a batch: another key for whoever is held
  *
- * Whoever is held stays held, until then or longer, and not softer: a shorter key joins neighbours
- * (hardest grade, latest end, one case, the others are closed), a longer one divides. Exceptions are
- * prefixes and stay. Return: 0; -ENOSPC with @reterr set, more than @max.
+ * He stays held, until then or longer, and not softer: a shorter key joins neighbours (hardest grade,
+ * latest end, one case, the others are closed), a longer one divides: a customer's case is of all parts,
+ * any other is of one. What had ended is closed. Exceptions are prefixes and stay.
+ * Return: 0; -ENOSPC with @reterr set, more than @max; -errno.
  */
-int lz_ledger_rekey(struct lz_ledger *l, unsigned int from, unsigned int to, __u64 wall_s, __u64 max,
-		    struct lz_err *reterr);
+int lz_ledger_rekey(struct lz_ledger *l, const struct lz_rekey *how, struct lz_err *reterr);
 
 /* How a hold without a case of its own ended. */
 struct lz_past {

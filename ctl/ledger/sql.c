@@ -43,6 +43,7 @@ const char *const lz_db_sql[LZ_SQL_N] = {
 	[LZ_SQL_HELD_NEXT] = "SELECT " HELD_COLUMNS HELD_FROM "WHERE h.key >= ?1 ORDER BY h.key LIMIT ?2",
 	[LZ_SQL_HELD_OF] = "SELECT " HELD_COLUMNS HELD_FROM
 			   "WHERE h.case_id = ?1 AND h.case_id <> 0 ORDER BY h.key LIMIT ?2",
+	[LZ_SQL_HELD_OF_SUM] = "SELECT count(*) FROM held WHERE case_id = ?1 AND case_id <> 0",
 	[LZ_SQL_HELD_LASTS] = "SELECT 1 FROM held WHERE case_id = ?1 AND case_id <> 0 AND "
 			      "expiry_s > ?2 LIMIT 1",
 	[LZ_SQL_HELD_ENDED] = "SELECT key, case_id, expiry_s FROM held WHERE expiry_s <= ?1 "

@@ -9,7 +9,7 @@ ROOT=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=selftests/lib/gateway.sh
 . "$ROOT/selftests/lib/gateway.sh"
 
-lz_gateway_enter 150 "$@"
+lz_gateway_enter 400 "$@"
 
 # The daemon starts lazaret-portal from where it stands itself: here, a stand-in.
 mkdir -p "$LZ_DIR/bin"
@@ -25,6 +25,7 @@ HELD=2001:db8:2000:1::10
 NEIGHBOUR=2001:db8:2000:2::10 # of the same /56
 HONEST=2001:db8:2000:100::10
 TENANT=2001:db8:2000:200::10
+COMPANY=2001:db8:2000:3000:: # a /52
 
 # policy KEY SOURCES [HOOK]
 policy()
@@ -35,11 +36,12 @@ policy()
 				      "source-validation": "strict" },
 			  "transit": { "side": "uplink", "match": ["upl0"] } },
 	  "sets": { "all": ["198.51.100.0/24", "2001:db8:2000::/36"] },
+	  "customers": { "file": "customers.csv" },
 	  "portal": { "url": "http://quarantine.example.net/", "contact": "abuse desk, +49 30 1234",
 		      "provider": "Example Net" },
 	  "gardens": { "strict": { "mail": "smtp-554", "web": "page", "tls": "tcp-reset" } },
 	  "classes": { "all": { "of": ["all"], "port25": { "to-world": "drop" } } },
-	  "capacity": { "sources": $2, "colony": 4096 } }
+	  "capacity": { "sources": $2, "colony": 8192 } }
 	END
 }
 
@@ -124,6 +126,7 @@ t_need lz_customer_add shop 198.51.100.10 "$HELD"
 t_need lz_customer_add side 198.51.100.11 "$NEIGHBOUR"
 t_need lz_customer_add office 198.51.100.12 "$HONEST"
 t_need lz_customer_add tenant 198.51.100.13 "$TENANT"
+echo "C9,$COMPANY/52" >"$LZ_DIR/customers.csv"
 policy 64 4096
 policy 56 4096
 : >"$LZ_DIR/came"
@@ -268,6 +271,27 @@ t_ok "killed at the answer: in force" lz_wait 20 in_force key56
 t_ok "killed at the answer: one source with his neighbour, held like him" held "$HELD"
 t_ok "killed at the answer: he sees the page" lz_wait 5 shows_page
 t_ok "killed at the answer: the doctor finds nothing" ctl doctor
+
+# ---------------------------------------------------------------- a customer of more keys than are held at once
+
+# of_company: how many of its keys are held
+of_company()
+{
+	ctl quarantine export | grep -cE "^${COMPANY%000::}[0-9a-f]{3}:"
+}
+
+policy 60 20000
+policy 64 20000
+t_need ctl policy apply "$LZ_DIR/p60.json" --yes
+t_ok "a company: in force" lz_wait 20 in_force key60
+t_need ctl quarantine add "${COMPANY}10" for 1h
+t_eq "a company: held whole" "$(of_company)" 256
+t_need ctl policy apply "$LZ_DIR/p64.json" --yes
+t_ok "a company: divided" lz_wait 20 in_force key64
+t_eq "a company: each part is held" "$(of_company)" 4096
+t_ok "a company: let go" ctl quarantine del "${COMPANY%000::}abc::10"
+t_eq "a company: all of it" "$(of_company)" 0
+t_ok "a company: the doctor finds nothing" ctl doctor
 
 t_need daemon_stop
 t_end

@@ -44,10 +44,11 @@ static void hold(struct lz_ledger *l, __u64 key, __u32 ttl_s, const char *grade,
 	T_ERR(lz_held_put(l, &held, &err), 0, err.text);
 }
 
-static __u64 open_case(struct lz_ledger *l, __u64 key)
+static __u64 open_case(struct lz_ledger *l, __u64 key, const char *customer)
 {
 	struct lz_case c = { .key = key, .state = LZ_CASE_GARDEN, .step = -1, .opened_s = noon.wall_s };
 
+	lz_strcpy(c.customer, sizeof(c.customer), customer);
 	T_ERR(lz_case_put(l, &c, &err), 0, err.text);
 	return c.id;
 }
@@ -60,12 +61,22 @@ static struct lz_held get(struct lz_ledger *l, __u64 key)
 	return held;
 }
 
+static void count_beat(void *arg)
+{
+	*(unsigned int *)arg += 1;
+}
+
+static unsigned int beats; /* of the last rekey() */
+
 static int rekey(struct lz_ledger *l, unsigned int from, unsigned int to, __u64 max)
 {
+	struct lz_rekey how = { .from = from, .to = to, .max = max, .alive = count_beat, .arg = &beats,
+				.at = { .wall_s = noon.wall_s + 60, .mono_s = noon.mono_s + 60 } };
 	int r = lz_ledger_begin(l, &err);
 
+	beats = 0;
 	if (!r)
-		r = lz_ledger_rekey(l, from, to, noon.wall_s + 60, max, &err);
+		r = lz_ledger_rekey(l, &how, &err);
 	if (!r)
 		return lz_ledger_commit(l, &err);
 	lz_ledger_rollback(l);
@@ -80,9 +91,9 @@ static void joins_neighbours(void)
 	struct lz_case c;
 	struct lz_held h;
 
-	soft = open_case(l, NET + 1);
-	hard = open_case(l, NET + 2);
-	alone = open_case(l, NET + 0x107);
+	soft = open_case(l, NET + 1, "");
+	hard = open_case(l, NET + 2, "");
+	alone = open_case(l, NET + 0x107, "");
 	hold(l, NET + 1, 9000, "block25", soft, "2001:db8:1:1::9");
 	hold(l, NET + 2, 600, "garden:strict", hard, "");
 	hold(l, NET + 3, 7200, "garden:leaky", 0, "");
@@ -112,7 +123,7 @@ static void joins_neighbours(void)
 static void takes_the_only_case(void)
 {
 	struct lz_ledger *l = open_fresh();
-	__u64 id = open_case(l, NET + 1);
+	__u64 id = open_case(l, NET + 1, "");
 
 	hold(l, NET + 1, 600, "block25", id, "");
 	hold(l, NET + 2, 300, "garden:strict", 0, "");
@@ -125,7 +136,7 @@ static void takes_the_only_case(void)
 static void divides(void)
 {
 	struct lz_ledger *l = open_fresh();
-	__u64 id = open_case(l, NET);
+	__u64 id = open_case(l, NET, "");
 	struct lz_case c;
 
 	hold(l, NET, 600, "block25", id, "2001:db8:1:42::9");
@@ -140,14 +151,96 @@ static void divides(void)
 		T_EQ(get(l, NET + i).expiry_s, i < 256 ? 5600 : 5300, "until then");
 	T_STR(get(l, NET + 0x42).address, "2001:db8:1:42::9", "the part that was named has the name");
 	T_STR(get(l, NET).address, "", "alone");
-	T_EQ(get(l, NET + 0xff).case_id, id, "all are of the case");
-	T_ERR(lz_case_find(l, NET + 0x42, "", &c), 0, "which is found by its address");
+	T_EQ(get(l, NET + 0x42).case_id, id, "and the case, for it is of one source");
+	T_EQ(get(l, NET).case_id, 0, "which the others are not");
+	T_EQ(get(l, NET + 0xff).case_id, 0, "any more");
+	T_ERR(lz_case_find(l, NET + 0x42, "", &c), 0, "it is found by its address");
 	T_ERR(rekey(l, 64, 56, 10), 0, err.text);
 	T_EQ(lz_held_count(l), 3, "and back");
 	T_EQ(get(l, NET).expiry_s, 5600, "as it was");
 	T_EQ(get(l, NET).case_id, id, "with its case");
+	T_STR(get(l, NET).address, "2001:db8:1:42::9", "and its name");
 	T_ERR(lz_case_get(l, id, &c), 0, "the case");
 	T_EQ(c.state, LZ_CASE_GARDEN, "is not closed by its own parts");
+	lz_ledger_close(&l);
+}
+
+/* Let go between two changes: him alone, however often the key has changed before. */
+static void frees_one_part(void)
+{
+	struct lz_ledger *l = open_fresh();
+	__u64 id = open_case(l, NET + 1, "");
+	struct lz_held of[4];
+
+	hold(l, NET + 1, 9000, "garden:strict", id, "2001:db8:1:1::9");
+	hold(l, NET + 2, 7200, "block25", open_case(l, NET + 2, ""), "2001:db8:1:2::9");
+	for (int i = 1; i <= 3; i++) {
+		T_ERR(rekey(l, 64, 56, 300), 0, err.text);
+		T_ERR(rekey(l, 56, 64, 300), 0, err.text);
+		T_EQ(lz_held_of(l, id, of, 4), 1, "the case is of one source, each time");
+		T_EQ(of[0].key, NET + 1, "of him who was named");
+	}
+	T_ERR(lz_held_del(l, NET + 1, &err), 0, err.text);
+	T_EQ(get(l, NET + 2).expiry_s, 5000 + 9000, "his neighbour is held");
+	T_ERR(rekey(l, 64, 56, 300), 0, err.text);
+	T_EQ(get(l, NET).expiry_s, 5000 + 9000, "and all of them again, as one");
+	lz_ledger_close(&l);
+}
+
+static void divides_a_customer(void)
+{
+	struct lz_ledger *l = open_fresh();
+	__u64 id = open_case(l, NET, "C1");
+	struct lz_held *all = NULL;
+
+	hold(l, NET & ~0xffffULL, 600, "block25", id, "2001:db8:1:42::9"); /* a /48 */
+	T_ERR(rekey(l, 48, 64, 70000), 0, err.text);
+	T_EQ(lz_held_of_all(l, id, 1, &all), 65536, "all parts are of the customer's case");
+	if (all) {
+		T_EQ(all[65535].key, NET | 0xffff, "and are read, to the last");
+		T_EQ(all[65536].key, 0, "with room behind it");
+	}
+	free(all);
+	T_ERR(rekey(l, 64, 56, 70000), 0, err.text);
+	T_EQ(lz_held_of_all(l, id, 0, &all), 256, "so are fewer and longer ones");
+	free(all);
+	lz_ledger_close(&l);
+}
+
+static void leaves_out_what_has_ended(void)
+{
+	struct lz_ledger *l = open_fresh();
+	__u64 over = open_case(l, NET + 1, ""), on = open_case(l, NET + 2, "");
+	struct lz_past past;
+	struct lz_case c;
+
+	hold(l, NET + 1, 30, "garden:strict", over, "");
+	hold(l, NET + 2, 600, "block25", on, "");
+	hold(l, NET + 0x101, 30, "garden:leaky", 0, "");
+	T_ERR(rekey(l, 64, 56, 10), 0, err.text);
+	T_STR(get(l, NET).grade, "block25", "what has ended makes nothing harder");
+	T_EQ(get(l, NET).case_id, on, "nor is the case that goes on its");
+	T_EQ(lz_held_count(l), 1, "and it is no entry any more");
+	T_EQ(lz_past_before(l, NET + 0x100, &past, 1), 1, "but in the past");
+	T_EQ(past.ended_s, noon.wall_s + 30, "as it ended");
+	T_ERR(lz_case_get(l, over, &c), 0, "its case");
+	T_EQ(c.state, LZ_CASE_GARDEN, "is still to be moved");
+	T_EQ(c.due_s, noon.wall_s + 60, "by the clock, now");
+	T_ERR(rekey(l, 56, 64, 300), 0, err.text);
+	lz_ledger_close(&l);
+}
+
+/* The keeper waits 30 s for a sign of life. */
+static void says_that_it_lives(void)
+{
+	struct lz_ledger *l = open_fresh();
+
+	T_ERR(lz_ledger_begin(l, &err), 0, err.text);
+	for (__u64 i = 0; i < 3000; i++)
+		hold(l, NET + (i << 8), 600, "block25", 0, "");
+	T_ERR(lz_ledger_commit(l, &err), 0, err.text);
+	T_ERR(rekey(l, 64, 56, 3000), 0, err.text);
+	T_OK(beats >= 10, "a beat for some hundred entries");
 	lz_ledger_close(&l);
 }
 
@@ -155,6 +248,10 @@ static const struct t_case cases[] = {
 	{ "joins neighbours", joins_neighbours },
 	{ "takes the only case", takes_the_only_case },
 	{ "divides", divides },
+	{ "frees one part", frees_one_part },
+	{ "divides a customer", divides_a_customer },
+	{ "leaves out what has ended", leaves_out_what_has_ended },
+	{ "says that it lives", says_that_it_lives },
 };
 
 int main(void)
