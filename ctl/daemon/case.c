@@ -384,7 +384,10 @@ static void take_back(struct lz_ctl *ctl, const struct lz_move *m, const struct 
 			if (r == 0 && before.case_id != held.case_id)
 				r = lz_case_refilled(ctl, &before, m->actor, NULL);
 			before.key = held.key;
-			lz_hold_to_kernel(ctl, &before, NULL);
+			if (before.expiry_s > lz_tables_now_s(&ctl->view))
+				lz_hold_to_kernel(ctl, &before, NULL);
+			else
+				lz_hold_release(&ctl->view, held.key, NULL);
 		} else if (r == 0) {
 			r = lz_held_del(ctl->ledger, held.key, NULL);
 			lz_hold_release(&ctl->view, held.key, NULL);

@@ -341,7 +341,8 @@ static const char *why_not_taken(int result)
 				   "the kernel did not take it";
 }
 
-/* In the ledger, but not in the kernel: it must not stand in the ledger alone. */
+/* In the ledger, but not in the kernel: it must not stand in the ledger alone. What was there before is
+ * there again; if that has ended meanwhile, for the clock to close it with its case. */
 static void take_back(struct import *im, size_t from, size_t n)
 {
 	struct lz_err err = { "" };
@@ -349,13 +350,18 @@ static void take_back(struct import *im, size_t from, size_t n)
 
 	for (size_t i = from; r == 0 && i < from + n; i++) {
 		char text[LZ_PREFIX_TEXT_MAX];
+		struct lz_held held;
 
 		if (im->holds[i].result >= 0)
 			continue;
 		lz_key_format(im->holds[i].key, im->ctl->view.instance.ipv6_key_len, text);
-		r = lz_held_del(im->ctl->ledger, im->holds[i].key, &err);
+		r = lz_held_get(im->ctl->ledger, im->holds[i].key, &held);
+		if (r == 0)
+			r = held.prior ? lz_held_back(im->ctl->ledger, held.key, held.prior, &err) :
+					 lz_held_del(im->ctl->ledger, held.key, &err);
 		refuse(im, 0, text, why_not_taken(im->holds[i].result));
-		im->held -= im->held > 0;
+		if (r == 0)
+			*(held.prior ? &im->extended : &im->held) -= 1;
 	}
 	if (r == 0)
 		r = lz_ledger_commit(im->ctl->ledger, &err);

@@ -10,7 +10,7 @@ ROOT=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=selftests/lib/gateway.sh
 . "$ROOT/selftests/lib/gateway.sh"
 
-lz_gateway_enter 180 "$@"
+lz_gateway_enter 300 "$@"
 
 HOST=198.51.100.30
 HOSTS=200000
@@ -107,6 +107,36 @@ t_ok "who was asked for is held by the data plane" test \
 t_ok "they take no source's room: doctor agrees" ctl doctor
 t_ok "undone" ctl -q quarantine undo --since 1h --source import
 t_ok "all of the list is free" held_is 1
+
+# ---------------------------------------------------------------- over before it was in force
+
+LATE=9.9.9.9 # the first of the list
+is_released()
+{
+	[ "$(ctl -j quarantine show $LATE | jq -r .state)" = released ]
+}
+
+# slow_down PID: until it ends the controller hardly runs
+slow_down()
+{
+	local controller
+	controller=$(pgrep -P "${LZ_PROC[daemon]}" -x lazaretd-ctl)
+	while kill -0 "$1" 2>/dev/null; do
+		kill -STOP "$controller"
+		sleep 1
+		kill -CONT "$controller"
+		sleep 0.03
+	done
+}
+
+{ echo "$LATE 1s strict - late"; list 2h | tail -n 100000; } >"$LZ_DIR/list"
+t_ok "one is held for a moment" ctl quarantine add $LATE block25 for 5s
+ctl -j quarantine import "$LZ_DIR/list" --yes >"$LZ_DIR/said" &
+slow_down $!
+t_eq "what a list made of him was over when it was in force: no extension" \
+	"$(jq -c '[.held, .extended, .refused]' "$LZ_DIR/said")" "[100000,0,1]"
+t_ok "his case goes on all the same" lz_wait 10 is_released
+t_ok "undone" ctl -q quarantine undo --since 1h --source import
 
 # ---------------------------------------------------------------- all end within one second
 
