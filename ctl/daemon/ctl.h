@@ -98,6 +98,8 @@ struct lz_ctl {
 	char bypass_actor[LZ_ACTOR_TEXT_MAX];
 	unsigned int fill_alarm; /* 0, 80, 90, 95: told */
 	__u64 lost_events; /* as of the last look */
+	__u64 lost_before; /* when the alarm about them began */
+	__u64 lost_s; /* CLOCK_MONOTONIC: when more of them were last seen; 0 = never */
 	__u64 lost_swept; /* as of the end of the last sweep */
 	__u64 lost_looked_s; /* when that was, the data plane's clock; 0 = never */
 	__u64 lost_since_s; /* this sweep looks for sources told of since; 0 = for none */
@@ -377,7 +379,7 @@ struct lz_health {
 	char why[256];
 };
 #define LZ_HEALTH_CHECKS 16
-/** lz_events_lost() - with a full ring, since the instance was made */
+/** lz_events_lost() - with a full ring, since the instance was made; each look keeps the alarm up to date */
 __u64 lz_events_lost(struct lz_ctl *ctl);
 size_t lz_health_look(struct lz_ctl *ctl, struct lz_health ret[static LZ_HEALTH_CHECKS]);
 void lz_bypass_say(struct lz_ctl *ctl, cJSON *obj);

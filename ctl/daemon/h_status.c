@@ -79,6 +79,14 @@ static void check_guard(struct lz_ctl *ctl, struct lz_health *h)
 	check(h, "guard", why);
 }
 
+/* So long an alarm about lost events stands, for all who look. */
+#define LZ_LOST_ALARM_S 300
+
+static bool lost_lately(const struct lz_ctl *ctl)
+{
+	return ctl->lost_s && lz_clock_mono_ns() / LZ_NS_PER_S - ctl->lost_s < LZ_LOST_ALARM_S;
+}
+
 __u64 lz_events_lost(struct lz_ctl *ctl)
 {
 	struct lz_port_stats stats;
@@ -87,6 +95,12 @@ __u64 lz_events_lost(struct lz_ctl *ctl)
 	for (__u32 row = 0; ctl->opened && row < LZ_PORT_STATS; row++)
 		if (lz_port_stats_read(&ctl->view, row, &stats) == 0)
 			lost += stats.count[LZ_C_EVENT_LOST];
+	if (lost > ctl->lost_events) {
+		if (!lost_lately(ctl))
+			ctl->lost_before = ctl->lost_events;
+		ctl->lost_s = lz_clock_mono_ns() / LZ_NS_PER_S;
+		ctl->lost_events = lost;
+	}
 	return lost;
 }
 
@@ -110,10 +124,9 @@ size_t lz_health_look(struct lz_ctl *ctl, struct lz_health ret[static LZ_HEALTH_
 	}
 	check(&ret[n++], "ledger", ctl->ledger_fault);
 	check_guard(ctl, &ret[n++]);
-	if (lost > ctl->lost_events)
-		snprintf(why, sizeof(why), "%llu events lost since the last look",
-			 (unsigned long long)(lost - ctl->lost_events));
-	ctl->lost_events = lost;
+	if (lost_lately(ctl))
+		snprintf(why, sizeof(why), "%llu events lost, the last of them within 5 minutes",
+			 (unsigned long long)(lost - ctl->lost_before));
 	check(&ret[n++], "events", why);
 	lz_courier_check(ctl, LZ_STUCK_S, why, sizeof(why));
 	check(&ret[n++], "telling", why);

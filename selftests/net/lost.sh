@@ -91,6 +91,10 @@ for _ in 1 2 3 4 5 6 7; do reach bot; done
 for _ in 1 2 3 4 5; do reach office; done
 t_need daemon_start "$LZ_DIR/policy.json"
 t_eq "what was told of him was lost" "$(listed "$BOT")" ""
+for reader in first second; do
+	t_ok "an alarm, for the $reader who looks" eval "ctl -j status | jq -e '.alarms[] | select(startswith(\"events:\"))'"
+done
+t_eq "nor is it healthy" "$(status_of ctl health)" 2
 t_ok "the sweep finds who passed the limit" lz_wait 100 held_by_ladder "$BOT"
 t_ok "and why says what it was" grep -q "over limit offices/day: 5 of at most 5" <(ctl why "$BOT")
 t_eq "who did not is free" "$(listed "$HONEST")" ""
