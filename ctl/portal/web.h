@@ -24,7 +24,9 @@
 #define LZ_WEB_PAGE_SOURCE  16	/* a home of several devices, each asking twice */
 #define LZ_WEB_API_MAX	    128
 #define LZ_WEB_API_SOURCE   8
-#define LZ_WEB_MEMORY_BYTES 32768 /* of a connection: a head with 8 KB of cookies takes twice that */
+/* Of a connection, touched as it is used: a head with 8 KB of cookies takes 16 KB, and each of its arguments
+ * 56 bytes more. libmicrohttpd closes whose head does not fit without an answer. */
+#define LZ_WEB_MEMORY_BYTES 131072
 #define LZ_WEB_BODY_BYTES   4096
 #define LZ_WEB_URI_BYTES    2048
 #define LZ_WEB_DEADLINE_MS  15000 /* a whole connection: request, gate, answer */

@@ -134,6 +134,12 @@ def check_large_heads():
     answer = ask(head.encode())
     ok(status(answer) == 302, f"a head of {len(head)} bytes, 40 cookies and 40 arguments, is led to the page",
        answer[:200])
+    for n in (900, 1200):
+        many = "&".join("a=1" for _ in range(n))
+        answer = ask(f"GET /search?{many} HTTP/1.1\r\nHost: www.example.org\r\nAccept: text/html\r\n\r\n".encode())
+        ok(status(answer) == 302, f"{n} arguments are led to the page", answer[:300])
+        answer = ask(f"GET /?{many}&to=http%3a%2f%2fwww.example.org%2f HTTP/1.1\r\nHost: {HOME}\r\n\r\n".encode())
+        ok(status(answer) == 200 and b"Release my" in answer, f"the page itself with {n} arguments", answer[:300])
 
 
 def check_speed():
