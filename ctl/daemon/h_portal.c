@@ -19,26 +19,34 @@
 /* A certificate is renewed file by file: only then is it read anew. */
 #define SETTLED_S 5
 
-static __u64 later(const char *path, __u64 than_s)
+/* One of the files: @looks gets another text for another file, be it an older one that was put back. */
+static void look_at_file(const char *path, struct lz_str *looks, __u64 *newest_s)
 {
 	struct stat st;
 
-	/* What cannot be seen from here has not changed. */
-	return stat(path, &st) == 0 && (__u64)st.st_mtime > than_s ? (__u64)st.st_mtime : than_s;
+	if (stat(path, &st) < 0)
+		return; /* what cannot be seen from here has not changed */
+	lz_str_appendf(looks, "%llx.%lx.%llx.%llx ", (unsigned long long)st.st_mtim.tv_sec,
+		       (unsigned long)st.st_mtim.tv_nsec, (unsigned long long)st.st_size,
+		       (unsigned long long)st.st_ino);
+	if ((__u64)st.st_mtim.tv_sec > *newest_s)
+		*newest_s = (__u64)st.st_mtim.tv_sec;
 }
 
-/* When one of the files that the portal reads at its start was last written; 0: there are none. */
-static __u64 files_changed_s(const struct lz_policy_portal *portal)
+/* The files that the portal reads at its start. Return: when the last of them was written; 0: there are none. */
+static __u64 look_at_files(const struct lz_policy_portal *portal, struct lz_str *looks)
 {
 	char path[LZ_PATH_MAX + LZ_LANGUAGE_MAX + 8];
 	__u64 newest_s = 0;
 
 	for (size_t i = 0; portal->templates[0] && i < portal->n_languages; i++) {
 		snprintf(path, sizeof(path), "%s/%s.html", portal->templates, portal->languages[i]);
-		newest_s = later(path, newest_s);
+		look_at_file(path, looks, &newest_s);
 	}
-	if (portal->api.present)
-		newest_s = later(portal->api.key, later(portal->api.certificate, newest_s));
+	if (portal->api.present) {
+		look_at_file(portal->api.certificate, looks, &newest_s);
+		look_at_file(portal->api.key, looks, &newest_s);
+	}
 	return newest_s;
 }
 
@@ -47,6 +55,7 @@ static cJSON *write_settings(const struct lz_policy *policy)
 	const struct lz_policy_portal *portal = &policy->portal;
 	cJSON *answer = cJSON_CreateObject();
 	cJSON *languages = cJSON_AddArrayToObject(answer, "languages");
+	lz_autostr struct lz_str files = { 0 };
 	cJSON *api;
 
 	for (size_t i = 0; i < portal->n_languages; i++)
@@ -57,7 +66,8 @@ static cJSON *write_settings(const struct lz_policy *policy)
 	if (portal->templates[0])
 		lz_json_add_str(answer, "templates", portal->templates);
 	lz_json_add_u64(answer, "ipv6_key", policy->ipv6_key);
-	lz_json_add_u64(answer, "files_s", files_changed_s(portal));
+	look_at_files(portal, &files);
+	lz_json_add_str(answer, "files", files.data ? files.data : "");
 	if (!portal->api.present)
 		return answer;
 	api = cJSON_AddObjectToObject(answer, "api");
@@ -96,6 +106,7 @@ static enum lz_code give_settings(struct lz_ctl *ctl, cJSON *answer)
 
 void lz_portal_look(struct lz_ctl *ctl)
 {
+	lz_autostr struct lz_str ignored = { 0 };
 	lz_autofree char *text = NULL;
 	__u64 changed_s, now_s;
 
@@ -105,7 +116,7 @@ void lz_portal_look(struct lz_ctl *ctl)
 	if (text && lz_streq(text, ctl->portal_given))
 		return;
 	now_s = lz_ctl_now().wall_s;
-	changed_s = text ? files_changed_s(&ctl->now.policy->portal) : 0;
+	changed_s = text ? look_at_files(&ctl->now.policy->portal, &ignored) : 0;
 	if (changed_s <= now_s && now_s - changed_s < SETTLED_S)
 		return;
 	free(TAKE_PTR(ctl->portal_given));

@@ -15,7 +15,7 @@
  *
  *   --> {"v":1,"id":1,"cmd":"settings"}
  *   <-- {"id":1,"code":0,"url","provider","contact","languages":[..],"templates"?,
- *        "ipv6_key","files_s","api"?:{"url","certificate","key"}}
+ *        "ipv6_key","files","api"?:{"url","certificate","key"}}
  *   --> {"v":1,"id":2,"cmd":"case","token":true}                            + socket
  *   <-- {"id":2,"code":0,"held":false,"held_in_s"?,"captive_in_s"?,"case"?}
  *   <-- {"id":2,"code":0,"held":true,"case","grade","strict"?,"allows"?,"since","until","reason"?,
@@ -25,7 +25,7 @@
  *   --> {"v":1,"id":4,"cmd":"seen","helo":"..","first":".."}                + socket
  *   <-- {"id":4,"code":0}
  *
- * files_s is when certificate, key or a template was last written;
+ * files says how certificate, key and templates look: another text when one has changed;
  * connections are those to port 25; grade is garden:NAME, block25 or "throttle RATE"; strict says
  * which kind of garden, allows that it has open addresses; reason is one of lz_gate_reason_words; why_not one of lz_gate_why_words, with
  * may_release too if no token can be made just now;

@@ -283,8 +283,11 @@ bounced()
 # A new certificate is used without a word to anybody.
 renewal()
 {
+	cp -rp "$LZ_DIR/tls" "$LZ_DIR/tls.old"
 	t_need make_certificate
 	t_ok "a renewed certificate is in use" lz_wait 15 new_certificate
+	cp -rpf "$LZ_DIR/tls.old/." "$LZ_DIR/tls"
+	t_ok "so is an older one that was put back" lz_wait 15 new_certificate
 	t_ok "and the page is there" lz_wait 5 held office
 }
 
