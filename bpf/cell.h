@@ -180,25 +180,38 @@ static __always_inline int lz_hold_active(__u64 word, __u32 now_s)
 	return ttl_s && left_s <= LZ_HOLD_END(0, ttl_s) && left_s <= LZ_HOLD_END(0, LZ_HOLD_CAP_S);
 }
 
+/* Kinds stand in their order, the hardest first. Two rows of one kind are not compared here: who is in a
+ * garden meets no limit, and none throttles. */
+static __always_inline int lz_grade_harder(__u32 grade, __u32 than)
+{
+	return LZ_GRADE_KIND(than) < LZ_GRADE_KIND_N && LZ_GRADE_KIND(grade) < LZ_GRADE_KIND(than);
+}
+
 /**
  * lz_cell_hold() - quarantine a source from inside the data plane
  *
- * Extends, never shortens. Return: 1 if this call wrote the hold, 0 if a longer one stood or the
- * cell is an aggregate (a covering prefix is never held for one of its sources).
+ * Extends and hardens, never shortens: where a longer hold of a milder grade stands, its end stays. The
+ * ttl is counted from now. Return: 1 if this call wrote the hold, 0 if a longer one stood that is no
+ * milder, or the cell is an aggregate (a covering prefix is never held for one of its sources).
  */
 static __always_inline int lz_cell_hold(struct lz_cell *cell, __u32 slot, __u64 key, __u32 now_s,
 					__u32 ttl_s, __u32 grade)
 {
-	__u64 word = LZ_HOLD_WORD(LZ_HOLD_END(now_s, ttl_s), ttl_s, grade, LZ_HOLD_F_KERNEL);
-
 	if (cell->key != ~key)
 		return 0;
 	LZ_NO_UNROLL
 	for (int i = 0; i < 4; i++) {
 		__u64 old = *(volatile __u64 *)&cell->hold;
+		__u32 end_s = LZ_HOLD_END(now_s, ttl_s), left_s = ttl_s;
+		__u64 word;
 
-		if (lz_hold_active(old, now_s) && LZ_HOLD_EXPIRY(old) >= LZ_HOLD_END(now_s, ttl_s))
-			return 0;
+		if (lz_hold_active(old, now_s) && LZ_HOLD_EXPIRY(old) >= end_s) {
+			if (!lz_grade_harder(grade, LZ_HOLD_GRADE(old)))
+				return 0;
+			end_s = LZ_HOLD_EXPIRY(old);
+			left_s = end_s - now_s;
+		}
+		word = LZ_HOLD_WORD(end_s, left_s, grade, LZ_HOLD_F_KERNEL);
 		if (__sync_val_compare_and_swap(&cell->hold, old, word) == old) {
 			lz_cell_mark_held(slot, key);
 			return 1;

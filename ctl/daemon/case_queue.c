@@ -344,6 +344,13 @@ static void give_back(struct lz_ctl *ctl, const struct lz_target *t, struct lz_c
 	record(ctl, t, c, e, &d);
 }
 
+static bool is_milder(const char *text, const struct lz_grade *than)
+{
+	struct lz_grade grade;
+
+	return lz_grade_parse(text, &grade, NULL) == 0 && lz_grade_harder(than, &grade);
+}
+
 static void learn(struct lz_ctl *ctl, const struct entry *entry, const struct lz_target *t,
 		  const struct lz_evidence *e)
 {
@@ -360,7 +367,9 @@ static void learn(struct lz_ctl *ctl, const struct entry *entry, const struct lz
 	/* It may have been let go, or be known, since this was queued. */
 	if (lz_hold_read(&ctl->view, t->key, &word) < 0 || !(LZ_HOLD_FLAGS(word) & LZ_HOLD_F_KERNEL))
 		return;
-	if (lz_held_get(ctl->ledger, t->key, &old) == 0 && old.expiry_s >= LZ_HOLD_EXPIRY(word)) {
+	lz_hold_grade(ctl, word, &grade);
+	if (lz_held_get(ctl->ledger, t->key, &old) == 0 && old.expiry_s >= LZ_HOLD_EXPIRY(word) &&
+	    !is_milder(old.grade, &grade)) {
 		lz_hold_acknowledge(&ctl->view, t->key, word);
 		return;
 	}
@@ -375,7 +384,6 @@ static void learn(struct lz_ctl *ctl, const struct entry *entry, const struct lz
 							LZ_WHY_NOT_GUARD);
 		return;
 	}
-	lz_hold_grade(ctl, word, &grade);
 	c.acted_s = c.evidence_s = e->time_s;
 	lz_text_set(c.reason_class, sizeof(c.reason_class), e->reason_class);
 	move.c = &c;

@@ -66,10 +66,10 @@ static size_t restore_slice(struct lz_ctl *ctl, const struct lz_held *rows, int 
 
 		if (rows[i].expiry_s <= now_s)
 			continue;
-		/* A limit held it for longer: the sweep tells the ledger. */
+		/* A limit held it for longer, or harder: the sweep tells the ledger. */
 		if (ctl->adopted && lz_hold_read(&ctl->view, rows[i].key, &stands) == 0 &&
 		    (LZ_HOLD_FLAGS(stands) & LZ_HOLD_F_KERNEL) &&
-		    LZ_HOLD_EXPIRY(stands) > rows[i].expiry_s)
+		    LZ_HOLD_EXPIRY(stands) >= rows[i].expiry_s)
 			continue;
 		entries[m].key = rows[i].key;
 		if (lz_hold_word(ctl, &rows[i], &entries[m].word, NULL) == 0)

@@ -270,13 +270,20 @@ static bool throttled(struct m_case *c, struct m_cell *cell)
 
 static void hold_source(struct m_case *c, struct m_cell *cell, const struct lz_limit *l)
 {
-	__u64 expiry = now_s(c->m) + l->hold_ttl_s + 1;
+	__u64 expiry = now_s(c->m) + l->hold_ttl_s + 1, left = l->hold_ttl_s;
 
 	if (cell->kind != M_SOURCE)
 		return;
-	if (holds(cell->hold, now_s(c->m)) && LZ_HOLD_EXPIRY(cell->hold) >= expiry)
-		return;
-	cell->hold = LZ_HOLD_WORD(expiry, l->hold_ttl_s, l->grade, LZ_HOLD_F_KERNEL);
+	if (holds(cell->hold, now_s(c->m)) && LZ_HOLD_EXPIRY(cell->hold) >= expiry) {
+		unsigned stands = LZ_GRADE_KIND(LZ_HOLD_GRADE(cell->hold));
+
+		if (LZ_GRADE_KIND(l->grade) != LZ_GRADE_GARDEN ||
+		    (stands != LZ_GRADE_BLOCK25 && stands != LZ_GRADE_THROTTLE))
+			return; /* no limit of these tests holds in another way */
+		expiry = LZ_HOLD_EXPIRY(cell->hold);
+		left = expiry - now_s(c->m);
+	}
+	cell->hold = LZ_HOLD_WORD(expiry, left, l->grade, LZ_HOLD_F_KERNEL);
 	c->m->limit[l->id].holds++;
 }
 

@@ -259,6 +259,21 @@ sleep 10.5 # its window, or the next connection is evidence again
 t_ok "undo of a limit" ctl quarantine undo --since 10min --source limit:late
 t_ok "undo of a limit: passes" reach late 25
 
+# ---------------------------------------------------------------- a harder hold meets a longer one
+
+t_ok "throttled for long" ctl quarantine add 198.51.102.16 throttle 600/min for 2h
+for _ in 1 2 3 4 5; do # within the throttle, over the limit
+	reach mad6 25
+	sleep 0.2
+done
+t_ok "a limit that holds for a shorter time: harder all the same" lz_wait 5 is_state 198.51.102.16 garden
+t_ok "and no shorter" test "$(until_of 198.51.102.16)" -gt "$(($(date +%s) + 7000))"
+daemon_kill
+t_need daemon_start
+t_eq "after a kill, too" "$(ctl -j source show 198.51.102.16 | jq -r .source.garden)" leaky
+t_ok "let go" ctl quarantine del 198.51.102.16
+sleep 10.5
+
 # ---------------------------------------------------------------- the guard
 
 t_ok "the guard is at rest" test "$(ctl -j quarantine guard reset | jq -r .tripped)" = false

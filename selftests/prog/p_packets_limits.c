@@ -3,6 +3,7 @@
 #include <lazaret/abi.h>
 #include <lazaret.skel.h>
 
+#include "base/mem.h"
 #include "lib/rows.h"
 #include "lib/t.h"
 
@@ -31,15 +32,20 @@ static void limited(struct lz_limit l, struct lz_class c)
 
 static __u32 next_seq;
 
-/* One new attempt to port 25; returns its run. */
-static struct world_run attempt(const char *src, enum world_hook hook)
+/* One new attempt; returns its run. */
+static struct world_run attempt_port(const char *src, __u16 dport, enum world_hook hook)
 {
-	struct pkt_spec p = { .src = src, .dst = strchr(src, ':') ? WORLD6 : WORLD4, .dport = 25,
+	struct pkt_spec p = { .src = src, .dst = strchr(src, ':') ? WORLD6 : WORLD4, .dport = dport,
 			      .seq = ++next_seq };
 	struct world_run r;
 
 	T_EQ(world_frame(w, hook, &p, &r), 0, "test run");
 	return r;
+}
+
+static struct world_run attempt(const char *src, enum world_hook hook)
+{
+	return attempt_port(src, 25, hook);
 }
 
 static unsigned admitted(const char *src, unsigned tries)
@@ -218,6 +224,32 @@ static void hold_on_limit(void)
 	T_EQ(stats.holds, 1, "counted once");
 	world_clock(w, (WORLD_START_S + 3601) * S);
 	T_EQ(attempt(LIM4, WORLD_XDP).reason, LZ_R_PASS_EXAMINED, "and free when it ends");
+}
+
+/* A long mild hold is no shield from a shorter, harder one; nor is it shortened by it. */
+static void hold_harder(void)
+{
+	static const __u32 milder[] = { LZ_GRADE(LZ_GRADE_BLOCK25, 0), LZ_GRADE(LZ_GRADE_THROTTLE, 1) };
+	struct lz_limit l = window(3, 300 * S);
+
+	l.what = LZ_WHAT_SYN;
+	l.then = LZ_THEN_HOLD;
+	l.hold_ttl_s = 600;
+	l.grade = LZ_GRADE(LZ_GRADE_GARDEN, LZ_GARDEN_STRICT);
+	for (size_t i = 0; i < LZ_ARRAY_SIZE(milder); i++) {
+		struct lz_cell *cell;
+
+		limited(l, (struct lz_class){ 0 });
+		world_hold(w, LIM4, LZ_HOLD_WORD(WORLD_START_S + 3601, 3600, milder[i], 0));
+		for (int n = 0; n < 3; n++)
+			T_EQ(attempt_port(LIM4, 443, WORLD_XDP).reason, LZ_R_PASS_EXAMINED,
+			     "a milder hold: to the web");
+		T_EQ(attempt_port(LIM4, 443, WORLD_XDP).reason, LZ_R_DROP_LIMIT, "over the limit");
+		cell = world_cell(w, world_key(w, LIM4));
+		T_EQ(cell->hold, LZ_HOLD_WORD(WORLD_START_S + 3601, 3601, l.grade, LZ_HOLD_F_KERNEL),
+		     "held harder, until the later end");
+		T_EQ(attempt_port(LIM4, 443, WORLD_XDP).reason, LZ_R_DROP_HELD, "from the next packet on");
+	}
 }
 
 /* I1 and I2 to the millisecond: begun late in a second, a hold is no shorter than it was granted. */
@@ -460,6 +492,7 @@ static const struct t_case cases[] = {
 	{ "towards some destinations only", to_some_only },
 	{ "hold", hold_on_limit },
 	{ "a hold lasts its time", hold_for_its_time },
+	{ "a harder hold in a longer one", hold_harder },
 	{ "notify and monitored limits", notify_only },
 	{ "retransmissions", retransmissions },
 	{ "SYNs that are made to look like others", look_alikes },
