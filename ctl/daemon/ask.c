@@ -397,27 +397,33 @@ int lz_ctl_keep(struct lz_ctl *ctl, __u32 slot, struct lz_err *reterr)
 	return ask(ctl, NULL, NULL, reterr);
 }
 
+static void fill_listen(const struct lz_endpoints *endpoints, struct lz_listen_ask *ret)
+{
+	for (size_t i = 0; i < endpoints->n; i++) {
+		const struct lz_endpoint *at = &endpoints->v[i];
+
+		if (at->addr.family == 4) {
+			memcpy(ret->ip4, at->addr.bytes, 4);
+			ret->port4 = at->port;
+		} else {
+			memcpy(ret->ip6, at->addr.bytes, 16);
+			ret->port6 = at->port;
+		}
+	}
+}
+
 void lz_ctl_portal(struct lz_ctl *ctl)
 {
 	const struct lz_policy *policy = ctl->now.policy;
-	const struct lz_policy_api *api = policy ? &policy->portal.api : NULL;
 	struct lz_err err = { "" };
 
 	if (!ctl->opened)
 		return;
 	begin(ctl, LZ_ASK_PORTAL);
-	if (policy && policy->portal.present)
+	if (policy && policy->portal.present) {
 		ctl->ask.flags = LZ_PORTAL_F_WANTED;
-	for (size_t i = 0; api && i < api->n_listen; i++) {
-		const struct lz_endpoint *at = &api->listen[i];
-
-		if (at->addr.family == 4) {
-			memcpy(ctl->ask.api.ip4, at->addr.bytes, 4);
-			ctl->ask.api.port4 = at->port;
-		} else {
-			memcpy(ctl->ask.api.ip6, at->addr.bytes, 16);
-			ctl->ask.api.port6 = at->port;
-		}
+		fill_listen(&policy->portal.api.listen, &ctl->ask.api);
+		fill_listen(&policy->portal.listen, &ctl->ask.own);
 	}
 	ctl->portal_fault[0] = '\0';
 	if (ask(ctl, NULL, NULL, &err) == 0)

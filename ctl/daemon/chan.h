@@ -53,8 +53,8 @@ enum lz_ask_kind {
 
 #define LZ_PORTAL_F_WANTED 0x01
 
-/* Where the captive portal API listens, one of each family. */
-struct lz_api_ask {
+/* Where the portal listens, one of each family. */
+struct lz_listen_ask {
 	__u8 ip4[4];
 	__u8 ip6[16];
 	__u16 port4; /* 0: not on IPv4 */
@@ -72,7 +72,8 @@ struct lz_ask {
 	__u32 ipv6_key_len;
 	__u32 after_ifindex; /* PORTS */
 	struct lz_inner_sizes sizes; /* INNER */
-	struct lz_api_ask api; /* PORTAL */
+	struct lz_listen_ask api; /* PORTAL: TLS */
+	struct lz_listen_ask own; /* PORTAL: plain HTTP */
 	struct lz_port_rule rules[LZ_PLAN_RULES_MAX];
 };
 

@@ -24,7 +24,7 @@
 #define SOCKS		 (LZ_PORTAL_FD_END - LZ_PORTAL_FD_PAGE4)
 #define STOP_TRIES	 40 /* of 50 ms */
 
-/* In the order of the descriptors: page4, page6, sink4, sink6, then the API. */
+/* In the order of the descriptors: page4, page6, sink4, sink6, then those of its own addresses. */
 #define LED_SOCKS	 LZ_PORTAL_ROWS
 _Static_assert(LZ_PORTAL_FD_SINK6 - LZ_PORTAL_FD_PAGE4 == LZ_PORTAL_ROW(LZ_PORTAL_SINK, 6),
 	       "a row of the map is a descriptor of the portal");
@@ -83,19 +83,20 @@ static int listen_led(int sock[static SOCKS], struct lz_err *reterr)
 	return 0;
 }
 
-static int listen_api(const struct lz_api_ask *api, int family, int *ret, struct lz_err *reterr)
+/* @ret: of IPv4, of IPv6 */
+static int listen_at(const struct lz_listen_ask *at, int ret[static 2], struct lz_err *reterr)
 {
-	struct lz_addr addr = { .family = family == AF_INET ? 4 : 6 };
-	__u16 port = family == AF_INET ? api->port4 : api->port6;
+	struct lz_addr v4 = { .family = 4 }, v6 = { .family = 6 };
 
-	if (!port)
-		return 0;
-	if (family == AF_INET)
-		memcpy(addr.bytes, api->ip4, 4);
-	else
-		memcpy(addr.bytes, api->ip6, 16);
-	*ret = lz_steer_listen(family, &addr, port, reterr);
-	return *ret < 0 ? *ret : 0;
+	memcpy(v4.bytes, at->ip4, sizeof(at->ip4));
+	memcpy(v6.bytes, at->ip6, sizeof(at->ip6));
+	if (at->port4)
+		ret[0] = lz_steer_listen(AF_INET, &v4, at->port4, reterr);
+	if (at->port4 && ret[0] < 0)
+		return ret[0];
+	if (at->port6)
+		ret[1] = lz_steer_listen(AF_INET6, &v6, at->port6, reterr);
+	return at->port6 && ret[1] < 0 ? ret[1] : 0;
 }
 
 /* Into the data plane or out of it. */
@@ -283,7 +284,7 @@ static void stop(struct lz_doorman *d)
 	d->pid = 0;
 }
 
-static int begin(struct lz_doorman *d, const struct lz_api_ask *api, struct lz_err *reterr)
+static int begin(struct lz_doorman *d, const struct lz_ask *ask, struct lz_err *reterr)
 {
 	int sock[SOCKS], r;
 
@@ -296,8 +297,8 @@ static int begin(struct lz_doorman *d, const struct lz_api_ask *api, struct lz_e
 	if (r == 0 && pipe2(d->beat, O_CLOEXEC | O_NONBLOCK) < 0)
 		r = lz_err_set(reterr, errno, "portal: no pipe: %m");
 	r = r ?: listen_led(sock, reterr);
-	r = r ?: listen_api(api, AF_INET, &sock[LZ_PORTAL_FD_API4 - LZ_PORTAL_FD_PAGE4], reterr);
-	r = r ?: listen_api(api, AF_INET6, &sock[LZ_PORTAL_FD_API6 - LZ_PORTAL_FD_PAGE4], reterr);
+	r = r ?: listen_at(&ask->api, &sock[LZ_PORTAL_FD_API4 - LZ_PORTAL_FD_PAGE4], reterr);
+	r = r ?: listen_at(&ask->own, &sock[LZ_PORTAL_FD_OWN4 - LZ_PORTAL_FD_PAGE4], reterr);
 	if (r == 0)
 		r = lz_steer_ensure(reterr) < 0 ? -EIO : lz_steer_check(reterr) < 0 ? -EEXIST : 0;
 	if (r < 0) {
@@ -306,7 +307,8 @@ static int begin(struct lz_doorman *d, const struct lz_api_ask *api, struct lz_e
 		return r;
 	}
 	memcpy(d->sock, sock, sizeof(sock));
-	d->api = *api;
+	d->api = ask->api;
+	d->own = ask->own;
 	d->wanted = true;
 	d->up = false;
 	d->fault[0] = '\0';
@@ -321,14 +323,15 @@ int lz_doorman_ask(struct lz_doorman *d, int map_fd, const struct lz_ask *ask, s
 	bool wanted = ask->flags & LZ_PORTAL_F_WANTED, moved = d->map_fd != map_fd;
 
 	d->map_fd = map_fd;
-	if (wanted && d->wanted && !memcmp(&d->api, &ask->api, sizeof(d->api))) {
+	if (wanted && d->wanted && !memcmp(&d->api, &ask->api, sizeof(d->api)) &&
+	    !memcmp(&d->own, &ask->own, sizeof(d->own))) {
 		if (moved && d->shown) /* the map of a new instance is empty */
 			show(d, true);
 		return 0;
 	}
 	if (d->wanted)
 		lz_doorman_close(d);
-	return wanted ? begin(d, &ask->api, reterr) : 0;
+	return wanted ? begin(d, ask, reterr) : 0;
 }
 
 /* What other programs flush comes back; until then nothing leaks, see bpf/steer.h. False: led packets

@@ -31,7 +31,7 @@ struct lz_doorman {
 	pid_t pid; /* 0 = it does not run */
 	int sock[LZ_PORTAL_FD_END - LZ_PORTAL_FD_PAGE4]; /* -1 = none */
 	int beat[2]; /* the pipe of LZ_PORTAL_FD_ALIVE; -1 = none */
-	struct lz_api_ask api; /* what sock[] listens on */
+	struct lz_listen_ask api, own; /* what sock[] listens on */
 	__u64 started_ns;
 	__u64 died_ns;
 	__u64 beat_ns; /* last sign of life; 0 = none yet */
@@ -43,7 +43,7 @@ struct lz_doorman {
 void lz_doorman_init(struct lz_doorman *d, const struct lz_options *options);
 
 /**
- * lz_doorman_ask() - is a portal wanted, and with which API? Asked again, the same changes nothing.
+ * lz_doorman_ask() - is a portal wanted, and where does it listen? Asked again, the same changes nothing.
  * @map_fd: of lz_portal_socks
  *
  * Return: 0; -errno with @reterr: a socket or rule could not be had, nothing has changed.

@@ -127,14 +127,13 @@ static int add_fixed(struct lz_compile *c, const struct lz_refs *refs, __u64 mas
 	return r;
 }
 
-/* A held host must be able to ask whether it is held (RFC 8908). */
-static int add_api(struct lz_compile *c)
+/* A held host must be able to ask whether it is held (RFC 8908), and to see its page. */
+static int add_endpoints(struct lz_compile *c, const struct lz_endpoints *endpoints)
 {
-	const struct lz_policy_api *api = &c->policy->portal.api;
 	int r = 0;
 
-	for (size_t i = 0; i < api->n_listen && !r; i++) {
-		const struct lz_addr *addr = &api->listen[i].addr;
+	for (size_t i = 0; i < endpoints->n && !r; i++) {
+		const struct lz_addr *addr = &endpoints->v[i].addr;
 		struct lz_prefix prefix = { .addr = *addr, .len = addr->family == 4 ? 32 : 128 };
 
 		r = add_dest(c, &prefix, LZ_SET_REACH);
@@ -162,7 +161,9 @@ int lz_compile_dests(struct lz_compile *c)
 	if (!r)
 		r = add_fixed(c, &policy->always_reach, LZ_SET_REACH);
 	if (!r)
-		r = add_api(c);
+		r = add_endpoints(c, &policy->portal.api.listen);
+	if (!r)
+		r = add_endpoints(c, &policy->portal.listen);
 	if (r < 0)
 		return r;
 	lz_array_sort(c->dests, c->n_dests, sizeof(*c->dests), compare_dests);

@@ -30,10 +30,13 @@ static bool wants_page(const struct lz_policy *policy)
 	return false;
 }
 
-/* An https url can be served at the api's address to everybody; by http it is only led to. */
+/* Who is not led to the page finds it where the portal listens, if it speaks what the link says. */
 static bool misses_page(const struct lz_policy *policy)
 {
-	if (!policy->portal.present || (policy->portal.api.present && !strncmp(policy->portal.url, "https:", 6)))
+	const struct lz_policy_portal *portal = &policy->portal;
+	bool tls = !strncmp(portal->url, "https:", 6);
+
+	if (!portal->present || (tls ? portal->api.present : portal->listen.n > 0))
 		return false;
 	for (size_t i = 0; i < policy->n_ladders; i++)
 		for (size_t j = 0; j < policy->ladders[i].n_steps; j++)
@@ -50,7 +53,8 @@ static const struct {
 	{ wants_sink, "smtp-554: the policy has no \"portal\": port 25 is refused with ICMP (icmp-admin)" },
 	{ wants_page, "gardens: 'web': \"page\": the policy has no \"portal\": web traffic of held hosts is refused" },
 	{ misses_page, "portal: 'url': who is throttled or blocked at port 25 is not led there, and sees what everybody "
-		       "sees at that address; only an https url at the address of \"api\" shows him his page" },
+		       "sees at that address; his page wants an http url at an address of \"listen\", or an https url at "
+		       "one of \"api\"" },
 };
 
 int lz_policy_not_in_force(const struct lz_policy *policy, struct lz_str *out)

@@ -228,12 +228,16 @@ struct lz_endpoint {
 	__u16 port; /* 1..65535 */
 };
 
+struct lz_endpoints {
+	struct lz_endpoint v[2]; /* at most one of each family */
+	size_t n;
+};
+
 /* RFC 8908: the captive portal API. Its link goes out by DHCP and router advertisements. */
 struct lz_policy_api {
 	bool present;
 	char url[LZ_URL_MAX + 1]; /* https */
-	struct lz_endpoint listen[2]; /* at most one of each family */
-	size_t n_listen; /* 1..2 if present */
+	struct lz_endpoints listen; /* at least one if present */
 	char certificate[LZ_PATH_MAX + 1]; /* PEM, with its chain */
 	char key[LZ_PATH_MAX + 1];
 };
@@ -248,6 +252,7 @@ struct lz_policy_portal {
 	char templates[LZ_PATH_MAX + 1]; /* directory; "": those that were installed */
 	__u32 self_release_times; /* 0..10; 0: only staff releases */
 	__u64 self_release_quiet_ns; /* without new evidence for so long; 0..1 day */
+	struct lz_endpoints listen; /* plain HTTP, for who is not led there; n 0: nowhere */
 	struct lz_policy_api api;
 };
 

@@ -142,7 +142,8 @@ static bool parse_endpoint(const char *text, struct lz_endpoint *ret)
 	return !lz_addr_parse(host, &ret->addr, NULL) && (ret->addr.family == 6) == bracketed;
 }
 
-static void parse_listen_one(struct lz_context *ctx, struct lz_val val, struct lz_policy_api *api)
+static void parse_listen_one(struct lz_context *ctx, struct lz_val val, const char *example,
+			     struct lz_endpoints *ret)
 {
 	struct lz_endpoint endpoint = {};
 	const char *text;
@@ -151,28 +152,58 @@ static void parse_listen_one(struct lz_context *ctx, struct lz_val val, struct l
 		return;
 	if (!parse_endpoint(text, &endpoint)) {
 		lz_error(ctx, lz_place_of(val), NULL,
-			 "'%.60s' is not ADDRESS:PORT (want e.g. \"192.0.2.80:443\" or \"[2001:db8::80]:443\")",
-			 text);
+			 "'%.60s' is not ADDRESS:PORT (want e.g. %s)", text, example);
 		return;
 	}
-	for (size_t i = 0; i < api->n_listen; i++) {
-		if (api->listen[i].addr.family != endpoint.addr.family)
+	for (size_t i = 0; i < ret->n; i++) {
+		if (ret->v[i].addr.family != endpoint.addr.family)
 			continue;
 		lz_error(ctx, lz_place_of(val), NULL, "a second IPv%u address (want at most one of each family)",
 			 endpoint.addr.family);
 		return;
 	}
-	api->listen[api->n_listen++] = endpoint;
+	ret->v[ret->n++] = endpoint;
 }
 
-static void parse_listen(struct lz_context *ctx, struct lz_val val, void *model)
+static void parse_endpoints(struct lz_context *ctx, struct lz_val val, const char *example,
+			    struct lz_endpoints *ret)
 {
 	if (!lz_value_list(ctx, val))
 		return;
 	if (!val.item->child)
-		lz_error(ctx, lz_place_of(val), NULL, "listens nowhere (want e.g. [\"192.0.2.80:443\"])");
+		lz_error(ctx, lz_place_of(val), NULL, "listens nowhere (want e.g. %s)", example);
 	lz_for_each_child(&ctx->source, child, val)
-		parse_listen_one(ctx, child, model);
+		parse_listen_one(ctx, child, example, ret);
+}
+
+static void parse_api_listen(struct lz_context *ctx, struct lz_val val, void *model)
+{
+	struct lz_policy_api *api = model;
+
+	parse_endpoints(ctx, val, "\"192.0.2.80:443\" or \"[2001:db8::80]:443\"", &api->listen);
+}
+
+static void parse_portal_listen(struct lz_context *ctx, struct lz_val val, void *model)
+{
+	struct lz_policy_portal *portal = model;
+
+	parse_endpoints(ctx, val, "\"192.0.2.80:80\" or \"[2001:db8::80]:80\"", &portal->listen);
+}
+
+/* One speaks TLS, the other does not. */
+static void check_listen(struct lz_context *ctx, struct lz_place place,
+			 const struct lz_policy_portal *portal)
+{
+	const struct lz_endpoints *plain = &portal->listen, *tls = &portal->api.listen;
+
+	for (size_t i = 0; i < plain->n * tls->n; i++) {
+		const struct lz_endpoint *a = &plain->v[i / tls->n], *b = &tls->v[i % tls->n];
+
+		if (a->port == b->port && a->addr.family == b->addr.family &&
+		    lz_addr_cmp(&a->addr, &b->addr) == 0)
+			lz_error(ctx, place, NULL, "listens on port %u of the address of \"api\" too (want "
+				 "another port, e.g. 80)", a->port);
+	}
 }
 
 static void parse_certificate(struct lz_context *ctx, struct lz_val val, void *model)
@@ -193,7 +224,7 @@ static void parse_api(struct lz_context *ctx, struct lz_val val, void *model)
 {
 	static const struct lz_field fields[] = {
 		{ "url", parse_api_url, true },
-		{ "listen", parse_listen, true },
+		{ "listen", parse_api_listen, true },
 		{ "certificate", parse_certificate, true },
 		{ "key", parse_key, true },
 	};
@@ -212,6 +243,7 @@ void lz_parse_portal(struct lz_context *ctx, struct lz_val val, void *model)
 		{ "languages", parse_languages, false },
 		{ "templates", parse_templates, false },
 		{ "self-release", parse_self_release, false },
+		{ "listen", parse_portal_listen, false },
 		{ "api", parse_api, false },
 	};
 	struct lz_policy_portal *portal = &((struct lz_policy *)model)->portal;
@@ -224,6 +256,7 @@ void lz_parse_portal(struct lz_context *ctx, struct lz_val val, void *model)
 		.self_release_quiet_ns = 600 * 1000000000ULL,
 	};
 	lz_fields_parse(ctx, val, fields, LZ_ARRAY_SIZE(fields), portal);
+	check_listen(ctx, lz_place_of(val), portal);
 }
 
 /* ---------------------------------------------------------------- tell */

@@ -277,24 +277,30 @@ static void add_text(struct printer *p, cJSON *obj, const char *key, const char 
 		add_str(p, obj, key, text);
 }
 
+static void print_endpoints(struct printer *p, cJSON *obj, const struct lz_endpoints *endpoints)
+{
+	cJSON *list = add_list(p, obj, "listen");
+
+	for (size_t i = 0; i < endpoints->n && list; i++) {
+		char addr[LZ_ADDR_TEXT_MAX], text[LZ_ADDR_TEXT_MAX + 8];
+		bool v6 = endpoints->v[i].addr.family == 6;
+
+		snprintf(text, sizeof(text), v6 ? "[%s]:%u" : "%s:%u",
+			 lz_addr_format(&endpoints->v[i].addr, addr), endpoints->v[i].port);
+		append(p, list, text);
+	}
+}
+
 static void print_api(struct printer *p, cJSON *portal)
 {
 	const struct lz_policy_api *api = &p->policy->portal.api;
-	cJSON *obj, *list;
+	cJSON *obj;
 
 	if (!api->present)
 		return;
 	obj = add_object(p, portal, "api");
 	add_str(p, obj, "url", api->url);
-	list = add_list(p, obj, "listen");
-	for (size_t i = 0; i < api->n_listen && list; i++) {
-		char addr[LZ_ADDR_TEXT_MAX], text[LZ_ADDR_TEXT_MAX + 8];
-		bool v6 = api->listen[i].addr.family == 6;
-
-		snprintf(text, sizeof(text), v6 ? "[%s]:%u" : "%s:%u",
-			 lz_addr_format(&api->listen[i].addr, addr), api->listen[i].port);
-		append(p, list, text);
-	}
+	print_endpoints(p, obj, &api->listen);
 	add_str(p, obj, "certificate", api->certificate);
 	add_str(p, obj, "key", api->key);
 }
@@ -317,6 +323,8 @@ static void print_portal(struct printer *p, cJSON *root)
 	list = add_object(p, obj, "self-release");
 	add_u64(p, list, "times", portal->self_release_times);
 	add_duration(p, list, "quiet", portal->self_release_quiet_ns);
+	if (portal->listen.n)
+		print_endpoints(p, obj, &portal->listen);
 	print_api(p, obj);
 }
 

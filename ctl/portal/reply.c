@@ -309,7 +309,7 @@ static void find_to(struct request *req)
 
 	if (to)
 		snprintf(req->to, sizeof(req->to), "%s", to);
-	else if (route->direct && !req->daemon->tls &&
+	else if (route->direct && !req->daemon->tls && !req->daemon->own &&
 		 lz_route_original(header(req, "Host"), req->uri, req->query, &original) == 0)
 		snprintf(req->to, sizeof(req->to), "%s", original.data ? original.data : "");
 }
@@ -339,6 +339,7 @@ static enum MHD_Result begin(struct request *req, const char *method)
 {
 	const struct lz_asked asked = {
 		.tls = req->daemon->tls,
+		.own = req->daemon->own,
 		.method = method,
 		.host = header(req, "Host"),
 		.path = req->uri,

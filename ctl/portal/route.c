@@ -92,9 +92,10 @@ static bool wants(const char *accept, const char *type)
 	return accept && strcasestr(accept, type);
 }
 
-static enum lz_answer route_tls(const struct lz_route_config *config, const struct lz_asked *asked)
+/* Nobody was led here: it is the portal that is asked for. */
+static enum lz_answer route_own(const struct lz_route_config *config, const struct lz_asked *asked)
 {
-	if (is_read(asked->method) && config->api_path[0] &&
+	if (asked->tls && is_read(asked->method) && config->api_path[0] &&
 	    (lz_streq(asked->path, config->api_path) || wants(asked->accept, "application/captive+json")))
 		return LZ_ANSWER_API;
 	if (is_read(asked->method))
@@ -107,8 +108,8 @@ enum lz_answer lz_route(const struct lz_route_config *config, const struct lz_as
 {
 	bool home = config->direct || (asked->host && lz_route_same_host(asked->host, config->host));
 
-	if (asked->tls)
-		return route_tls(config, asked);
+	if (asked->tls || asked->own)
+		return route_own(config, asked);
 	/* Only where the page itself came from: any site can make a browser post to any other. */
 	if (home && lz_streq(asked->method, "POST") && lz_streq(asked->path, LZ_RELEASE_PATH))
 		return LZ_ANSWER_RELEASE;

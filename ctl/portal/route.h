@@ -22,6 +22,7 @@ enum lz_answer {
 
 struct lz_asked {
 	bool tls;
+	bool own; /* plain HTTP at the portal's own address, under whatever name */
 	const char *method;
 	const char *host; /* NULL: none */
 	const char *path; /* without the query */

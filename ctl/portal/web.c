@@ -179,7 +179,8 @@ static int start_daemon(struct lz_web *web, struct web_daemon *d, int fd, char *
 
 	d->web = web;
 	d->tls = certificate != NULL;
-	d->limit = d->tls ? &web->api_limit : &web->page_limit;
+	d->own = fd == LZ_PORTAL_FD_OWN4 || fd == LZ_PORTAL_FD_OWN6;
+	d->limit = d->tls ? &web->api_limit : d->own ? &web->own_limit : &web->page_limit;
 	d->mhd = MHD_start_daemon(flags, 0, may_connect, d, lz_web_step, d,
 				  MHD_OPTION_LISTEN_SOCKET, fd,
 				  MHD_OPTION_CONNECTION_LIMIT, d->limit->total_max,
@@ -222,7 +223,8 @@ int lz_web_open(struct lz_web *web, uv_loop_t *loop, struct lz_ask *gate,
 		char *key, struct lz_err *reterr)
 {
 	static const int fds[LZ_WEB_DAEMONS] = { LZ_PORTAL_FD_PAGE4, LZ_PORTAL_FD_PAGE6,
-						 LZ_PORTAL_FD_API4, LZ_PORTAL_FD_API6 };
+						 LZ_PORTAL_FD_API4, LZ_PORTAL_FD_API6,
+						 LZ_PORTAL_FD_OWN4, LZ_PORTAL_FD_OWN6 };
 	bool tls = false;
 
 	web->loop = loop;
@@ -235,11 +237,12 @@ int lz_web_open(struct lz_web *web, uv_loop_t *loop, struct lz_ask *gate,
 	web->api_limit = (struct lz_crowd){ .total_max = LZ_WEB_API_MAX,
 						  .source_max = LZ_WEB_API_SOURCE,
 						  .ipv6_len = settings->ipv6_key };
+	web->own_limit = web->api_limit;
 	web->again.data = web->sweep.data = web;
 	uv_timer_init(loop, &web->again);
 	uv_timer_init(loop, &web->sweep);
 	for (size_t i = 0; i < LZ_WEB_DAEMONS; i++) {
-		bool is_api = fds[i] >= LZ_PORTAL_FD_API4;
+		bool is_api = fds[i] == LZ_PORTAL_FD_API4 || fds[i] == LZ_PORTAL_FD_API6;
 		int r;
 
 		if (!lz_listener_is(fds[i]) || (is_api && !certificate))

@@ -19,10 +19,10 @@
 #include "portal/pages.h"
 #include "portal/route.h"
 
-#define LZ_WEB_DAEMONS	    4
+#define LZ_WEB_DAEMONS	    6
 #define LZ_WEB_PAGE_MAX	    768 /* connections of both families together */
 #define LZ_WEB_PAGE_SOURCE  16	/* a home of several devices, each asking twice */
-#define LZ_WEB_API_MAX	    128
+#define LZ_WEB_API_MAX	    128 /* and as many at the portal's own address by plain HTTP */
 #define LZ_WEB_API_SOURCE   8
 /* Of a connection, touched as it is used: a head with 8 KB of cookies takes 16 KB, and each of its arguments
  * 56 bytes more. libmicrohttpd closes whose head does not fit without an answer. */
@@ -47,10 +47,11 @@ struct lz_web {
 		struct lz_crowd *limit;
 		uv_poll_t poll;
 		bool tls;
+		bool own; /* nobody is led here: what is asked for is the portal itself */
 	} daemons[LZ_WEB_DAEMONS];
 	uv_timer_t again; /* libmicrohttpd wants to run at a time */
 	uv_timer_t sweep; /* deadlines */
-	struct lz_crowd page_limit, api_limit;
+	struct lz_crowd page_limit, api_limit, own_limit; /* nobody of one can crowd out another */
 	struct web_conn *conns;
 };
 

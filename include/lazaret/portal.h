@@ -47,6 +47,8 @@ enum lz_portal_fd {
 	LZ_PORTAL_FD_SINK6,
 	LZ_PORTAL_FD_API4, /* TLS is spoken on these two */
 	LZ_PORTAL_FD_API6,
+	LZ_PORTAL_FD_OWN4, /* plain HTTP at an address of its own: not led, anybody may ask */
+	LZ_PORTAL_FD_OWN6,
 	LZ_PORTAL_FD_END,
 	LZ_PORTAL_FD_ALIVE = LZ_PORTAL_FD_END, /* a pipe: a byte each LZ_PORTAL_BEAT_MS */
 };

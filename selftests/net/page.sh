@@ -37,6 +37,7 @@ policy()
 	  "never": ["192.0.2.1"],
 	  "portal": { "url": "http://$PORTAL_NAME/", "contact": "Abuse desk, +49 30 555 0100",
 		      "provider": "$1", "languages": ["en", "de"], "self-release": { "times": 2, "quiet": "0s" },
+		      "listen": ["192.0.2.1:80", "[2001:db8:25::1]:80"],
 		      "api": { "url": "https://api.example.net/captive", "listen": ["192.0.2.1:443"],
 			       "certificate": "$LZ_DIR/tls/cert.pem", "key": "$LZ_DIR/tls/key.pem" } },
 	  "gardens": { "leaky": { "mail": "smtp-554", "web": "page" },
@@ -180,6 +181,39 @@ seven_mails()
 in_grace()
 {
 	get late https://api.example.net/captive | jq -e '.captive == false and (."seconds-remaining" | . > 3000 and . <= 3600)'
+}
+
+# plain NS [OPTION...]: as a browser at the portal's own address, which nobody is led to
+plain()
+{
+	local ns=$1
+	shift
+	lz_ns_run "$ns" curl -s --max-time 5 -H 'Accept: text/html' --resolve "$PORTAL_NAME:80:192.0.2.1" "$@" \
+		"http://$PORTAL_NAME/"
+}
+
+# Who is not led to the page finds it at the portal's own address, each his own.
+own_address()
+{
+	local token
+	t_ok "own address: free" has 'Your connection is not restricted' < <(plain shop)
+	t_ok "block25" ctl quarantine add "$SHOP4" block25 for 1h
+	t_ok "blocked at port 25, the web is the real one" real shop
+	t_ok "own address: blocked at port 25" has 'Sending mail from your connection is blocked' < <(plain shop)
+	t_ok "own address: by its number too" has 'is blocked' < <(lz_ns_run shop curl -s --max-time 5 http://192.0.2.1/)
+	t_ok "own address: over IPv6, another source" has 'is not restricted' < <(
+		lz_ns_run shop curl -s --max-time 5 'http://[2001:db8:25::1]/')
+	t_ok "own address: from a strict garden" has 'is in quarantine' < <(plain office)
+	t_ok "own address: who was only told" has 'not restricted yet' < <(plain late)
+	t_ok "throttle" ctl quarantine add "$SHOP4" throttle 10/min for 1h
+	t_ok "own address: throttled" has 'is slowed down' < <(plain shop)
+	token=$(plain shop | sed -n 's/.*name="token" value="\([^"]*\)".*/\1/p')
+	t_ok "own address: his button is there" test "$token"
+	lz_ns_run late curl -s --max-time 5 -o /dev/null --data "token=$token" http://192.0.2.1/release
+	t_ok "own address: which nobody else can press" has 'is slowed down' < <(plain shop)
+	t_ok "own address: it lets him out" has 'is free again' < <(
+		lz_ns_run shop curl -s --max-time 5 --data "token=$token" http://192.0.2.1/release)
+	t_ok "own address: free again" has 'Your connection is not restricted' < <(plain shop)
 }
 
 browser()
@@ -346,6 +380,7 @@ says_another()
 t_need lab_up
 programs
 captive_api
+own_address
 browser
 mail_truth
 renewal

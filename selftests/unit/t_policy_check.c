@@ -260,13 +260,18 @@ static void tells_what_sleeps(void)
 	LIMIT("\"at-most\": \"5/1h\", \"then\": \"ladder:l\"") "}"
 	auto_reading led = read_policy(PORTAL("http://q.example.net/"), NULL);
 	auto_reading seen = read_policy(PORTAL("https://q.example.net/"), NULL);
+	auto_reading plain = read_policy(PORTAL("http://q.example.net/\", \"listen\": [\"192.0.2.1:80\"], \"templates\": \"/t"), NULL);
+	auto_reading deaf = read_policy(PORTAL("https://q.example.net/\", \"listen\": [\"192.0.2.1:80\"], \"templates\": \"/t"), NULL);
 	lz_autostr struct lz_str none = {}, all = {}, blocked = {}, open = {};
 
-	if (!T_OK(awake.policy && asleep.policy && led.policy && seen.policy, "all are good"))
+	if (!T_OK(awake.policy && asleep.policy && led.policy && seen.policy && plain.policy && deaf.policy,
+		  "all are good"))
 		return;
 	T_EQ(lz_policy_not_in_force(led.policy, &blocked), 0, "a page that he is not led to");
 	T_HAS(blocked.data, "is not led there", "a blocked host's page");
 	T_EQ(lz_policy_not_in_force(seen.policy, &open), 0, "a page by https");
+	T_EQ(lz_policy_not_in_force(plain.policy, &open), 0, "a page by http at an address of its own");
+	T_EQ(lz_policy_not_in_force(deaf.policy, &open), 0, "and one by https besides");
 	T_EQ(open.len, 0, "he can open");
 	T_EQ(lz_policy_not_in_force(awake.policy, &none), 0, "a plain policy");
 	T_EQ(none.len, 0, "is in force as a whole");

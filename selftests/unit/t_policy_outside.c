@@ -101,6 +101,14 @@ static const struct {
 	{ API("https://q.example.net/", "\"192.0.2.80\", \":443\", \"2001:db8::80:443\", \"[192.0.2.80]:443\", \"[]:1\","
 	      " \"[:1\", \"192.0.2.80:0\", \"q.example.net:443\"", ", \"key\": \"/k.pem\""), 8, "is not ADDRESS:PORT" },
 	{ PORTAL_WITH(", \"api\": {}"), 4, "key 'certificate' is missing" },
+	/* plain HTTP at an address of its own */
+	{ PORTAL_WITH(", \"listen\": [\"192.0.2.80:80\", \"[2001:db8::80]:80\"]"), 0, "" },
+	{ PORTAL_WITH(", \"listen\": []"), 1, "listens nowhere (want e.g. \"192.0.2.80:80\"" },
+	{ PORTAL_WITH(", \"listen\": [\"192.0.2.80:80\", \"192.0.2.80:81\"]"), 1, "a second IPv4 address" },
+	{ PORTAL_WITH(", \"listen\": \"192.0.2.80:80\""), 1, "/portal/listen: is a string" },
+	{ API("https://q.example.net/", "\"192.0.2.80:443\"", ", \"key\": \"/k.pem\"}, \"listen\": "
+	      "[\"192.0.2.80:443\", \"[2001:db8::80]:80\"], \"self-release\": {\"times\": 1"), 1,
+	  "listens on port 443 of the address of \"api\" too" },
 	/* tell */
 	{ TELL(""), 1, "tells nobody" },
 	{ TELL("\"address\": true, \"on\": [\"garden\"]"), 1, "tells nobody" },
@@ -177,9 +185,9 @@ static void fills_the_model(void)
 	T_STR(policy->portal.languages[0], "en", "English by default");
 	T_EQ(policy->portal.self_release_times, 2, "twice");
 	T_EQ(policy->portal.self_release_quiet_ns, 600000000000ULL, "after ten minutes");
-	T_EQ(policy->portal.api.n_listen, 1, "one address");
-	T_EQ(policy->portal.api.listen[0].addr.family, 6, "of IPv6");
-	T_EQ(policy->portal.api.listen[0].port, 8443, "and its port");
+	T_EQ(policy->portal.api.listen.n, 1, "one address");
+	T_EQ(policy->portal.api.listen.v[0].addr.family, 6, "of IPv6");
+	T_EQ(policy->portal.api.listen.v[0].port, 8443, "and its port");
 	T_STR(policy->tell.mail_via, "", "by sendmail");
 	T_EQ(policy->tell.on, LZ_TELL_DEFAULT, "what is told by default");
 	T_OK(!policy->tell.address && !*policy->tell.hook && !*policy->tell.webhook_url, "and nothing more");
@@ -193,6 +201,7 @@ static void prints_and_compares(void)
 		WEB("https://panel.example.net/x?y") ", \"name-servers\": [\"2001:db8:0::53\"]}",
 		"{\"version\": 1, " PORTAL_WITH(", \"templates\": \"/t\", \"languages\": [\"de\"]") ", " VIA("smtp://m.example.net") "}",
 		"{\"version\": 1, " TELL("\"hook\": \"/h\", \"on\": [\"closed\", \"observed\"]") "}",
+		"{\"version\": 1, " PORTAL_WITH(", \"listen\": [\"[2001:db8::80]:80\", \"192.0.2.80:8080\"]") "}",
 	};
 
 	for (size_t i = 0; i < LZ_ARRAY_SIZE(texts); i++) {

@@ -57,6 +57,14 @@ static void routes(void)
 		  LZ_ANSWER_RELEASE },
 		{ { .tls = true, .method = "PUT", .host = "api.example.net", .path = "/" },
 		  LZ_ANSWER_METHOD },
+		{ { .own = true, .method = "GET", .host = "192.0.2.80", .path = "/", .accept = "*/*" },
+		  LZ_ANSWER_PAGE },
+		{ { .own = true, .method = "GET", .host = "192.0.2.80", .path = "/captive" },
+		  LZ_ANSWER_PAGE },
+		{ { .own = true, .method = "POST", .host = "192.0.2.80", .path = "/release" },
+		  LZ_ANSWER_RELEASE },
+		{ { .own = true, .method = "POST", .host = "192.0.2.80", .path = "/" },
+		  LZ_ANSWER_METHOD },
 	};
 
 	for (size_t i = 0; i < LZ_ARRAY_SIZE(rows); i++) {
