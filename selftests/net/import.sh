@@ -113,7 +113,7 @@ t_ok "all of the list is free" held_is 1
 LATE=9.9.9.9 # the first of the list
 is_released()
 {
-	[ "$(ctl -j quarantine show $LATE | jq -r .state)" = released ]
+	[ "$(ctl -j quarantine show "$LATE" | jq -r .state)" = released ]
 }
 
 # slow_down PID: until it ends the controller hardly runs
@@ -130,7 +130,7 @@ slow_down()
 }
 
 { echo "$LATE 1s strict - late"; list 2h | tail -n 100000; } >"$LZ_DIR/list"
-t_ok "one is held for a moment" ctl quarantine add $LATE block25 for 5s
+t_ok "one is held for a moment" ctl quarantine add "$LATE" block25 for 5s
 ctl -j quarantine import "$LZ_DIR/list" --yes >"$LZ_DIR/said" &
 slow_down $!
 t_eq "what a list made of him was over when it was in force: no extension" \

@@ -74,7 +74,7 @@ told_of()
 
 all_told()
 {
-	[ "$(told_of 19)" = $HERD ]
+	[ "$(told_of 19)" = "$HERD" ]
 }
 
 t_need lz_provider_add
