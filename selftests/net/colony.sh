@@ -6,18 +6,12 @@
 set -u
 
 ROOT=$(cd "$(dirname "$0")/../.." && pwd)
-# shellcheck source=selftests/lib/ns.sh
-. "$ROOT/selftests/lib/ns.sh"
-# shellcheck source=selftests/lib/topology.sh
-. "$ROOT/selftests/lib/topology.sh"
+# shellcheck source=selftests/lib/gateway.sh
+. "$ROOT/selftests/lib/gateway.sh"
 # shellcheck source=selftests/lib/mail.sh
 . "$ROOT/selftests/lib/mail.sh"
-# shellcheck source=selftests/lib/t.sh
-. "$ROOT/selftests/lib/t.sh"
-BUILD=${LZ_BUILD:-$ROOT/build}
-ENDS=(python3 "$ROOT/selftests/net/tcp_ends.py")
 
-lz_lab_enter 600 "$@"
+lz_gateway_enter 600 "$@"
 
 BOT=198.51.100.10
 HONEST=198.51.100.11
@@ -26,7 +20,6 @@ TWIN4=198.51.100.20
 TWIN6=2001:db8:2000:20::10
 SHARED=198.51.100.200
 WORLD=$LZ_MX4
-STATE=$LZ_DIR/state
 
 cat >"$LZ_DIR/customers.csv" <<-END
 	C1,198.51.100.20/32
@@ -57,32 +50,6 @@ cat >"$LZ_DIR/policy.json" <<-'END'
 	  "guard": { "new-per-minute": 4, "active-sources": "1%" },
 	  "capacity": { "sources": 4096, "colony": 4096 } }
 END
-
-daemon_start()
-{
-	lz_proc_start daemon gw "$BUILD/lazaretd" --instance colony --policy "$LZ_DIR/policy.json" \
-		--state "$STATE" --run /run/lazaret-colony
-	lz_wait 20 ctl status || { sed 's/^/# /' "$LZ_DIR/log/daemon.log"; return 1; }
-}
-
-daemon_kill()
-{
-	kill -KILL "${LZ_PROC[daemon]}"
-	wait "${LZ_PROC[daemon]}" 2>/dev/null
-	cat "$LZ_DIR/log/daemon.log" >>"$LZ_DIR/log/daemons.log"
-	unset "LZ_PROC[daemon]"
-}
-
-ctl()
-{
-	lz_ns_run gw "$BUILD/lazaretctl" --instance colony "$@"
-}
-
-status_of()
-{
-	"$@" >/dev/null 2>&1
-	echo $?
-}
 
 reach()
 {
@@ -126,7 +93,7 @@ t_need lz_sink_start "$LZ_MX4"
 : >"$LZ_DIR/came"
 lz_proc_start web world "${ENDS[@]}" serve "$LZ_DIR/came" 80 443
 t_need lz_port_wait 5 world 443
-t_need daemon_start
+t_need daemon_start "$LZ_DIR/policy.json"
 
 # ---------------------------------------------------------------- the ladder
 
@@ -144,7 +111,7 @@ t_eq "throttled: the grade" "$(ctl -j quarantine show "$BOT" | jq -r .grade)" "t
 BEFORE=$(until_of "$BOT")
 daemon_kill
 t_ok "no daemon: the throttled one still gets through" lz_wait 5 reach bot 25
-t_need daemon_start
+t_need daemon_start "$LZ_DIR/policy.json"
 t_eq "kill -9 and start: the same state" "$(state_of "$BOT")" throttled
 t_eq "kill -9 and start: the same end" "$(until_of "$BOT")" "$BEFORE"
 spam bot 60
@@ -181,7 +148,7 @@ t_ok "the repeater: the top step" lz_wait 3 is_state "$BOT" garden
 t_eq "in a garden of the policy's" "$(ctl -j quarantine show "$BOT" | jq -r .garden)" dirty
 t_eq "strict: no web" "$(status_of reach bot 443)" 1
 daemon_kill
-t_need daemon_start
+t_need daemon_start "$LZ_DIR/policy.json"
 t_eq "kill -9 and start: the kernel holds in the same garden" \
 	"$(ctl -j source show "$BOT" | jq -r .source.garden)" dirty
 
@@ -269,7 +236,7 @@ done
 t_ok "a limit that holds for a shorter time: harder all the same" lz_wait 5 is_state 198.51.102.16 garden
 t_ok "and no shorter" test "$(until_of 198.51.102.16)" -gt "$(($(date +%s) + 7000))"
 daemon_kill
-t_need daemon_start
+t_need daemon_start "$LZ_DIR/policy.json"
 t_eq "after a kill, too" "$(ctl -j source show 198.51.102.16 | jq -r .source.garden)" leaky
 t_ok "let go" ctl quarantine del 198.51.102.16
 sleep 10.5
@@ -290,7 +257,7 @@ LAST=$(ctl -j quarantine list | jq -r '[.entries[] | select(.source == "limit:ma
 FREE=$(for i in 1 2 3 4 5 6; do echo "$LAST" | grep -q "102.1$i" || echo "mad$i"; done | head -1)
 t_ok "who is beyond it is not held" reach "$FREE" 80
 daemon_kill
-t_need daemon_start
+t_need daemon_start "$LZ_DIR/policy.json"
 t_eq "a restart is no way around it: still tripped" "$(ctl -j quarantine guard | jq -r .tripped)" true
 spam "$FREE" 6
 sleep 1
@@ -299,7 +266,7 @@ t_eq "and nobody more is held" "$(ctl -j quarantine list |
 t_ok "operators are not guarded" ctl quarantine add 198.51.101.77
 t_eq "reset" "$(ctl -j quarantine guard reset | jq -r .tripped)" false
 daemon_kill
-t_need daemon_start
+t_need daemon_start "$LZ_DIR/policy.json"
 t_eq "that, too, outlives a restart" "$(ctl -j quarantine guard | jq -r .tripped)" false
 t_ok "and all that the limit did undone by one command" \
 	ctl quarantine undo --since 10min --source limit:mad
@@ -314,7 +281,6 @@ t_eq "the audit knows who looked at whom" "$(ctl -j audit list --limit 1000 |
 t_eq "and who changed" "$(ctl -j audit list --limit 1000 |
 	jq -r '[.entries[] | select(.cmd == "quarantine.undo") | .code] | unique | join(" ")')" 0
 
-lz_proc_stop daemon
-cat "$LZ_DIR/log/daemon.log" >>"$LZ_DIR/log/daemons.log"
+daemon_stop
 [ "$T_FAILED" = 0 ] || sed 's/^/# /' "$LZ_DIR/log/daemons.log" | tail -n 100
 t_end
