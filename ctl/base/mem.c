@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#define RUNS_MAX 16 /* merged in four passes: fewer comparisons than a sort of half a million needs */
+
 void lz_close_ref(int *fd)
 {
 	int saved = errno;
@@ -58,16 +60,78 @@ int lz_array_grow(void *array, size_t *cap, size_t need, size_t item_size)
 	return 0;
 }
 
+/* What a sort works on: items of one size, and their order. */
+struct order {
+	size_t n, size;
+	int (*compare)(const void *a, const void *b);
+};
+
+/* The first item behind @at that is out of order, or n. */
+static size_t run_end(const struct order *o, const char *items, size_t at)
+{
+	const char *item = items + at * o->size;
+
+	if (at == o->n)
+		return at;
+	while (++at < o->n && o->compare(item, item + o->size) <= 0)
+		item += o->size;
+	return at;
+}
+
+/* Two runs, side by side, into one. */
+static void merge(const struct order *o, const char *a, const char *b, const char *end, char *to)
+{
+	const char *b_first = b;
+
+	while (a < b_first && b < end) {
+		bool first = o->compare(a, b) <= 0;
+
+		memcpy(to, first ? a : b, o->size);
+		a += first ? o->size : 0;
+		b += first ? 0 : o->size;
+		to += o->size;
+	}
+	memcpy(to, a, (size_t)(b_first - a));
+	memcpy(to + (b_first - a), b, (size_t)(end - b));
+}
+
+/* Merge neighbouring runs, one pass; how many runs are left. */
+static size_t merge_pass(const struct order *o, const char *from, char *to)
+{
+	size_t runs = 0;
+
+	for (size_t at = 0, middle, end; at < o->n; at = end, runs++) {
+		middle = run_end(o, from, at);
+		end = run_end(o, from, middle);
+		merge(o, from + at * o->size, from + middle * o->size, from + end * o->size,
+		      to + at * o->size);
+	}
+	return runs;
+}
+
 void lz_array_sort(void *array, size_t n, size_t item_size,
 		   int (*compare)(const void *a, const void *b))
 {
-	const char *item = array;
-	size_t i = 1;
+	const struct order o = { .n = n, .size = item_size, .compare = compare };
+	char *items = array, *from = items, *to;
+	lz_autofree char *beside = NULL;
+	size_t runs = 0;
 
-	while (i < n && compare(item + (i - 1) * item_size, item + i * item_size) <= 0)
-		i++;
-	if (i < n)
+	for (size_t at = 0; at < n && runs <= RUNS_MAX; at = run_end(&o, items, at))
+		runs++;
+	if (runs < 2)
+		return;
+	beside = runs <= RUNS_MAX ? malloc(n * item_size) : NULL;
+	if (!beside) {
 		qsort(array, n, item_size, compare);
+		return;
+	}
+	for (to = beside; runs > 1; to = from == items ? beside : items) {
+		runs = merge_pass(&o, from, to);
+		from = to;
+	}
+	if (from != items)
+		memcpy(items, from, n * item_size);
 }
 
 void lz_str_done(struct lz_str *s)

@@ -69,9 +69,11 @@ int lz_strdup_to(char **dst, const char *src);
 int lz_array_grow(void *array, size_t *cap, size_t need, size_t item_size);
 
 /**
- * lz_array_sort() - qsort(), unless the array is in order already
+ * lz_array_sort() - qsort(), but for what is in order already, or is a few such runs in a row
  *
- * Files of prefixes mostly are, and one look over them costs n comparisons instead of n log n.
+ * Files of prefixes mostly are, and the sets of all classes together: one look over them, and a pass
+ * to merge each two runs, cost a few n comparisons instead of n log n. Equal items of a few runs stay
+ * in their order; of many, as qsort() leaves them.
  */
 void lz_array_sort(void *array, size_t n, size_t item_size,
 		   int (*compare)(const void *a, const void *b));

@@ -122,7 +122,7 @@ static char *load_text(struct lz_cli *cli, const char *path)
 
 	if (lz_policy_load(path, &policy, &report))
 		end_check(cli, path, NULL, &report);
-	else if (lz_policy_print(policy, LZ_PRINT_INLINE_FILES, &text))
+	else if (lz_policy_print(policy, LZ_PRINT_INLINE_FILES | LZ_PRINT_PACKED, &text))
 		lz_cli_fail(cli, LZ_CODE_REFUSED, "%s: out of memory", path);
 	else if (!cli->quiet)
 		print_report(path, &report);

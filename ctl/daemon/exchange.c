@@ -78,7 +78,7 @@ static int write_down(struct lz_ctl *ctl, struct lz_running *next, struct lz_err
 	struct lz_rekey rekey = { .from = ctl->view.instance.ipv6_key_len, .to = next->policy->ipv6_key,
 				  .at = now, .max = next->policy->colony_max, .alive = say_alive,
 				  .arg = ctl };
-	int r = lz_policy_print(next->policy, LZ_PRINT_INLINE_FILES, &text);
+	int r = lz_policy_print(next->policy, LZ_PRINT_INLINE_FILES | LZ_PRINT_PACKED, &text);
 
 	if (r == 0)
 		r = lz_image_ids_print(next->image, &ids);

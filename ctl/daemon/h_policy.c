@@ -446,27 +446,15 @@ static void show_done(void *arg)
 	free(s);
 }
 
-/* As it was applied; a range change is the policy that came of it. */
+/* As it was applied, a prefix a string; a range change is the policy that came of it. */
 static int read_text(struct lz_ctl *ctl, __u64 generation, struct show *s, struct lz_err *reterr)
 {
 	struct lz_policy *policy = NULL;
-	struct lz_edit edit;
-	__u64 base;
 	int r;
 
 	if (!generation)
 		return lz_err_set(reterr, ENOENT, "policy: none is in force");
-	if (lz_applied_get(ctl->ledger, generation, &s->row, &s->text, NULL) < 0)
-		return lz_err_set(reterr, ENOENT, "policy: generation %llu: there is none",
-				  (unsigned long long)generation);
-	if (!s->row.has_text)
-		return lz_texts_gone(generation, reterr);
-	r = lz_edit_parse(s->text, &edit, &base, reterr);
-	if (r == -ENOENT)
-		return 0;
-	free(TAKE_PTR(s->text));
-	if (r == 0)
-		r = lz_running_read(ctl, generation, &s->row, &policy, NULL, NULL, reterr);
+	r = lz_running_read(ctl, generation, &s->row, &policy, NULL, NULL, reterr);
 	if (r == 0 && lz_policy_print(policy, LZ_PRINT_INLINE_FILES, &s->text) < 0)
 		r = lz_err_set(reterr, ENOMEM, "policy: out of memory");
 	lz_policy_free(&policy);

@@ -184,7 +184,7 @@ int lz_running_apply(struct lz_ctl *ctl, struct lz_running *next, __u32 confirm_
 	next->row.applied_s = now.wall_s;
 	next->row.deadline_s = confirm_s ? now.wall_s + confirm_s : 0;
 	lz_text_set(next->row.state, sizeof(next->row.state), LZ_STATE_APPLYING);
-	r = lz_policy_print(next->policy, LZ_PRINT_INLINE_FILES, &text);
+	r = lz_policy_print(next->policy, LZ_PRINT_INLINE_FILES | LZ_PRINT_PACKED, &text);
 	if (r == 0)
 		r = lz_image_ids_print(next->image, &ids);
 	if (r < 0)

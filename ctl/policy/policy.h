@@ -345,6 +345,7 @@ bool lz_policy_holds(const struct lz_policy *policy, const struct lz_policy_limi
 
 enum lz_print_flags {
 	LZ_PRINT_INLINE_FILES = 1, /* entries of files inline: the text needs no other file */
+	LZ_PRINT_PACKED = 2, /* many prefixes of a set in one string: for programs, which read it faster */
 };
 
 /**

@@ -5,7 +5,10 @@
 #include <stdlib.h>
 
 #include "base/json.h"
+#include "base/mem.h"
 #include "policy/policy.h"
+
+#define PACKED_PREFIXES 64 /* in a string: a line of a page or two, should somebody look at it */
 
 /* cJSON adds return NULL for lack of memory; one flag remembers the first of them. */
 struct printer {
@@ -90,16 +93,37 @@ static void print_interfaces(struct printer *p, cJSON *root)
 	}
 }
 
+/* Half a million prefixes, without a cJSON item for each: one item that is their text. */
+static void append_entries(struct printer *p, cJSON *list, const struct lz_entries *entries)
+{
+	unsigned per_string = p->flags & LZ_PRINT_PACKED ? PACKED_PREFIXES : 1;
+	bool inlined = p->flags & LZ_PRINT_INLINE_FILES;
+	lz_autostr struct lz_str raw = { 0 };
+	char text[LZ_PREFIX_TEXT_MAX];
+	cJSON *item;
+	size_t n = 0;
+
+	for (size_t i = 0; i < entries->n; i++) {
+		if (!inlined && entries->v[i].place.line)
+			continue;
+		lz_str_append(&raw, n % per_string ? " " : n ? "\", \"" : "\"");
+		lz_str_append(&raw, lz_prefix_format(&entries->v[i].prefix, text));
+		n++;
+	}
+	if (!n)
+		return;
+	lz_str_append(&raw, "\"");
+	item = raw.error ? NULL : cJSON_CreateRaw(raw.data);
+	p->failed |= !item || !cJSON_AddItemToArray(list, item);
+}
+
 static void print_set(struct printer *p, cJSON *sets, __u32 idx)
 {
 	const struct lz_policy_set *set = &p->policy->sets[idx];
 	bool inlined = p->flags & LZ_PRINT_INLINE_FILES;
 	cJSON *list = add_list(p, sets, set->name), *obj, *names;
-	char text[LZ_PREFIX_TEXT_MAX];
 
-	for (size_t i = 0; i < set->entries.n; i++)
-		if (inlined || !set->entries.v[i].place.line)
-			append(p, list, lz_prefix_format(&set->entries.v[i].prefix, text));
+	append_entries(p, list, &set->entries);
 	for (size_t i = 0; i < p->policy->n_files && !inlined; i++) {
 		if (p->policy->files[i].set != idx)
 			continue;

@@ -132,6 +132,21 @@ static void add_prefixes(struct lz_context *ctx, const char *text, struct lz_pla
 	}
 }
 
+/* A string of a set: one prefix, or several with a space between them. */
+static void add_words(struct lz_context *ctx, const char *text, struct lz_place place,
+		      struct lz_entries *entries)
+{
+	char word[LINE_MAX_BYTES + 1];
+	size_t len = strcspn(text, " ");
+
+	for (; text[len] && len <= LINE_MAX_BYTES; text += len + 1, len = strcspn(text, " ")) {
+		memcpy(word, text, len);
+		word[len] = '\0';
+		add_prefixes(ctx, word, place, entries);
+	}
+	add_prefixes(ctx, text, place, entries); /* the last, or what is too long to be any */
+}
+
 static void add_set_line(struct lz_context *ctx, char *line, struct lz_place place, void *arg)
 {
 	add_prefixes(ctx, line, place, arg);
@@ -187,7 +202,7 @@ static void parse_set_element(struct lz_context *ctx, struct lz_val val, struct 
 	};
 
 	if (cJSON_IsString(val.item))
-		add_prefixes(ctx, val.item->valuestring, lz_place_of(val), &set->entries);
+		add_words(ctx, val.item->valuestring, lz_place_of(val), &set->entries);
 	else if (cJSON_IsObject(val.item))
 		lz_fields_parse(ctx, val, fields, LZ_ARRAY_SIZE(fields), set);
 	else

@@ -32,6 +32,8 @@ MISTAKES = [
     ("/interfaces/cable/match/0", "averyverylongname0"),
     ("/interfaces/cable/hook", "generic"),
     ("/sets/dynamic/0", "100.64.0.0/016"),
+    ("/sets/dynamic/0", "100.64.0.0/10  10.0.0.0/8"),
+    ("/sets/dynamic/0", "10.0.0.0/8 "),
     ("/sets/dynamic/1", {"fiel": "x"}),
     ("/sets/dynamic/1", {"file": "../x"}),
     ("/foreign", "limit"),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * f_policy.c - any text as a policy: it is read or refused with a reason, and what was read prints
- * to a text that reads and prints the same again.
+ * to a text that reads and prints the same again, with its prefixes packed (each second input) or not.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -27,11 +27,11 @@ static int read_file(void *arg, const char *name, char **ret_text, size_t *ret_l
 
 static const struct lz_policy_files files = { .read = read_file };
 
-static char *print(const struct lz_policy *policy)
+static char *print(const struct lz_policy *policy, unsigned flags)
 {
 	char *text = NULL;
 
-	if (lz_policy_print(policy, LZ_PRINT_INLINE_FILES, &text))
+	if (lz_policy_print(policy, LZ_PRINT_INLINE_FILES | flags, &text))
 		abort();
 	return text;
 }
@@ -40,7 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	struct lz_report report = { 0 }, again_report = { 0 };
 	struct lz_policy *policy = NULL, *again = NULL;
-	char *copy = malloc(n + 1), *first, *second;
+	char *copy = malloc(n + 1), *first, *sent, *second;
 	int r;
 
 	if (!copy)
@@ -51,13 +51,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	if (!r != !!policy || (r && !report.total[LZ_SEVERITY_ERROR]))
 		abort();
 	if (!r) {
-		first = print(policy);
-		if (lz_policy_parse_text(first, strlen(first), &files, &again, &again_report))
+		first = print(policy, 0);
+		sent = print(policy, n & 1 ? LZ_PRINT_PACKED : 0);
+		if (lz_policy_parse_text(sent, strlen(sent), &files, &again, &again_report))
 			abort();
-		second = print(again);
+		second = print(again, 0);
 		if (strcmp(first, second))
 			abort();
 		free(first);
+		free(sent);
 		free(second);
 	}
 	lz_policy_free(&policy);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* t_addr.c - addresses, prefixes, ranges and the key space. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -59,6 +60,33 @@ static void parses_prefixes(void)
 			T_EQ(memcmp(&prefix, &untouched, sizeof(prefix)), 0, "output untouched");
 		}
 	}
+}
+
+/* inet_pton() is the judge of what an IPv4 address is: of many that nearly are one. */
+static void agrees_with_inet_pton(void)
+{
+	static const char *const parts[] = { "0", "7", "00", "05", "10", "99", "100", "010", "255", "256",
+					     "1000", "", "-1", "x", " 1" };
+	static const char *const ends[] = { "", ".", ".1", " ", "x" };
+	size_t n = sizeof(parts) / sizeof(parts[0]), differ = 0, good = 0;
+
+	for (size_t i = 0; i < n * n * n * n * 5; i++) {
+		struct lz_addr addr = {};
+		__u8 bytes[4];
+		char text[64];
+		bool is;
+
+		snprintf(text, sizeof(text), "%s.%s.%s.%s%s", parts[i % n], parts[i / n % n],
+			 parts[i / n / n % n], parts[i / n / n / n % n], ends[i / n / n / n / n]);
+		is = inet_pton(AF_INET, text, bytes) == 1;
+		good += is;
+		if ((lz_addr_parse(text, &addr, NULL) == 0) != is || (is && memcmp(bytes, addr.bytes, 4))) {
+			T_STR(text, "", "judged otherwise");
+			differ++;
+		}
+	}
+	T_EQ(differ, 0, "the same as inet_pton()");
+	T_EQ(good, 6 * 6 * 6 * 6, "parts that are fine, and nothing behind them");
 }
 
 static const struct {
@@ -247,6 +275,7 @@ static void maps_prefixes_to_key_space(void)
 
 static const struct t_case cases[] = {
 	{ "prefixes are parsed strictly", parses_prefixes },
+	{ "IPv4: what inet_pton() takes", agrees_with_inet_pton },
 	{ "ranges split into prefixes", splits_ranges },
 	{ "the longest ranges fit", splits_the_longest_range },
 	{ "nesting and order", knows_nesting },

@@ -93,6 +93,25 @@ static void refuses_broken_texts(void)
 	}
 }
 
+static void reads_several_in_a_string(void)
+{
+	static const char *const wrong[] = { "10.0.0.0/8  10.0.0.1", " 10.0.0.0/8", "10.0.0.0/8 ", " ",
+					     "10.0.0.1 - 10.0.0.9", "10.0.0.0/8\\n10.0.0.1" };
+	auto_reading reading = read_policy(
+		"{\"version\": 1, \"sets\": {\"s\": [\"10.0.0.1 2001:db8::/32 10.1.0.0-10.1.0.255\", \"10.0.0.2\"]}}", NULL);
+
+	T_EQ(reading.r, 0, "read");
+	T_EQ(reading.policy ? reading.policy->sets[0].entries.n : 0, 4, "all of them");
+	for (size_t i = 0; i < LZ_ARRAY_SIZE(wrong); i++) {
+		lz_autostr struct lz_str text = {};
+
+		lz_str_appendf(&text, "{\"version\": 1, \"sets\": {\"s\": [\"192.0.2.1\", \"%s\"]}}", wrong[i]);
+		auto_reading bad = read_policy(text.data, NULL);
+		T_ERR(bad.r, -EINVAL, wrong[i]);
+		T_HAS(bad.text, "error: /sets/s/1: '", "where");
+	}
+}
+
 static void survives_bombs(void)
 {
 	size_t n = 1000000;
@@ -263,6 +282,7 @@ static void builds_the_model(void)
 
 static const struct t_case cases[] = {
 	{ "all mistakes at once, each with its place", tells_all_mistakes_at_once },
+	{ "several prefixes in a string", reads_several_in_a_string },
 	{ "broken texts", refuses_broken_texts },
 	{ "depth and comment bombs", survives_bombs },
 	{ "each truncation is refused", refuses_each_truncation },

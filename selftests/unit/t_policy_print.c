@@ -51,6 +51,8 @@ static void prints_shipped_policies(void)
 			t_show(path, text.data);
 		if (policy)
 			hold_fixed(policy, LZ_PRINT_INLINE_FILES, NULL, path);
+		if (policy)
+			hold_fixed(policy, LZ_PRINT_INLINE_FILES | LZ_PRINT_PACKED, NULL, path);
 		lz_policy_free(&policy);
 		lz_report_done(&report);
 	}
@@ -80,6 +82,34 @@ static void keeps_file_references(void)
 	T_OK(!strstr(whole, ".cidr") && !strstr(whole, ".csv"), "and not its name");
 	hold_fixed(reading.policy, 0, files, "by reference");
 	hold_fixed(reading.policy, LZ_PRINT_INLINE_FILES, NULL, "inline");
+}
+
+/* The text that goes over the socket and into the ledger: few strings, the same policy. */
+static void packs_prefixes(void)
+{
+	lz_autostr struct lz_str file = {};
+	lz_autofree char *plain = NULL, *packed = NULL, *again = NULL;
+	size_t strings = 0;
+
+	for (unsigned i = 0; i < 1000; i++)
+		lz_str_appendf(&file, i % 10 ? "10.0.%u.%u\n" : "2001:db8:%x:%x::/64\n", i / 200, i % 200);
+	auto_reading reading = read_policy(
+		"{\"version\": 1, \"sets\": {\"s\": [{\"file\": \"f\"}, {\"names\": [\"a.b\"]}], \"one\": [\"192.0.2.1\"], \"none\": []}}",
+		(struct memory_file[]){ { "f", file.data }, {} });
+	if (!T_EQ(reading.r, 0, "read"))
+		return;
+	T_EQ(lz_policy_print(reading.policy, LZ_PRINT_INLINE_FILES, &plain), 0, "print");
+	T_EQ(lz_policy_print(reading.policy, LZ_PRINT_INLINE_FILES | LZ_PRINT_PACKED, &packed), 0, "print packed");
+	for (const char *p = strstr(packed, "10.0.0.1"); p && *p != ']'; p++)
+		strings += *p == '"';
+	T_OK(strings < 60, "1000 prefixes in a few strings");
+	T_HAS(packed, "[\"192.0.2.1\"]", "one stays one");
+	auto_reading back = read_policy(packed, NULL);
+	if (!T_EQ(back.r, 0, "read packed"))
+		return;
+	T_EQ(back.policy->sets[0].entries.n, 1000, "all of them");
+	T_EQ(lz_policy_print(back.policy, LZ_PRINT_INLINE_FILES, &again), 0, "print");
+	T_STR(again, plain, "the same policy");
 }
 
 /* ---------------------------------------------------------------- random policies */
@@ -202,7 +232,7 @@ static void prints_random_policies(void)
 		if (!reading.policy)
 			continue;
 		accepted++;
-		hold_fixed(reading.policy, 0, NULL, "random");
+		hold_fixed(reading.policy, accepted % 2 ? LZ_PRINT_PACKED : 0, NULL, "random");
 	}
 	printf("# %u of %u random policies were accepted\n", accepted, RANDOM_POLICIES);
 	T_OK(accepted > RANDOM_POLICIES / 20, "enough of them are good to mean something");
@@ -212,6 +242,7 @@ static void prints_random_policies(void)
 static const struct t_case cases[] = {
 	{ "policies/*.json pass and print to a fixed point", prints_shipped_policies },
 	{ "files by reference and inline", keeps_file_references },
+	{ "many prefixes in a string", packs_prefixes },
 	{ "random policies print to a fixed point", prints_random_policies },
 };
 
