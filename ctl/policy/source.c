@@ -55,17 +55,18 @@ static void blank_comments(char *text, size_t len)
 
 static int find_lines(struct lz_source *source)
 {
-	size_t n = 1, i = 1;
+	const char *end = source->text + source->len;
+	size_t cap = 0;
 
-	for (size_t k = 0; k < source->len; k++)
-		n += source->text[k] == '\n';
-	source->line_starts = calloc(n, sizeof(*source->line_starts));
-	if (!source->line_starts)
-		return -ENOMEM;
-	for (size_t k = 0; k < source->len; k++)
-		if (source->text[k] == '\n')
-			source->line_starts[i++] = (__u32)(k + 1);
-	source->n_lines = n;
+	for (const char *line = source->text; line;) {
+		const char *newline = memchr(line, '\n', (size_t)(end - line));
+
+		if (lz_array_grow(&source->line_starts, &cap, source->n_lines + 1,
+				  sizeof(*source->line_starts)) < 0)
+			return -ENOMEM;
+		source->line_starts[source->n_lines++] = (__u32)(line - source->text);
+		line = newline ? newline + 1 : NULL;
+	}
 	return 0;
 }
 
