@@ -78,6 +78,7 @@ int lz_running_change(struct lz_ctl *ctl, const struct lz_edit *edit, const char
 		take_back(ctl, *edit);
 		return lz_err_set(reterr, r == -ENOSPC ? EOPNOTSUPP : -r, "range: takes a whole apply");
 	}
+	row.base = row.generation;
 	row.generation = row.origin = lz_applied_highest(ctl->ledger) + 1;
 	row.applied_s = lz_ctl_now().wall_s;
 	row.deadline_s = 0;

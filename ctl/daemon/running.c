@@ -181,6 +181,7 @@ int lz_running_apply(struct lz_ctl *ctl, struct lz_running *next, __u32 confirm_
 	next->row.generation = lz_applied_highest(ctl->ledger) + 1;
 	if (!next->row.origin)
 		next->row.origin = next->row.generation;
+	next->row.base = 0;
 	next->row.applied_s = now.wall_s;
 	next->row.deadline_s = confirm_s ? now.wall_s + confirm_s : 0;
 	lz_text_set(next->row.state, sizeof(next->row.state), LZ_STATE_APPLYING);

@@ -25,21 +25,14 @@ static void keep(struct kept *k, __u64 generation)
 /* A generation, and down to the whole text what it is a change of. */
 static void keep_chain(struct lz_ctl *ctl, struct kept *k, __u64 generation)
 {
+	struct lz_applied row = { 0 };
 	int r = 0;
 
-	while (r == 0 && k->r == 0) {
-		lz_autofree char *text = NULL;
-		struct lz_applied row;
-		struct lz_edit edit;
-		__u64 base = 0;
-
+	for (; generation && r == 0 && k->r == 0; generation = row.base) {
 		keep(k, generation);
-		r = lz_applied_get(ctl->ledger, generation, &row, &text, NULL);
-		if (r == 0) /* -ENOENT: the whole text, or one that is gone */
-			r = lz_edit_parse(text, &edit, &base, NULL);
-		if (r == 0 && base >= generation)
+		r = lz_applied_get(ctl->ledger, generation, &row, NULL, NULL);
+		if (r == 0 && row.base >= generation)
 			r = -EINVAL;
-		generation = base;
 	}
 	if (r < 0 && r != -ENOENT)
 		k->r = r;

@@ -30,7 +30,7 @@
 #include "colony/decide.h"
 
 #define LZ_LEDGER_FILE	  "ledger.db"
-#define LZ_LEDGER_SCHEMA  2
+#define LZ_LEDGER_SCHEMA  3
 #define LZ_ACTOR_TEXT_MAX 64
 #define LZ_SOURCE_TEXT_MAX 40
 #define LZ_TICKET_TEXT_MAX 72
@@ -349,6 +349,7 @@ struct lz_applied {
 	__u64 applied_s; /* wall clock */
 	__u64 deadline_s; /* wall clock; 0 = no confirmation asked for */
 	__u64 origin; /* the generation whose text this is: another one after an undo */
+	__u64 base; /* the generation that its text is a change of; 0: it is whole */
 	char name[LZ_NAME_TEXT_MAX];
 	char actor[LZ_ACTOR_TEXT_MAX];
 	char file[LZ_FILE_TEXT_MAX]; /* "" = not told */

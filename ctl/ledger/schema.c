@@ -7,7 +7,8 @@
  *     |  \-> past           how a hold without a case ended: one short row
  *     \--> cases --> transition, evidence, token
  *   note                   what is about the gateway, and about sources before schema 2
- *   applied granted outbox audit boot
+ *   applied --> policy_text  the text of a policy: a row of megabytes, which no change of its state moves
+ *   granted outbox audit boot
  */
 #include "ledger/db.h"
 
@@ -102,4 +103,11 @@ const char *const lz_db_migrations[LZ_LEDGER_SCHEMA] = {
 	"  way INTEGER NOT NULL, key TEXT NOT NULL, event TEXT NOT NULL, error TEXT NOT NULL,"
 	"  body TEXT NOT NULL);"
 	"CREATE INDEX outbox_next ON outbox (way, next_s, id);",
+	/* 2 -> 3: texts leave the rows of policies; what a change is a change of is in its row. */
+	"CREATE TABLE policy_text (generation INTEGER PRIMARY KEY, text TEXT NOT NULL);"
+	"INSERT INTO policy_text SELECT generation, text FROM applied WHERE typeof(text) = 'text';"
+	"ALTER TABLE applied ADD COLUMN base INTEGER NOT NULL DEFAULT 0;"
+	"UPDATE applied SET base = CAST(substr(text, 14) AS INTEGER)"
+	"  WHERE typeof(text) = 'text' AND substr(text, 1, 13) = '{\"change-of\":';"
+	"ALTER TABLE applied DROP COLUMN text;",
 };

@@ -6,8 +6,9 @@
 	"h.key, h.since_s, h.expiry_s, h.ttl_s, h.case_id, h.prior, h.address, o.time_s, "         \
 	"o.generation, o.grade, o.source, o.actor, o.ticket, o.reason"
 #define HELD_FROM " FROM held h LEFT JOIN origin o ON o.id = h.origin "
-#define APPLIED_COLUMNS "generation, applied_s, deadline_s, origin, name, actor, file, state"
-#define APPLIED_READ	APPLIED_COLUMNS ", typeof(text) = 'text'"
+#define APPLIED_COLUMNS "generation, applied_s, deadline_s, origin, base, name, actor, file, state"
+#define APPLIED_READ                                                                               \
+	APPLIED_COLUMNS ", EXISTS (SELECT 1 FROM policy_text t WHERE t.generation = applied.generation)"
 #define GRANTED_COLUMNS "prefix, since_s, until_s, flags, ticket, actor"
 #define NOTE_COLUMNS	"id, time_s, key, until_s, generation, event, object, actor, reason"
 #define CASE_COLUMNS                                                                               \
@@ -138,10 +139,12 @@ const char *const lz_db_sql[LZ_SQL_N] = {
 	[LZ_SQL_AUDIT_PRUNE] = "DELETE FROM audit WHERE id IN (SELECT id FROM (SELECT id, time_s FROM audit "
 			       "ORDER BY id LIMIT ?2) WHERE time_s < ?1)",
 	[LZ_SQL_APPLIED_ADD] = "INSERT INTO applied (" APPLIED_COLUMNS
-			       ", text, ids) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+			       ", ids) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+	[LZ_SQL_APPLIED_TEXT] = "SELECT text FROM policy_text WHERE generation = ?1",
+	[LZ_SQL_APPLIED_TEXT_ADD] = "INSERT INTO policy_text VALUES (?1, ?2)",
 	[LZ_SQL_APPLIED_STATE] = "UPDATE applied SET state = ?2 WHERE generation = ?1",
 	[LZ_SQL_APPLIED_IDS] = "UPDATE applied SET ids = ?2 WHERE generation = ?1",
-	[LZ_SQL_APPLIED_GET] = "SELECT " APPLIED_READ ", text, ids FROM applied WHERE generation = ?1",
+	[LZ_SQL_APPLIED_GET] = "SELECT " APPLIED_READ ", ids FROM applied WHERE generation = ?1",
 	[LZ_SQL_APPLIED_LAST] = "SELECT " APPLIED_READ " FROM applied WHERE state = ?1 AND "
 				"generation < ?2 ORDER BY generation DESC LIMIT 1",
 	[LZ_SQL_APPLIED_BEFORE] = "SELECT " APPLIED_READ " FROM applied WHERE generation < ?1 "

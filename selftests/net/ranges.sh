@@ -129,10 +129,11 @@ python3 - "$STATE/ledger.db" "$N" "$HOST" <<-'END'
 	row = db.execute("select * from applied where generation = ?", (n,))
 	names = [c[0] for c in row.description]
 	row = dict(zip(names, row.fetchone()))
-	row.update(generation=n + 1, origin=n + 1, state="confirmed", file="range del closed " + sys.argv[3],
-	           text='{"change-of": %d, "del": "closed", "prefix": "%s"}\n' % (n, sys.argv[3]))
+	row.update(generation=n + 1, origin=n + 1, base=n, state="confirmed", file="range del closed " + sys.argv[3])
 	db.execute("insert into applied (%s) values (%s)" % (",".join(names), ",".join("?" * len(names))),
 	           [row[c] for c in names])
+	db.execute("insert into policy_text values (?, ?)",
+	           (n + 1, '{"change-of": %d, "del": "closed", "prefix": "%s"}\n' % (n, sys.argv[3])))
 	db.commit()
 	db.close()
 END

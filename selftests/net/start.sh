@@ -216,7 +216,7 @@ daemon_kill
 python3 - "$STATE/ledger.db" <<-'END'
 	import sqlite3, sys
 	ledger = sqlite3.connect(sys.argv[1])
-	ledger.execute("""UPDATE applied SET text = '{"change-of": damaged' WHERE name = 'n10'""")
+	ledger.execute("UPDATE applied SET base = generation + 1 WHERE name = 'n10'")
 	ledger.commit()
 END
 t_need daemon_start "$LZ_DIR/tc.json"
@@ -224,9 +224,9 @@ KEPT=$(ctl -j policy history | jq '[.generations[] | select(.text_kept)] | lengt
 for number in 1 2 3 4 5 6; do
 	t_need ctl -q policy apply "$LZ_DIR/n.json" >/dev/null
 done
-t_eq "a text that cannot be read: none goes, it may need them" \
+t_eq "what a text is a change of cannot be: none goes, it may need them" \
 	"$(ctl -j policy history | jq '[.generations[] | select(.text_kept)] | length')" $((KEPT + 6))
-t_ok "a text that cannot be read: said" grep -q event=texts-kept "$LZ_DIR/log/daemon.log"
+t_ok "what a text is a change of cannot be: said" grep -q event=texts-kept "$LZ_DIR/log/daemon.log"
 
 # ---------------------------------------------------------------- another hook
 

@@ -236,6 +236,7 @@ static void keeps_policies(void)
 	T_EQ(lz_applied_highest(l), 0, "none yet");
 	T_ERR(lz_applied_add(l, &row, "{\"version\": 1}", "{}", NULL), 0, "add");
 	T_ERR(lz_applied_add(l, &row, "x", "", NULL), -EEXIST, "a generation is written once");
+	T_OK(!lz_ledger_in_batch(l), "refused, and no transaction is left open");
 	row.generation = 2;
 	strcpy(row.state, LZ_STATE_PENDING);
 	T_ERR(lz_applied_add(l, &row, "2", "", NULL), 0, "add");
@@ -261,6 +262,17 @@ static void keeps_policies(void)
 	T_ERR(lz_applied_get(l, 2, got, &text, NULL), 0, "the other");
 	T_OK(got[0].has_text, "has one");
 	T_STR(text, "2", "as it was");
+	T_ERR(lz_ledger_begin(l, NULL), 0, "in a transaction of the caller's");
+	row.generation = 3;
+	row.base = 2;
+	T_ERR(lz_applied_add(l, &row, "3", "", NULL), 0, "add");
+	T_ERR(lz_applied_forget(l, (__u64[]){ 3 }, 1, NULL), 0, "forget");
+	T_ERR(lz_applied_get(l, 3, got, NULL, NULL), 0, "get");
+	T_OK(got[0].has_text && got[0].base == 2, "as written");
+	lz_ledger_rollback(l);
+	T_ERR(lz_applied_get(l, 3, got, NULL, NULL), -ENOENT, "all of it is undone with that");
+	T_ERR(lz_applied_get(l, 2, got, NULL, NULL), 0, "and nothing");
+	T_OK(got[0].has_text, "is forgotten");
 	lz_ledger_close(&l);
 	remove_dir();
 }

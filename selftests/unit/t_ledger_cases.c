@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * t_ledger_cases.c - a ledger of schema 1 becomes one of schema 2 with everything in it, or stays what it
+ * t_ledger_cases.c - a ledger of schema 1 becomes one of today's with everything in it, or stays what it
  * was; orders, their undo and their past; cases, evidence, tokens, audit.
  */
 #include <errno.h>
@@ -51,6 +51,9 @@ static const char schema_1[] =
 	"INSERT INTO held VALUES (-288230376151711744, 1799992000, 8, 7000, 2000, 0,"
 	"  'fc00::1', 'limit:spam', 'kernel', '', 'over limit');"
 	"INSERT INTO applied VALUES (7, 1799980000, 0, 7, 'p', 'root', 'p.json', 'confirmed', '{}', '');"
+	"INSERT INTO applied VALUES (8, 1799980001, 0, 8, 'p', 'root', 'range', 'confirmed',"
+	"  '{\"change-of\": 7, \"add\": \"s\", \"prefix\": \"192.0.2.1\"}', 'ids');"
+	"INSERT INTO applied VALUES (6, 1799980001, 0, 6, 'o', 'root', 'o', 'undone', x'', '');"
 	"INSERT INTO granted VALUES ('198.51.100.0/24', 1799980000, 1899980000, 1, 'RT-2', 'root');"
 	"INSERT INTO note (time_s, key, until_s, generation, event, object, actor, reason) VALUES"
 	"  (1799990000, 3221225991, 1800003600, 7, 'held', '192.0.2.7', 'root', 'spam trap');"
@@ -121,6 +124,7 @@ static struct lz_ledger *open_at(struct lz_now now)
 
 static void migrates(void)
 {
+	lz_autofree char *text = NULL, *ids = NULL;
 	struct lz_applied applied;
 	struct lz_granted granted;
 	struct lz_note note;
@@ -144,12 +148,21 @@ static void migrates(void)
 	T_EQ(got.case_id, 0, "no case yet");
 	T_EQ(lz_held_get(l, 0xfc00000000000000ULL, &got), 0, "the limit's, IPv6");
 	T_STR(got.source, "limit:spam", "its source");
-	T_EQ(lz_applied_get(l, 7, &applied, NULL, NULL), 0, "the policy");
+	T_EQ(lz_applied_get(l, 7, &applied, &text, NULL), 0, "the policy");
+	T_STR(text, "{}", "its text");
+	T_EQ(applied.base, 0, "whole");
+	free(TAKE_PTR(text));
+	T_EQ(lz_applied_get(l, 8, &applied, &text, &ids), 0, "the change of it");
+	T_HAS(text, "192.0.2.1", "its text");
+	T_EQ(applied.base, 7, "of which");
+	T_STR(ids, "ids", "its ids");
+	T_EQ(lz_applied_get(l, 6, &applied, NULL, NULL), 0, "an old one");
+	T_OK(!applied.has_text, "its text was gone");
 	T_EQ(lz_granted_count(l), 1, "the exception");
 	T_EQ(lz_granted_next(l, NULL, &granted, 1), 1, "and readable");
 	T_EQ(lz_note_before(l, 0xc0000207, UINT64_MAX, &note, 1), 1, "the timeline");
 	lz_ledger_close(&l);
-	T_EQ(ask_sql("PRAGMA user_version"), LZ_LEDGER_SCHEMA, "schema 2");
+	T_EQ(ask_sql("PRAGMA user_version"), LZ_LEDGER_SCHEMA, "today's schema");
 	T_EQ(ask_sql("SELECT count(*) FROM origin"), 3, "two entries of a list share who and why");
 	l = open_at(noon);
 	T_EQ(lz_held_count(l), 4, "opened again");
