@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +22,7 @@
 #include "daemon/names.h"
 #include "daemon/sandbox.h"
 
+#define LZ_MMAP_BYTES	  (256 << 10)
 #define LZ_SECOND_MS	  250 /* a rollback of the data plane is on record that soon */
 #define LZ_SLICE_MS	  20
 #define LZ_ENDS_NS	  (15 * 1000000ULL)
@@ -302,6 +304,9 @@ int lz_controller_main(const struct lz_options *options, const struct lz_identit
 	static struct lz_ctl ctl;
 	struct lz_err err = { "" };
 
+	/* Lists of half a million come and go: each is a mapping, which goes back to the kernel with it.
+	 * Left to itself malloc moves the threshold up, and what is freed lies between what is not. */
+	mallopt(M_MMAP_THRESHOLD, LZ_MMAP_BYTES);
 	ctl.options = options;
 	ctl.keeper = chan;
 	ctl.started_s = lz_clock_mono_ns() / LZ_NS_PER_S;

@@ -7,6 +7,7 @@
  * knows of it ("applying") before the kernel does, so that no generation judges that is not on record.
  */
 #include <errno.h>
+#include <malloc.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -129,6 +130,8 @@ static int fill_and_publish(struct lz_ctl *ctl, struct lz_running *next, __u32 c
 		r = lz_swap_publish(&ctl->view, next->image, &inner, next->row.generation, confirm_s,
 				    reterr);
 	}
+	if (r == 0) /* one copy is enough: up to 120 MB for half a million ranges */
+		lz_image_lend_ranges(next->image, next->live.ranges);
 	lz_close_ref(&inner.ranges);
 	lz_close_ref(&inner.dests);
 	lz_close_ref(&inner.customers);
@@ -168,6 +171,13 @@ static void note_policy(struct lz_ctl *ctl, const char *event, const struct lz_a
 	lz_text_set(note.actor, sizeof(note.actor), actor);
 	lz_text_set(note.reason, sizeof(note.reason), row->name);
 	lz_tell_note(ctl, LZ_LOG_NOTICE, &note);
+}
+
+/* A policy has passed through: what its text took is not needed till the next. */
+static void shed(struct lz_ctl *ctl)
+{
+	lz_ledger_shed(ctl->ledger);
+	malloc_trim(0);
 }
 
 int lz_running_apply(struct lz_ctl *ctl, struct lz_running *next, __u32 confirm_s, bool yes,
@@ -220,6 +230,7 @@ int lz_running_apply(struct lz_ctl *ctl, struct lz_running *next, __u32 confirm_
 	lz_ctl_portal(ctl);
 	note_policy(ctl, "policy-applied", &ctl->now.row, ctl->now.row.actor);
 	lz_texts_forget(ctl);
+	shed(ctl);
 	return 0;
 }
 

@@ -344,6 +344,9 @@ int lz_ledger_prune(struct lz_ledger *l, __u64 wall_s, int n);
 #define LZ_STATE_UNDONE	   "undone"
 #define LZ_STATE_FAILED	   "failed"
 
+/** lz_ledger_shed() - give back the pages in the cache that hold nothing unwritten */
+void lz_ledger_shed(struct lz_ledger *l);
+
 struct lz_applied {
 	__u64 generation;
 	__u64 applied_s; /* wall clock */

@@ -240,6 +240,11 @@ void lz_ledger_close(struct lz_ledger **ledger)
 	*ledger = NULL;
 }
 
+void lz_ledger_shed(struct lz_ledger *l)
+{
+	sqlite3_db_release_memory(l->db);
+}
+
 int lz_ledger_tick(struct lz_ledger *l, struct lz_now now, struct lz_err *reterr)
 {
 	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_TICK);

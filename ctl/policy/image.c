@@ -137,6 +137,19 @@ int lz_image_limit_find(const struct lz_image *image, const char *class_, const 
 	return -ENOENT;
 }
 
+static void free_ranges(struct lz_image *image)
+{
+	if (!image->ranges_lent)
+		free(image->ranges);
+}
+
+void lz_image_lend_ranges(struct lz_image *image, union lz_range_bucket *ranges)
+{
+	free_ranges(image);
+	image->ranges = ranges;
+	image->ranges_lent = true;
+}
+
 void lz_image_free(struct lz_image **image)
 {
 	struct lz_image *i = *image;
@@ -156,7 +169,7 @@ void lz_image_free(struct lz_image **image)
 	free(i->interfaces);
 	free(i->customers);
 	free(i->customer_ranges);
-	free(i->ranges);
+	free_ranges(i);
 	free(i->dests);
 	free(i);
 }

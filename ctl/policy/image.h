@@ -19,6 +19,7 @@
 
 #include <lazaret/abi.h>
 #include <linux/types.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/addr.h"
@@ -68,6 +69,7 @@ struct lz_image {
 	__u64 idle_ns;
 
 	union lz_range_bucket *ranges;
+	bool ranges_lent; /* somebody else's memory, who frees it after the image */
 	size_t range_buckets; /* all of them */
 	__u32 range_spare; /* the first that no line leads to */
 	struct lz_image_dest *dests; /* longest first, then by address */
@@ -102,6 +104,12 @@ int lz_image_compile(const struct lz_policy *policy, const struct lz_image *prev
 		     struct lz_image **ret, struct lz_err *reterr);
 
 void lz_image_free(struct lz_image **image);
+
+/**
+ * lz_image_lend_ranges() - another copy of the ranges, byte for byte, instead of the image's own
+ * @ranges: outlives the image; what lz_stores_publish() changes is changed there
+ */
+void lz_image_lend_ranges(struct lz_image *image, union lz_range_bucket *ranges);
 
 /**
  * lz_image_ids_print() - ids, words, stamps and their history as JSON, some kB

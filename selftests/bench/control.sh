@@ -163,18 +163,6 @@ measure_top()
 	row i-top-100-cli ms "limit 100" "$ms"
 }
 
-# Megabytes of all processes of the daemon, without what they map of the tables.
-resident()
-{
-	local pid sum=0 kb
-	for pid in $(pgrep "^lazaret"); do
-		kb=$(awk '/^[0-9a-f]+-/ { map = $6 ~ /bpf-map/ } /^Rss:/ && !map { sum += $2 } END { print sum }' \
-			"/proc/$pid/smaps")
-		sum=$((sum + kb))
-	done
-	echo "$((sum / 1024))"
-}
-
 # Bytes of the instance's tables for each source and hold they have room for: all that is pinned, but not
 # the policy's, which is no customer's.
 table_bytes()
@@ -283,7 +271,7 @@ control_measure()
 	measure_apply
 	nft_interval_add || return 1
 	measure_range_add
-	row k-daemon MB "limit 64" "$(resident)" # beyond what it maps of the tables
+	row k-daemon MB "limit 64" "$(daemon_resident)" # beyond what it maps of the tables
 	row k-tables bytes "limit 200" "$(table_bytes)"
 	gateway_clear
 }

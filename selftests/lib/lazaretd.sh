@@ -40,6 +40,18 @@ daemon_stop()
 	return $status
 }
 
+# Megabytes of all processes of the daemon, without what they map of the tables.
+daemon_resident()
+{
+	local pid sum=0 kb
+	for pid in $(pgrep "^lazaret"); do
+		kb=$(awk '/^[0-9a-f]+-/ { map = $6 ~ /bpf-map/ } /^Rss:/ && !map { sum += $2 } END { print sum }' \
+			"/proc/$pid/smaps")
+		sum=$((sum + kb))
+	done
+	echo "$((sum / 1024))"
+}
+
 ctl()
 {
 	lz_ns_run gw "$BUILD/lazaretctl" --instance lab "$@"

@@ -88,6 +88,21 @@ echo "# $RANGES ranges: one added in $ADD ms, the command's own start included"
 t_ok "one of $RANGES added: within 60 ms, on a busy machine" \
 	test "$(echo "$ADD" | cut -d' ' -f5)" -le 60
 
+# ---------------------------------------------------------------- how much memory
+
+# The same policy again and again: what the first took is given back, and the tables are there once.
+for _ in 1 2 3 4; do
+	t_ok "the whole policy again" ctl -q policy apply "$LZ_DIR/policy.json"
+done
+MB=$(daemon_resident)
+echo "# $RANGES ranges, applied five times: $MB MB beside the tables"
+t_ok "five applies of $RANGES ranges: at most 64 MB beside the tables" test "$MB" -le 64
+t_ok "after them: added" ctl range add closed "$HOST"
+t_eq "after them: in force" "$(status_of reach "$WORLD")" 1
+for i in 1 2 3 4 5 6 7 8 9; do
+	ctl -q range add closed "198.51.103.$i"
+done
+
 # ---------------------------------------------------------------- on record
 
 N=$(generation)
