@@ -187,7 +187,7 @@ static void on_events(uv_poll_t *handle, int status, int events)
 /* With the maps in hand: everything that works on them. */
 static int open_tables(struct lz_ctl *ctl, struct lz_err *reterr)
 {
-	struct lz_sweep_config sweep = { .idle_s = 90000, .slice_lines = 256,
+	struct lz_sweep_config sweep = { .idle_s = 90000, .slice_lines = 64,
 					 .on_kernel_hold = lz_hold_learn,
 					 .on_source = lz_case_found, .arg = ctl };
 	int r;

@@ -24,7 +24,8 @@
 
 #define LZ_MMAP_BYTES	  (256 << 10)
 #define LZ_SECOND_MS	  250 /* a rollback of the data plane is on record that soon */
-#define LZ_SLICE_MS	  20
+#define LZ_SLICE_MS	  5
+#define LZ_REST_MS	  20
 #define LZ_ENDS_NS	  (15 * 1000000ULL)
 #define LZ_SWEEP_EVERY_S  10
 #define LZ_TICK_EVERY_S	  30
@@ -137,23 +138,60 @@ static void on_second(uv_timer_t *timer)
 	}
 }
 
-/* Ends that one turn a quarter of a second could not close; and a slice of the sweep, which rests between
- * two passes. */
+static void sweep_wait(uv_work_t *work)
+{
+	const struct lz_ctl *ctl = work->data;
+
+	lz_sweep_wait(ctl->sweep);
+}
+
+static void sweep_waited(uv_work_t *work, int status)
+{
+	struct lz_ctl *ctl = work->data;
+
+	(void)status;
+	ctl->sweep_waits = false;
+}
+
+/* A grace period of the kernel, the count of a whole table: an event would wait behind them here. */
+static void sweep_aside(struct lz_ctl *ctl)
+{
+	ctl->sweep_work.data = ctl;
+	ctl->sweep_waits = uv_queue_work(&ctl->loop, &ctl->sweep_work, sweep_wait, sweep_waited) == 0;
+	if (!ctl->sweep_waits)
+		lz_sweep_wait(ctl->sweep);
+}
+
+/* One slice; between two passes it rests. */
+static void sweep(struct lz_ctl *ctl, __u64 now_s)
+{
+	int r;
+
+	if (ctl->sweep_waits || now_s - ctl->swept_s < LZ_SWEEP_EVERY_S)
+		return;
+	r = lz_sweep_step(ctl->sweep);
+	if (r == LZ_SWEEP_WAIT)
+		sweep_aside(ctl);
+	if (r == LZ_SWEEP_WAIT || r == LZ_SWEEP_MORE) {
+		uv_timer_set_repeat(&ctl->slice, LZ_SLICE_MS);
+		return;
+	}
+	uv_timer_set_repeat(&ctl->slice, LZ_REST_MS);
+	ctl->swept_s = now_s;
+	lz_case_lost_look(ctl);
+}
+
+/* Ends that one turn a quarter of a second could not close; and the sweep. */
 static void on_slice(uv_timer_t *timer)
 {
 	struct lz_ctl *ctl = timer->data;
-	__u64 now_ns = lz_clock_mono_ns(), now_s = now_ns / LZ_NS_PER_S;
+	__u64 now_ns = lz_clock_mono_ns();
 
 	if (!ctl->opened || ctl->busy)
 		return;
 	if (ctl->ends_wait)
 		lz_case_clock(ctl, now_ns + LZ_ENDS_NS);
-	if (now_s - ctl->swept_s < LZ_SWEEP_EVERY_S)
-		return;
-	if (lz_sweep_step(ctl->sweep) != LZ_SWEEP_MORE) {
-		ctl->swept_s = now_s;
-		lz_case_lost_look(ctl);
-	}
+	sweep(ctl, now_ns / LZ_NS_PER_S);
 }
 
 static void on_term(uv_signal_t *handle, int signum)
@@ -173,7 +211,7 @@ static int start_timers(struct lz_ctl *ctl)
 	uv_timer_init(&ctl->loop, &ctl->slice);
 	uv_signal_init(&ctl->loop, &ctl->term);
 	if (uv_timer_start(&ctl->second, on_second, LZ_SECOND_MS, LZ_SECOND_MS) < 0 ||
-	    uv_timer_start(&ctl->slice, on_slice, LZ_SLICE_MS, LZ_SLICE_MS) < 0 ||
+	    uv_timer_start(&ctl->slice, on_slice, LZ_REST_MS, LZ_REST_MS) < 0 ||
 	    uv_signal_start(&ctl->term, on_term, SIGTERM) < 0)
 		return -EIO;
 	signal(SIGINT, SIG_IGN); /* Ctrl-C goes to the keeper, which stops this side in order */

@@ -79,6 +79,8 @@ struct lz_ctl {
 	struct lz_events *events;
 	uv_poll_t events_poll;
 	struct lz_sweep *sweep;
+	uv_work_t sweep_work; /* what takes long of it */
+	bool sweep_waits; /* for that, in a thread */
 
 	struct lz_running now;
 	struct lz_running before; /* while a confirm is pending */

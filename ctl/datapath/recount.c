@@ -31,6 +31,7 @@ struct counting {
 	size_t parents_size, parents_n;
 	__u64 live;
 	__u64 held; /* of those */
+	__u64 used_before, held_before; /* lz_tables, when the words were copied */
 	__u8 *block_used; /* by block: some key lives at its place in it */
 };
 
@@ -250,6 +251,15 @@ static int count_all(struct counting *c)
 	return r;
 }
 
+/* Cells made since the words were copied are not among those counted, and stay in the sums. */
+static void correct_sums(const struct counting *c)
+{
+	struct lz_tables *tables = c->view->tables;
+
+	__sync_fetch_and_add(&tables->cells_used, c->live - c->used_before);
+	__sync_fetch_and_add(&tables->cells_held, c->held - c->held_before);
+}
+
 int lz_recount(struct lz_tables_view *view, struct lz_recount *ret)
 {
 	size_t words = view->slots / 8;
@@ -260,6 +270,8 @@ int lz_recount(struct lz_tables_view *view, struct lz_recount *ret)
 	c.needed = calloc(words, 1);
 	c.block_used = calloc(view->slots / LZ_BLOCK_SLOTS + 1, 1);
 	if (c.before && c.needed && c.block_used && !grow_parents(&c)) {
+		c.used_before = *(volatile __u64 *)&view->tables->cells_used;
+		c.held_before = *(volatile __u64 *)&view->tables->cells_held;
 		memcpy(c.before, view->tags, words * sizeof(*c.before));
 		/* Whoever was under way when the words were copied has arrived after this. */
 		r = lz_membarrier();
@@ -272,9 +284,7 @@ int lz_recount(struct lz_tables_view *view, struct lz_recount *ret)
 		correct_parents(&c);
 		ret->tags_freed = free_words(&c);
 		ret->live = c.live;
-		__sync_fetch_and_add(&view->tables->cells_used,
-				     c.live - *(volatile __u64 *)&view->tables->cells_used);
-		*(volatile __u64 *)&view->tables->cells_held = c.held;
+		correct_sums(&c);
 	}
 	free(c.before);
 	free(c.needed);

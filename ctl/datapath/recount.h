@@ -15,8 +15,9 @@ struct lz_recount {
 /**
  * lz_recount() - correct cells_used and the /48 counts, free reclaimed tags nobody searches past
  *
- * In one go, about the time of lz_cells_each(): what packets create meanwhile is miscounted by as
- * many, until the next pass. Return: 0, -ENOMEM, or -errno of membarrier.
+ * In one go, about the time of lz_cells_each(). What others create while it copies the tags, some ms,
+ * and children of a /48 that come meanwhile, are miscounted until the next pass. Return: 0, -ENOMEM, or
+ * -errno of membarrier.
  */
 int lz_recount(struct lz_tables_view *view, struct lz_recount *ret);
 

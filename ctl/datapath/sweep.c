@@ -22,6 +22,9 @@ struct lz_sweep {
 	size_t n_dying;
 	__u32 line;	 /* next one to look at */
 	__u64 held;	 /* this pass so far */
+	bool waited;	 /* what lz_sweep_wait() does was done */
+	int wait_r;	 /* and so it ended */
+	struct lz_recount count;
 };
 
 int lz_membarrier(void)
@@ -284,22 +287,31 @@ int lz_sweep_new(struct lz_tables_view *view, const struct lz_sweep_config *conf
 
 /* ---------------------------------------------------------------- steps */
 
+/* The whole table afresh, and the bits of holds that have ended. */
+static int count(struct lz_sweep *s)
+{
+	int r = lz_recount(s->view, &s->count);
+
+	if (r || !s->view->held_stale)
+		return r;
+	s->view->held_stale = false;
+	r = lz_held_rebuild(s->view);
+	s->view->held_stale = r;
+	return r;
+}
+
+void lz_sweep_wait(struct lz_sweep *sweep)
+{
+	sweep->wait_r = sweep->n_dying ? lz_membarrier() : count(sweep);
+	sweep->waited = true;
+}
+
 static int end_pass(struct lz_sweep *s)
 {
-	struct lz_recount count = {};
-	int r = lz_recount(s->view, &count);
-
-	if (r)
-		return r;
-	if (s->view->held_stale) {
-		s->view->held_stale = false;
-		r = lz_held_rebuild(s->view);
-		s->view->held_stale = r;
-	}
-	if (r)
-		return r;
-	s->totals.tags_freed += count.tags_freed;
-	s->totals.live = count.live;
+	if (s->wait_r)
+		return s->wait_r;
+	s->totals.tags_freed += s->count.tags_freed;
+	s->totals.live = s->count.live;
 	s->totals.held = s->held;
 	s->totals.passes++;
 	s->held = 0;
@@ -307,33 +319,43 @@ static int end_pass(struct lz_sweep *s)
 	return LZ_SWEEP_DONE;
 }
 
+/* What the slice marked, after the barrier; without one nothing may be reused, all of it stays as it was. */
+static int end_slice(struct lz_sweep *s)
+{
+	__u32 now_s = lz_tables_now_s(s->view); /* what limits did meanwhile counts from now */
+
+	for (size_t i = 0; i < s->n_dying; i++) {
+		if (s->wait_r)
+			restore_tag(s->view, s->dying[i] & ~ORPHAN);
+		else
+			reclaim_slot(s, s->dying[i], now_s);
+	}
+	s->n_dying = 0;
+	return s->wait_r ? s->wait_r : LZ_SWEEP_MORE;
+}
+
+static int begin_slice(struct lz_sweep *s)
+{
+	__u32 lines = s->view->instance.tag_lines, now_s = lz_tables_now_s(s->view);
+	__u32 end = lines - s->line > s->config.slice_lines ? s->line + s->config.slice_lines : lines;
+
+	for (__u32 slot = s->line * LZ_TAG_LINE_SLOTS; slot < end * LZ_TAG_LINE_SLOTS; slot++)
+		if (is_live(tag_of(s->view, slot)))
+			mark_slot(s, slot, now_s);
+	s->line = end;
+	return s->n_dying ? LZ_SWEEP_WAIT : LZ_SWEEP_MORE;
+}
+
 int lz_sweep_step(struct lz_sweep *sweep)
 {
-	struct lz_tables_view *v = sweep->view;
-	__u32 now_s = lz_tables_now_s(v), end;
-	int r;
+	bool waited = sweep->waited;
 
-	if (sweep->line >= v->instance.tag_lines)
-		return end_pass(sweep);
-	end = v->instance.tag_lines - sweep->line > sweep->config.slice_lines ?
-		      sweep->line + sweep->config.slice_lines : v->instance.tag_lines;
-	sweep->n_dying = 0;
-	for (__u32 slot = sweep->line * LZ_TAG_LINE_SLOTS; slot < end * LZ_TAG_LINE_SLOTS; slot++)
-		if (is_live(tag_of(v, slot)))
-			mark_slot(sweep, slot, now_s);
-	sweep->line = end;
-	if (!sweep->n_dying)
-		return LZ_SWEEP_MORE;
-	r = lz_membarrier();
-	if (r) { /* nothing may be reused: all of them stay as they were */
-		for (size_t i = 0; i < sweep->n_dying; i++)
-			restore_tag(v, sweep->dying[i] & ~ORPHAN);
-		return r;
-	}
-	now_s = lz_tables_now_s(v); /* what limits did meanwhile counts from then */
-	for (size_t i = 0; i < sweep->n_dying; i++)
-		reclaim_slot(sweep, sweep->dying[i], now_s);
-	return LZ_SWEEP_MORE;
+	sweep->waited = false;
+	if (waited)
+		return sweep->n_dying ? end_slice(sweep) : end_pass(sweep);
+	if (sweep->line >= sweep->view->instance.tag_lines)
+		return LZ_SWEEP_WAIT;
+	return begin_slice(sweep);
 }
 
 int lz_sweep_pass(struct lz_sweep *sweep)
@@ -342,6 +364,8 @@ int lz_sweep_pass(struct lz_sweep *sweep)
 
 	do {
 		r = lz_sweep_step(sweep);
-	} while (r == LZ_SWEEP_MORE);
+		if (r == LZ_SWEEP_WAIT)
+			lz_sweep_wait(sweep);
+	} while (r == LZ_SWEEP_MORE || r == LZ_SWEEP_WAIT);
 	return r;
 }

@@ -16,7 +16,7 @@
 
 struct lz_sweep_config {
 	__u32 idle_s;	   /* cells seen longer ago than this are reclaimed */
-	__u32 slice_lines; /* tag lines a step; 256 lines are 16,384 slots, < 1 ms */
+	__u32 slice_lines; /* tag lines a step; 64 lines are 4,096 slots, about 1 ms if all are in use */
 	/* A hold with LZ_HOLD_F_KERNEL: the ledger may not know it. May be NULL. */
 	void (*on_kernel_hold)(void *arg, __u64 key, __u64 word);
 	/* Each source with a cell, once a pass. May be NULL. */
@@ -46,18 +46,26 @@ void lz_sweep_idle_set(struct lz_sweep *sweep, __u32 idle_s);
 
 enum lz_sweep_step {
 	LZ_SWEEP_MORE, /* call again */
+	LZ_SWEEP_WAIT, /* lz_sweep_wait() first, then call again */
 	LZ_SWEEP_DONE, /* that was the end of a pass */
 };
 
 /**
- * lz_sweep_step() - one slice, or the work at the end of a pass
- *
- * Waits for an RCU grace period if the slice had anything to reclaim (membarrier, some ms).
- * Return: enum lz_sweep_step; -ENOSYS without membarrier.
+ * lz_sweep_step() - one slice: look at it, or take back what the last one marked
+ * Return: enum lz_sweep_step; -errno of membarrier or -ENOMEM: this slice, or the end of the pass, failed.
  */
 int lz_sweep_step(struct lz_sweep *sweep);
 
-/** lz_sweep_pass() - steps until the end of a pass */
+/**
+ * lz_sweep_wait() - what takes long after LZ_SWEEP_WAIT
+ *
+ * An RCU grace period (some ms) where a slice has marked something, and at the end of a pass the count
+ * of the whole table (80 ms for a million cells). Any thread may do it, while others do what they like
+ * with the view but call nothing of @sweep: what they make or change then is like what packets do.
+ */
+void lz_sweep_wait(struct lz_sweep *sweep);
+
+/** lz_sweep_pass() - steps, and waits between them, until the end of a pass */
 int lz_sweep_pass(struct lz_sweep *sweep);
 
 void lz_sweep_totals_get(const struct lz_sweep *sweep, struct lz_sweep_totals *ret);
