@@ -18,16 +18,21 @@ static __u64 *bit_word(const struct lz_tables_view *v, unsigned copy, const stru
 	return &v->held[(size_t)copy * v->instance.held_lines + at->line].word[at->word];
 }
 
+void lz_held_mark_place(struct lz_tables_view *view, const struct lz_held_place *at)
+{
+	for (unsigned copy = 0; copy < 2; copy++) {
+		__u64 *word = bit_word(view, copy, at);
+
+		if (at->bit & ~*(volatile __u64 *)word)
+			__sync_fetch_and_or(word, at->bit);
+	}
+}
+
 void lz_held_mark(struct lz_tables_view *view, __u64 key)
 {
 	struct lz_held_place at = lz_held_place(key, &view->instance);
 
-	for (unsigned copy = 0; copy < 2; copy++) {
-		__u64 *word = bit_word(view, copy, &at);
-
-		if (!(*(volatile __u64 *)word & at.bit))
-			__sync_fetch_and_or(word, at.bit);
-	}
+	lz_held_mark_place(view, &at);
 }
 
 bool lz_held_marked(const struct lz_tables_view *view, __u64 key)

@@ -65,6 +65,9 @@ void lz_hold_clear_slot(struct lz_tables_view *view, __u32 slot, __u64 word);
 /** lz_held_mark() - packets of @key look for its hold from now on: call it after the word is written */
 void lz_held_mark(struct lz_tables_view *view, __u64 key);
 
+/** lz_held_mark_place() - the same for all keys whose bits are in @at: none, or some of one word */
+void lz_held_mark_place(struct lz_tables_view *view, const struct lz_held_place *at);
+
 /** lz_held_marked() - do they? */
 bool lz_held_marked(const struct lz_tables_view *view, __u64 key);
 

@@ -7,6 +7,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -197,7 +198,9 @@ static int check_hold(__u64 key, __u64 word, __u32 now_s)
 	return lz_key_is_aggregate(key) || !lz_hold_is_active(word, now_s) ? -EINVAL : 0;
 }
 
-static int set_hold(struct lz_tables_view *v, __u64 key, __u64 word, __u32 now_s, unsigned int flags)
+/* @made: one more, if that took a cell; who counts them calls note_made() */
+static int set_hold(struct lz_tables_view *v, __u64 key, __u64 word, __u32 now_s, unsigned int flags,
+		    __u64 *made)
 {
 	int slot = lz_view_find(v, key);
 
@@ -205,24 +208,30 @@ static int set_hold(struct lz_tables_view *v, __u64 key, __u64 word, __u32 now_s
 		slot = lz_view_create(v, key);
 		if (slot < 0)
 			return -ENOSPC;
-		if (slot & LZ_SEARCH_MADE) {
-			slot &= ~LZ_SEARCH_MADE;
-			__sync_fetch_and_add(&v->tables->cells_used, 1);
-			__sync_fetch_and_add(&v->tables->cells_held, 1);
-		}
+		*made += !!(slot & LZ_SEARCH_MADE);
+		slot &= ~LZ_SEARCH_MADE;
 	}
 	return write_hold(v, slot, word, now_s, flags);
+}
+
+static void note_made(struct lz_tables_view *v, __u64 made)
+{
+	if (!made)
+		return;
+	__sync_fetch_and_add(&v->tables->cells_used, made);
+	__sync_fetch_and_add(&v->tables->cells_held, made);
 }
 
 int lz_hold_set(struct lz_tables_view *view, __u64 key, __u64 word, unsigned int flags,
 		__u64 *ret_word)
 {
 	__u32 now_s = lz_tables_now_s(view);
-	__u64 stands;
+	__u64 stands, made = 0;
 	int slot, r = check_hold(key, word, now_s);
 
 	if (!r)
-		r = set_hold(view, key, word, now_s, flags);
+		r = set_hold(view, key, word, now_s, flags, &made);
+	note_made(view, made);
 	if (r < 0)
 		return r;
 	lz_held_mark(view, key);
@@ -302,45 +311,33 @@ int lz_hold_acknowledge(struct lz_tables_view *view, __u64 key, __u64 word)
  */
 #define PARTS 4096
 #define AHEAD 16 /* holds */
+#define MADE_TOLD 64 /* cells: a count of the table at this moment is wrong by as many */
 #define SHARE 16 /* below one hold in so many slots, sorting costs more than it saves */
 
-struct bulk_item {
-	__u64 key, word;
-	size_t from;
-};
-
-static __u32 part_of(const struct lz_tables_view *v, __u64 key)
+/* Counting sort by the line of the neighbourhood, stable: of two entries with one key the first stays
+ * first. Numbers are sorted, not entries: what is written here is read again, and comes from the kernel
+ * a page at a time. NULL: no memory. */
+static __u32 *order_by_part(const struct lz_tables_view *v, const struct lz_hold_entry *entries, size_t n)
 {
-	return (__u32)((__u64)lz_block_place(key, &v->instance).line * PARTS / v->instance.block_lines);
-}
+	lz_autofree __u16 *part = malloc(n * sizeof(*part));
+	__u32 *order = malloc(n * sizeof(*order)), start[PARTS + 1] = { 0 };
+	unsigned int shift = 0;
 
-/* Counting sort by part, stable: of two entries with one key the first stays first. */
-static struct bulk_item *sort_by_part(const struct lz_tables_view *v,
-				      const struct lz_hold_entry *entries, size_t n)
-{
-	struct bulk_item *items = malloc(n * sizeof(*items));
-	lz_autofree size_t *start = calloc(PARTS + 1, sizeof(*start));
-
-	if (!items || !start) {
-		free(items);
+	if (!part || !order) {
+		free(order);
 		return NULL;
 	}
-	for (size_t i = 0; i < n; i++)
-		start[part_of(v, entries[i].key) + 1]++;
+	while (v->instance.block_lines >> shift >= PARTS)
+		shift++;
+	for (size_t i = 0; i < n; i++) {
+		part[i] = (__u16)(lz_block_place(entries[i].key, &v->instance).line >> shift);
+		start[part[i] + 1]++;
+	}
 	for (__u32 p = 0; p < PARTS; p++)
 		start[p + 1] += start[p];
 	for (size_t i = 0; i < n; i++)
-		items[start[part_of(v, entries[i].key)]++] =
-			(struct bulk_item){ entries[i].key, entries[i].word, i };
-	return items;
-}
-
-static int set_one(struct lz_tables_view *v, __u64 key, __u64 word, __u32 now_s,
-		   unsigned int flags)
-{
-	int r = check_hold(key, word, now_s);
-
-	return r ? r : set_hold(v, key, word, now_s, flags);
+		order[start[part[i]]++] = (__u32)i;
+	return order;
 }
 
 static void fetch_ahead(const struct lz_tables_view *v, __u64 key)
@@ -353,28 +350,50 @@ static void fetch_ahead(const struct lz_tables_view *v, __u64 key)
 	__builtin_prefetch(tag_word(v, (__u32)slot), 1);
 }
 
+/* In the order given: neighbours, who share a word, mostly come together. */
+static void mark_all(struct lz_tables_view *v, const struct lz_hold_entry *entries, size_t n)
+{
+	struct lz_held_place at = { 0 }, next;
+
+	for (size_t i = 0; i < n; i++) {
+		if (entries[i].result < 0)
+			continue;
+		next = lz_held_place(entries[i].key, &v->instance);
+		if (next.line != at.line || next.word != at.word) {
+			lz_held_mark_place(v, &at);
+			at = next;
+		}
+		at.bit |= next.bit;
+	}
+	lz_held_mark_place(v, &at);
+}
+
 size_t lz_hold_set_bulk(struct lz_tables_view *view, struct lz_hold_entry *entries, size_t n,
 			unsigned int flags)
 {
+	lz_autofree __u32 *order = n > view->slots / SHARE && n <= UINT32_MAX ?
+					   order_by_part(view, entries, n) : NULL;
 	__u32 now_s = lz_tables_now_s(view);
-	lz_autofree struct bulk_item *items =
-		n > view->slots / SHARE ? sort_by_part(view, entries, n) : NULL;
+	__u64 made = 0;
 	size_t held = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		struct lz_hold_entry *e = &entries[items ? items[i].from : i];
+		struct lz_hold_entry *e = &entries[order ? order[i] : i];
 
-		if (items && i + AHEAD < n) {
-			fetch_ahead(view, items[i + AHEAD].key);
-			__builtin_prefetch(&entries[items[i + AHEAD].from].result, 1);
-		}
-		e->result = items ? set_one(view, items[i].key, items[i].word, now_s, flags) :
-				    set_one(view, e->key, e->word, now_s, flags);
+		if (order && i + 4 * AHEAD < n)
+			__builtin_prefetch(&entries[order[i + 4 * AHEAD]], 1);
+		if (i + AHEAD < n)
+			fetch_ahead(view, entries[order ? order[i + AHEAD] : i + AHEAD].key);
+		e->result = check_hold(e->key, e->word, now_s);
+		if (e->result == 0)
+			e->result = set_hold(view, e->key, e->word, now_s, flags, &made);
 		held += e->result >= 0;
+		if (made >= MADE_TOLD) {
+			note_made(view, made);
+			made = 0;
+		}
 	}
-	/* In the order given: neighbours, who share a line, mostly come together. */
-	for (size_t i = 0; i < n; i++)
-		if (entries[i].result >= 0)
-			lz_held_mark(view, entries[i].key);
+	note_made(view, made);
+	mark_all(view, entries, n);
 	return held;
 }
