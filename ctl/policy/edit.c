@@ -9,20 +9,9 @@
 
 static const char change_of[] = "{\"change-of\":";
 
-/* How many entries of a set are <= prefix. */
 static size_t count_to(const struct lz_entries *entries, const struct lz_prefix *prefix)
 {
-	size_t low = 0, high = entries->n;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (lz_prefix_cmp(&entries->v[mid].prefix, prefix) <= 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
+	return lz_prefix_rank(entries->v, entries->n, sizeof(*entries->v), prefix);
 }
 
 static bool has_entry(const struct lz_entries *entries, const struct lz_prefix *prefix)

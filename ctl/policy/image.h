@@ -95,7 +95,7 @@ struct lz_image {
  * @seed:     of the instance
  * @ret:      freed with lz_image_free()
  *
- * Half a million prefixes take about a tenth of a second (t_compile.c measures it). A group of 256
+ * Half a million prefixes take about a tenth of a second (t_compile_ranges.c measures it). A group of 256
  * neighbours (abi.h) that has a prefix of its own takes 192 bytes, some more where chance makes chains
  * too long (500,000 groups: 240), and 256 for a block if it has three classes, which takes two prefixes.
  * Return: 0; -ENOMEM; -E2BIG or -ERANGE with @reterr: a table of the data plane cannot hold it. Pure.

@@ -100,7 +100,7 @@ extern const char *const lz_tell_words[LZ_TELL_N];
 
 /* A prefix of a set. Sets hold them sorted by lz_prefix_cmp() and without duplicates. */
 struct lz_entry {
-	struct lz_prefix prefix;
+	struct lz_prefix prefix; /* the first: lz_prefix_rank() */
 	struct lz_place place;
 };
 

@@ -61,20 +61,25 @@ void lz_ranges_link(struct lz_ranges *ranges)
 	ranges->n = n;
 }
 
-/* How many ranges are <= prefix. */
-static size_t count_to(const struct lz_ranges *ranges, const struct lz_prefix *prefix)
+size_t lz_prefix_rank(const void *items, size_t n, size_t item_size, const struct lz_prefix *prefix)
 {
-	size_t low = 0, high = ranges->n;
+	size_t low = 0, high = n;
 
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
+		const void *item = (const char *)items + mid * item_size;
 
-		if (lz_prefix_cmp(&ranges->v[mid].prefix, prefix) <= 0)
+		if (lz_prefix_cmp(item, prefix) <= 0)
 			low = mid + 1;
 		else
 			high = mid;
 	}
 	return low;
+}
+
+static size_t count_to(const struct lz_ranges *ranges, const struct lz_prefix *prefix)
+{
+	return lz_prefix_rank(ranges->v, ranges->n, sizeof(*ranges->v), prefix);
 }
 
 size_t lz_ranges_first(const struct lz_ranges *ranges, const struct lz_prefix *prefix)

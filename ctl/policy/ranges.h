@@ -25,7 +25,7 @@ struct lz_place {
 int lz_place_cmp(const struct lz_place *a, const struct lz_place *b);
 
 struct lz_range {
-	struct lz_prefix prefix;
+	struct lz_prefix prefix; /* the first: lz_prefix_rank() */
 	__u32 owner;
 	__u32 parent; /* index of the nearest enclosing range, or LZ_RANGE_NONE */
 	struct lz_place place;
@@ -37,6 +37,12 @@ struct lz_ranges {
 	size_t n;
 	size_t cap;
 };
+
+/**
+ * lz_prefix_rank() - how many of these are <= @prefix
+ * @items: sorted by lz_prefix_cmp(); each begins with its struct lz_prefix
+ */
+size_t lz_prefix_rank(const void *items, size_t n, size_t item_size, const struct lz_prefix *prefix);
 
 int lz_ranges_add(struct lz_ranges *ranges, const struct lz_prefix *prefix, __u32 owner,
 		  struct lz_place place);
