@@ -82,5 +82,6 @@ int lz_ledger_prune(struct lz_ledger *l, __u64 wall_s, int n)
 		sqlite3_bind_int(s, 2, n);
 		r = lz_db_run(l, s, "forget what is old", NULL);
 	}
+	lz_origin_forget(l);
 	return r;
 }

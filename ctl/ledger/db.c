@@ -78,8 +78,11 @@ int lz_db_rows(struct lz_ledger *l, sqlite3_stmt *s, const char *what,
 void lz_db_text(sqlite3_stmt *s, int column, char *dst, size_t size)
 {
 	const unsigned char *text = sqlite3_column_text(s, column);
+	size_t len = text ? strnlen((const char *)text, size - 1) : 0;
 
-	snprintf(dst, size, "%s", text ? (const char *)text : "");
+	if (len)
+		memcpy(dst, text, len);
+	dst[len] = '\0';
 }
 
 void lz_db_bind(sqlite3_stmt *s, int parameter, const char *text)

@@ -35,6 +35,7 @@ enum lz_sql {
 	LZ_SQL_CHANGE_LAST,
 	LZ_SQL_CHANGE_PRUNE,
 	LZ_SQL_ORIGIN_ADD,
+	LZ_SQL_ORIGIN_GET,
 	LZ_SQL_ORIGIN_PRUNE,
 	LZ_SQL_PAST_ADD,
 	LZ_SQL_PAST_BEFORE,
@@ -124,6 +125,7 @@ struct lz_ledger {
 	__u64 batch_outbox;
 	struct lz_many many;
 	struct lz_origin origins[LZ_ORIGIN_CACHE]; /* written lately, by a hash of their texts */
+	struct lz_origin seen[LZ_ORIGIN_CACHE];	   /* read lately, by id */
 };
 
 /* Their texts. */
@@ -155,7 +157,14 @@ void lz_db_bind(sqlite3_stmt *s, int parameter, const char *text);
 /** lz_origin_put() - the row with these texts: one written lately, or a new one; its id or -errno */
 __s64 lz_origin_put(struct lz_ledger *l, const struct lz_origin *origin, struct lz_err *reterr);
 
-/** lz_origin_forget() - after a rollback: what was written lately may be gone */
+/**
+ * lz_origin_get() - the row @id, from memory if it was read lately; never NULL
+ *
+ * One that is not there has the id 0 and empty texts. Good until the next call.
+ */
+const struct lz_origin *lz_origin_get(struct lz_ledger *l, __s64 id);
+
+/** lz_origin_forget() - what is in memory may be gone: after a rollback, or when some were deleted */
 void lz_origin_forget(struct lz_ledger *l);
 
 /** lz_many_register() - make the table "entry" known to a connection; 0 or -errno */

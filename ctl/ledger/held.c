@@ -11,10 +11,9 @@
 #include "base/mem.h"
 #include "ledger/db.h"
 
-static void read_held(sqlite3_stmt *s, void *row)
+/* What an entry does not share with others. */
+static void read_own(sqlite3_stmt *s, struct lz_held *ret)
 {
-	struct lz_held *ret = row;
-
 	ret->key = (__u64)sqlite3_column_int64(s, 0);
 	ret->since_s = (__u64)sqlite3_column_int64(s, 1);
 	ret->expiry_s = (__u32)sqlite3_column_int64(s, 2);
@@ -22,6 +21,14 @@ static void read_held(sqlite3_stmt *s, void *row)
 	ret->case_id = (__u64)sqlite3_column_int64(s, 4);
 	ret->prior = (__u64)sqlite3_column_int64(s, 5);
 	lz_db_text(s, 6, ret->address, sizeof(ret->address));
+	ret->known = true;
+}
+
+static void read_held(sqlite3_stmt *s, void *row)
+{
+	struct lz_held *ret = row;
+
+	read_own(s, ret);
 	ret->made_s = (__u64)sqlite3_column_int64(s, 7);
 	ret->generation = (__u64)sqlite3_column_int64(s, 8);
 	lz_db_text(s, 9, ret->grade, sizeof(ret->grade));
@@ -29,7 +36,26 @@ static void read_held(sqlite3_stmt *s, void *row)
 	lz_db_text(s, 11, ret->actor, sizeof(ret->actor));
 	lz_db_text(s, 12, ret->ticket, sizeof(ret->ticket));
 	lz_db_text(s, 13, ret->reason, sizeof(ret->reason));
-	ret->known = true;
+}
+
+/* With the origin's id behind it; its texts are looked up in memory. */
+static void read_next(sqlite3_stmt *s, void *row)
+{
+	struct lz_held *ret = row;
+
+	read_own(s, ret);
+	ret->origin = sqlite3_column_int64(s, 7);
+}
+
+static void add_texts(struct lz_held *held, const struct lz_origin *o)
+{
+	held->made_s = o->time_s;
+	held->generation = o->generation;
+	strcpy(held->grade, o->grade); /* fields of the same size */
+	strcpy(held->source, o->source);
+	strcpy(held->actor, o->actor);
+	strcpy(held->ticket, o->ticket);
+	strcpy(held->reason, o->reason);
 }
 
 /* Up to n rows of a bound statement. */
@@ -190,7 +216,9 @@ int lz_held_next(struct lz_ledger *l, struct lz_held_walk *walk, struct lz_held 
 		return 0;
 	sqlite3_bind_int64(s, 1, walk->begun ? walk->last + 1 : INT64_MIN);
 	sqlite3_bind_int(s, 2, n);
-	n = read_rows(l, s, ret, n);
+	n = lz_db_rows(l, s, "read holds", read_next, ret, sizeof(*ret), n);
+	for (int i = 0; i < n; i++)
+		add_texts(&ret[i], lz_origin_get(l, ret[i].origin));
 	if (n > 0) {
 		walk->begun = true;
 		walk->last = (__s64)ret[n - 1].key;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * origin.c - who, why, how hard. Entries that say the same share a row: the ones written lately are
- * remembered by a hash of what they say, which is all an import needs.
+ * remembered by a hash of what they say, which is all an import needs; those read lately by their id, so
+ * that a walk over all holds looks up each but once.
  */
 #include <errno.h>
 #include <string.h>
@@ -61,7 +62,38 @@ __s64 lz_origin_put(struct lz_ledger *l, const struct lz_origin *o, struct lz_er
 	return slot->id;
 }
 
+static void read_origin(sqlite3_stmt *s, void *row)
+{
+	struct lz_origin *ret = row;
+
+	ret->id = sqlite3_column_int64(s, 0);
+	ret->time_s = (__u64)sqlite3_column_int64(s, 1);
+	ret->generation = (__u64)sqlite3_column_int64(s, 2);
+	lz_db_text(s, 3, ret->grade, sizeof(ret->grade));
+	lz_db_text(s, 4, ret->source, sizeof(ret->source));
+	lz_db_text(s, 5, ret->actor, sizeof(ret->actor));
+	lz_db_text(s, 6, ret->ticket, sizeof(ret->ticket));
+	lz_db_text(s, 7, ret->reason, sizeof(ret->reason));
+}
+
+const struct lz_origin *lz_origin_get(struct lz_ledger *l, __s64 id)
+{
+	static const struct lz_origin none;
+	struct lz_origin *slot = &l->seen[(__u64)id % LZ_ORIGIN_CACHE];
+	sqlite3_stmt *s;
+
+	if (slot->id && slot->id == id)
+		return slot;
+	s = lz_db_stmt(l, LZ_SQL_ORIGIN_GET);
+	sqlite3_bind_int64(s, 1, id);
+	if (lz_db_rows(l, s, "read an origin", read_origin, slot, sizeof(*slot), 1) == 1)
+		return slot;
+	slot->id = 0;
+	return &none;
+}
+
 void lz_origin_forget(struct lz_ledger *l)
 {
 	memset(l->origins, 0, sizeof(l->origins));
+	memset(l->seen, 0, sizeof(l->seen));
 }

@@ -41,7 +41,8 @@ const char *const lz_db_sql[LZ_SQL_N] = {
 			      "o.time_s, o.generation, o.grade, o.source, o.actor, o.ticket, o.reason "
 			      "FROM change h LEFT JOIN origin o ON o.id = h.origin WHERE h.id = ?1",
 	[LZ_SQL_HELD_DEL] = "DELETE FROM held WHERE key = ?1",
-	[LZ_SQL_HELD_NEXT] = "SELECT " HELD_COLUMNS HELD_FROM "WHERE h.key >= ?1 ORDER BY h.key LIMIT ?2",
+	[LZ_SQL_HELD_NEXT] = "SELECT key, since_s, expiry_s, ttl_s, case_id, prior, address, origin "
+			     "FROM held WHERE key >= ?1 ORDER BY key LIMIT ?2",
 	[LZ_SQL_HELD_OF] = "SELECT " HELD_COLUMNS HELD_FROM
 			   "WHERE h.case_id = ?1 AND h.case_id <> 0 ORDER BY h.key LIMIT ?2",
 	[LZ_SQL_HELD_OF_SUM] = "SELECT count(*) FROM held WHERE case_id = ?1 AND case_id <> 0",
@@ -78,6 +79,8 @@ const char *const lz_db_sql[LZ_SQL_N] = {
 			      "FROM past ORDER BY id LIMIT ?2) WHERE ended_s < ?1)",
 	[LZ_SQL_CHANGE_PRUNE] = "DELETE FROM change WHERE id IN (SELECT id FROM (SELECT id, time_s "
 				"FROM change ORDER BY id LIMIT ?2) WHERE time_s < ?1)",
+	[LZ_SQL_ORIGIN_GET] = "SELECT id, time_s, generation, grade, source, actor, ticket, reason "
+			      "FROM origin WHERE id = ?1",
 	[LZ_SQL_ORIGIN_PRUNE] = "DELETE FROM origin WHERE id IN (SELECT id FROM (SELECT id, time_s "
 				"FROM origin ORDER BY id LIMIT ?2) WHERE time_s < ?1)",
 	[LZ_SQL_CASE_ADD] = "INSERT INTO cases (key, customer, state, ladder, step, grade, for_s, "

@@ -137,6 +137,35 @@ static void walks_past_writes(void)
 	remove_dir();
 }
 
+/* Texts that many rows share are read once, and never after the row they were in has gone. */
+static void walks_with_its_texts(void)
+{
+	struct lz_held_walk walk = { 0 };
+	struct lz_held held = { .key = 7, .since_s = noon.wall_s, .expiry_s = 4000, .ttl_s = 60,
+				.reason = "first", .grade = "garden:leaky", .ticket = "T-1" };
+	struct lz_held got = { 0 }, want = { 0 };
+	struct lz_ledger *l;
+
+	make_dir();
+	l = open_at(BOOT_A, noon);
+	lz_ledger_begin(l, NULL);
+	T_EQ(lz_held_put(l, &held, NULL), 0, "in a batch");
+	T_EQ(lz_held_next(l, &walk, &got, 1), 1, "it is seen");
+	T_STR(got.reason, "first", "with its reason");
+	lz_ledger_rollback(l);
+	strcpy(held.reason, "second");
+	T_EQ(lz_held_put(l, &held, NULL), 0, "another one in its place");
+	walk = (struct lz_held_walk){ 0 };
+	T_EQ(lz_held_next(l, &walk, &got, 1), 1, "that is seen");
+	T_EQ(lz_held_get(l, 7, &want), 0, "and found");
+	T_STR(got.reason, "second", "with its own reason");
+	T_OK(got.origin > 0, "and the id of it");
+	got.origin = want.origin;
+	T_OK(!memcmp(&got, &want, sizeof(got)), "a walk and a look say the same");
+	lz_ledger_close(&l);
+	remove_dir();
+}
+
 /* In a child that is killed right after the call returned. */
 static void survives_a_kill(void)
 {
@@ -506,6 +535,7 @@ static void takes_600000_at_once(void)
 static const struct t_case cases[] = {
 	{ "keeps a hold", keeps_a_hold },
 	{ "walks past writes", walks_past_writes },
+	{ "a walk over the holds has each with its texts", walks_with_its_texts },
 	{ "survives a kill", survives_a_kill },
 	{ "carries the rest of a hold over", carries_the_rest_over },
 	{ "rolls a batch back", rolls_a_batch_back },
