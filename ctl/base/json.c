@@ -198,6 +198,33 @@ int lz_json_get_array(const cJSON *obj, const char *key, const cJSON **ret, stru
 	return 0;
 }
 
+int lz_json_quote(struct lz_str *s, const char *text)
+{
+	static const char *const shorts[0x20] = { ['\b'] = "\\b", ['\f'] = "\\f", ['\n'] = "\\n",
+						  ['\r'] = "\\r", ['\t'] = "\\t" };
+
+	lz_str_append_n(s, "\"", 1);
+	while (*text) {
+		size_t plain = 0;
+		unsigned char c;
+
+		while ((c = (unsigned char)text[plain]) >= 0x20 && c != '"' && c != '\\')
+			plain++;
+		lz_str_append_n(s, text, plain);
+		text += plain;
+		if (!c)
+			break;
+		if (c < 0x20 && !shorts[c])
+			lz_str_appendf(s, "\\u%04x", c);
+		else if (c < 0x20)
+			lz_str_append(s, shorts[c]);
+		else
+			lz_str_append_n(s, (char[]){ '\\', (char)c }, 2);
+		text++;
+	}
+	return lz_str_append_n(s, "\"", 1);
+}
+
 int lz_json_add_u64(cJSON *obj, const char *key, __u64 value)
 {
 	char digits[24];

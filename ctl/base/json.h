@@ -15,6 +15,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "base/mem.h"
 
 #define LZ_JSON_DEPTH_MAX    64
 #define LZ_JSON_BYTES_MAX    (64U << 20)
@@ -82,6 +83,9 @@ int lz_json_get_array(const cJSON *obj, const char *key, const cJSON **ret, stru
 
 /** lz_json_u64() - the value as a whole number @min..@max (max <= 2^53); -EINVAL, -ERANGE */
 int lz_json_u64(const cJSON *item, __u64 min, __u64 max, __u64 *ret);
+
+/** lz_json_quote() - append @text as a JSON string, byte for byte as cJSON prints it; 0 or -ENOMEM */
+int lz_json_quote(struct lz_str *s, const char *text);
 
 /** lz_json_add_u64() - every digit is kept, also beyond 2^53; 0 or -ENOMEM */
 int lz_json_add_u64(cJSON *obj, const char *key, __u64 value);

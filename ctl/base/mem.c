@@ -149,7 +149,7 @@ static int reserve(struct lz_str *s, size_t more)
 		return s->error;
 	if (__builtin_add_overflow(s->len, more, &need) || __builtin_add_overflow(need, 1, &need))
 		s->error = -ENOMEM;
-	else
+	else if (need > s->cap)
 		s->error = lz_array_grow(&s->data, &s->cap, need, 1);
 	return s->error;
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "daemon/ctl.h"
+#include "daemon/heldrow.h"
 
 static enum lz_code code_of(int r)
 {
@@ -95,49 +95,21 @@ void lz_json_grade(cJSON *obj, const char *text)
 		lz_json_add_str(obj, "garden", grade.garden);
 }
 
-static void add_state(cJSON *obj, const char *text)
-{
-	struct lz_grade grade;
-
-	if (lz_grade_parse(text, &grade, NULL) == 0)
-		lz_json_add_str(obj, "state", lz_case_state_words[lz_case_state_of(&grade)]);
-	lz_json_grade(obj, text);
-}
-
 /* A row of the list: the entry's own key, and the customer it belongs to. */
 void lz_json_held(struct lz_ctl *ctl, cJSON *obj, const struct lz_held *held)
 {
-	unsigned int key_len = ctl->view.instance.ipv6_key_len;
-	struct lz_prefix prefix = lz_key_to_prefix(held->key, key_len);
-	const struct lz_range *own = NULL;
-	char key[LZ_PREFIX_TEXT_MAX];
-	const char *class_ = NULL;
-	cJSON *touched;
+	struct lz_held_rows rows = { 0 };
+	lz_autostr struct lz_str text = { 0 };
+	lz_autojson cJSON *row = NULL;
 
-	lz_json_add_str(obj, "address", held->address[0] ? held->address :
-					lz_addr_format(&prefix.addr, key));
-	touched = cJSON_AddArrayToObject(obj, "touched");
-	cJSON_AddItemToArray(touched, cJSON_CreateString(lz_prefix_format(&prefix, key)));
-	if (ctl->now.policy) {
-		own = lz_ranges_find(&ctl->now.policy->customer_ranges, &prefix);
-		class_ = lz_class_name(ctl, lz_image_class_of(ctl->now.image, held->key,
-							      prefix.addr.family));
+	if (lz_held_row_json(&rows, ctl, held, &text) == 0)
+		row = cJSON_ParseWithLength(text.data, text.len);
+	lz_held_rows_done(&rows);
+	while (row && row->child) {
+		cJSON *item = cJSON_DetachItemViaPointer(row, row->child);
+
+		cJSON_AddItemToObject(obj, item->string, item);
 	}
-	if (own)
-		lz_json_add_str(obj, "customer", ctl->now.policy->customers[own->owner].id);
-	if (class_)
-		lz_json_add_str(obj, "class", class_);
-	add_state(obj, held->grade);
-	lz_json_time(obj, "since", held->since_s);
-	lz_json_time(obj, "until", lz_ctl_wall_of(held->expiry_s));
-	if (held->reason[0])
-		lz_json_add_str(obj, "reason", held->reason);
-	if (held->ticket[0])
-		lz_json_add_str(obj, "ticket", held->ticket);
-	lz_json_add_str(obj, "actor", held->actor);
-	lz_json_add_str(obj, "source", held->source);
-	if (held->case_id)
-		lz_json_add_u64(obj, "case", held->case_id);
 }
 
 bool lz_ctl_need(struct lz_ctl *ctl, struct lz_request *req)

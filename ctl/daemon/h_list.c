@@ -6,46 +6,24 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
-#include "base/units.h"
-#include "daemon/ctl.h"
+#include "daemon/heldrow.h"
 
-#define LZ_LIST_SLICE 128
+#define LZ_LIST_SLICE 256 /* the longest rows of so many fit into LZ_PROTO_OUT_SLICE_BYTES */
 
 struct list {
 	struct lz_ctl *ctl;
 	struct lz_held_walk walk;
+	struct lz_held_rows rows;
 	__u64 total;
 	bool text;
 };
 
-static void add_row(struct lz_request *req, struct list *l, const struct lz_held *held)
+static void add_row(struct lz_request *req, struct list *l, const struct lz_held *held, struct lz_str *text)
 {
-	cJSON *row = cJSON_CreateObject();
-
-	lz_json_held(l->ctl, row, held);
-	lz_reply_row(req, row);
-}
-
-/* ADDRESS UNTIL GARDEN TICKET REASON; a blank in a ticket cannot be: it is a word. */
-static void add_line(struct lz_str *text, const struct lz_held *held, unsigned int key_len)
-{
-	char until[LZ_TIME_TEXT_MAX], grade[LZ_GRADE_TEXT_MAX], key[LZ_PREFIX_TEXT_MAX];
-	const char *address = held->address;
-
-	lz_time_format(lz_ctl_wall_of(held->expiry_s) * LZ_NS_PER_S, until);
-	lz_text_set(grade, sizeof(grade), held->grade);
-	if (strchr(grade, ' ')) /* a line is words: "throttle 10/min" is throttle:10/min */
-		*strchr(grade, ' ') = ':';
-	if (!address[0]) {
-		struct lz_prefix prefix = lz_key_to_prefix(held->key, key_len);
-
-		address = lz_addr_format(&prefix.addr, key);
-	}
-	lz_str_appendf(text, "%s %s %s %s %s\n", address, until,
-		       !strcmp(grade, "garden:leaky")  ? "leaky" :
-		       !strcmp(grade, "garden:strict") ? "strict" : grade, held->ticket[0] ? held->ticket : "-",
-		       held->reason[0] ? held->reason : "-");
+	text->len = 0;
+	text->error = 0;
+	if (lz_held_row_json(&l->rows, l->ctl, held, text) == 0)
+		lz_reply_row_text(req, text->data, text->len);
 }
 
 static void list_fill(struct lz_request *req, void *arg)
@@ -62,12 +40,13 @@ static void list_fill(struct lz_request *req, void *arg)
 		if (rows[i].expiry_s <= now_s)
 			continue;
 		if (l->text)
-			add_line(&text, &rows[i], l->ctl->view.instance.ipv6_key_len);
+			lz_held_row_line(&l->rows, l->ctl, &rows[i], &text);
 		else
-			add_row(req, l, &rows[i]);
+			add_row(req, l, &rows[i], &text);
 		l->total++;
 	}
-	if (text.len)
+	lz_held_rows_forget(&l->rows);
+	if (l->text && text.len)
 		lz_reply_payload(req, text.data, text.len);
 	if (n > 0)
 		return;
@@ -75,6 +54,14 @@ static void list_fill(struct lz_request *req, void *arg)
 	lz_json_add_u64(end, l->text ? "entries" : "total", l->total);
 	lz_reply_end(req, n < 0 ? LZ_CODE_REFUSED : LZ_CODE_OK,
 		     n < 0 ? "ledger: cannot be read" : NULL, end);
+}
+
+static void list_done(void *arg)
+{
+	struct list *l = arg;
+
+	lz_held_rows_done(&l->rows);
+	free(l);
 }
 
 static void start(struct lz_request *req, struct lz_ctl *ctl, bool text)
@@ -90,7 +77,7 @@ static void start(struct lz_request *req, struct lz_ctl *ctl, bool text)
 	}
 	l->ctl = ctl;
 	l->text = text;
-	lz_reply_stream(req, list_fill, free, l);
+	lz_reply_stream(req, list_fill, list_done, l);
 }
 
 void lz_h_quarantine_list(struct lz_request *req, void *arg)

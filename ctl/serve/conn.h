@@ -78,6 +78,8 @@ struct lz_request {
 	struct lz_str payload;
 	size_t payload_bytes; /* announced */
 	__u64 id;
+	char row_head[40]; /* {"id":7,"row": as each of its rows begins; "" = not yet printed */
+	size_t row_head_bytes;
 	bool dispatched;
 	void (*fill)(struct lz_request *req, void *arg); /* a stream */
 	void (*done)(void *arg);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include <errno.h>
+#include <stdio.h>
 
 #include "base/json.h"
 #include "serve/conn.h"
@@ -35,9 +36,13 @@ int lz_reply_row_text(struct lz_request *req, const char *json, size_t len)
 		return r;
 	if (len > LZ_PROTO_ROW_BYTES - sizeof("{\"id\":9007199254740992,\"row\":}\n"))
 		return -EMSGSIZE;
-	lz_str_appendf(&conn->out, "{\"id\":%llu,\"row\":", (unsigned long long)req->id);
+	if (!req->row_head_bytes) /* once: there may be a million rows */
+		req->row_head_bytes = (size_t)snprintf(req->row_head, sizeof(req->row_head),
+						       "{\"id\":%llu,\"row\":",
+						       (unsigned long long)req->id);
+	lz_str_append_n(&conn->out, req->row_head, req->row_head_bytes);
 	lz_str_append_n(&conn->out, json, len);
-	lz_str_append(&conn->out, "}\n");
+	lz_str_append_n(&conn->out, "}\n", 2);
 	conn_flush(conn);
 	return conn->out.error;
 }

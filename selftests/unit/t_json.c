@@ -215,6 +215,22 @@ static void writes_exactly(void)
 	free(text);
 }
 
+static void quotes_as_cjson_does(void)
+{
+	for (int c = 1; c < 256; c++) {
+		char text[] = { 'a', (char)c, (char)c, 'b', '\0' };
+		cJSON *item = cJSON_CreateString(text);
+		char *want = cJSON_PrintUnformatted(item);
+		struct lz_str got = { 0 };
+
+		T_EQ(lz_json_quote(&got, text), 0, "quote");
+		T_STR(got.data, want, "the same bytes");
+		lz_str_done(&got);
+		free(want);
+		cJSON_Delete(item);
+	}
+}
+
 static const struct t_case cases[] = {
 	{ "RFC 8259 is taken", takes_rfc_8259 },
 	{ "everything else is refused, with its place", refuses_the_rest },
@@ -224,6 +240,7 @@ static const struct t_case cases[] = {
 	{ "every value has a place", finds_places },
 	{ "typed members", gets_members },
 	{ "numbers are written with every digit", writes_exactly },
+	{ "a quoted text is what cJSON prints", quotes_as_cjson_does },
 };
 
 int main(void)
