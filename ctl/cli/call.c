@@ -227,6 +227,7 @@ static char *request_line(const struct lz_cli_call *call)
 struct answer {
 	struct lz_cli *cli;
 	const struct lz_cli_call *call;
+	unsigned int flags; /* LZ_CMD_F_* of what is asked */
 	cJSON *rows; /* gathered */
 	size_t shown;
 	bool line_open; /* a text ended without the end of its line */
@@ -238,7 +239,7 @@ static void take_row(struct answer *answer, const struct lz_message *m)
 	struct lz_cli *cli = answer->cli;
 	cJSON *row;
 
-	if (cli->json && find_proto(call->cmd)->flags & LZ_CMD_F_FOLLOW) {
+	if (cli->json && answer->flags & LZ_CMD_F_FOLLOW) {
 		lz_doc_line(cli, "lazaret/event", m->bytes, m->len);
 		return;
 	}
@@ -257,7 +258,7 @@ static void take_row(struct answer *answer, const struct lz_message *m)
 		lz_view_row(cli, call->view, row, answer->shown);
 	answer->shown++;
 	cJSON_Delete(row);
-	if (find_proto(call->cmd)->flags & LZ_CMD_F_FOLLOW)
+	if (answer->flags & LZ_CMD_F_FOLLOW)
 		fflush(stdout);
 }
 
@@ -300,7 +301,7 @@ static int take_end(struct answer *answer, const struct lz_message *m)
 	fine = code == LZ_CODE_OK || code == LZ_CODE_PARTLY;
 	if (answer->line_open && !cli->json)
 		putchar('\n');
-	if (cli->json && !(find_proto(answer->call->cmd)->flags & LZ_CMD_F_FOLLOW && fine))
+	if (cli->json && !(answer->flags & LZ_CMD_F_FOLLOW && fine))
 		lz_doc_end(cli, view->rows, reply);
 	else if (!cli->json && (fine || view->always) && !(cli->quiet && view->confirms))
 		lz_view_end(cli, view, reply, answer->rows);
@@ -340,8 +341,8 @@ static int exchange(struct answer *answer, struct lz_client *client, struct lz_e
 
 int lz_cli_ask(struct lz_cli *cli, const struct lz_cli_call *call)
 {
-	struct answer answer = { .cli = cli, .call = call };
 	const struct lz_proto_command *command = find_proto(call->cmd);
+	struct answer answer = { .cli = cli, .call = call, .flags = command->flags };
 	struct lz_client client;
 	struct lz_err err = { "" };
 	char path[256];

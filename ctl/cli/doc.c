@@ -45,7 +45,7 @@ static void put_between(struct lz_cli *cli, char c)
 {
 	struct lz_cli_doc *doc = &cli->doc;
 
-	if (strchr(" \t\r\n", c) && c)
+	if (c == ' ' || c == '\t' || c == '\r' || c == '\n')
 		return;
 	if (c == '}' || c == ']') {
 		doc->depth--;
@@ -72,13 +72,42 @@ static void put_between(struct lz_cli *cli, char c)
 	}
 }
 
+/* What can be written as it came: nearly all of a document without blanks, of one with them the texts.
+ * Returns how many bytes that were. */
+static size_t put_run(struct lz_cli *cli, const char *json, size_t len)
+{
+	struct lz_cli_doc *doc = &cli->doc;
+	bool in_text = doc->in_text;
+	size_t n = 0;
+
+	if (doc->held_back || doc->escaped || (cli->pretty && !in_text))
+		return 0;
+	for (; n < len; n++) {
+		unsigned char c = (unsigned char)json[n];
+
+		if (c == '"') {
+			if (cli->pretty)
+				break;
+			in_text = !in_text;
+		} else if (in_text ? c == '\\' || c == 0x7f || c == 0xc2 : c <= ' ') {
+			break;
+		}
+	}
+	if (n)
+		fwrite_unlocked(json, 1, n, stdout);
+	doc->in_text = in_text;
+	return n;
+}
+
 static void put(struct lz_cli *cli, const char *json, size_t len)
 {
-	for (size_t i = 0; i < len; i++) {
+	size_t i = 0;
+
+	while ((i += put_run(cli, json + i, len - i)) < len) {
 		if (cli->doc.in_text)
-			put_in_text(cli, (unsigned char)json[i]);
+			put_in_text(cli, (unsigned char)json[i++]);
 		else
-			put_between(cli, json[i]);
+			put_between(cli, json[i++]);
 	}
 }
 
