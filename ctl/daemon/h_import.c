@@ -44,6 +44,8 @@ struct import {
 	struct lz_hold_entry *holds;
 	size_t at, n_holds;
 	__u64 held, extended, unchanged, refused;
+	__s64 was_origin; /* 0 = none yet */
+	struct lz_grade was_grade; /* of it */
 	__u64 made_s; /* one moment for all: they share their origin on disk */
 	uv_work_t work;
 	int committed;
@@ -231,6 +233,15 @@ static size_t gather(struct import *im)
 	return n;
 }
 
+/* Of an entry there is; parsed once while it stays the same. */
+static const struct lz_grade *grade_of(struct import *im, __s64 origin)
+{
+	if (!im->was_origin || im->was_origin != origin)
+		lz_grade_parse(lz_held_grade(im->ctl->ledger, origin), &im->was_grade, NULL);
+	im->was_origin = origin;
+	return &im->was_grade;
+}
+
 /* What a row is to become; 1: is to be written, 0: not, -errno. */
 static int plan_row(struct import *im, const struct lz_list_entry *e, struct lz_held_row *row,
 		    __u32 now_s, struct lz_err *reterr)
@@ -241,7 +252,7 @@ static int plan_row(struct import *im, const struct lz_list_entry *e, struct lz_
 	int r;
 
 	if (row->known)
-		lz_grade_parse(row->grade, &was.grade, NULL);
+		was.grade = *grade_of(im, row->was.origin);
 	if (!lz_terms_merge(row->known ? &was : NULL, o->graded ? &o->grade : NULL,
 			    LZ_HOLD_END(now_s, e->for_s), 0, now_s, &terms)) {
 		im->unchanged++;

@@ -121,12 +121,19 @@ struct lz_held_row {
 	__u32 expiry_s; /* CLOCK_MONOTONIC of this boot */
 	__u32 ttl_s;
 	const char *address; /* as it was named; "" = as the key is written; not read */
-	bool known; /* lz_held_rows_get() sets it: there is an entry */
-	char grade[LZ_GRADE_TEXT_MAX]; /* of the entry there is; not written */
+	bool known; /* lz_held_rows_get() sets it, and what follows: there is an entry */
+	struct lz_held_was {
+		__u64 since_s, prior;
+		__s64 origin;
+		__u32 expiry_s, ttl_s;
+	} was;
 };
 
 /** lz_held_rows_get() - what the ledger has of these keys, rising as __s64; 0 or -errno */
 int lz_held_rows_get(struct lz_ledger *l, struct lz_held_row *rows, size_t n, struct lz_err *reterr);
+
+/** lz_held_grade() - as lz_grade_format() has it, of an origin; good until the next call of the ledger */
+const char *lz_held_grade(struct lz_ledger *l, __s64 origin);
 
 /**
  * lz_held_rows_put() - lz_held_put() of many, some 1 us each

@@ -10,11 +10,15 @@
 
 /* ---------------------------------------------------------------- the table */
 
-enum column { KEY, CASE_ID, SINCE_S, EXPIRY_S, TTL_S, ORIGIN, PRIOR, ADDRESS };
+enum column {
+	KEY, CASE_ID, SINCE_S, EXPIRY_S, TTL_S, ORIGIN, PRIOR,
+	WAS_SINCE_S, WAS_EXPIRY_S, WAS_TTL_S, WAS_ORIGIN, WAS_PRIOR, ADDRESS
+};
 
 static const char declaration[] = "CREATE TABLE entry (key INTEGER, case_id INTEGER, since_s INTEGER, "
 				  "expiry_s INTEGER, ttl_s INTEGER, origin INTEGER, prior INTEGER, "
-				  "address TEXT)";
+				  "was_since_s INTEGER, was_expiry_s INTEGER, was_ttl_s INTEGER, "
+				  "was_origin INTEGER, was_prior INTEGER, address TEXT)";
 
 struct table {
 	sqlite3_vtab base;
@@ -135,8 +139,23 @@ static int cursor_column(sqlite3_vtab_cursor *c, sqlite3_context *ctx, int colum
 	case ORIGIN:
 		v = row->origin;
 		break;
-	default:
+	case PRIOR:
 		v = (__s64)row->prior;
+		break;
+	case WAS_SINCE_S:
+		v = (__s64)row->was.since_s;
+		break;
+	case WAS_EXPIRY_S:
+		v = row->was.expiry_s;
+		break;
+	case WAS_TTL_S:
+		v = row->was.ttl_s;
+		break;
+	case WAS_ORIGIN:
+		v = row->was.origin;
+		break;
+	default:
+		v = (__s64)row->was.prior;
 		break;
 	}
 	sqlite3_result_int64(ctx, v);
@@ -175,10 +194,11 @@ static void read_entry(sqlite3_stmt *s, struct lz_held_row *row)
 {
 	row->known = true;
 	row->case_id = (__u64)sqlite3_column_int64(s, 1);
-	row->since_s = (__u64)sqlite3_column_int64(s, 2);
-	row->expiry_s = (__u32)sqlite3_column_int64(s, 3);
-	row->ttl_s = (__u32)sqlite3_column_int64(s, 4);
-	lz_db_text(s, 5, row->grade, sizeof(row->grade));
+	row->was.since_s = row->since_s = (__u64)sqlite3_column_int64(s, 2);
+	row->was.expiry_s = row->expiry_s = (__u32)sqlite3_column_int64(s, 3);
+	row->was.ttl_s = row->ttl_s = (__u32)sqlite3_column_int64(s, 4);
+	row->was.origin = sqlite3_column_int64(s, 5);
+	row->was.prior = (__u64)sqlite3_column_int64(s, 6);
 }
 
 /* Is there any between these keys? One look spares one for each row of a list that is all new. */
@@ -217,6 +237,11 @@ int lz_held_rows_get(struct lz_ledger *l, struct lz_held_row *rows, size_t n, st
 	sqlite3_reset(s);
 	l->many = (struct lz_many){ 0 };
 	return r;
+}
+
+const char *lz_held_grade(struct lz_ledger *l, __s64 origin)
+{
+	return lz_origin_get(l, origin)->grade;
 }
 
 /* Where the orders before these go to: ids of `change`, behind all there are. */

@@ -51,13 +51,11 @@ const char *const lz_db_sql[LZ_SQL_N] = {
 	[LZ_SQL_HELD_ENDED] = "SELECT key, case_id, expiry_s FROM held WHERE expiry_s <= ?1 "
 			      "ORDER BY expiry_s LIMIT ?2",
 	[LZ_SQL_HELD_WITHIN] = "SELECT 1 FROM held WHERE key BETWEEN ?1 AND ?2 LIMIT 1",
-	[LZ_SQL_HELD_ROWS] = "SELECT e.rowid, h.case_id, h.since_s, h.expiry_s, h.ttl_s, o.grade "
-			     "FROM entry e CROSS JOIN held h ON h.key = e.key "
-			     "LEFT JOIN origin o ON o.id = h.origin",
+	[LZ_SQL_HELD_ROWS] = "SELECT e.rowid, h.case_id, h.since_s, h.expiry_s, h.ttl_s, h.origin, "
+			     "h.prior FROM entry e CROSS JOIN held h ON h.key = e.key",
 	[LZ_SQL_HELD_ROWS_KEEP] = "INSERT INTO change (id, key, time_s, since_s, expiry_s, ttl_s, origin, "
-				  "case_id, prior) SELECT e.prior, h.key, ?1, h.since_s, h.expiry_s, "
-				  "h.ttl_s, h.origin, h.case_id, h.prior FROM entry e CROSS JOIN held h "
-				  "ON h.key = e.key WHERE e.prior <> 0",
+				  "case_id, prior) SELECT prior, key, ?1, was_since_s, was_expiry_s, "
+				  "was_ttl_s, was_origin, case_id, was_prior FROM entry WHERE prior <> 0",
 	[LZ_SQL_HELD_ROWS_PUT] = "INSERT INTO held (key, since_s, expiry_s, ttl_s, origin, case_id, "
 				 "prior, address) SELECT key, since_s, expiry_s, ttl_s, origin, case_id, "
 				 "prior, address FROM entry WHERE true ON CONFLICT (key) DO UPDATE SET "
