@@ -165,6 +165,7 @@ int lz_ctl_keeper_start(struct lz_ctl *ctl);
 
 struct lz_now lz_ctl_now(void);
 __u64 lz_ctl_wall_of(__u32 mono_s); /* of a moment of the data plane's clock */
+__u32 lz_ctl_mono_of(__u64 wall_s); /* its inverse; cut to what that clock can say */
 __u64 lz_ctl_generation(const struct lz_ctl *ctl);
 
 /** lz_running_compile() - takes @policy in every case; @previous: for stable ids, may be NULL */
@@ -251,6 +252,7 @@ void lz_target_done(struct lz_target *target);
 
 /** lz_target_check() - may it be held? 0, or -EPERM with the reason */
 int lz_target_check(struct lz_ctl *ctl, const struct lz_target *target, struct lz_err *reterr);
+/** lz_hold_check_addr() - may one address be held? -EPERM with the reason, which does not repeat it */
 int lz_hold_check_addr(struct lz_ctl *ctl, const struct lz_addr *addr, __u64 key,
 		       struct lz_err *reterr);
 

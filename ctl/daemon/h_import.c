@@ -3,6 +3,7 @@
  * h_import.c - quarantine.import: hundreds of thousands of entries, all or nothing in the ledger.
  *
  *   read    every line is parsed before anything is done; a bad one ends the import
+ *   close   the books of what has ended: a list holds anew, and extends no case that is over
  *   write   one transaction; lines that may not be held are counted and named
  *   commit  from here on it is durable
  *   hold    the kernel's table, in bulk
@@ -21,9 +22,10 @@
 #define LZ_IMPORT_ROWS	   2048		     /* written by one statement */
 #define LZ_IMPORT_HOLD_SLICE 4096
 #define LZ_IMPORT_GUARD	   1000 /* more at once wants --yes */
+#define LZ_IMPORT_TOO_LATE "its time was over before it was held"
 #define LZ_IMPORT_REFUSALS 200	/* rows that name what was refused */
 
-enum phase { PHASE_READ, PHASE_WRITE, PHASE_HOLD }; /* what the loop does; the rest is in threads */
+enum phase { PHASE_READ, PHASE_CLOSE, PHASE_WRITE, PHASE_HOLD }; /* what the loop does; the rest is in threads */
 
 /* What an order comes to, worked out once while it stays the same. */
 struct order {
@@ -47,6 +49,7 @@ struct import {
 	__s64 was_origin; /* 0 = none yet */
 	struct lz_grade was_grade; /* of it */
 	__u64 made_s; /* one moment for all: they share their origin on disk */
+	__u32 now_s; /* of the data plane's clock: whose end is later was not over when the list came */
 	uv_work_t work;
 	int committed;
 	struct lz_err commit_err;
@@ -113,10 +116,28 @@ static void sort_done(uv_work_t *work, int status)
 	im->orders = calloc(im->list.n_orders + 1, sizeof(*im->orders));
 	if (!im->holds || !im->orders)
 		lz_err_set(&err, ENOMEM, "quarantine: out of memory");
-	if (err.text[0] || lz_ledger_begin(im->ctl->ledger, &err) < 0)
+	if (err.text[0])
 		finish(im, LZ_CODE_REFUSED, err.text, NULL);
 	else
-		go_on(im, PHASE_WRITE);
+		go_on(im, PHASE_CLOSE);
+}
+
+/* Between lists and without a batch of its own, so cases may move. */
+static void close_slice(struct import *im)
+{
+	struct lz_ctl *ctl = im->ctl;
+	struct lz_err err = { "" };
+
+	im->now_s = lz_tables_now_s(&ctl->view);
+	ctl->busy = false;
+	lz_case_clock(ctl, lz_clock_mono_ns() + LZ_IMPORT_SLICE_NS);
+	ctl->busy = true;
+	if (ctl->ends_wait)
+		return;
+	if (lz_ledger_begin(ctl->ledger, &err) < 0)
+		finish(im, LZ_CODE_REFUSED, err.text, NULL);
+	else
+		im->phase = PHASE_WRITE;
 }
 
 static __u64 room_of(const struct lz_ctl *ctl)
@@ -244,7 +265,7 @@ static const struct lz_grade *grade_of(struct import *im, __s64 origin)
 
 /* What a row is to become; 1: is to be written, 0: not, -errno. */
 static int plan_row(struct import *im, const struct lz_list_entry *e, struct lz_held_row *row,
-		    __u32 now_s, struct lz_err *reterr)
+		    struct lz_err *reterr)
 {
 	const struct lz_list_order *o = &im->list.orders[e->order];
 	struct order *order = &im->orders[e->order];
@@ -254,7 +275,7 @@ static int plan_row(struct import *im, const struct lz_list_entry *e, struct lz_
 	if (row->known)
 		was.grade = *grade_of(im, row->was.origin);
 	if (!lz_terms_merge(row->known ? &was : NULL, o->graded ? &o->grade : NULL,
-			    LZ_HOLD_END(now_s, e->for_s), 0, now_s, &terms)) {
+			    e->end_s, 0, im->now_s, &terms)) {
 		im->unchanged++;
 		return 0;
 	}
@@ -263,7 +284,7 @@ static int plan_row(struct import *im, const struct lz_list_entry *e, struct lz_
 		return r;
 	if (!row->known)
 		row->case_id = 0;
-	if (!row->known || was.end_s <= now_s)
+	if (!row->known || was.end_s <= im->now_s)
 		row->since_s = im->made_s;
 	row->origin = order->origin;
 	row->expiry_s = (__u32)terms.end_s;
@@ -277,19 +298,27 @@ static int plan_row(struct import *im, const struct lz_list_entry *e, struct lz_
 	return 1;
 }
 
-static int write_rows(struct import *im, __u32 now_s, struct lz_err *reterr)
+/* Why a host that is not held yet cannot be now; NULL: it can. */
+static const char *why_not_held(const struct import *im, const struct lz_list_entry *e, __u64 room)
+{
+	return !room ? "colony: full" : e->end_s <= im->now_s ? LZ_IMPORT_TOO_LATE : NULL;
+}
+
+static int write_rows(struct import *im, struct lz_err *reterr)
 {
 	__u64 room = room_of(im->ctl);
 	size_t n = gather(im), kept = 0;
 	int r = lz_held_rows_get(im->ctl->ledger, im->rows, n, reterr);
 
 	for (size_t i = 0; r >= 0 && i < n; i++) {
-		if (!im->rows[i].known && !room) {
-			refuse(im, im->of[i]->line, lz_list_address(&im->list, im->of[i]), "colony: full");
+		const char *why = im->rows[i].known ? NULL : why_not_held(im, im->of[i], room);
+
+		if (why) {
+			refuse(im, im->of[i]->line, lz_list_address(&im->list, im->of[i]), why);
 			continue;
 		}
 		im->rows[kept] = im->rows[i];
-		r = plan_row(im, im->of[i], &im->rows[kept], now_s, reterr);
+		r = plan_row(im, im->of[i], &im->rows[kept], reterr);
 		if (r > 0)
 			room -= !im->rows[kept++].known;
 	}
@@ -327,12 +356,11 @@ static void begin_commit(struct import *im)
 static void write_slice(struct import *im)
 {
 	__u64 until_ns = lz_clock_mono_ns() + LZ_IMPORT_SLICE_NS;
-	__u32 now_s = lz_tables_now_s(&im->ctl->view);
 	struct lz_err err = { "" };
 	int r = 0;
 
 	while (r == 0 && im->at < im->list.n && lz_clock_mono_ns() < until_ns)
-		r = write_rows(im, now_s, &err);
+		r = write_rows(im, &err);
 	if (r == 0 && im->at < im->list.n)
 		return;
 	if (r == 0) {
@@ -348,7 +376,7 @@ static void write_slice(struct import *im)
 static const char *why_not_taken(int result)
 {
 	return result == -ENOSPC ? "the kernel did not take it: table full" :
-	       result == -EINVAL ? "its time was over before it was held" :
+	       result == -EINVAL ? LZ_IMPORT_TOO_LATE :
 				   "the kernel did not take it";
 }
 
@@ -423,6 +451,8 @@ static void on_idle(uv_idle_t *idle)
 
 	if (im->phase == PHASE_READ)
 		read_slice(im);
+	else if (im->phase == PHASE_CLOSE)
+		close_slice(im);
 	else if (im->phase == PHASE_WRITE)
 		write_slice(im);
 	else
@@ -440,14 +470,14 @@ void lz_h_quarantine_import(struct lz_request *req, void *arg)
 		return;
 	payload = lz_request_payload(req, &len);
 	im = calloc(1, sizeof(*im));
-	if (!im || lz_list_init(&im->list, ctl, payload, len, lz_ctl_now().wall_s) < 0) {
+	if (!im || lz_list_init(&im->list, ctl, payload, len) < 0) {
 		free(im);
 		lz_reply_end(req, LZ_CODE_REFUSED, "quarantine: out of memory", NULL);
 		return;
 	}
 	im->ctl = ctl;
 	im->req = req;
-	im->made_s = im->list.now_s;
+	im->made_s = lz_ctl_now().wall_s;
 	im->idle.data = im;
 	lz_tell_actor(req, im->actor);
 	lz_text_set(im->file, sizeof(im->file), lz_arg_text(req, "file"));

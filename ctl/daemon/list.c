@@ -8,9 +8,10 @@
 #include "base/units.h"
 #include "daemon/list.h"
 
-int lz_list_init(struct lz_list *list, struct lz_ctl *ctl, const char *text, size_t len, __u64 now_s)
+int lz_list_init(struct lz_list *list, struct lz_ctl *ctl, const char *text, size_t len)
 {
-	*list = (struct lz_list){ .ctl = ctl, .text = malloc(len + 1), .len = len, .now_s = now_s };
+	*list = (struct lz_list){ .ctl = ctl, .text = malloc(len + 1), .len = len,
+				  .now_s = lz_tables_now_s(&ctl->view) };
 	if (!list->text)
 		return -ENOMEM;
 	memcpy(list->text, text, len);
@@ -56,29 +57,38 @@ static const char *cut_word(char **at)
 	return word;
 }
 
+/* UINT32_MAX: too late. An UNTIL that an export has written is the end it was written of. */
+static __u32 end_of(const struct lz_list *list, __u64 ns, bool until)
+{
+	__u64 s = ns / LZ_NS_PER_S;
+
+	if (until)
+		return lz_ctl_mono_of((ns + LZ_NS_PER_S - 1) / LZ_NS_PER_S);
+	if (s > LZ_HOLD_CAP_S)
+		return UINT32_MAX;
+	return s ? LZ_HOLD_END(list->now_s, (__u32)s) : 0;
+}
+
 /* UNTIL or TIME; not given: 72 h. */
 static int read_time(struct lz_list *list, const char *word, __u32 *ret, struct lz_err *reterr)
 {
-	__u64 ns = LZ_HOLD_DEFAULT_S * LZ_NS_PER_S, for_s;
+	__u64 ns = LZ_HOLD_DEFAULT_S * LZ_NS_PER_S;
+	bool until = word && strchr(word, 'T');
 	int r = 0;
 
 	if (word && list->time && lz_streq(word, list->time)) {
-		*ret = list->time_s;
+		*ret = list->time_end_s;
 		return 0;
 	}
-	if (word && strchr(word, 'T')) {
-		r = lz_time_parse(word, &ns, reterr);
-		for_s = ns / LZ_NS_PER_S > list->now_s ? ns / LZ_NS_PER_S - list->now_s : 0;
-	} else {
-		r = word ? lz_duration_parse(word, &ns, reterr) : 0;
-		for_s = ns / LZ_NS_PER_S;
-	}
+	if (word)
+		r = until ? lz_time_parse(word, &ns, reterr) : lz_duration_parse(word, &ns, reterr);
 	if (r < 0)
 		return r;
-	if (for_s > LZ_HOLD_CAP_S)
+	*ret = end_of(list, ns, until);
+	if (*ret > LZ_HOLD_END(list->now_s, LZ_HOLD_CAP_S))
 		return lz_err_set(reterr, ERANGE, "%s: is longer than 31 days", word);
 	list->time = word;
-	*ret = list->time_s = (__u32)for_s;
+	list->time_end_s = *ret;
 	return 0;
 }
 
@@ -179,10 +189,10 @@ static int read_line(struct lz_list *list, char *line, struct lz_err *reterr)
 	r = lz_key_from_addr(&addr, list->ctl->view.instance.ipv6_key_len, &e.key);
 	if (r < 0)
 		return lz_err_set(reterr, EINVAL, "%s: is no source", address);
-	r = read_time(list, cut_word(&line), &e.for_s, reterr);
+	r = read_time(list, cut_word(&line), &e.end_s, reterr);
 	if (r == 0)
 		r = find_order(list, line, &e.order, reterr);
-	if (r < 0 || !e.for_s) /* its time is over already: an old export */
+	if (r < 0 || e.end_s <= list->now_s) /* its time is over already: an old export */
 		return r;
 	e.address = (__u32)(address - list->text);
 	r = add_entry(list, &e, reterr);
@@ -216,7 +226,7 @@ static int compare_key(const void *a, const void *b)
 
 	if (x->key != y->key)
 		return (__s64)x->key < (__s64)y->key ? -1 : 1;
-	return x->for_s < y->for_s ? 1 : x->for_s > y->for_s ? -1 : 0;
+	return x->end_s < y->end_s ? 1 : x->end_s > y->end_s ? -1 : 0;
 }
 
 void lz_list_sort(struct lz_list *list)

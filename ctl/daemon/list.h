@@ -26,7 +26,7 @@ struct lz_list_entry {
 	__u64 key;
 	__u32 address; /* where it stands in the list; one of "" for another key of the same customer */
 	__u32 line;
-	__u32 for_s; /* > 0 */
+	__u32 end_s; /* of the data plane's clock, later than it was when the list came */
 	__u32 order;
 };
 
@@ -35,18 +35,18 @@ struct lz_list {
 	char *text; /* a copy, cut into words */
 	char *next;
 	size_t len;
-	__u64 now_s; /* wall clock */
+	__u32 now_s; /* of the data plane's clock, when it came: however long it is read, times count from here */
 	__u32 line; /* the last one read, from 1 */
 	struct lz_list_entry *v;
 	struct lz_list_order *orders;
 	size_t n, cap, n_orders, orders_cap;
 	__u32 slots[LZ_LIST_SLOTS]; /* 1 + index of an order, by a hash of its text */
 	const char *time; /* the last one, and what it says */
-	__u32 time_s;
+	__u32 time_end_s;
 };
 
 /** lz_list_init() - -ENOMEM */
-int lz_list_init(struct lz_list *list, struct lz_ctl *ctl, const char *text, size_t len, __u64 now_s);
+int lz_list_init(struct lz_list *list, struct lz_ctl *ctl, const char *text, size_t len);
 void lz_list_done(struct lz_list *list);
 
 /**
@@ -56,7 +56,7 @@ void lz_list_done(struct lz_list *list);
  */
 int lz_list_read(struct lz_list *list, __u64 until_ns, struct lz_err *reterr);
 
-/** lz_list_sort() - by key; the longest time of a key comes first */
+/** lz_list_sort() - by key; the latest end of a key comes first */
 void lz_list_sort(struct lz_list *list);
 
 /** lz_list_address() - as it was named; "" = as the key is written */

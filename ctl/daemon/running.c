@@ -23,7 +23,7 @@ struct lz_now lz_ctl_now(void)
 
 /* The distance of the clocks is kept until the wall clock is set: otherwise one and the same end would
  * be told a second earlier or later, as the two readings are cut to whole seconds. */
-__u64 lz_ctl_wall_of(__u32 mono_s)
+static __s64 distance_s(void)
 {
 	static __s64 distance_ns;
 	__s64 now_ns = (__s64)(lz_clock_wall_ns() - lz_clock_mono_ns());
@@ -31,7 +31,19 @@ __u64 lz_ctl_wall_of(__u32 mono_s)
 	if (now_ns - distance_ns > (__s64)LZ_NS_PER_S / 2 ||
 	    distance_ns - now_ns > (__s64)LZ_NS_PER_S / 2)
 		distance_ns = now_ns;
-	return (__u64)(distance_ns / (__s64)LZ_NS_PER_S + mono_s);
+	return distance_ns / (__s64)LZ_NS_PER_S;
+}
+
+__u64 lz_ctl_wall_of(__u32 mono_s)
+{
+	return (__u64)(distance_s() + mono_s);
+}
+
+__u32 lz_ctl_mono_of(__u64 wall_s)
+{
+	__s64 mono_s = (__s64)wall_s - distance_s();
+
+	return mono_s < 0 ? 0 : mono_s > (__s64)UINT32_MAX ? UINT32_MAX : (__u32)mono_s;
 }
 
 __u64 lz_ctl_generation(const struct lz_ctl *ctl)

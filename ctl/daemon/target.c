@@ -157,16 +157,16 @@ int lz_target_find(struct lz_ctl *ctl, const char *address, struct lz_target *re
 }
 
 static int name_never(const struct lz_policy *policy, const struct lz_range *range,
-		      const char *address, struct lz_err *reterr)
+		      struct lz_err *reterr)
 {
 	const struct lz_ref *ref = &policy->never.v[range->owner];
 	char prefix[LZ_PREFIX_TEXT_MAX];
 
 	lz_prefix_format(&range->prefix, prefix);
 	if (ref->kind == LZ_REF_SET)
-		return lz_err_set(reterr, EPERM, "%s: is in the never-list: %s, set %s", address,
-				  prefix, policy->sets[ref->set].name);
-	return lz_err_set(reterr, EPERM, "%s: is in the never-list: %s", address, prefix);
+		return lz_err_set(reterr, EPERM, "is in the never-list: %s, set %s", prefix,
+				  policy->sets[ref->set].name);
+	return lz_err_set(reterr, EPERM, "is in the never-list: %s", prefix);
 }
 
 int lz_hold_check_addr(struct lz_ctl *ctl, const struct lz_addr *addr, __u64 key,
@@ -175,43 +175,49 @@ int lz_hold_check_addr(struct lz_ctl *ctl, const struct lz_addr *addr, __u64 key
 	const struct lz_policy *policy = ctl->now.policy;
 	struct lz_prefix host = lz_prefix_host(addr);
 	const struct lz_range *never;
-	char text[LZ_ADDR_TEXT_MAX];
 	__u32 class_;
 
 	if (!lz_addr_is_host(addr))
-		return lz_err_set(reterr, EPERM, "%s: cannot be held: %s", lz_addr_format(addr, text),
+		return lz_err_set(reterr, EPERM, "cannot be held: %s",
 				  lz_addr_kind_name(lz_addr_kind(addr)));
 	if (!policy)
 		return 0;
 	never = lz_ranges_find(&policy->never_ranges, &host);
 	if (never)
-		return name_never(policy, never, lz_addr_format(addr, text), reterr);
+		return name_never(policy, never, reterr);
 	class_ = lz_image_class_of(ctl->now.image, key, addr->family);
 	if (ctl->now.image->gen.class_[class_].flags & LZ_CLASS_F_SHARED)
 		return lz_err_set(reterr, EPERM,
-				  "%s: cannot be held: class %s is shared, many customers are behind "
+				  "cannot be held: class %s is shared, many customers are behind "
 				  "one address",
-				  lz_addr_format(addr, text), ctl->now.image->class_names[class_]);
+				  ctl->now.image->class_names[class_]);
 	return 0;
 }
 
-int lz_target_check(struct lz_ctl *ctl, const struct lz_target *target, struct lz_err *reterr)
+static int check_target(struct lz_ctl *ctl, const struct lz_target *target, struct lz_err *reterr)
 {
-	char text[LZ_ADDR_TEXT_MAX];
 	int r = lz_hold_check_addr(ctl, &target->addr, target->key, reterr);
 
 	if (r < 0)
 		return r;
 	if (is_own(&target->addr))
-		return lz_err_set(reterr, EPERM, "%s: cannot be held: it is this gateway's own address",
-				  lz_addr_format(&target->addr, text));
+		return lz_err_set(reterr, EPERM, "cannot be held: it is this gateway's own address");
 	for (size_t i = 0; ctl->now.policy && i < target->n_touched; i++) {
 		const struct lz_range *never =
 			lz_ranges_find(&ctl->now.policy->never_ranges, &target->touched[i]);
 
 		if (never)
-			return name_never(ctl->now.policy, never,
-					  lz_addr_format(&target->addr, text), reterr);
+			return name_never(ctl->now.policy, never, reterr);
 	}
 	return 0;
+}
+
+int lz_target_check(struct lz_ctl *ctl, const struct lz_target *target, struct lz_err *reterr)
+{
+	struct lz_err why = { "" };
+	char text[LZ_ADDR_TEXT_MAX];
+	int r = check_target(ctl, target, &why);
+
+	return r < 0 ? lz_err_set(reterr, -r, "%s: %s", lz_addr_format(&target->addr, text), why.text) :
+		       0;
 }

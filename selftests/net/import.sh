@@ -13,6 +13,7 @@ ROOT=$(cd "$(dirname "$0")/../.." && pwd)
 lz_gateway_enter 300 "$@"
 
 HOST=198.51.100.30
+LAST=10.255.255.254 # in the order in which books are closed
 HOSTS=200000
 PORTAL_NAME=quarantine.example.net
 
@@ -21,6 +22,7 @@ cat >"$LZ_DIR/policy.json" <<-END
 	  "interfaces": { "access": { "side": "customer", "match": ["acc0"], "source-validation": "strict" },
 			  "transit": { "side": "uplink", "match": ["upl0"] } },
 	  "sets": { "homes": ["198.51.100.0/24", "10.0.0.0/8"] },
+	  "never": ["198.51.100.99"],
 	  "portal": { "url": "http://$PORTAL_NAME/", "contact": "abuse desk, +49 30 1234",
 		      "provider": "Example Net", "self-release": { "times": 2, "quiet": "0s" } },
 	  "gardens": { "leaky": { "mail": "smtp-554", "web": "page" } },
@@ -105,6 +107,20 @@ t_ok "all are held" held_is $((HOSTS + 1))
 t_ok "who was asked for is held by the data plane" test \
 	"$(ctl -j source show 10.18.214.135 | jq -r .source.garden)" = leaky
 t_ok "they take no source's room: doctor agrees" ctl doctor
+
+# ---------------------------------------------------------------- what is written is what was asked for
+
+ctl quarantine export >"$LZ_DIR/exported"
+t_eq "its own export says the same of all" "$(ctl -j quarantine import "$LZ_DIR/exported" --yes |
+	jq -c '[.held, .extended, .unchanged]')" "[0,0,$((HOSTS + 1))]" # however long it was read
+UNTIL=$(date -u -d '+1 hour' +%Y-%m-%dT%H:%M:%SZ)
+echo "198.51.100.31 $UNTIL" >"$LZ_DIR/until"
+t_ok "one with an end" ctl quarantine import "$LZ_DIR/until"
+t_eq "that is when it ends" "$(ctl -j quarantine show 198.51.100.31 | jq -r .until)" "$UNTIL"
+echo "198.51.100.99 1h" >"$LZ_DIR/never"
+ctl quarantine import "$LZ_DIR/never" >"$LZ_DIR/said" 2>&1
+t_eq "one of the never-list is refused, and named once" "$(grep 'line 1' "$LZ_DIR/said")" \
+	"lazaretctl: line 1: 198.51.100.99: is in the never-list: 198.51.100.99"
 t_ok "undone" ctl -q quarantine undo --since 1h --source import
 t_ok "all of the list is free" held_is 1
 
@@ -143,11 +159,25 @@ t_ok "undone" ctl -q quarantine undo --since 1h --source import
 END_S=$(($(date +%s) + 20))
 list "$(date -u -d "@$END_S" +%Y-%m-%dT%H:%M:%SZ)" >"$LZ_DIR/list"
 t_ok "as many that end soon" ctl quarantine import "$LZ_DIR/list" --yes
-t_ok "all are held" held_is $((HOSTS + 1))
-while [ "$(date +%s)" -lt $((END_S + 1)) ]; do sleep 0.1; done
+t_ok "one that has a case ends last" ctl quarantine add "$LAST" for "$((END_S + 2 - $(date +%s)))s"
+t_ok "all are held" held_is $((HOSTS + 2))
+echo "$LAST 1h leaky T-9 listed again" >"$LZ_DIR/again"
+while [ "$(date +%s)" -lt $((END_S - 1)) ]; do sleep 0.1; done
+CONTROLLER=$(pgrep -P "${LZ_PROC[daemon]}" lazaretd-ctl)
+kill -STOP "$CONTROLLER" # until all have ended, and the list is there before their books are closed
+while [ "$(date +%s)" -lt $((END_S + 4)) ]; do sleep 0.1; done
+ctl quarantine import "$LZ_DIR/again" >/dev/null 2>&1 &
+IMPORT=$!
+sleep 0.3
+kill -CONT "$CONTROLLER"
 BEGUN=$(lz_now_ms)
 BEGUN_CPU_MS=$(cpu_ms)
-t_ok "the books are closed soon, even on a busy machine" lz_wait 60 held_is 1
+t_ok "the books are closed soon, even on a busy machine" lz_wait 60 held_is 2
+wait "$IMPORT"
+t_eq "who had ended is held by the list" $? 0
+t_eq "and no more by the case that was over" "$(ctl -j quarantine list |
+	jq -r '.entries[] | select(.address == "'"$LAST"'") | .ticket + " " + (.case // "alone" | tostring)')" "T-9 alone"
+t_eq "which is over" "$(ctl -j why "$LAST" | jq -r '[.timeline[].event] | sort | join(" ")')" "expired held held"
 CPU_MS=$(($(cpu_ms) - BEGUN_CPU_MS))
 echo "# closed after $(($(lz_now_ms) - BEGUN)) ms, $CPU_MS of them on a CPU"
 t_ok "with 20 s of a CPU, the third of a minute for 600,000" test "$CPU_MS" -le 20000
