@@ -54,22 +54,33 @@ static void send_row(struct undo *u, struct lz_request *req, const struct lz_hel
 	lz_reply_row(req, row);
 }
 
-/* What an entry was before the orders that are to be undone; -ENOENT: not held. */
+/* Held before, and nobody knows any more how: such an entry stays as it is. */
+static bool is_forgotten(struct undo *u, const struct lz_held *held)
+{
+	struct lz_held older;
+
+	return held->prior && lz_held_prior(u->ctl->ledger, held->prior, &older) == -ENOENT;
+}
+
+/* What an entry was before the orders that are to be undone; -ENOENT: not held. Where the ledger has
+ * forgotten that, the oldest order it knows is as near as one can come. */
 static int find_before(struct undo *u, const struct lz_held *held, __u64 *ret_prior,
 		       struct lz_held *ret)
 {
 	__u64 prior = held->prior;
+	struct lz_held older;
 
-	while (prior) {
-		if (lz_held_prior(u->ctl->ledger, prior, ret) < 0)
-			return -ENOENT;
-		if (!is_by(u, ret->made_s, ret->source, ret->actor)) {
-			*ret_prior = prior;
-			return ret->expiry_s > lz_tables_now_s(&u->ctl->view) ? 0 : -ENOENT;
-		}
-		prior = ret->prior;
+	*ret_prior = 0;
+	while (prior && lz_held_prior(u->ctl->ledger, prior, &older) == 0) {
+		*ret_prior = prior;
+		*ret = older;
+		if (!is_by(u, older.made_s, older.source, older.actor))
+			break;
+		prior = older.prior;
+		if (!prior)
+			return -ENOENT; /* it began with one of them */
 	}
-	return -ENOENT;
+	return *ret_prior && ret->expiry_s > lz_tables_now_s(&u->ctl->view) ? 0 : -ENOENT;
 }
 
 /* ---------------------------------------------------------------- entries of lists */
@@ -116,7 +127,8 @@ static int undo_slice(struct undo *u, struct lz_request *req, struct lz_err *ret
 		const struct lz_held *held = &s.rows[i];
 		bool of_list = !held->case_id || lz_streq(held->source, "import");
 
-		if (of_list && is_by(u, held->made_s, held->source, held->actor))
+		if (of_list && is_by(u, held->made_s, held->source, held->actor) &&
+		    !is_forgotten(u, held))
 			s.rows[s.n++] = *held;
 	}
 	if (s.n)
@@ -205,7 +217,7 @@ static int plan_rows(struct undo *u, __u64 case_id, struct rows *rows, struct lz
 	for (int i = 0; r == 0 && i < n; i++) {
 		struct lz_held held = rows->v[i], *before = &rows->before[rows->n];
 
-		if (!is_by(u, held.made_s, held.source, held.actor)) {
+		if (!is_by(u, held.made_s, held.source, held.actor) || is_forgotten(u, &held)) {
 			case_keeps(u, rows, case_id, &held);
 			continue;
 		}

@@ -147,7 +147,14 @@ int lz_held_rows_put(struct lz_ledger *l, struct lz_held_row *rows, size_t n, __
 /** lz_held_origin() - the id of who, why and how hard: made_s, generation, grade and texts; or -errno */
 __s64 lz_held_origin(struct lz_ledger *l, const struct lz_held *held, struct lz_err *reterr);
 
-/** lz_held_prior() - what an entry was before; @prior of the entry, or of the one before; -ENOENT */
+/* So many orders are kept that others have taken the place of; the oldest go when lists bring more. Twice a
+ * whole colony, some 90 MB. */
+#define LZ_HELD_PRIORS_MAX 2000000
+
+/**
+ * lz_held_prior() - what an entry was before; @prior of the entry, or of the one before
+ * Return: 0; -ENOENT: forgotten, see LZ_HELD_PRIORS_MAX and lz_ledger_prune().
+ */
 int lz_held_prior(struct lz_ledger *l, __u64 prior, struct lz_held *ret);
 
 /** lz_held_back() - make an entry again what it was at @prior; -ENOENT */

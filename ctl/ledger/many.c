@@ -246,7 +246,7 @@ const char *lz_held_grade(struct lz_ledger *l, __s64 origin)
 
 /* Where the orders before these go to: ids of `change`, behind all there are. */
 static int number_priors(struct lz_ledger *l, struct lz_held_row *rows, size_t n, size_t *ret_known,
-			 struct lz_err *reterr)
+			 __u64 *ret_last, struct lz_err *reterr)
 {
 	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_CHANGE_LAST);
 	size_t known = 0;
@@ -263,15 +263,30 @@ static int number_priors(struct lz_ledger *l, struct lz_held_row *rows, size_t n
 	for (size_t i = 0; i < n; i++)
 		rows[i].prior = rows[i].known ? (__u64)last + ++known : 0;
 	*ret_known = known;
+	*ret_last = (__u64)last + known;
 	return 0;
+}
+
+/* A list that comes each hour would fill the disk with what its entries were. Of a ledger that has far too
+ * many already, some more than were added go each time. */
+static int bound_changes(struct lz_ledger *l, __u64 last, size_t added, struct lz_err *reterr)
+{
+	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_CHANGE_BOUND);
+
+	if (last <= LZ_HELD_PRIORS_MAX)
+		return 0;
+	sqlite3_bind_int64(s, 1, (__s64)(last - LZ_HELD_PRIORS_MAX));
+	sqlite3_bind_int64(s, 2, (__s64)added * 4);
+	return lz_db_run(l, s, "forget what holds were", reterr);
 }
 
 int lz_held_rows_put(struct lz_ledger *l, struct lz_held_row *rows, size_t n, __u64 made_s,
 		     struct lz_err *reterr)
 {
 	size_t known = 0;
+	__u64 last = 0;
 	sqlite3_stmt *s;
-	int r = number_priors(l, rows, n, &known, reterr);
+	int r = number_priors(l, rows, n, &known, &last, reterr);
 
 	if (r < 0)
 		return r;
@@ -280,6 +295,8 @@ int lz_held_rows_put(struct lz_ledger *l, struct lz_held_row *rows, size_t n, __
 		s = lz_db_stmt(l, LZ_SQL_HELD_ROWS_KEEP);
 		sqlite3_bind_int64(s, 1, (__s64)made_s);
 		r = lz_db_run(l, s, "keep what holds were", reterr);
+		if (r == 0)
+			r = bound_changes(l, last, known, reterr);
 	}
 	if (r == 0)
 		r = lz_db_run(l, lz_db_stmt(l, LZ_SQL_HELD_ROWS_PUT), "write holds", reterr);

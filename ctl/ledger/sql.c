@@ -63,6 +63,7 @@ const char *const lz_db_sql[LZ_SQL_N] = {
 				 "ttl_s = excluded.ttl_s, origin = excluded.origin, "
 				 "prior = excluded.prior, address = excluded.address",
 	[LZ_SQL_HELD_ROWS_DEL] = "DELETE FROM held WHERE key IN (SELECT key FROM entry)",
+	[LZ_SQL_CHANGE_BOUND] = "DELETE FROM change WHERE id <= ?1 AND id < (SELECT min(id) FROM change) + ?2",
 	[LZ_SQL_CHANGE_LAST] = "SELECT max(id) FROM change",
 	[LZ_SQL_ORIGIN_ADD] = "INSERT INTO origin (time_s, generation, grade, source, actor, ticket, "
 			      "reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",

@@ -126,6 +126,25 @@ daemon_stop
 t_eq "reboot: each case is written as it was, without a step more" "$(written)" "$WRITTEN"
 t_need daemon_start "$LZ_DIR/policy.json"
 
+# ---------------------------------------------------------------- what the ledger has forgotten
+
+for i in 1 2 3; do
+	echo "198.51.100.90 ${i}h leaky - each hour" >"$LZ_DIR/list"
+	t_ok "a list that comes again" ctl quarantine import "$LZ_DIR/list"
+done
+daemon_stop
+t_need ledger "DELETE FROM change WHERE key = 0xc633645a AND prior = 0"
+t_need daemon_start "$LZ_DIR/policy.json"
+t_eq "undone to the oldest order that is known" "$(ctl -j quarantine undo --since 1h --source import |
+	jq -c '[.freed_entries[] | select(.address == "198.51.100.90") | .restored]')" "[true]"
+t_ok "for he was held before" ctl quarantine show 198.51.100.90
+echo "198.51.100.91 1h leaky - once" >"$LZ_DIR/list"
+t_ok "another one, once" ctl quarantine import "$LZ_DIR/list"
+t_eq "who was not is let go" "$(ctl -j quarantine undo --since 1h --source import |
+	jq -c '[.freed_entries[] | select(.address == "198.51.100.91") | .restored]')" "[false]"
+t_ok "and the other not, whatever is undone" ctl quarantine del 198.51.100.90
+t_ok "as before" ctl quarantine add 198.51.100.16 for 5h
+
 # ---------------------------------------------------------------- it fills up
 
 # list FROM TO: as many hosts

@@ -330,6 +330,43 @@ static void writes_many(void)
 	remove_dir();
 }
 
+/* What entries were before is kept of so many orders, the newest. */
+static void bounds_what_holds_were(void)
+{
+	struct lz_held held = order(7, "import", 100, 6000), was;
+	struct lz_held_row row = { .key = 7, .address = "" };
+	struct lz_ledger *l;
+	__u64 oldest;
+
+	make_dir();
+	l = open_at(noon);
+	lz_held_put(l, &held, NULL);
+	for (int i = 0; i < 3; i++) {
+		if (i == 2) { /* as if very many had been ordered meanwhile */
+			lz_ledger_close(&l);
+			run_sql("INSERT INTO change SELECT id + 2000000, key, time_s, since_s, expiry_s, "
+				"ttl_s, origin, case_id, prior FROM change");
+			l = open_at(noon);
+		}
+		lz_ledger_begin(l, NULL);
+		lz_held_rows_get(l, &row, 1, NULL);
+		row.expiry_s += 100;
+		row.origin = row.was.origin;
+		T_EQ(lz_held_rows_put(l, &row, 1, 1800000200, NULL), 0, "another order");
+		T_EQ(lz_ledger_commit(l, NULL), 0, "commit");
+	}
+	lz_held_get(l, 7, &held);
+	T_EQ(held.expiry_s, 6300, "the newest is in force");
+	T_EQ(held.prior, 2000003, "its number is behind all there are");
+	T_EQ(lz_held_prior(l, held.prior, &was), 0, "what it was before is known");
+	T_EQ(was.expiry_s, 6200, "with its end");
+	oldest = was.prior;
+	T_EQ(oldest, 2, "and before that");
+	T_ERR(lz_held_prior(l, oldest, &was), -ENOENT, "no more, there are too many");
+	lz_ledger_close(&l);
+	remove_dir();
+}
+
 /* What a batch that was rolled back wrote is not referred to afterwards. */
 static void forgets_with_the_batch(void)
 {
@@ -501,6 +538,7 @@ static const struct t_case cases[] = {
 	{ "a migration that is killed leaves schema 1", stays_when_killed },
 	{ "an entry goes back to what it was", goes_back },
 	{ "many at once", writes_many },
+	{ "what holds were is bounded", bounds_what_holds_were },
 	{ "a rolled back batch leaves no trace", forgets_with_the_batch },
 	{ "cases and transitions", keeps_cases },
 	{ "evidence is bounded", bounds_evidence },
