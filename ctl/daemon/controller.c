@@ -178,7 +178,35 @@ static void sweep(struct lz_ctl *ctl, __u64 now_s)
 	}
 	uv_timer_set_repeat(&ctl->slice, LZ_REST_MS);
 	ctl->swept_s = now_s;
-	lz_case_lost_look(ctl);
+	if (r == LZ_SWEEP_DONE) /* a pass that failed has not seen every source */
+		lz_case_lost_look(ctl);
+}
+
+static void checkpoint_work(uv_work_t *work)
+{
+	struct lz_ctl *ctl = work->data;
+
+	lz_ledger_checkpoint(ctl->ledger, &ctl->checkpoint_err);
+}
+
+static void checkpoint_done(uv_work_t *work, int status)
+{
+	struct lz_ctl *ctl = work->data;
+
+	(void)status;
+	ctl->checkpointing = false;
+	if (ctl->checkpoint_err.text[0])
+		lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", ctl->checkpoint_err.text);
+}
+
+static void look_at_log(struct lz_ctl *ctl)
+{
+	if (ctl->checkpointing || ctl->busy || !lz_ledger_log_is_long(ctl->ledger))
+		return;
+	ctl->checkpoint.data = ctl;
+	ctl->checkpoint_err.text[0] = '\0';
+	ctl->checkpointing = uv_queue_work(&ctl->loop, &ctl->checkpoint, checkpoint_work,
+					   checkpoint_done) == 0;
 }
 
 /* Ends that one turn a quarter of a second could not close; and the sweep. */
@@ -187,9 +215,11 @@ static void on_slice(uv_timer_t *timer)
 	struct lz_ctl *ctl = timer->data;
 	__u64 now_ns = lz_clock_mono_ns();
 
+	look_at_log(ctl);
 	if (!ctl->opened || ctl->busy)
 		return;
-	if (ctl->ends_wait)
+	/* The log begins anew only where a checkpoint has caught up with it. */
+	if (ctl->ends_wait && !ctl->checkpointing)
 		lz_case_clock(ctl, now_ns + LZ_ENDS_NS);
 	sweep(ctl, now_ns / LZ_NS_PER_S);
 }
@@ -359,7 +389,7 @@ int lz_controller_main(const struct lz_options *options, const struct lz_identit
 	       (unsigned long long)lz_ctl_generation(&ctl),
 	       (unsigned long long)lz_held_count(ctl.ledger));
 	uv_run(&ctl.loop, UV_RUN_DEFAULT);
-	while (ctl.committing)
+	while (ctl.committing || ctl.checkpointing)
 		uv_run(&ctl.loop, UV_RUN_ONCE);
 	if (!lz_ledger_in_batch(ctl.ledger)) /* who asked for this end is waiting there */
 		lz_audit_turn(&ctl);

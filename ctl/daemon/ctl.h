@@ -117,6 +117,9 @@ struct lz_ctl {
 	struct lz_request *followers[LZ_FOLLOWERS_MAX];
 	bool busy; /* an import has the ledger: other changes wait */
 	bool committing; /* in a thread: who reads the ledger waits in SQLite's mutex; status does not */
+	bool checkpointing; /* in a thread; nobody waits for it, but what writes by the thousand rests */
+	uv_work_t checkpoint;
+	struct lz_err checkpoint_err; /* "" = none */
 	bool ends_wait; /* more holds have ended than the last turn could close */
 	struct lz_queue *queue; /* evidence that waits for its turn */
 	struct lz_guard guard;

@@ -115,6 +115,9 @@ struct lz_many {
 
 struct lz_ledger {
 	sqlite3 *db;
+	char *path;
+	int lock; /* of the state folder: one daemon at a time */
+	int log_pages; /* as of the last commit; atomic */
 	sqlite3_stmt *sql[LZ_SQL_N];
 	__u64 held;
 	__u64 granted;
@@ -170,6 +173,9 @@ void lz_origin_forget(struct lz_ledger *l);
 
 /** lz_many_register() - make the table "entry" known to a connection; 0 or -errno */
 int lz_many_register(struct lz_ledger *l, struct lz_err *reterr);
+
+/** lz_checkpoint_set_up() - commits say how long the log is, and leave it so */
+void lz_checkpoint_set_up(struct lz_ledger *l);
 
 /* The steps from one schema to the next, in schema.c. */
 extern const char *const lz_db_migrations[LZ_LEDGER_SCHEMA];

@@ -3,8 +3,8 @@
  * ledger.h - what must survive: policies as applied, who is held, cases, exceptions, the timeline.
  *
  * One SQLite database (WAL, synchronous=FULL) in the state folder. A call that returned 0 outside
- * of a batch is on the disk: the daemon answers "ok" only then (I6). Who opens it owns it: SQLite's
- * exclusive lock keeps a second daemon out.
+ * of a batch is on the disk: the daemon answers "ok" only then (I6). Who opens it owns it: a lock on
+ * the folder keeps a second daemon out.
  *
  * Time is an argument. A hold's end is kept in seconds of CLOCK_MONOTONIC, the data plane's clock,
  * so that no step of the wall clock moves it. Beside it stands one row with the boot's id and both
@@ -14,7 +14,8 @@
  *
  * so a clock that ran backwards never makes a hold longer than it was (faults.md F10, F11).
  *
- * One thread writes; lz_ledger_commit() may run in another one meanwhile (the connection is serialized).
+ * One thread writes; lz_ledger_commit() may run in another one meanwhile (the connection is serialized),
+ * and so may lz_ledger_checkpoint(), for which nobody waits.
  * Errors: -EIO, -ENOSPC, -EROFS, -EBUSY of the disk, -EBADMSG a damaged database,
  * -ENOMEM; always with @reterr set where there is one.
  */
@@ -58,6 +59,17 @@ struct lz_now {
 int lz_ledger_open(const char *dir, const char *boot_id, struct lz_now now, struct lz_ledger **ret,
 		   struct lz_err *reterr);
 void lz_ledger_close(struct lz_ledger **ledger);
+
+/** lz_ledger_log_is_long() - is it time for a checkpoint? */
+bool lz_ledger_log_is_long(const struct lz_ledger *l);
+
+/**
+ * lz_ledger_checkpoint() - bring what is committed from the log into the database; in a thread
+ *
+ * Takes two syncs. What is acknowledged is safe without it, only the log grows: a failure is tried again
+ * after the next commit. Return: 0 or -EIO.
+ */
+int lz_ledger_checkpoint(struct lz_ledger *l, struct lz_err *reterr);
 
 /** lz_ledger_tick() - write the clocks down; every 30 s or so: a crash of the machine costs no more */
 int lz_ledger_tick(struct lz_ledger *l, struct lz_now now, struct lz_err *reterr);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -158,8 +159,9 @@ static int set_up(struct lz_ledger *l, const char *boot_id, struct lz_now now,
 	int r;
 
 	sqlite3_busy_timeout(l->db, LZ_LEDGER_BUSY_MS);
+	lz_checkpoint_set_up(l);
 	r = lz_db_exec(l,
-		       "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
+		       "PRAGMA journal_mode = WAL;"
 		       "PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;"
 		       "PRAGMA cache_size = -32768; PRAGMA trusted_schema = OFF;"
 		       "PRAGMA secure_delete = FAST;", /* Debian's: else a text that goes is written once more */
@@ -179,6 +181,19 @@ static int set_up(struct lz_ledger *l, const char *boot_id, struct lz_now now,
 	if (r == 0)
 		r = prepare(l, reterr);
 	return r;
+}
+
+/* For as long as the descriptor is open. */
+static int lock_folder(const char *dir, int *ret, struct lz_err *reterr)
+{
+	*ret = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*ret < 0)
+		return lz_err_set(reterr, errno, "ledger: %s: %m", dir);
+	if (flock(*ret, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	if (errno != EWOULDBLOCK)
+		return lz_err_set(reterr, errno, "ledger: %s: cannot lock: %m", dir);
+	return lz_err_set(reterr, EBUSY, "ledger: %s: database is locked: another lazaretd has it", dir);
 }
 
 /* Whoever reads this has a gateway without a daemon, and does not know this program by heart. */
@@ -209,6 +224,13 @@ int lz_ledger_open(const char *dir, const char *boot_id, struct lz_now now, stru
 	l = calloc(1, sizeof(*l));
 	if (!l)
 		return lz_err_set(reterr, ENOMEM, "ledger: open: out of memory");
+	r = lock_folder(dir, &l->lock, reterr);
+	if (r == 0 && lz_strdup_to(&l->path, path) < 0)
+		r = lz_err_set(reterr, ENOMEM, "ledger: open: out of memory");
+	if (r < 0) {
+		lz_ledger_close(&l);
+		return r;
+	}
 	if (sqlite3_open_v2(path, &l->db,
 			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW |
 				    SQLITE_OPEN_FULLMUTEX,
@@ -236,6 +258,8 @@ void lz_ledger_close(struct lz_ledger **ledger)
 	for (int i = 0; i < LZ_SQL_N; i++)
 		sqlite3_finalize(l->sql[i]);
 	sqlite3_close(l->db);
+	lz_close_ref(&l->lock);
+	free(l->path);
 	free(l);
 	*ledger = NULL;
 }

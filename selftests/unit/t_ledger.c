@@ -410,6 +410,49 @@ static void keeps_a_second_one_out(void)
 	remove_dir();
 }
 
+static off_t size_of_file(const char *end)
+{
+	struct stat st = { .st_size = 0 };
+
+	stat(file_of(end), &st);
+	return st.st_size;
+}
+
+/* From the log into the database, while a batch is open: it is neither waited for nor taken along. */
+static void checkpoints_beside_a_batch(void)
+{
+	struct lz_err err = { "" };
+	struct lz_held got;
+	struct lz_ledger *l;
+	off_t before;
+
+	make_dir();
+	l = open_at(BOOT_A, noon);
+	T_OK(!lz_ledger_log_is_long(l), "a short log");
+	lz_ledger_begin(l, NULL);
+	for (__u64 i = 1; i <= 100000; i++)
+		put_one(l, i, 60, noon);
+	T_EQ(lz_ledger_commit(l, NULL), 0, "commit");
+	T_OK(lz_ledger_log_is_long(l), "a long one");
+	before = size_of_file("");
+	lz_ledger_begin(l, NULL);
+	put_one(l, 4711000, 60, noon);
+	T_EQ(lz_ledger_checkpoint(l, &err), 0, "a checkpoint");
+	T_STR(err.text, "", "without an error");
+	T_OK(size_of_file("") > before + 1000000, "what was committed is in the database");
+	lz_ledger_rollback(l);
+	T_ERR(lz_held_get(l, 4711000, &got), -ENOENT, "what was not is not");
+	before = size_of_file("-wal");
+	put_one(l, 4712000, 60, noon);
+	T_OK(!lz_ledger_log_is_long(l), "the log begins anew");
+	T_EQ(size_of_file("-wal"), before, "in its place");
+	lz_ledger_close(&l);
+	l = open_at(BOOT_A, noon);
+	T_EQ(lz_held_count(l), 100001, "all are there");
+	lz_ledger_close(&l);
+	remove_dir();
+}
+
 #define LZ_MANY	      600000 /* what a large provider held after two days at 72 h each (mission.md B1) */
 #define LZ_MANY_SLICE 2048
 
@@ -543,6 +586,7 @@ static const struct t_case cases[] = {
 	{ "keeps exceptions and notes", keeps_exceptions_and_notes },
 	{ "refuses what it cannot read", refuses_what_it_cannot_read },
 	{ "keeps a second daemon out", keeps_a_second_one_out },
+	{ "a checkpoint beside a batch", checkpoints_beside_a_batch },
 	{ "ends a lazy batch that cannot begin", lazy_that_fails_leaves_nothing },
 	{ "takes 600,000 at once", takes_600000_at_once },
 };
