@@ -464,17 +464,18 @@ void lz_h_quarantine_import(struct lz_request *req, void *arg)
 	struct lz_ctl *ctl = arg;
 	struct import *im;
 	size_t len = 0;
-	const char *payload;
+	char *text;
 
 	if (lz_ctl_wait(ctl, req, lz_h_quarantine_import) || !lz_ctl_need(ctl, req))
 		return;
-	payload = lz_request_payload(req, &len);
 	im = calloc(1, sizeof(*im));
-	if (!im || lz_list_init(&im->list, ctl, payload, len) < 0) {
+	text = im ? lz_request_payload_take(req, &len) : NULL;
+	if (!text) {
 		free(im);
 		lz_reply_end(req, LZ_CODE_REFUSED, "quarantine: out of memory", NULL);
 		return;
 	}
+	lz_list_init(&im->list, ctl, text, len);
 	im->ctl = ctl;
 	im->req = req;
 	im->made_s = lz_ctl_now().wall_s;

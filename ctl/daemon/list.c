@@ -8,16 +8,10 @@
 #include "base/units.h"
 #include "daemon/list.h"
 
-int lz_list_init(struct lz_list *list, struct lz_ctl *ctl, const char *text, size_t len)
+void lz_list_init(struct lz_list *list, struct lz_ctl *ctl, char *text, size_t len)
 {
-	*list = (struct lz_list){ .ctl = ctl, .text = malloc(len + 1), .len = len,
+	*list = (struct lz_list){ .ctl = ctl, .text = text, .next = text, .len = len,
 				  .now_s = lz_tables_now_s(&ctl->view) };
-	if (!list->text)
-		return -ENOMEM;
-	memcpy(list->text, text, len);
-	list->text[len] = '\0';
-	list->next = list->text;
-	return 0;
 }
 
 void lz_list_done(struct lz_list *list)

@@ -32,7 +32,7 @@ struct lz_list_entry {
 
 struct lz_list {
 	struct lz_ctl *ctl;
-	char *text; /* a copy, cut into words */
+	char *text; /* cut into words */
 	char *next;
 	size_t len;
 	__u32 now_s; /* of the data plane's clock, when it came: however long it is read, times count from here */
@@ -45,8 +45,8 @@ struct lz_list {
 	__u32 time_end_s;
 };
 
-/** lz_list_init() - -ENOMEM */
-int lz_list_init(struct lz_list *list, struct lz_ctl *ctl, const char *text, size_t len);
+/** lz_list_init() - takes @text, heap memory, NUL-terminated */
+void lz_list_init(struct lz_list *list, struct lz_ctl *ctl, char *text, size_t len);
 void lz_list_done(struct lz_list *list);
 
 /**

@@ -208,3 +208,9 @@ const char *lz_request_payload(const struct lz_request *req, size_t *ret_len)
 	*ret_len = req->payload.len;
 	return req->payload.data ? req->payload.data : "";
 }
+
+char *lz_request_payload_take(struct lz_request *req, size_t *ret_len)
+{
+	*ret_len = req->payload.len;
+	return lz_str_take(&req->payload);
+}

@@ -108,6 +108,8 @@ const struct lz_peer *lz_request_peer(const struct lz_request *req);
 
 /** lz_request_payload() - NUL-terminated; "" and 0 when there is none */
 const char *lz_request_payload(const struct lz_request *req, size_t *ret_len);
+/** lz_request_payload_take() - the same as heap memory of the caller, who may change it; NULL: no memory */
+char *lz_request_payload_take(struct lz_request *req, size_t *ret_len);
 
 /**
  * lz_reply_row() - one row of the answer
