@@ -164,6 +164,7 @@ void lz_ledger_rollback(struct lz_ledger *l)
 	l->granted = l->batch_granted;
 	l->outbox = l->batch_outbox;
 	lz_origin_forget(l);
+	memset(l->kept, 0, sizeof(l->kept));
 	l->batch = false;
 	end_lazy(l, NULL);
 }

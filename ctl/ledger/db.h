@@ -106,6 +106,15 @@ struct lz_origin {
 	char reason[LZ_REASON_TEXT_MAX];
 };
 
+/* What entries were before, written lately: those that were the same share a row of `change`. */
+#define LZ_KEPT_CACHE 256
+
+struct lz_kept {
+	struct lz_held_was was;
+	__u64 case_id, made_s;
+	__u64 id; /* 0 = none */
+};
+
 /* What the table "entry" shows to a statement while it runs: rows, or only keys. */
 struct lz_many {
 	const struct lz_held_row *rows;
@@ -130,6 +139,7 @@ struct lz_ledger {
 	struct lz_many many;
 	struct lz_origin origins[LZ_ORIGIN_CACHE]; /* written lately, by a hash of their texts */
 	struct lz_origin seen[LZ_ORIGIN_CACHE];	   /* read lately, by id */
+	struct lz_kept kept[LZ_KEPT_CACHE];
 };
 
 /* Their texts. */

@@ -128,7 +128,8 @@ struct lz_held_row {
 	__u64 key;
 	__u64 case_id; /* 0 = none */
 	__u64 since_s; /* wall clock */
-	__u64 prior; /* lz_held_rows_put() sets it */
+	__u64 prior; /* lz_held_rows_put() sets it.. */
+	bool keeps; /* ..and whether this row is the first with it */
 	__s64 origin; /* lz_held_origin(); not read */
 	__u32 expiry_s; /* CLOCK_MONOTONIC of this boot */
 	__u32 ttl_s;
@@ -165,6 +166,8 @@ __s64 lz_held_origin(struct lz_ledger *l, const struct lz_held *held, struct lz_
 
 /**
  * lz_held_prior() - what an entry was before; @prior of the entry, or of the one before
+ *
+ * Without its key and address: entries of a list that were the same share what is kept of them.
  * Return: 0; -ENOENT: forgotten, see LZ_HELD_PRIORS_MAX and lz_ledger_prune().
  */
 int lz_held_prior(struct lz_ledger *l, __u64 prior, struct lz_held *ret);

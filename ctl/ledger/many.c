@@ -12,12 +12,12 @@
 
 enum column {
 	KEY, CASE_ID, SINCE_S, EXPIRY_S, TTL_S, ORIGIN, PRIOR,
-	WAS_SINCE_S, WAS_EXPIRY_S, WAS_TTL_S, WAS_ORIGIN, WAS_PRIOR, ADDRESS
+	KEEPS, WAS_SINCE_S, WAS_EXPIRY_S, WAS_TTL_S, WAS_ORIGIN, WAS_PRIOR, ADDRESS
 };
 
 static const char declaration[] = "CREATE TABLE entry (key INTEGER, case_id INTEGER, since_s INTEGER, "
 				  "expiry_s INTEGER, ttl_s INTEGER, origin INTEGER, prior INTEGER, "
-				  "was_since_s INTEGER, was_expiry_s INTEGER, was_ttl_s INTEGER, "
+				  "keeps INTEGER, was_since_s INTEGER, was_expiry_s INTEGER, was_ttl_s INTEGER, "
 				  "was_origin INTEGER, was_prior INTEGER, address TEXT)";
 
 struct table {
@@ -142,6 +142,9 @@ static int cursor_column(sqlite3_vtab_cursor *c, sqlite3_context *ctx, int colum
 	case PRIOR:
 		v = (__s64)row->prior;
 		break;
+	case KEEPS:
+		v = row->keeps;
+		break;
 	case WAS_SINCE_S:
 		v = (__s64)row->was.since_s;
 		break;
@@ -244,13 +247,28 @@ const char *lz_held_grade(struct lz_ledger *l, __s64 origin)
 	return lz_origin_get(l, origin)->grade;
 }
 
-/* Where the orders before these go to: ids of `change`, behind all there are. */
-static int number_priors(struct lz_ledger *l, struct lz_held_row *rows, size_t n, size_t *ret_known,
-			 __u64 *ret_last, struct lz_err *reterr)
+static struct lz_kept *kept_slot(struct lz_ledger *l, const struct lz_held_row *row)
+{
+	__u64 hash = ((__u64)row->was.origin * 31 + row->was.expiry_s) * 31 + row->was.prior;
+
+	return &l->kept[(hash ^ hash >> 8) % LZ_KEPT_CACHE];
+}
+
+static bool is_kept(const struct lz_kept *kept, const struct lz_held_row *row, __u64 made_s)
+{
+	return kept->id && kept->made_s == made_s && kept->case_id == row->case_id &&
+	       kept->was.since_s == row->was.since_s && kept->was.prior == row->was.prior &&
+	       kept->was.origin == row->was.origin && kept->was.expiry_s == row->was.expiry_s &&
+	       kept->was.ttl_s == row->was.ttl_s;
+}
+
+/* Where the orders before these go to: ids of `change`, behind all there are. Most of a list were the same
+ * before, and share one. */
+static int number_priors(struct lz_ledger *l, struct lz_held_row *rows, size_t n, __u64 made_s,
+			 size_t *ret_known, size_t *ret_kept, __u64 *ret_last, struct lz_err *reterr)
 {
 	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_CHANGE_LAST);
-	size_t known = 0;
-	__s64 last;
+	__u64 last;
 
 	if (sqlite3_step(s) != SQLITE_ROW) {
 		int r = lz_db_error(l, "read orders", reterr);
@@ -258,12 +276,21 @@ static int number_priors(struct lz_ledger *l, struct lz_held_row *rows, size_t n
 		sqlite3_reset(s);
 		return r;
 	}
-	last = sqlite3_column_int64(s, 0);
+	last = (__u64)sqlite3_column_int64(s, 0);
 	sqlite3_reset(s);
-	for (size_t i = 0; i < n; i++)
-		rows[i].prior = rows[i].known ? (__u64)last + ++known : 0;
-	*ret_known = known;
-	*ret_last = (__u64)last + known;
+	for (size_t i = 0; i < n; i++) {
+		struct lz_held_row *row = &rows[i];
+		struct lz_kept *kept = kept_slot(l, row);
+
+		row->keeps = row->known && !is_kept(kept, row, made_s);
+		if (row->keeps)
+			*kept = (struct lz_kept){ .was = row->was, .case_id = row->case_id,
+						  .made_s = made_s, .id = ++last };
+		row->prior = row->known ? kept->id : 0;
+		*ret_known += row->known;
+		*ret_kept += row->keeps;
+	}
+	*ret_last = last;
 	return 0;
 }
 
@@ -283,20 +310,20 @@ static int bound_changes(struct lz_ledger *l, __u64 last, size_t added, struct l
 int lz_held_rows_put(struct lz_ledger *l, struct lz_held_row *rows, size_t n, __u64 made_s,
 		     struct lz_err *reterr)
 {
-	size_t known = 0;
+	size_t known = 0, kept = 0;
 	__u64 last = 0;
 	sqlite3_stmt *s;
-	int r = number_priors(l, rows, n, &known, &last, reterr);
+	int r = number_priors(l, rows, n, made_s, &known, &kept, &last, reterr);
 
 	if (r < 0)
 		return r;
 	l->many = (struct lz_many){ .rows = rows, .n = n };
-	if (known) {
+	if (kept) {
 		s = lz_db_stmt(l, LZ_SQL_HELD_ROWS_KEEP);
 		sqlite3_bind_int64(s, 1, (__s64)made_s);
 		r = lz_db_run(l, s, "keep what holds were", reterr);
 		if (r == 0)
-			r = bound_changes(l, last, known, reterr);
+			r = bound_changes(l, last, kept, reterr);
 	}
 	if (r == 0)
 		r = lz_db_run(l, lz_db_stmt(l, LZ_SQL_HELD_ROWS_PUT), "write holds", reterr);

@@ -3,7 +3,8 @@
  * schema.c - the tables, as steps from one schema to the next.
  *
  *   held --> origin        who, why, how hard: once for all entries of an import
- *     |  \-> change         what it was before it was extended: undo goes back along prior
+ *     |  \-> change         what it was before it was extended: undo goes back along prior. Entries of a list
+ *     |                    that were the same share a row, whose key is 0 then
  *     |  \-> past           how a hold without a case ended: one short row
  *     \--> cases --> transition, evidence, token
  *   note                   what is about the gateway, and about sources before schema 2

@@ -37,7 +37,7 @@ const char *const lz_db_sql[LZ_SQL_N] = {
 			     "WHERE id = ?2) WHERE key = ?1",
 	[LZ_SQL_HELD_CASE] = "UPDATE held SET case_id = ?2 WHERE key = ?1",
 	[LZ_SQL_HELD_GET] = "SELECT " HELD_COLUMNS HELD_FROM "WHERE h.key = ?1",
-	[LZ_SQL_HELD_PRIOR] = "SELECT h.key, h.since_s, h.expiry_s, h.ttl_s, h.case_id, h.prior, '', "
+	[LZ_SQL_HELD_PRIOR] = "SELECT 0, h.since_s, h.expiry_s, h.ttl_s, h.case_id, h.prior, '', "
 			      "o.time_s, o.generation, o.grade, o.source, o.actor, o.ticket, o.reason "
 			      "FROM change h LEFT JOIN origin o ON o.id = h.origin WHERE h.id = ?1",
 	[LZ_SQL_HELD_DEL] = "DELETE FROM held WHERE key = ?1",
@@ -54,8 +54,8 @@ const char *const lz_db_sql[LZ_SQL_N] = {
 	[LZ_SQL_HELD_ROWS] = "SELECT e.rowid, h.case_id, h.since_s, h.expiry_s, h.ttl_s, h.origin, "
 			     "h.prior FROM entry e CROSS JOIN held h ON h.key = e.key",
 	[LZ_SQL_HELD_ROWS_KEEP] = "INSERT INTO change (id, key, time_s, since_s, expiry_s, ttl_s, origin, "
-				  "case_id, prior) SELECT prior, key, ?1, was_since_s, was_expiry_s, "
-				  "was_ttl_s, was_origin, case_id, was_prior FROM entry WHERE prior <> 0",
+				  "case_id, prior) SELECT prior, 0, ?1, was_since_s, was_expiry_s, "
+				  "was_ttl_s, was_origin, case_id, was_prior FROM entry WHERE keeps",
 	[LZ_SQL_HELD_ROWS_PUT] = "INSERT INTO held (key, since_s, expiry_s, ttl_s, origin, case_id, "
 				 "prior, address) SELECT key, since_s, expiry_s, ttl_s, origin, case_id, "
 				 "prior, address FROM entry WHERE true ON CONFLICT (key) DO UPDATE SET "

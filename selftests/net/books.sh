@@ -133,7 +133,7 @@ for i in 1 2 3; do
 	t_ok "a list that comes again" ctl quarantine import "$LZ_DIR/list"
 done
 daemon_stop
-t_need ledger "DELETE FROM change WHERE key = 0xc633645a AND prior = 0"
+t_need ledger "DELETE FROM change WHERE prior = 0"
 t_need daemon_start "$LZ_DIR/policy.json"
 t_eq "undone to the oldest order that is known" "$(ctl -j quarantine undo --since 1h --source import |
 	jq -c '[.freed_entries[] | select(.address == "198.51.100.90") | .restored]')" "[true]"

@@ -330,6 +330,60 @@ static void writes_many(void)
 	remove_dir();
 }
 
+/* The list @rows comes again, at @made_s, for 100 s longer. */
+static void list_again(struct lz_ledger *l, struct lz_held_row *rows, size_t n, __u64 made_s)
+{
+	struct lz_held held = order(0, "import", 200, 0);
+
+	T_EQ(lz_held_rows_get(l, rows, n, NULL), 0, "look");
+	for (size_t i = 0; i < n; i++) {
+		rows[i].expiry_s = (rows[i].known ? rows[i].expiry_s : 6000) + 100;
+		rows[i].origin = lz_held_origin(l, &held, NULL);
+		rows[i].address = "";
+	}
+	T_EQ(lz_held_rows_put(l, rows, n, made_s, NULL), 0, "write");
+}
+
+/* Entries that were the same before share what is kept of it, others do not. */
+static void shares_what_holds_were(void)
+{
+	struct lz_held_row rows[3] = { { .key = 7 }, { .key = 8 }, { .key = 9 } };
+	struct lz_held held[3], was;
+	struct lz_ledger *l;
+
+	make_dir();
+	l = open_at(noon);
+	list_again(l, rows, 2, 1800000200);
+	held[0] = order(9, "operator", 100, 6500);
+	T_EQ(lz_held_put(l, &held[0], NULL), 0, "one of an operator");
+	list_again(l, rows, 3, 1800000300);
+	lz_ledger_begin(l, NULL);
+	list_again(l, rows, 3, 1800000400);
+	lz_ledger_rollback(l);
+	lz_ledger_begin(l, NULL);
+	list_again(l, rows, 3, 1800000400);
+	T_EQ(lz_ledger_commit(l, NULL), 0, "commit");
+	for (int i = 0; i < 3; i++)
+		T_EQ(lz_held_get(l, 7 + (__u64)i, &held[i]), 0, "an entry");
+	T_EQ(held[0].prior, held[1].prior, "of the list: one for both");
+	T_OK(held[2].prior != held[0].prior, "of the operator: his own");
+	T_EQ(lz_held_prior(l, held[0].prior, &was), 0, "what they were");
+	T_EQ(was.expiry_s, 6200, "their end");
+	T_EQ(lz_held_prior(l, was.prior, &was), 0, "and before");
+	T_EQ(was.expiry_s, 6100, "the first");
+	T_EQ(was.prior, 0, "nothing before");
+	T_EQ(lz_held_prior(l, held[2].prior, &was), 0, "what the other was");
+	T_EQ(was.expiry_s, 6600, "its end");
+	T_EQ(lz_held_prior(l, was.prior, &was), 0, "and before");
+	T_STR(was.source, "operator", "the operator's");
+	T_EQ(lz_held_back(l, 8, held[1].prior, NULL), 0, "one of them goes back");
+	T_EQ(lz_held_get(l, 7, &held[0]), 0, "the other");
+	T_EQ(held[0].expiry_s, 6300, "does not");
+	lz_ledger_close(&l);
+	T_EQ(ask_sql("SELECT count(*) FROM change"), 4, "rows for six orders");
+	remove_dir();
+}
+
 /* What entries were before is kept of so many orders, the newest. */
 static void bounds_what_holds_were(void)
 {
@@ -538,6 +592,7 @@ static const struct t_case cases[] = {
 	{ "a migration that is killed leaves schema 1", stays_when_killed },
 	{ "an entry goes back to what it was", goes_back },
 	{ "many at once", writes_many },
+	{ "what holds were is shared", shares_what_holds_were },
 	{ "what holds were is bounded", bounds_what_holds_were },
 	{ "a rolled back batch leaves no trace", forgets_with_the_batch },
 	{ "cases and transitions", keeps_cases },
