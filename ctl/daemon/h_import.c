@@ -19,7 +19,7 @@
 #include "daemon/list.h"
 
 #define LZ_IMPORT_SLICE_NS (15 * 1000000ULL) /* then others get their turn */
-#define LZ_IMPORT_ROWS	   2048		     /* written by one statement */
+#define LZ_IMPORT_ROWS	   1024		     /* written by one statement, some 4 ms */
 #define LZ_IMPORT_HOLD_SLICE 4096
 #define LZ_IMPORT_GUARD	   1000 /* more at once wants --yes */
 #define LZ_IMPORT_TOO_LATE "its time was over before it was held"

@@ -178,6 +178,9 @@ __s64 lz_origin_put(struct lz_ledger *l, const struct lz_origin *origin, struct 
  */
 const struct lz_origin *lz_origin_get(struct lz_ledger *l, __s64 id);
 
+/** lz_origin_read() - seven columns of a statement, time to reason, into all but the id */
+void lz_origin_read(sqlite3_stmt *s, int first, struct lz_origin *ret);
+
 /** lz_origin_forget() - what is in memory may be gone: after a rollback, or when some were deleted */
 void lz_origin_forget(struct lz_ledger *l);
 

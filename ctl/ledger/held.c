@@ -24,18 +24,15 @@ static void read_own(sqlite3_stmt *s, struct lz_held *ret)
 	ret->known = true;
 }
 
-static void read_held(sqlite3_stmt *s, void *row)
+static void add_texts(struct lz_held *held, const struct lz_origin *o)
 {
-	struct lz_held *ret = row;
-
-	read_own(s, ret);
-	ret->made_s = (__u64)sqlite3_column_int64(s, 7);
-	ret->generation = (__u64)sqlite3_column_int64(s, 8);
-	lz_db_text(s, 9, ret->grade, sizeof(ret->grade));
-	lz_db_text(s, 10, ret->source, sizeof(ret->source));
-	lz_db_text(s, 11, ret->actor, sizeof(ret->actor));
-	lz_db_text(s, 12, ret->ticket, sizeof(ret->ticket));
-	lz_db_text(s, 13, ret->reason, sizeof(ret->reason));
+	held->made_s = o->time_s;
+	held->generation = o->generation;
+	strcpy(held->grade, o->grade); /* fields of the same size */
+	strcpy(held->source, o->source);
+	strcpy(held->actor, o->actor);
+	strcpy(held->ticket, o->ticket);
+	strcpy(held->reason, o->reason);
 }
 
 /* With the origin's id behind it; its texts are looked up in memory. */
@@ -47,15 +44,15 @@ static void read_next(sqlite3_stmt *s, void *row)
 	ret->origin = sqlite3_column_int64(s, 7);
 }
 
-static void add_texts(struct lz_held *held, const struct lz_origin *o)
+static void read_held(sqlite3_stmt *s, void *row)
 {
-	held->made_s = o->time_s;
-	held->generation = o->generation;
-	strcpy(held->grade, o->grade); /* fields of the same size */
-	strcpy(held->source, o->source);
-	strcpy(held->actor, o->actor);
-	strcpy(held->ticket, o->ticket);
-	strcpy(held->reason, o->reason);
+	struct lz_held *ret = row;
+	struct lz_origin o;
+
+	read_own(s, ret);
+	ret->origin = 0;
+	lz_origin_read(s, 7, &o);
+	add_texts(ret, &o);
 }
 
 /* Up to n rows of a bound statement. */

@@ -100,7 +100,7 @@ struct lz_held {
 	__u64 made_s; /* wall clock: when the order was given that is in force now */
 	__u64 generation; /* of the policy in force then */
 	__u64 prior; /* what it was before that order, see lz_held_prior(); 0 = not held */
-	__s64 origin; /* lz_held_next() sets it: rows with the same have made_s and all texts in common */
+	__s64 origin; /* 0, or by lz_held_next(): rows with the same have made_s and all texts in common */
 	__u32 expiry_s; /* CLOCK_MONOTONIC of this boot */
 	__u32 ttl_s; /* as granted, from since or the last extension */
 	bool known; /* lz_held_put(): there is an entry, most likely */

@@ -62,18 +62,23 @@ __s64 lz_origin_put(struct lz_ledger *l, const struct lz_origin *o, struct lz_er
 	return slot->id;
 }
 
-static void read_origin(sqlite3_stmt *s, void *row)
+void lz_origin_read(sqlite3_stmt *s, int first, struct lz_origin *ret)
+{
+	ret->time_s = (__u64)sqlite3_column_int64(s, first);
+	ret->generation = (__u64)sqlite3_column_int64(s, first + 1);
+	lz_db_text(s, first + 2, ret->grade, sizeof(ret->grade));
+	lz_db_text(s, first + 3, ret->source, sizeof(ret->source));
+	lz_db_text(s, first + 4, ret->actor, sizeof(ret->actor));
+	lz_db_text(s, first + 5, ret->ticket, sizeof(ret->ticket));
+	lz_db_text(s, first + 6, ret->reason, sizeof(ret->reason));
+}
+
+static void read_row(sqlite3_stmt *s, void *row)
 {
 	struct lz_origin *ret = row;
 
 	ret->id = sqlite3_column_int64(s, 0);
-	ret->time_s = (__u64)sqlite3_column_int64(s, 1);
-	ret->generation = (__u64)sqlite3_column_int64(s, 2);
-	lz_db_text(s, 3, ret->grade, sizeof(ret->grade));
-	lz_db_text(s, 4, ret->source, sizeof(ret->source));
-	lz_db_text(s, 5, ret->actor, sizeof(ret->actor));
-	lz_db_text(s, 6, ret->ticket, sizeof(ret->ticket));
-	lz_db_text(s, 7, ret->reason, sizeof(ret->reason));
+	lz_origin_read(s, 1, ret);
 }
 
 const struct lz_origin *lz_origin_get(struct lz_ledger *l, __s64 id)
@@ -86,7 +91,7 @@ const struct lz_origin *lz_origin_get(struct lz_ledger *l, __s64 id)
 		return slot;
 	s = lz_db_stmt(l, LZ_SQL_ORIGIN_GET);
 	sqlite3_bind_int64(s, 1, id);
-	if (lz_db_rows(l, s, "read an origin", read_origin, slot, sizeof(*slot), 1) == 1)
+	if (lz_db_rows(l, s, "read an origin", read_row, slot, sizeof(*slot), 1) == 1)
 		return slot;
 	slot->id = 0;
 	return &none;
