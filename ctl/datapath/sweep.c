@@ -294,9 +294,10 @@ static int count(struct lz_sweep *s)
 
 	if (r || !s->view->held_stale)
 		return r;
-	s->view->held_stale = false;
+	s->view->held_stale = false; /* before: what ends meanwhile is for the next time */
 	r = lz_held_rebuild(s->view);
-	s->view->held_stale = r;
+	if (r)
+		s->view->held_stale = true;
 	return r;
 }
 
