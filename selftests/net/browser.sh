@@ -12,7 +12,7 @@ ROOT=$(cd "$(dirname "$0")/../.." && pwd)
 BUILD=${LZ_BUILD:-$ROOT/build}
 SCREENS=$BUILD/screens
 
-lz_lab_enter 240 "$@"
+lz_lab_enter 420 "$@"
 
 t_need lz_ns_add box
 mkdir -p "$SCREENS" "$LZ_DIR/home"

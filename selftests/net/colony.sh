@@ -11,7 +11,7 @@ ROOT=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=selftests/lib/mail.sh
 . "$ROOT/selftests/lib/mail.sh"
 
-lz_gateway_enter 600 "$@"
+lz_gateway_enter 540 "$@"
 
 BOT=198.51.100.10
 HONEST=198.51.100.11

@@ -14,7 +14,7 @@ BUILD=${LZ_BUILD:-$ROOT/build}
 DHCP=$BUILD/deps/dhcp
 URL=https://quarantine.example.net/captive
 
-lz_lab_enter 90 "$@"
+lz_lab_enter 240 "$@"
 
 # options SERVER [4|6]: what is printed, of one family
 options()

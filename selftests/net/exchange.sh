@@ -9,7 +9,7 @@ ROOT=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=selftests/lib/gateway.sh
 . "$ROOT/selftests/lib/gateway.sh"
 
-lz_gateway_enter 400 "$@"
+lz_gateway_enter 540 "$@"
 
 # The daemon starts lazaret-portal from where it stands itself: here, a stand-in.
 mkdir -p "$LZ_DIR/bin"

@@ -21,7 +21,7 @@ BUILD=${LZ_BUILD:-$ROOT/build}
 # shellcheck source=selftests/lib/people.sh
 . "$ROOT/selftests/lib/people.sh"
 
-lz_lab_enter 280 "$@"
+lz_lab_enter 540 "$@"
 
 INSTANCE=
 

@@ -10,7 +10,7 @@ ROOT=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=selftests/lib/gateway.sh
 . "$ROOT/selftests/lib/gateway.sh"
 
-lz_gateway_enter 300 "$@"
+lz_gateway_enter 360 "$@"
 
 HOST=198.51.100.30
 LAST=10.255.255.254 # in the order in which books are closed

@@ -9,7 +9,7 @@ ROOT=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=selftests/lib/gateway.sh
 . "$ROOT/selftests/lib/gateway.sh"
 
-lz_gateway_enter 240 "$@"
+lz_gateway_enter 420 "$@"
 
 HELD=198.51.100.10
 DNS=203.0.113.53

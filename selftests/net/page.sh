@@ -17,7 +17,7 @@ ROOT=$(cd "$(dirname "$0")/../.." && pwd)
 . "$ROOT/selftests/lib/t.sh"
 BUILD=${LZ_BUILD:-$ROOT/build}
 
-lz_lab_enter 280 "$@"
+lz_lab_enter 540 "$@"
 
 HOME4=198.51.100.10 HOME6=2001:db8:2000::10
 OFFICE4=198.51.101.10 OFFICE6=2001:db8:2000:1::10

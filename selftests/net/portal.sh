@@ -12,7 +12,7 @@ ROOT=$(cd "$(dirname "$0")/../.." && pwd)
 . "$ROOT/selftests/lib/t.sh"
 BUILD=${LZ_BUILD:-$ROOT/build}
 
-lz_lab_enter 240 "$@"
+lz_lab_enter 420 "$@"
 
 PORTAL_UID=$(id -u lazaret-portal)
 LOG=$LZ_DIR/log/lab.log

@@ -9,7 +9,7 @@ ROOT=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=selftests/lib/gateway.sh
 . "$ROOT/selftests/lib/gateway.sh"
 
-lz_gateway_enter 200 "$@"
+lz_gateway_enter 420 "$@"
 
 HOST=198.51.100.10
 WORLD=203.0.113.25

@@ -14,7 +14,7 @@ ROOT=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=selftests/lib/t.sh
 . "$ROOT/selftests/lib/t.sh"
 
-lz_lab_enter 300 "$@"
+lz_lab_enter 540 "$@"
 # shellcheck source=selftests/lib/steer.sh
 . "$ROOT/selftests/lib/steer.sh"
 

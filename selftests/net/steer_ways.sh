@@ -17,7 +17,7 @@ ROOT=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=selftests/vm/devices.sh
 . "$ROOT/selftests/vm/devices.sh"
 
-lz_lab_enter 300 "$@"
+lz_lab_enter 540 "$@"
 # shellcheck source=selftests/lib/steer.sh
 . "$ROOT/selftests/lib/steer.sh"
 

@@ -13,7 +13,7 @@ ROOT=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=selftests/lib/t.sh
 . "$ROOT/selftests/lib/t.sh"
 
-lz_lab_enter 240 "$@"
+lz_lab_enter 420 "$@"
 
 BUILD=$(realpath "${LZ_BUILD:-$ROOT/build}")
 NEW=$LZ_DIR/root

@@ -10,7 +10,7 @@ ROOT=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=selftests/lib/gateway.sh
 . "$ROOT/selftests/lib/gateway.sh"
 
-lz_gateway_enter 300 "$@"
+lz_gateway_enter 420 "$@"
 
 BUILT=$BUILD
 WORLD=$LZ_MX6
