@@ -64,6 +64,8 @@ static void show_status(struct lz_cli *cli, const cJSON *reply)
 	}
 	cJSON_ArrayForEach(alarm, lz_text_member(reply, "alarms")) {
 		lz_text_cell(cli, alarm, LZ_CELL_TEXT, 0, text);
+		if (cJSON_IsString(deadline) && !strncmp(text, "confirm: ", 9))
+			continue; /* said above, with the way out */
 		lz_view_loud(cli, "ALARM: %s", text);
 	}
 	lz_view_end(cli, &lines, reply, NULL);

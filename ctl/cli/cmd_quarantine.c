@@ -201,11 +201,13 @@ int lz_cli_import(struct lz_cli *cli)
 /* Lines that were not taken are messages: stdout stays for the sum. */
 static void show_refused(struct lz_cli *cli, const cJSON *row, size_t shown)
 {
+	const char *of = cJSON_HasObjectItem(row, "prefix") ? "prefix" : "address";
 	char line[LZ_CELL_BYTES], what[LZ_CELL_BYTES], error[LZ_CELL_BYTES];
+	bool named = cJSON_HasObjectItem(row, of); /* else the line is none */
 
 	(void)shown;
-	lz_text_get(cli, row, cJSON_HasObjectItem(row, "prefix") ? "prefix" : "address", what);
-	fprintf(stderr, "lazaretctl: line %s: %s: %s\n", lz_text_get(cli, row, "line", line), what,
+	fprintf(stderr, "lazaretctl: line %s: %s%s%s\n", lz_text_get(cli, row, "line", line),
+		named ? lz_text_get(cli, row, of, what) : "", named ? ": " : "",
 		lz_text_get(cli, row, "error", error));
 }
 

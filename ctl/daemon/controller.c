@@ -195,6 +195,7 @@ static void checkpoint_done(uv_work_t *work, int status)
 
 	(void)status;
 	ctl->checkpointing = false;
+	lz_text_set(ctl->checkpoint_fault, sizeof(ctl->checkpoint_fault), ctl->checkpoint_err.text);
 	if (ctl->checkpoint_err.text[0])
 		lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", ctl->checkpoint_err.text);
 }

@@ -108,6 +108,7 @@ struct lz_ctl {
 	const struct lz_cell *lost_from; /* this sweep looks from this one on; NULL = at all */
 	const struct lz_cell *lost_full; /* the first of this sweep that the queue had no room for; or NULL */
 	char ledger_fault[256]; /* last write error, "" = fine */
+	char checkpoint_fault[256]; /* how the last checkpoint failed, "" = it did not */
 	char lost_hooks[256]; /* names, "" = none */
 	struct lz_names *names; /* host names of the policy; NULL = there are none */
 	struct lz_courier *courier; /* to the teller; NULL = there is none */

@@ -122,7 +122,7 @@ size_t lz_health_look(struct lz_ctl *ctl, struct lz_health ret[static LZ_HEALTH_
 		n += 2;
 		check(&ret[n++], "portal", ctl->portal_fault);
 	}
-	check(&ret[n++], "ledger", ctl->ledger_fault);
+	check(&ret[n++], "ledger", ctl->ledger_fault[0] ? ctl->ledger_fault : ctl->checkpoint_fault);
 	check_guard(ctl, &ret[n++]);
 	if (lost_lately(ctl))
 		snprintf(why, sizeof(why), "%llu events lost, the last of them within 5 minutes",

@@ -45,6 +45,14 @@ void lz_tell_row(struct lz_ctl *ctl, cJSON *row)
 			lz_reply_row_text(ctl->followers[i], text, strlen(text));
 }
 
+/* Notes are about hosts and prefixes, policies, hooks: only the first are addresses. */
+static const char *object_word(const char *object)
+{
+	struct lz_prefix prefix;
+
+	return lz_prefix_parse(object, &prefix, NULL) == 0 ? "address" : "object";
+}
+
 cJSON *lz_json_note(const struct lz_note *note, const char *address)
 {
 	cJSON *row = cJSON_CreateObject();
@@ -52,7 +60,7 @@ cJSON *lz_json_note(const struct lz_note *note, const char *address)
 	lz_json_time(row, "time", note->time_s);
 	lz_json_add_str(row, "event", note->event);
 	if (address && address[0])
-		lz_json_add_str(row, "address", address);
+		lz_json_add_str(row, object_word(address), address);
 	if (note->actor[0])
 		lz_json_add_str(row, "actor", note->actor);
 	if (note->reason[0])

@@ -195,6 +195,7 @@ t_eq "apply: is in force" "$(status_of reach office 25)" 1
 t_ok "undo" ctl policy undo
 t_ok "undo: is in force" reach office 25
 t_ok "apply with a confirm" ctl policy apply "$LZ_DIR/shut.json" --confirm 60
+t_eq "apply with a confirm: status says so, once" "$(ctl status | grep -ci confirmed)$(ctl status | grep -c ALARM)" 10
 t_eq "pending: apply is refused" "$(status_of ctl policy apply "$LZ_DIR/open.json")" 2
 t_ok "confirm" ctl policy confirm
 t_eq "confirm: is in force" "$(status_of reach office 25)" 1
@@ -267,6 +268,9 @@ t_ok "nor the other one" reach zombie 25
 spam bot
 t_ok "over a limit: held, on record" lz_wait 3 held_by 198.51.102.10 kernel
 t_ok "over a limit: monitors see it" lz_wait 3 grep -q '"address":"198.51.102.10"' "$LZ_DIR/events"
+t_ok "the policy once more" ctl policy apply "$LZ_DIR/open.json"
+t_ok "monitors see it, by a name that is no address" \
+	lz_wait 3 grep -q '"event":"policy-applied","object":"[^"]*open.json"' "$LZ_DIR/events"
 daemon_kill
 spam zombie
 t_eq "over a limit without a daemon: held" "$(status_of reach zombie 25)" 1

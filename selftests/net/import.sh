@@ -116,6 +116,10 @@ t_eq "its own export says the same of all" "$(ctl -j quarantine import "$LZ_DIR/
 UNTIL=$(date -u -d '+1 hour' +%Y-%m-%dT%H:%M:%SZ)
 echo "198.51.100.31 $UNTIL" >"$LZ_DIR/until"
 t_ok "one with an end" ctl quarantine import "$LZ_DIR/until"
+echo "no address at all" >"$LZ_DIR/bad"
+ctl quarantine import "$LZ_DIR/bad" >"$LZ_DIR/said" 2>&1
+t_eq "a bad line: refused" $? 1
+t_eq "a bad line: said without a name that it has not" "$(grep -c -- "-: " "$LZ_DIR/said")" 0
 t_eq "that is when it ends" "$(ctl -j quarantine show 198.51.100.31 | jq -r .until)" "$UNTIL"
 echo "198.51.100.99 1h" >"$LZ_DIR/never"
 ctl quarantine import "$LZ_DIR/never" >"$LZ_DIR/said" 2>&1
