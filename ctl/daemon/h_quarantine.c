@@ -72,6 +72,22 @@ static bool check_time(struct lz_request *req, const char *what, __u64 for_s)
 	return false;
 }
 
+/* Held already, for longer and no milder: what was said of it is kept all the same. */
+static void note_unchanged(struct lz_ctl *ctl, const struct lz_move *move)
+{
+	const char *ticket = move->ticket ? move->ticket : "", *reason = move->reason ? move->reason : "";
+	struct lz_note note = { .key = move->target->key };
+
+	if (!ticket[0] && !reason[0])
+		return;
+	lz_text_set(note.event, sizeof(note.event), "held-already");
+	lz_addr_format(&move->target->addr, note.object);
+	lz_text_set(note.actor, sizeof(note.actor), move->actor);
+	snprintf(note.reason, sizeof(note.reason), "%s%s%s", reason, reason[0] && ticket[0] ? ", ticket " :
+		 ticket[0] ? "ticket " : "", ticket);
+	lz_tell_note(ctl, LZ_LOG_NOTICE, &note);
+}
+
 static int hold(struct lz_ctl *ctl, struct lz_request *req, const struct lz_target *target,
 		const struct lz_grade *grade, __u32 for_s, bool *ret_extended, struct lz_err *reterr)
 {
@@ -103,6 +119,8 @@ static int hold(struct lz_ctl *ctl, struct lz_request *req, const struct lz_targ
 	if (lz_arg_bool(req, "staff_only"))
 		c.staff_only = true;
 	r = lz_case_move(ctl, &move, &changed, reterr);
+	if (r == 0 && !changed)
+		note_unchanged(ctl, &move);
 	*ret_extended = *ret_extended && changed;
 	return r;
 }

@@ -113,7 +113,9 @@ t_eq "multicast: refused" "$(status_of ctl quarantine add 224.0.0.1)" 2
 t_eq "too long: invalid" "$(status_of ctl quarantine add "$HELD" for 40d)" 1
 t_eq "not held: no such object" "$(status_of ctl quarantine del 198.51.100.99)" 4
 UNTIL=$(ctl -j quarantine show "$HELD" | jq -r .until)
-t_ok "add again, shorter" ctl quarantine add "$HELD" for 1min
+t_ok "add again, shorter" ctl quarantine add "$HELD" for 1min reason "more spam" ticket RT-9
+t_eq "add again, shorter: what was said of it is kept" \
+	"$(ctl -j why "$HELD" | jq -r '.timeline[] | select(.event == "held-already") | .reason')" "more spam, ticket RT-9"
 t_eq "is never shortened" "$(ctl -j quarantine show "$HELD" | jq -r .until)" "$UNTIL"
 t_eq "IPv6: touched is its /64" "$(ctl -j quarantine add 2001:db8:2000:7::5 | jq -r '.touched[0]')" \
 	2001:db8:2000:7::/64
