@@ -71,20 +71,22 @@ __noinline int lz_limit_slot(const struct lz_pkt *p, const struct lz_limit_ask *
 {
 	const struct lz_limit *l;
 	struct lz_cell *cell;
-	__u64 number, key;
+	__u64 number, key, what;
 	int slot;
 
 	if (!p || !ask)
 		return LZ_SEARCH_NONE;
 	l = lz_asked(p, ask);
+	what = l->id;
 	if (l->per == LZ_PER_CUSTOMER) {
 		number = lz_customer_of(p->slot, p->key);
 		if (!number)
 			return LZ_SEARCH_NONE;
 	} else {
 		number = lz_prefix_number(p->key, (p->family == 4 ? l->per_len4 : l->per_len6) & 127);
+		what |= p->family == 4 ? 0 : LZ_AGGREGATE_V6;
 	}
-	key = lz_aggregate_key(l->id, number, &lz_instance);
+	key = lz_aggregate_key(what, number, &lz_instance);
 	slot = lz_cell_find(key);
 	if (slot < 0 && !lz_cells_full())
 		slot = lz_cell_create(key);

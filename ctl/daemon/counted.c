@@ -15,12 +15,14 @@ unsigned int lz_key_family(__u64 key)
 /* The cell a limit of this source counts in: its own, or that of its prefix or customer. */
 static int cell_of(const struct lz_ctl *ctl, __u64 key, const struct lz_limit *l, struct lz_cell *ret)
 {
-	unsigned int len = lz_key_family(key) == 4 ? l->per_len4 : l->per_len6;
+	bool is_v4 = lz_key_family(key) == 4;
+	unsigned int len = is_v4 ? l->per_len4 : l->per_len6;
 	if (l->per == LZ_PER_CUSTOMER)
 		key = lz_key_aggregate(&ctl->view.instance, l->id,
 				       lz_image_customer_of(ctl->now.image, key));
 	else if (l->per == LZ_PER_PREFIX)
-		key = lz_key_aggregate(&ctl->view.instance, l->id, lz_prefix_number(key, len));
+		key = lz_key_aggregate(&ctl->view.instance, l->id | (is_v4 ? 0 : LZ_AGGREGATE_V6),
+				       lz_prefix_number(key, len));
 	return lz_cell_get(&ctl->view, key, ret);
 }
 

@@ -208,6 +208,8 @@ int lz_kernel_repair(const struct lz_kernel *kernel, struct lz_err *reterr)
 	char name[LZ_PIN_NAME_MAX], path[LZ_PIN_PATH_MAX + LZ_PIN_NAME_MAX];
 	int made = 0, r = 0;
 
+	if (kernel->beside_fd >= 0) /* the directory is the other's until it takes over */
+		return 0;
 	for (int i = 0; i < LZ_MAP_N + LZ_PROG_N + 1 && !r; i++) {
 		int fd = kernel->rodata_fd;
 

@@ -192,12 +192,15 @@ static int free_blocks(struct counting *c)
 	for (__u32 i = 0; i < n; i++) {
 		__u32 *at = entry_at(v, i), e = *(volatile __u32 *)at;
 
-		if (LZ_BLOCK_TAG(e) > LZ_BLOCK_GONE && !c->block_used[LZ_BLOCK_OF(e)] &&
-		    !is_inhabited(v, i / LZ_BLOCK_ENTRIES, e) &&
+		if (LZ_BLOCK_TAG(e) <= LZ_BLOCK_GONE || c->block_used[LZ_BLOCK_OF(e)])
+			continue;
+		pthread_mutex_lock(&lz_blocks_mutex);
+		if (!is_inhabited(v, i / LZ_BLOCK_ENTRIES, e) &&
 		    __sync_bool_compare_and_swap(at, e, gone(e))) {
 			was[i] = e;
 			any = true;
 		}
+		pthread_mutex_unlock(&lz_blocks_mutex);
 	}
 	r = any ? lz_membarrier() : 0;
 	for (__u32 i = 0; i < n && any; i++) {
@@ -270,9 +273,10 @@ int lz_recount(struct lz_tables_view *view, struct lz_recount *ret)
 	c.needed = calloc(words, 1);
 	c.block_used = calloc(view->slots / LZ_BLOCK_SLOTS + 1, 1);
 	if (c.before && c.needed && c.block_used && !grow_parents(&c)) {
+		memcpy(c.before, view->tags, words * sizeof(*c.before));
+		/* behind the copy: what is made in between is missing until the next pass, which stops nobody */
 		c.used_before = *(volatile __u64 *)&view->tables->cells_used;
 		c.held_before = *(volatile __u64 *)&view->tables->cells_held;
-		memcpy(c.before, view->tags, words * sizeof(*c.before));
 		/* Whoever was under way when the words were copied has arrived after this. */
 		r = lz_membarrier();
 		if (!r)

@@ -8,6 +8,8 @@
 #ifndef LZ_DATAPATH_SEARCH_VIEW_H
 #define LZ_DATAPATH_SEARCH_VIEW_H
 
+#include <pthread.h>
+
 #include "datapath/tables.h"
 
 static __thread const struct lz_tables_view *lz_search_in;
@@ -52,6 +54,10 @@ static inline void lz_view_give_back(const struct lz_tables_view *view, __u32 bl
 	lz_search_in = view;
 	lz_block_give_back(block);
 }
+
+/* A barrier ends every program that still goes by a block's old entry, but not a thread of ours: whoever
+ * makes a cell holds this until its key is there, whoever takes an entry away while he does. */
+extern pthread_mutex_t lz_blocks_mutex;
 
 static inline int lz_view_create(const struct lz_tables_view *view, __u64 key)
 {

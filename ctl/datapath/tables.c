@@ -198,6 +198,18 @@ static int check_hold(__u64 key, __u64 word, __u32 now_s)
 	return lz_key_is_aggregate(key) || !lz_hold_is_active(word, now_s) ? -EINVAL : 0;
 }
 
+pthread_mutex_t lz_blocks_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+static int make_cell(struct lz_tables_view *v, __u64 key)
+{
+	int slot;
+
+	pthread_mutex_lock(&lz_blocks_mutex);
+	slot = lz_view_create(v, key);
+	pthread_mutex_unlock(&lz_blocks_mutex);
+	return slot;
+}
+
 /* @made: one more, if that took a cell; who counts them calls note_made() */
 static int set_hold(struct lz_tables_view *v, __u64 key, __u64 word, __u32 now_s, unsigned int flags,
 		    __u64 *made)
@@ -205,7 +217,7 @@ static int set_hold(struct lz_tables_view *v, __u64 key, __u64 word, __u32 now_s
 	int slot = lz_view_find(v, key);
 
 	if (slot < 0) {
-		slot = lz_view_create(v, key);
+		slot = make_cell(v, key);
 		if (slot < 0)
 			return -ENOSPC;
 		*made += !!(slot & LZ_SEARCH_MADE);

@@ -36,8 +36,10 @@ static __always_inline __u64 lz_hash(__u64 x, __u64 seed)
 	return x;
 }
 
-/* `what` of the cells that count a /48's children, whose number is key >> 16; else a limit's id. */
+/* `what` of the cells that count a /48's children, whose number is key >> 16; else a limit's id, and of a
+ * prefix of IPv6 this bit: its number may be that of one of IPv4. */
 #define LZ_AGGREGATE_V6_BUDGET 0xffff
+#define LZ_AGGREGATE_V6	       0x10000
 
 /* The key of the cell that a limit, or the budget, has for a covering prefix or a customer. @number: the
  * prefix's bits alone, or the customer's. Its last eight bits stand where they tell neighbours apart, so

@@ -161,6 +161,14 @@ static void per_prefix(void)
 	T_EQ(admitted("2001:db8:2000:1::1", 30), 30, "one of the /48");
 	T_EQ(admitted("2001:db8:2000:ffff::1", 30), 10, "another of it");
 	T_EQ(admitted("2001:db8:2001::1", 41), 40, "the next /48");
+
+	l.per_len4 = 64; /* 32.1.13.184 is 0x20010db8 */
+	l.per_len6 = 32;
+	limited(l, (struct lz_class){ 0 });
+	world_range(w, 0, "32.1.13.184/32", ROWS_LIMITED);
+	T_EQ(admitted("32.1.13.184", 30), 30, "an IPv4 address");
+	T_EQ(admitted("2001:db8:2000:1::1", 30), 30, "the /32 whose bits are the same");
+	T_EQ(admitted("32.1.13.184", 20), 10, "each has its own cell");
 }
 
 static void per_customer(void)

@@ -322,6 +322,28 @@ static void memory_short_in_the_kernel(void)
 	memory_short(false);
 }
 
+/* What the keeper pins again, once a turn, must not make a whole of two halves. */
+static void repairs_nothing_beside(void)
+{
+	struct lz_instance_config again = wanted(64);
+	struct lz_kernel k;
+
+	start_afresh();
+	if (!T_EQ(lz_kernel_open(&again, &k, &err), 0, "open") || !T_EQ(attach(&k, LZ_ATTACH_XDP, 0), 0, err.text))
+		return;
+	lz_kernel_close(&k);
+	unlink(DIR "map_lz_flows");
+	if (!open_beside(&k, 64, LZ_ATTACH_XDP))
+		return;
+	T_EQ(lz_kernel_repair(&k, &err), 0, "nothing is repaired before it takes over");
+	T_OK(access(DIR "map_lz_flows", F_OK) != 0, "the old one stays without");
+	T_EQ(lz_kernel_take_over(&k, &err), 0, err.text);
+	T_OK(access(DIR "map_lz_flows", F_OK) == 0, "the new one is whole");
+	unlink(DIR "map_lz_flows");
+	T_EQ(lz_kernel_repair(&k, &err), 1, "and is repaired");
+	lz_kernel_close(&k);
+}
+
 static const struct t_case cases[] = {
 	{ "each frame is judged by one: xdp", without_a_gap_xdp },
 	{ "each frame is judged by one: clsact", without_a_gap_clsact },
@@ -330,6 +352,7 @@ static const struct t_case cases[] = {
 	{ "killed before the hooks", killed_before_hooks },
 	{ "killed after the hooks", killed_after_hooks },
 	{ "killed after the names", killed_late },
+	{ "a pin is missing: an instance beside", repairs_nothing_beside },
 	{ "memory short: by the estimate", memory_short_by_estimate },
 	{ "memory short: the kernel says so", memory_short_in_the_kernel },
 };
