@@ -28,6 +28,7 @@
 #define LZ_REST_MS	  20
 #define LZ_ENDS_NS	  (15 * 1000000ULL)
 #define LZ_SWEEP_EVERY_S  10
+#define LZ_CHECKPOINT_RETRY_S 10
 #define LZ_TICK_EVERY_S	  30
 #define LZ_PRUNE_EVERY_S  60
 #define LZ_PRUNE_AGE_S	  (400 * 86400ULL)
@@ -110,6 +111,7 @@ static void on_second(uv_timer_t *timer)
 	lz_ctl_say(ctl, ctl->silent_since_s ? LZ_ASK_PING : LZ_ASK_ALIVE);
 	if (ctl->opened) {
 		lz_ctl_wire_turn(ctl);
+		lz_running_keep_turn(ctl);
 		lz_events_read(ctl->events, 4096);
 		lz_bypass_look(ctl);
 		lz_portal_look(ctl);
@@ -195,17 +197,26 @@ static void checkpoint_done(uv_work_t *work, int status)
 
 	(void)status;
 	ctl->checkpointing = false;
+	if (ctl->checkpoint_err.text[0]) {
+		ctl->checkpoint_after_s = lz_ctl_now().mono_s + LZ_CHECKPOINT_RETRY_S;
+		if (!lz_streq(ctl->checkpoint_fault, ctl->checkpoint_err.text))
+			lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", ctl->checkpoint_err.text);
+	}
 	lz_text_set(ctl->checkpoint_fault, sizeof(ctl->checkpoint_fault), ctl->checkpoint_err.text);
-	if (ctl->checkpoint_err.text[0])
-		lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", ctl->checkpoint_err.text);
 }
 
 static void look_at_log(struct lz_ctl *ctl)
 {
-	if (ctl->checkpointing || ctl->busy || !lz_ledger_log_is_long(ctl->ledger))
+	if (ctl->checkpointing || ctl->busy || !lz_ledger_log_is_long(ctl->ledger) ||
+	    lz_ctl_now().mono_s < ctl->checkpoint_after_s)
 		return;
 	ctl->checkpoint.data = ctl;
 	ctl->checkpoint_err.text[0] = '\0';
+	if (lz_ledger_log_is_full(ctl->ledger)) { /* what commits without a rest is never caught up with */
+		lz_ledger_checkpoint(ctl->ledger, &ctl->checkpoint_err);
+		checkpoint_done(&ctl->checkpoint, 0);
+		return;
+	}
 	ctl->checkpointing = uv_queue_work(&ctl->loop, &ctl->checkpoint, checkpoint_work,
 					   checkpoint_done) == 0;
 }

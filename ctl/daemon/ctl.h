@@ -81,6 +81,7 @@ struct lz_ctl {
 	struct lz_sweep *sweep;
 	uv_work_t sweep_work; /* what takes long of it */
 	bool sweep_waits; /* for that, in a thread */
+	bool keep_due; /* the keeper did not hear which generation stays */
 
 	struct lz_running now;
 	struct lz_running before; /* while a confirm is pending */
@@ -99,7 +100,6 @@ struct lz_ctl {
 	__u64 bypass_since_s; /* wall clock */
 	char bypass_actor[LZ_ACTOR_TEXT_MAX];
 	unsigned int fill_alarm; /* 0, 80, 90, 95: told */
-	__u64 lost_events; /* as of the last look */
 	__u64 lost_before; /* when the alarm about them began */
 	__u64 lost_s; /* CLOCK_MONOTONIC: when more of them were last seen; 0 = never */
 	__u64 lost_swept; /* as of the end of the last sweep */
@@ -121,6 +121,7 @@ struct lz_ctl {
 	bool checkpointing; /* in a thread; nobody waits for it, but what writes by the thousand rests */
 	uv_work_t checkpoint;
 	struct lz_err checkpoint_err; /* "" = none */
+	__u64 checkpoint_after_s; /* CLOCK_MONOTONIC; the last one failed */
 	bool ends_wait; /* more holds have ended than the last turn could close */
 	struct lz_queue *queue; /* evidence that waits for its turn */
 	struct lz_guard guard;
@@ -166,6 +167,9 @@ void lz_ctl_say(struct lz_ctl *ctl, enum lz_ask_kind kind);
 int lz_ctl_keeper_start(struct lz_ctl *ctl);
 
 /* ---------------------------------------------------------------- running.c: policies */
+
+/** lz_running_keep_turn() - what a keeper that hung was not told: which generation's hooks stay */
+void lz_running_keep_turn(struct lz_ctl *ctl);
 
 struct lz_now lz_ctl_now(void);
 __u64 lz_ctl_wall_of(__u32 mono_s); /* of a moment of the data plane's clock */
@@ -273,6 +277,14 @@ void lz_hold_learn(void *ctl, __u64 key, __u64 word);
 /** lz_hold_word() - for the data plane; -ENOSPC: no room for one more rate */
 int lz_hold_word(struct lz_ctl *ctl, const struct lz_held *held, __u64 *ret_word,
 		 struct lz_err *reterr);
+/**
+ * lz_hold_beside_kernel() - @word for a host that a limit has perhaps held meanwhile
+ *
+ * What a limit granted and the ledger does not know yet is kept: its later end, its harder grade, and its
+ * mark, by which the sweep finds it for the books.
+ */
+__u64 lz_hold_beside_kernel(const struct lz_ctl *ctl, __u64 key, __u64 word);
+
 /** lz_hold_grade() - how hard is this word? */
 void lz_hold_grade(const struct lz_ctl *ctl, __u64 word, struct lz_grade *ret);
 /** lz_grade_check() - does the policy in force know it? -EINVAL with what it knows */

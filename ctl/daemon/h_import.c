@@ -331,7 +331,7 @@ static void commit_work(uv_work_t *work)
 {
 	struct import *im = work->data;
 
-	im->committed = lz_ledger_commit(im->ctl->ledger, &im->commit_err);
+	im->committed = lz_ledger_commit_aside(im->ctl->ledger, &im->commit_err);
 }
 
 static void commit_done(uv_work_t *work, int status)
@@ -339,6 +339,7 @@ static void commit_done(uv_work_t *work, int status)
 	struct import *im = work->data;
 
 	im->ctl->committing = false;
+	im->committed = lz_ledger_commit_end(im->ctl->ledger, status < 0 ? -ECANCELED : im->committed);
 	if (status < 0 || im->committed < 0) {
 		finish(im, LZ_CODE_REFUSED, im->commit_err.text, NULL);
 		return;
@@ -438,6 +439,8 @@ static void hold_slice(struct import *im)
 
 	if (n > LZ_IMPORT_HOLD_SLICE)
 		n = LZ_IMPORT_HOLD_SLICE;
+	for (size_t i = im->at; i < im->at + n; i++)
+		im->holds[i].word = lz_hold_beside_kernel(im->ctl, im->holds[i].key, im->holds[i].word);
 	if (lz_hold_set_bulk(&im->ctl->view, im->holds + im->at, n, LZ_HOLD_SET_EXACT) < n)
 		take_back(im, im->at, n);
 	im->at += n;

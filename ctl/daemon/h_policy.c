@@ -227,7 +227,14 @@ static void unwire(struct lz_ctl *ctl)
 
 	lz_swap_state_get(&ctl->view, &state);
 	if (state.slot < LZ_GENERATIONS)
-		lz_ctl_keep(ctl, state.slot, NULL);
+		ctl->keep_due = lz_ctl_keep(ctl, state.slot, NULL) < 0;
+}
+
+static void drop_next(struct lz_ctl *ctl)
+{
+	lz_policy_free(&ctl->next.policy);
+	free(ctl->next.before);
+	ctl->next = (struct lz_next){ 0 };
 }
 
 /* The policy of this request, once its hooks are there. NULL: it is answered, or will come again. */
@@ -246,11 +253,8 @@ static struct lz_policy *wired_policy(struct lz_ctl *ctl, struct lz_request *req
 		if (lz_ctl_wire(ctl, req, next.policy, lz_arg_bool(req, "yes")) == 0) {
 			ctl->next.before = next.before;
 			ctl->next.n_before = next.n_before;
-			if (!lz_ctl_defer(ctl, req, lz_h_policy_apply)) {
-				ctl->next = (struct lz_next){ 0 };
-				lz_policy_free(&next.policy);
-				free(next.before);
-			}
+			if (!lz_ctl_defer(ctl, req, lz_h_policy_apply))
+				drop_next(ctl);
 			return NULL;
 		}
 	} else {
@@ -273,6 +277,12 @@ void lz_h_policy_apply(struct lz_request *req, void *arg)
 
 	if (lz_ctl_wait_policy(ctl, req, lz_h_policy_apply))
 		return;
+	/* Woken by somebody else: its hooks are still being attached. */
+	if (ctl->next.req == req && !ctl->next.wired) {
+		if (!lz_ctl_defer(ctl, req, lz_h_policy_apply))
+			drop_next(ctl);
+		return;
+	}
 	wired = ctl->next.req == req;
 	policy = wired_policy(ctl, req, &before, &n_before);
 	if (!policy)

@@ -95,11 +95,11 @@ __u64 lz_events_lost(struct lz_ctl *ctl)
 	for (__u32 row = 0; ctl->opened && row < LZ_PORT_STATS; row++)
 		if (lz_port_stats_read(&ctl->view, row, &stats) == 0)
 			lost += stats.count[LZ_C_EVENT_LOST];
-	if (lost > ctl->lost_events) {
+	if (ctl->opened && lost > ctl->view.tables->events_lost) {
 		if (!lost_lately(ctl))
-			ctl->lost_before = ctl->lost_events;
+			ctl->lost_before = ctl->view.tables->events_lost;
 		ctl->lost_s = lz_clock_mono_ns() / LZ_NS_PER_S;
-		ctl->lost_events = lost;
+		ctl->view.tables->events_lost = lost;
 	}
 	return lost;
 }

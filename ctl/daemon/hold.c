@@ -151,6 +151,25 @@ void lz_hold_grade(const struct lz_ctl *ctl, __u64 word, struct lz_grade *ret)
 	}
 }
 
+__u64 lz_hold_beside_kernel(const struct lz_ctl *ctl, __u64 key, __u64 word)
+{
+	struct lz_grade ours, theirs;
+	bool later, harder;
+	__u64 stands;
+
+	if (lz_hold_read(&ctl->view, key, &stands) < 0 || !(LZ_HOLD_FLAGS(stands) & LZ_HOLD_F_KERNEL) ||
+	    !lz_hold_is_active(stands, lz_tables_now_s(&ctl->view)))
+		return word;
+	lz_hold_grade(ctl, word, &ours);
+	lz_hold_grade(ctl, stands, &theirs);
+	later = LZ_HOLD_EXPIRY(stands) > LZ_HOLD_EXPIRY(word);
+	harder = lz_grade_harder(&theirs, &ours);
+	return LZ_HOLD_WORD(later ? LZ_HOLD_EXPIRY(stands) : LZ_HOLD_EXPIRY(word),
+			    later ? LZ_HOLD_TTL(stands) : LZ_HOLD_TTL(word),
+			    harder ? LZ_HOLD_GRADE(stands) : LZ_HOLD_GRADE(word),
+			    LZ_HOLD_FLAGS(word) | LZ_HOLD_F_KERNEL);
+}
+
 int lz_grade_check(const struct lz_ctl *ctl, const struct lz_grade *grade, struct lz_err *reterr)
 {
 	const struct lz_policy *policy = ctl->now.policy;

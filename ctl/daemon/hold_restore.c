@@ -62,18 +62,14 @@ static size_t restore_slice(struct lz_ctl *ctl, const struct lz_held *rows, int 
 	size_t m = 0;
 
 	for (int i = 0; i < n; i++) {
-		__u64 stands = 0;
-
 		if (rows[i].expiry_s <= now_s)
 			continue;
-		/* A limit held it for longer, or harder: the sweep tells the ledger. */
-		if (ctl->adopted && lz_hold_read(&ctl->view, rows[i].key, &stands) == 0 &&
-		    (LZ_HOLD_FLAGS(stands) & LZ_HOLD_F_KERNEL) &&
-		    LZ_HOLD_EXPIRY(stands) >= rows[i].expiry_s)
-			continue;
 		entries[m].key = rows[i].key;
-		if (lz_hold_word(ctl, &rows[i], &entries[m].word, NULL) == 0)
-			m++;
+		if (lz_hold_word(ctl, &rows[i], &entries[m].word, NULL) < 0)
+			continue;
+		if (ctl->adopted)
+			entries[m].word = lz_hold_beside_kernel(ctl, rows[i].key, entries[m].word);
+		m++;
 	}
 	return lz_hold_set_bulk(&ctl->view, entries, m, LZ_HOLD_SET_EXACT);
 }

@@ -164,13 +164,25 @@ static void settle(struct lz_ctl *ctl)
 	lz_swap_state_get(&ctl->view, &state);
 	if (state.slot >= LZ_GENERATIONS)
 		return;
-	if (lz_ctl_keep(ctl, state.slot, &err) == 0) {
+	ctl->keep_due = lz_ctl_keep(ctl, state.slot, &err) < 0;
+	if (!ctl->keep_due) {
 		ctl->beside = false;
 		return;
 	}
 	lz_log(LZ_LOG_ERROR, "keep-failed", "why=%s", err.text);
 	if (ctl->beside) /* we hold tables that no packet meets: a new start tries it again */
 		exit(LZ_CODE_REFUSED);
+}
+
+void lz_running_keep_turn(struct lz_ctl *ctl)
+{
+	struct lz_swap_state state;
+
+	if (!ctl->keep_due || ctl->silent_since_s || ctl->next.req)
+		return;
+	lz_swap_state_get(&ctl->view, &state);
+	if (!state.pending)
+		settle(ctl);
 }
 
 static void note_policy(struct lz_ctl *ctl, const char *event, const struct lz_applied *row,

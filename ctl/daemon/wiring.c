@@ -231,6 +231,7 @@ void lz_wiring_close(struct lz_wiring *w)
 		lz_ports_close(&w->ports);
 	w->kernel = NULL;
 	w->planned[0] = w->planned[1] = w->settled = false;
+	w->begun[0] = w->begun[1] = w->was_planned[0] = w->was_planned[1] = false;
 	lz_netdevs_done(&w->seen);
 	free(w->known);
 	w->known = NULL;

@@ -8,7 +8,8 @@
 
 #include "ledger/db.h"
 
-#define LZ_LOG_PAGES 1000 /* 4 MB: from there on it is worth it */
+#define LZ_LOG_PAGES	  1000 /* 4 MB: from there on it is worth it */
+#define LZ_LOG_FULL_PAGES 16000 /* 64 MB: whoever commits must wait */
 
 static int note_pages(void *arg, sqlite3 *db, const char *name, int pages)
 {
@@ -28,6 +29,11 @@ void lz_checkpoint_set_up(struct lz_ledger *l)
 bool lz_ledger_log_is_long(const struct lz_ledger *l)
 {
 	return __atomic_load_n(&l->log_pages, __ATOMIC_RELAXED) >= LZ_LOG_PAGES;
+}
+
+bool lz_ledger_log_is_full(const struct lz_ledger *l)
+{
+	return __atomic_load_n(&l->log_pages, __ATOMIC_RELAXED) >= LZ_LOG_FULL_PAGES;
 }
 
 int lz_ledger_checkpoint(struct lz_ledger *l, struct lz_err *reterr)

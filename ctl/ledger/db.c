@@ -142,10 +142,13 @@ int lz_ledger_begin_lazy(struct lz_ledger *l, struct lz_err *reterr)
 	return r;
 }
 
-int lz_ledger_commit(struct lz_ledger *l, struct lz_err *reterr)
+int lz_ledger_commit_aside(struct lz_ledger *l, struct lz_err *reterr)
 {
-	int r = lz_db_run(l, lz_db_stmt(l, LZ_SQL_COMMIT), "commit", reterr);
+	return lz_db_run(l, lz_db_stmt(l, LZ_SQL_COMMIT), "commit", reterr);
+}
 
+int lz_ledger_commit_end(struct lz_ledger *l, int r)
+{
 	if (r < 0) {
 		lz_ledger_rollback(l);
 		return r;
@@ -153,6 +156,11 @@ int lz_ledger_commit(struct lz_ledger *l, struct lz_err *reterr)
 	l->batch = false;
 	end_lazy(l, NULL);
 	return 0;
+}
+
+int lz_ledger_commit(struct lz_ledger *l, struct lz_err *reterr)
+{
+	return lz_ledger_commit_end(l, lz_ledger_commit_aside(l, reterr));
 }
 
 void lz_ledger_rollback(struct lz_ledger *l)

@@ -14,7 +14,7 @@
  *
  * so a clock that ran backwards never makes a hold longer than it was (faults.md F10, F11).
  *
- * One thread writes; lz_ledger_commit() may run in another one meanwhile (the connection is serialized),
+ * One thread writes; lz_ledger_commit_aside() may run in another one meanwhile (the connection is serialized),
  * and so may lz_ledger_checkpoint(), for which nobody waits.
  * Errors: -EIO, -ENOSPC, -EROFS, -EBUSY of the disk, -EBADMSG a damaged database,
  * -ENOMEM; always with @reterr set where there is one.
@@ -63,6 +63,9 @@ void lz_ledger_close(struct lz_ledger **ledger);
 /** lz_ledger_log_is_long() - is it time for a checkpoint? */
 bool lz_ledger_log_is_long(const struct lz_ledger *l);
 
+/** lz_ledger_log_is_full() - so long that no commit should come before a checkpoint */
+bool lz_ledger_log_is_full(const struct lz_ledger *l);
+
 /**
  * lz_ledger_checkpoint() - bring what is committed from the log into the database; in a thread
  *
@@ -80,6 +83,14 @@ int lz_ledger_tick(struct lz_ledger *l, struct lz_now now, struct lz_err *reterr
  */
 int lz_ledger_begin(struct lz_ledger *l, struct lz_err *reterr);
 int lz_ledger_commit(struct lz_ledger *l, struct lz_err *reterr);
+
+/**
+ * lz_ledger_commit_aside(), lz_ledger_commit_end() - the same in two parts
+ * The first is what takes long, and may run in another thread while this one reads; the second, with
+ * what the first returned, is this one's: it forgets what a failed batch has left in memory.
+ */
+int lz_ledger_commit_aside(struct lz_ledger *l, struct lz_err *reterr);
+int lz_ledger_commit_end(struct lz_ledger *l, int r);
 void lz_ledger_rollback(struct lz_ledger *l);
 
 /**

@@ -164,6 +164,7 @@ static int set_up(struct lz_ledger *l, const char *boot_id, struct lz_now now,
 		       "PRAGMA journal_mode = WAL;"
 		       "PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;"
 		       "PRAGMA cache_size = -32768; PRAGMA trusted_schema = OFF;"
+		       "PRAGMA journal_size_limit = 67108864;"
 		       "PRAGMA secure_delete = FAST;", /* Debian's: else a text that goes is written once more */
 		       "open", reterr);
 	for (int i = LZ_SQL_BEGIN; r == 0 && i <= LZ_SQL_COMMIT; i++)

@@ -198,7 +198,8 @@ struct lz_tables {
 	__u64 cells_held; /* of those: made for a hold, or held at the last recount */
 	__u32 blocks_used; /* bits set behind the entries of lz_blocks */
 	__u32 next_block; /* where to look for one that is free, modulo lz_blocks_of() */
-	__u64 pad_[5];
+	__u64 events_lost; /* of which the controller knows: its word */
+	__u64 pad_[4];
 	__u64 held_copy; /* which copy of lz_held packets read, 0 or 1: the controller's word, and on
 			  * a line of its own, because every packet reads it */
 	__u64 pad2_[7];
