@@ -227,7 +227,7 @@ static void unwire(struct lz_ctl *ctl)
 
 	lz_swap_state_get(&ctl->view, &state);
 	if (state.slot < LZ_GENERATIONS)
-		ctl->keep_due = lz_ctl_keep(ctl, state.slot, NULL) < 0;
+		ctl->keep_due = lz_ctl_keep(ctl, state.slot, NULL) == -ETIMEDOUT;
 }
 
 static void drop_next(struct lz_ctl *ctl)

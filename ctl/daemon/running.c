@@ -160,12 +160,14 @@ static void settle(struct lz_ctl *ctl)
 {
 	struct lz_swap_state state;
 	struct lz_err err = { "" };
+	int r;
 
 	lz_swap_state_get(&ctl->view, &state);
 	if (state.slot >= LZ_GENERATIONS)
 		return;
-	ctl->keep_due = lz_ctl_keep(ctl, state.slot, &err) < 0;
-	if (!ctl->keep_due) {
+	r = lz_ctl_keep(ctl, state.slot, &err);
+	ctl->keep_due = r == -ETIMEDOUT;
+	if (r == 0) {
 		ctl->beside = false;
 		return;
 	}
