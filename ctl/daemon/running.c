@@ -255,6 +255,7 @@ int lz_running_apply(struct lz_ctl *ctl, struct lz_running *next, __u32 confirm_
 	}
 	lz_ctl_portal(ctl);
 	note_policy(ctl, "policy-applied", &ctl->now.row, ctl->now.row.actor);
+	lz_names_turn(ctl); /* what is known of its names is open before the answer, not a turn later */
 	lz_texts_forget(ctl);
 	shed(ctl);
 	return 0;
