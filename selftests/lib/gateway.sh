@@ -24,3 +24,31 @@ lz_gateway_enter()
 	# shellcheck source=selftests/lib/lazaretd.sh
 	. "$ROOT/selftests/lib/lazaretd.sh"
 }
+
+# beat_start HELD HONEST [PORT]: from both namespaces a connection to $WORLD 20 times a second
+beat_start()
+{
+	local who port=${3:-443}
+	BEATS=("$1" "$2")
+	for who in "${BEATS[@]}"; do
+		: >"$LZ_DIR/beat.$who"
+		lz_proc_start "beat-$who" "$who" "${ENDS[@]}" beat "$LZ_DIR/beat.$who" "$WORLD" "$port" 20
+	done
+	lz_wait 5 beating
+}
+
+beating()
+{
+	[ "$(wc -l <"$LZ_DIR/beat.${BEATS[0]}")" -ge 10 ] && [ "$(wc -l <"$LZ_DIR/beat.${BEATS[1]}")" -ge 10 ]
+}
+
+# beat_stop WHAT: the held one never got through, the honest one always
+beat_stop()
+{
+	sleep 0.5
+	lz_proc_stop "beat-${BEATS[0]}"
+	lz_proc_stop "beat-${BEATS[1]}"
+	t_ok "$1: there was traffic" beating
+	t_eq "$1: nothing of the held source passed" "$(grep -c ok "$LZ_DIR/beat.${BEATS[0]}")" 0
+	t_eq "$1: nothing of the honest one was lost" "$(grep -c no "$LZ_DIR/beat.${BEATS[1]}")" 0
+}

@@ -43,31 +43,6 @@ reach()
 	lz_ns_run "$1" "${ENDS[@]}" once "$WORLD" "$2"
 }
 
-beat_start()
-{
-	: >"$LZ_DIR/beat.held"
-	: >"$LZ_DIR/beat.honest"
-	lz_proc_start beat-held shop "${ENDS[@]}" beat "$LZ_DIR/beat.held" "$WORLD" 25 20
-	lz_proc_start beat-honest office "${ENDS[@]}" beat "$LZ_DIR/beat.honest" "$WORLD" 25 20
-	lz_wait 5 beating
-}
-
-beating()
-{
-	[ "$(wc -l <"$LZ_DIR/beat.held")" -ge 10 ] && [ "$(wc -l <"$LZ_DIR/beat.honest")" -ge 10 ]
-}
-
-# beat_stop WHAT: the held one never got through, the honest one always
-beat_stop()
-{
-	sleep 0.5
-	lz_proc_stop beat-held
-	lz_proc_stop beat-honest
-	t_ok "$1: there was traffic" beating
-	t_eq "$1: nothing of the held source passed" "$(grep -c ok "$LZ_DIR/beat.held")" 0
-	t_eq "$1: nothing of the honest one was lost" "$(grep -c no "$LZ_DIR/beat.honest")" 0
-}
-
 attached()
 {
 	ctl -j status | jq -e '[.interfaces[] | select(.hook != "none")] | length == 2'
@@ -125,7 +100,7 @@ t_ok "doctor agrees" ctl doctor
 
 # ---------------------------------------------------------------- kill -9 under traffic
 
-beat_start
+beat_start shop office 25
 OLD=$(controller_pid)
 kill -KILL "$OLD"
 t_ok "controller killed: answers again" lz_wait 5 ctl status
@@ -133,7 +108,7 @@ t_ok "controller killed: a new one" test "$(controller_pid)" != "$OLD"
 t_ok "controller killed: knows who is held" ctl quarantine show "$HELD"
 beat_stop "controller killed"
 
-beat_start
+beat_start shop office 25
 daemon_kill
 sleep 1
 beat_stop "keeper killed"
@@ -141,7 +116,7 @@ beat_stop "keeper killed"
 # By the next start the operator has broken his file: it was confirmed before, so nothing stops.
 mv "$LZ_DIR/open.json" "$LZ_DIR/open.good"
 echo '{ "version": 1, "clases": {} }' >"$LZ_DIR/open.json"
-beat_start
+beat_start shop office 25
 t_need daemon_start "$LZ_DIR/open.json"
 mv "$LZ_DIR/open.good" "$LZ_DIR/open.json"
 t_ok "restart adopts" grep -q event=policy-adopted "$LZ_DIR/log/daemon.log"
@@ -168,7 +143,7 @@ access_again()
 TIMES=$(for _ in 1 2 3 4 5; do access_again; done | sort -n | tr '\n' ' ')
 echo "# interface made again: hook after $TIMES ms"
 t_ok "interface made again: hook within 100 ms" test "$(echo "$TIMES" | cut -d' ' -f3)" -le 100
-beat_start
+beat_start shop office 25
 access_again >/dev/null
 t_need ip -n "$LZ_LAB-sw" link set gw master br0
 t_need lz_addr_add gw acc0 198.51.100.1/24 198.51.102.1/24 2001:db8:2000::1/64
@@ -178,8 +153,8 @@ done
 t_ok "interface made again: attached" lz_wait 3 attached
 t_ok "interface made again: honest traffic" lz_wait 5 reach office 25
 sleep 0.5
-lz_proc_stop beat-held
-lz_proc_stop beat-honest
+lz_proc_stop beat-shop
+lz_proc_stop beat-office
 t_ok "interface made again: the held one is held" test "$(status_of reach shop 25)" = 1
 ip -n "$LZ_LAB-gw" link set acc0 name other0
 t_ok "renamed: no longer ours" lz_wait 3 test "$(status_of attached)" != 0

@@ -45,30 +45,6 @@ policy()
 	END
 }
 
-beat_start()
-{
-	for who in shop office; do
-		: >"$LZ_DIR/beat.$who"
-		lz_proc_start "beat-$who" "$who" "${ENDS[@]}" beat "$LZ_DIR/beat.$who" "$WORLD" 443 20
-	done
-	lz_wait 5 beating
-}
-
-beating()
-{
-	[ "$(wc -l <"$LZ_DIR/beat.shop")" -ge 10 ] && [ "$(wc -l <"$LZ_DIR/beat.office")" -ge 10 ]
-}
-
-beat_stop()
-{
-	sleep 0.5
-	lz_proc_stop beat-shop
-	lz_proc_stop beat-office
-	t_ok "$1: there was traffic" beating
-	t_eq "$1: nothing of the held source passed" "$(grep -c ok "$LZ_DIR/beat.shop")" 0
-	t_eq "$1: nothing of the honest one was lost" "$(grep -c no "$LZ_DIR/beat.office")" 0
-}
-
 # in_force NAME: this policy judges, in tables of its own
 in_force()
 {
@@ -182,7 +158,7 @@ SINCE=$(ctl -j status | jq -r .counted_since)
 
 # ---------------------------------------------------------------- shorter keys, under traffic
 
-t_need beat_start
+t_need beat_start shop office
 ctl policy apply "$LZ_DIR/p56.json" --yes >"$LZ_DIR/out"
 t_eq "shorter: applied" $? 0
 t_ok "shorter: and told when it is in force" grep -q "new tables take over within seconds" "$LZ_DIR/out"
@@ -209,7 +185,7 @@ beside()
 	lz_ns_run gw test -e "$PINS~next"
 }
 
-t_need beat_start
+t_need beat_start shop office
 KEY=64
 for delay in 0.1s 0.5s 0.8s 1.1s 1.5s beside beside; do
 	t_ok "/$KEY, killed after $delay: applied" ctl policy apply "$LZ_DIR/p$KEY.json" --yes
@@ -253,7 +229,7 @@ hook_is()
 	ctl -j status | jq -e --arg h "$1" '[.interfaces[] | select(.interface == "acc0").hook] == [$h]'
 }
 
-t_need beat_start
+t_need beat_start shop office
 for hook in tc xdp-generic xdp tc xdp; do
 	policy 64 20000 $hook
 	t_ok "hook $hook: applied" ctl policy apply "$LZ_DIR/p64.json" --yes

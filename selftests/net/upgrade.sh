@@ -39,30 +39,6 @@ policy()
 	END
 }
 
-beating()
-{
-	[ "$(wc -l <"$LZ_DIR/beat.shop")" -ge 10 ] && [ "$(wc -l <"$LZ_DIR/beat.office")" -ge 10 ]
-}
-
-beat_start()
-{
-	for who in shop office; do
-		: >"$LZ_DIR/beat.$who"
-		lz_proc_start "beat-$who" "$who" "${ENDS[@]}" beat "$LZ_DIR/beat.$who" "$WORLD" 443 20
-	done
-	lz_wait 5 beating
-}
-
-beat_stop()
-{
-	sleep 0.5
-	lz_proc_stop beat-shop
-	lz_proc_stop beat-office
-	t_ok "$1: there was traffic" beating
-	t_eq "$1: nothing of the held source passed" "$(grep -c ok "$LZ_DIR/beat.shop")" 0
-	t_eq "$1: nothing of the honest one was lost" "$(grep -c no "$LZ_DIR/beat.office")" 0
-}
-
 reach()
 {
 	lz_ns_run "$1" "${ENDS[@]}" once "$WORLD" "${2:-443}"
@@ -115,7 +91,7 @@ UNTIL=$(until_of)
 
 # ---------------------------------------------------------------- there and back
 
-t_need beat_start
+t_need beat_start shop office
 for build in here before here; do
 	t_need daemon_stop
 	t_need install_build $build
@@ -127,7 +103,7 @@ beat_stop "there and back"
 
 # ---------------------------------------------------------------- killed on the way
 
-t_need beat_start
+t_need beat_start shop office
 for build in before here before here; do
 	t_need daemon_stop
 	t_need install_build $build
@@ -155,7 +131,7 @@ t_ok "kill switch: off, held again" lz_wait 5 not reach shop
 # ---------------------------------------------------------------- half of it is gone
 
 t_need install_build here
-t_need beat_start
+t_need beat_start shop office
 for pin in map_lz_cells rodata prog_lz_xdp map_data_control; do
 	t_need daemon_stop
 	t_need lz_ns_run gw rm "$PINS/$pin"
