@@ -45,7 +45,7 @@ struct lz_judgement {
 	struct lz_ruling r;
 	struct lz_limit_ask ask;
 	__s32 known; /* what lz_flow_find() said */
-	__u32 pad_;
+	__u32 known_class; /* of the source, for a cell that is made now */
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -30,18 +30,19 @@ static __always_inline int lz_ruling_end(const struct lz_pkt *p, const struct lz
 			 r->verdict < LZ_V_SMTP_554 ? 0 : r->other ?: LZ_V_ICMP_ADMIN);
 }
 
-/* The class of a source, remembered in its cell where it has one. */
+/* The class of a source as LZ_KNOWN_CLASS(), remembered in its cell where it has one. The epoch is read
+ * before the tables: what changes meanwhile makes the answer one of an epoch that is over. */
 static __always_inline __u32 lz_class_known(const struct lz_pkt *p, struct lz_cell *cell)
 {
-	__u32 epoch = lz_control.gen[p->slot & 1].epoch, class_;
+	__u32 epoch = *(volatile __u32 *)&lz_control.gen[p->slot & 1].epoch;
 	__u32 known = cell ? *(volatile __u16 *)&cell->known_class : 0;
 
 	if (LZ_EPOCH_LOW(epoch) && known >> 6 == LZ_EPOCH_LOW(epoch))
-		return known & (LZ_CLASSES_MAX - 1);
-	class_ = lz_class_of(p->slot, p->key, p->family) & (LZ_CLASSES_MAX - 1);
-	if (cell && LZ_EPOCH_LOW(epoch))
-		cell->known_class = LZ_KNOWN_CLASS(epoch, class_);
-	return class_;
+		return known;
+	known = LZ_KNOWN_CLASS(epoch, lz_class_of(p->slot, p->key, p->family) & (LZ_CLASSES_MAX - 1));
+	if (cell)
+		cell->known_class = known;
+	return known;
 }
 
 /* Is the source on the never-list? The range tables know, but for IPv6 addresses that share their key
@@ -106,7 +107,7 @@ __noinline int lz_judge_held(const struct lz_pkt *p, __u32 slot_n)
 	if (grade == LZ_GRADE_BLOCK25 && !mail)
 		return LZ_HELD_NOT;
 	sets = lz_sets_of(p, 0);
-	r.told.class_ = lz_class_known(p, cell);
+	r.told.class_ = LZ_KNOWN_IS(lz_class_known(p, cell));
 	if (grade == LZ_GRADE_GARDEN) {
 		fate = lz_garden_fate(p, cell, row, sets, r.told.class_);
 	} else if (grade == LZ_GRADE_BLOCK25) {
@@ -234,8 +235,7 @@ static __always_inline void lz_examine(const struct lz_pkt *p, const struct lz_e
 {
 	struct lz_judgement *j = e->j;
 
-	if (e->cell->seen_s != p->now_s)
-		e->cell->seen_s = p->now_s;
+	e->cell->seen_s = p->now_s; /* its line is written anyway */
 	j->r.limits_lifted = lz_lifted(p);
 	if (p->dport == 25 || (e->c->flags & LZ_CLASS_F_SYN_TO))
 		j->ask.sets = lz_sets_of(p, 0);
@@ -290,6 +290,8 @@ static __always_inline int lz_judge_source(const struct lz_pkt *p, struct lz_exa
 		e->cell = e->slot >= 0 ? lz_search_cell(e->slot) : 0;
 		if (!e->cell)
 			return lz_judge_uncounted(p, e->c, r);
+		if (e->cell->key == ~p->key) /* and not the /48's, which is charged beyond its budget */
+			e->cell->known_class = e->j->known_class;
 	}
 	lz_examine(p, e);
 	refused_by = lz_rules(p, e);
@@ -318,7 +320,8 @@ __noinline int lz_judge_class(const struct lz_pkt *p)
 		e.line = lz_flow_line(p->flow);
 	e.slot = p->cell;
 	e.cell = e.slot >= 0 ? lz_search_cell(e.slot) : 0;
-	class_ = lz_class_known(p, e.cell);
+	e.j->known_class = lz_class_known(p, e.cell);
+	class_ = LZ_KNOWN_IS(e.j->known_class);
 	if (class_ >= LZ_CLASS_FIRST && lz_is_never(p, class_))
 		class_ = LZ_CLASS_NEVER;
 	e.j->ask.class_ = class_;

@@ -155,6 +155,7 @@ _Static_assert(sizeof(struct lz_cell) == 128, "a cell is two cache lines");
 #define LZ_EPOCH_BITS 10
 #define LZ_EPOCH_LOW(epoch) ((epoch) & ((1u << LZ_EPOCH_BITS) - 1))
 #define LZ_KNOWN_CLASS(epoch, class_) ((__u16)(LZ_EPOCH_LOW(epoch) << 6 | (class_)))
+#define LZ_KNOWN_IS(known) ((known) & 63)
 
 /* ---------------------------------------------------------------- flows */
 
