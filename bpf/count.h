@@ -94,15 +94,25 @@ struct {
 	__type(value, struct lz_pkt);
 } lz_packets SEC(".maps");
 
-/* Zeroed. NULL never happens. */
+/* Still with the facts of another packet. NULL never happens. */
 static __always_inline struct lz_pkt *lz_packet(void)
 {
 	__u32 zero = 0;
-	struct lz_pkt *p = bpf_map_lookup_elem(&lz_packets, &zero);
 
-	if (p)
-		__builtin_memset(p, 0, sizeof(*p));
-	return p;
+	return bpf_map_lookup_elem(&lz_packets, &zero);
+}
+
+static __always_inline void lz_packet_came(struct lz_pkt *p, __u32 ifindex, __u32 port)
+{
+	p->ifindex = ifindex;
+	p->port = port;
+	p->port_row = port >> LZ_PORT_STATS_SHIFT;
+}
+
+/* Forget the other one, before this one is parsed: nearly every packet leaves before that. */
+static __always_inline void lz_packet_clear(struct lz_pkt *p)
+{
+	__builtin_memset(p, 0, LZ_PKT_FACTS_BYTES);
 }
 
 /* What an event says beside the packet. */

@@ -10,12 +10,13 @@
  *   lz_tc_out  tc egress of a customer port, the return hook of a gateway that NATs (the addresses
  *		are the customers' again there).
  *
- * The way of a packet: switch -> port and generation -> parse -> key -> (SYN or port 25, or perhaps
- * held?) -> cell -> colony -> class, limits -> verdict -> count. What is none of our business leaves
+ * The way of a packet: switch -> port and generation -> key, at a glance or parsed -> (SYN or port
+ * 25, or perhaps held?) -> cell -> colony -> class, limits -> verdict -> count. What is none of our business leaves
  * after the colony's bit: one random cache line (bench row a).
  */
 #include "maps.h"
 #include "parse.h"
+#include "glance.h"
 #include "count.h"
 #include "cell.h"
 #include "judge.h"
@@ -26,20 +27,20 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* The slot of the generation that judges at this instant: past an unconfirmed deadline the data
  * plane goes back by itself. */
-static __always_inline __u32 lz_generation_slot(struct lz_pkt *p)
+static __always_inline __u32 lz_generation_slot(void)
 {
 	__u64 word = *(volatile __u64 *)&lz_control.gen_word;
 
-	if (LZ_GEN_DEADLINE(word) && lz_now_ns(p) && p->now_s >= LZ_GEN_DEADLINE(word))
+	if (LZ_GEN_DEADLINE(word) && lz_clock_ns() / NSEC_PER_SEC >= LZ_GEN_DEADLINE(word))
 		return LZ_GEN_PREVIOUS(word);
 	return LZ_GEN_ACTIVE(word);
 }
 
-static __always_inline int lz_bypassed(struct lz_pkt *p)
+static __always_inline int lz_bypassed(void)
 {
 	__u64 until_s = *(volatile __u64 *)&lz_control.bypass_until_s;
 
-	return until_s && lz_now_ns(p) && p->now_s < until_s;
+	return until_s && lz_clock_ns() / NSEC_PER_SEC < until_s;
 }
 
 /* Rules look at SYNs, at TCP port 25, and at fragments that hide which they are. */
@@ -89,8 +90,11 @@ static __always_inline int lz_lingering(const struct lz_pkt *p, int ruling)
 			 LZ_RULING_VERDICT(ruling));
 }
 
-/* From the parsed packet to its ruling. */
-static __always_inline int lz_decide(const struct lz_frame *f, struct lz_pkt *p)
+/**
+ * lz_decide() - from the parsed packet to its ruling
+ * @glanced: rules look at this packet, or its source may be held
+ */
+static __always_inline int lz_decide(const struct lz_frame *f, struct lz_pkt *p, int glanced)
 {
 	int ruling, lingers = 0;
 
@@ -108,7 +112,7 @@ static __always_inline int lz_decide(const struct lz_frame *f, struct lz_pkt *p)
 	if (!(p->flags & LZ_P_KEYED))
 		return lz_ordinary_fate(f, p);
 	/* A packet that rules look at finds the hold in the cell, which it needs anyway. */
-	if (!lz_is_customer_business(p) && !lz_maybe_held(p->key))
+	if (!glanced && !lz_is_customer_business(p) && !lz_maybe_held(p->key))
 		return lz_ordinary_fate(f, p);
 	p->cell = lz_cell_ask(p->key);
 	lz_parse_addresses(f, p);
@@ -133,28 +137,44 @@ static __always_inline int lz_decide(const struct lz_frame *f, struct lz_pkt *p)
 	return lingers ? lz_lingering(p, ruling) : ruling;
 }
 
-/* Everything before the rules, the same for every hook. Returns a ruling; p->port is set. */
+/* A frame of a port with a role. */
+static __always_inline int lz_judge_frame(struct lz_frame *f, struct lz_pkt *p)
+{
+	__u32 key_len = lz_instance.ipv6_key_len & 127;
+	struct lz_glance g = {};
+
+	if (!p->uplink && !(p->port & LZ_PORT_F_L3))
+		lz_glance(f, key_len, &g);
+	if (g.key && !g.business && !lz_maybe_held(g.key))
+		return LZ_RULING(LZ_R_PASS_OTHER, LZ_V_PASS, 0);
+	lz_packet_clear(p);
+	if (g.key)
+		lz_glance_facts(f, g.key, p);
+	else
+		lz_parse(f, p->port & LZ_PORT_F_L3, key_len, p);
+	return lz_decide(f, p, !!g.key);
+}
+
+/* Everything before the rules, the same for every hook. Returns a ruling; p->port is set, and the rest
+ * of p if the verdict is not to pass. */
 static __always_inline int lz_process(struct lz_frame *f, struct lz_pkt *p, __u32 ifindex,
 				      __u64 bytes, int out)
 {
 	__u32 slot, role;
 	int ruling;
 
-	p->port = lz_ports[ifindex & (LZ_PORTS_SIZE - 1)];
-	p->port_row = p->port >> LZ_PORT_STATS_SHIFT;
+	lz_packet_came(p, ifindex, lz_ports[ifindex & (LZ_PORTS_SIZE - 1)]);
 	lz_count_received(p->port_row, bytes);
-	slot = lz_generation_slot(p);
+	slot = lz_generation_slot();
 	role = slot < LZ_GENERATIONS ? LZ_PORT_ROLE(p->port, slot) : LZ_ROLE_NONE;
-	if (lz_bypassed(p)) {
+	if (lz_bypassed()) {
 		ruling = LZ_RULING(LZ_R_PASS_BYPASS, LZ_V_PASS, 0);
 	} else if (role == LZ_ROLE_NONE) {
 		ruling = LZ_RULING(LZ_R_PASS_NO_POLICY, LZ_V_PASS, 0);
 	} else {
-		p->ifindex = ifindex;
 		p->slot = slot;
 		p->uplink = out || role == LZ_ROLE_UPLINK;
-		lz_parse(f, p->port & LZ_PORT_F_L3, lz_instance.ipv6_key_len & 127, p);
-		ruling = lz_decide(f, p);
+		ruling = lz_judge_frame(f, p);
 	}
 	lz_count(p->port_row, LZ_RULING_REASON(ruling), 1);
 	return ruling;
@@ -274,11 +294,11 @@ static __always_inline int lz_tc_answer(struct __sk_buff *skb, __u32 port)
 		return LZ_TC_UNJUDGED;
 	if ((fate & 0xff) == LZ_V_PASS)
 		return TC_ACT_UNSPEC;
-	p = lz_packet(); /* zeroed only now: nearly every frame was passed */
+	p = lz_packet();
 	if (!p)
 		return TC_ACT_SHOT;
-	p->ifindex = skb->ifindex;
-	p->port_row = port >> LZ_PORT_STATS_SHIFT;
+	lz_packet_came(p, skb->ifindex, port);
+	lz_packet_clear(p);
 	lz_parse(&f, l3, lz_instance.ipv6_key_len & 127, p);
 	lz_parse_addresses(&f, p);
 	return lz_answer(skb, p, fate & 0xff, fate >> 8 & 0xff, l3);

@@ -58,9 +58,7 @@ struct lz_pkt {
 	__u8 daddr[16];
 	__u32 seq;
 	__u32 ack;
-	__u32 ifindex;
-	__u32 port_row; /* row in lz_port_stats */
-	__u32 slot;	/* generation slot that judges, 0 or 1 */
+	__u32 now_s;	/* of now_ns */
 	__s32 cell;	/* the source's, or negative */
 	__u16 sport;
 	__u16 dport;
@@ -69,15 +67,19 @@ struct lz_pkt {
 	__u8 family;	/* 4 or 6 */
 	__u8 proto;
 	__u8 icmp_type;
-	__u8 uplink;	/* judged by the return hook */
 	__u8 tcp_flags;
 	__u8 throttle; /* row in lz_control.throttle; 0 = not throttled */
 	__u8 proven;   /* 1 = an ACK to port 25 that completed a handshake: lz_proof_take() */
-	__u8 pad_;
-	__u32 now_s;	/* of now_ns */
+	__u8 pad_[2];
+	/* where it came in: known before anybody looks at it */
+	__u32 ifindex;
 	__u32 port;	/* entry of lz_ports */
+	__u32 port_row; /* row in lz_port_stats */
+	__u16 slot;	/* generation slot that judges, 0 or 1 */
+	__u16 uplink;	/* judged by the return hook */
 };
 _Static_assert(sizeof(struct lz_pkt) == 112, "no holes: the verifier wants every byte set");
+#define LZ_PKT_FACTS_BYTES __builtin_offsetof(struct lz_pkt, ifindex)
 
 /* A bounds-checked view. BPF keeps the packet pointers in registers; so does the native build. */
 struct lz_frame {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * f_parse.c - any bytes to the data plane's parser and to the model's: both must say the same.
+ * f_parse.c - any bytes to the data plane's parser and to the model's: both must say the same, and the
+ * glance at a plain frame too.
  *
  * Input: one byte of options (bit 0: headerless device; bits 1..5: IPv6 key length from 48), then
  * the frame, in a heap block of its very size so that AddressSanitizer sees each byte too far.
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #include "bpf/parse.h"
+#include "model/glance.h"
 #include "model/model.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
@@ -56,6 +58,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	f.data = frame;
 	f.end = frame + n - 1;
 	lz_parse(&f, data[0] & 1, key_len, &p);
+	if (!(data[0] & 1) && m_glance(&f, key_len, &p) == M_GLANCE_WRONG)
+		abort();
 	lz_parse_addresses(&f, &p);
 	m_parse(frame, (unsigned)n - 1, data[0] & 1, key_len, &want);
 	check_same(&p, &want);

@@ -9,6 +9,7 @@
 #include "bpf/parse.h"
 #include "lib/pkt.h"
 #include "lib/t.h"
+#include "model/glance.h"
 
 #define PAGE 4096
 
@@ -17,6 +18,7 @@
 #define MAPPED (LZ_P_KEYED | LZ_P_PORTS)
 
 static __u8 *page; /* its end is the end of readable memory */
+static enum m_glanced glanced; /* at the last frame that was parsed */
 
 /* Parse the first n bytes of a frame, lying right before the unmapped page. */
 static struct lz_pkt parse(const __u8 *frame, unsigned n, int l3, unsigned key_len)
@@ -26,6 +28,8 @@ static struct lz_pkt parse(const __u8 *frame, unsigned n, int l3, unsigned key_l
 
 	memcpy(f.data, frame, n);
 	lz_parse(&f, l3, key_len, &p);
+	glanced = l3 ? M_GLANCE_CLOSER : m_glance(&f, key_len, &p);
+	T_OK(glanced != M_GLANCE_WRONG, "the glance says what the parser says");
 	lz_parse_addresses(&f, &p);
 	return p;
 }
@@ -43,6 +47,8 @@ static const struct {
 	{ "v4 no flags", { V4, .flags = PKT_F_NO_FLAGS }, MAPPED },
 	{ "v4 udp", { V4, .proto = 17, .dport = 53 }, MAPPED },
 	{ "v4 icmp", { V4, .proto = 1, .icmp_type = 8 }, LZ_P_KEYED },
+	{ "v4 udp with payload", { V4, .proto = 17, .dport = 25, .payload = 20 }, MAPPED },
+	{ "v6 udp with payload", { V6, .proto = 17, .dport = 443, .payload = 20 }, MAPPED },
 	{ "v6 icmp", { V6, .proto = 58, .icmp_type = 135 }, LZ_P_KEYED },
 	{ "v4 gre", { V4, .proto = 47, .payload = 40 }, LZ_P_KEYED },
 	{ "v4 in one tag", { V4, .vlan = { 0x8100 } }, MAPPED | LZ_P_SYN },
@@ -113,6 +119,26 @@ static void whole_frames(void)
 			T_EQ(p.l3_bytes, f.l3, "offset of the IP header");
 		if (p.flags & LZ_P_SYN)
 			T_OK(p.dport == rows[i].spec.dport && p.sport == 40000, "ports");
+	}
+}
+
+/* What nearly all frames are is known at a glance, and nothing stranger. */
+static void plain_frames(void)
+{
+	static const char *const plain[] = { "v4 syn", "v6 syn", "v4 ack", "v4 syn-ack", "v4 udp with payload", "v6 udp with payload",
+					     "v4 no flags", "v4 in one tag",
+					     "v4 syn with urgent and push" };
+
+	for (size_t i = 0; i < ROWS; i++) {
+		enum m_glanced want = M_GLANCE_CLOSER;
+		struct pkt f;
+
+		for (size_t k = 0; k < sizeof(plain) / sizeof(*plain); k++)
+			if (!strcmp(plain[k], rows[i].name))
+				want = M_GLANCE_SAME;
+		pkt_build(&f, &rows[i].spec);
+		parse(f.data, f.bytes, rows[i].spec.flags & PKT_F_L3, 64);
+		T_EQ(glanced, want, rows[i].name);
 	}
 }
 
@@ -207,6 +233,7 @@ static void keys(void)
 static const struct t_case cases[] = {
 	{ "every kind of frame, whole", whole_frames },
 	{ "every kind of frame, cut at 0..128 bytes", every_truncation },
+	{ "plain frames, at a glance", plain_frames },
 	{ "random bytes", random_bytes },
 	{ "keys", keys },
 };
