@@ -3,6 +3,8 @@
  * bench.bpf.c - the data plane as it is, behind a generator of sources; rivals on stock maps.
  *
  *   bench_empty, bench_line      calibration: the generator alone, and a locked add on a line
+ *   bench_wait, bench_cell_add   floors: a line that the next packet waits for; the source's cell, found
+ *				  and added to
  *   bench_ours, bench_class      lz_process(); lz_class_of() alone
  *   bench_bucket, bench_window   one limit on one cell, for two CPUs at once
  *   stock_*                      the same jobs on HASH, LRU_HASH, LPM_TRIE and bpf_ktime_get_ns()
@@ -123,6 +125,45 @@ int bench_line(struct xdp_md *ctx)
 	if (!line)
 		return XDP_ABORTED;
 	__sync_fetch_and_add(&line->key, 1);
+	return XDP_PASS;
+}
+
+/* What a line costs whom nothing else can be done for meanwhile: the next random number is made with
+ * what stands in it, which is added times zero. */
+SEC("xdp")
+int bench_wait(struct xdp_md *ctx)
+{
+	__u64 r = generate(ctx), *state;
+	__u32 i = lz_scale(r >> 32, bench_gen.line_n);
+	struct lz_cell *line = bpf_map_lookup_elem(&bench_lines, &i);
+
+	if (!line)
+		return XDP_ABORTED;
+	state = bench_gen.random[bpf_get_smp_processor_id() & (BENCH_CPUS - 1)];
+	*state += *(volatile __u64 *)&line->key * *(volatile __u32 *)&lz_control.zero;
+	return XDP_PASS;
+}
+
+/* The least that anything can do which counts by source: whose packet is it, where is his cell, one
+ * more. No hold, no class, no limit, no retransmission. */
+SEC("xdp")
+int bench_cell_add(struct xdp_md *ctx)
+{
+	struct lz_glance g = {};
+	struct lz_cell *cell;
+	struct lz_frame f;
+	int slot;
+
+	if (!generate(ctx))
+		return XDP_ABORTED;
+	f.data = (void *)(long)ctx->data;
+	f.end = (void *)(long)ctx->data_end;
+	lz_glance(&f, lz_instance.ipv6_key_len & 127, &g);
+	slot = lz_cell_find(g.key);
+	cell = slot >= 0 ? lz_search_cell(slot) : 0;
+	if (!cell)
+		return XDP_ABORTED;
+	__sync_fetch_and_add(&cell->would_drop, 1);
 	return XDP_PASS;
 }
 

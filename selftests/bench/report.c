@@ -22,6 +22,20 @@ static void row_lines(const char *name, const char *empty, const char *line, dou
 	result_lines(r, median(empty), median(line) - median(empty), lines);
 }
 
+/* The same, beside what no program can do without: one line that is waited for; his cell found, and one
+ * locked add in it. */
+static void row_floors(const char *name, const char *empty, const char *line, double lines,
+		       const char *wait, const char *cell)
+{
+	struct result *r = result_add(name, "ns/packet", variant_stat(name));
+
+	result_base(r, "xdp-empty", median(empty));
+	result_base(r, "random-line", median(line));
+	result_base(r, "line-waited-for", median(wait));
+	result_base(r, "cell-and-add", median(cell));
+	result_lines(r, median(empty), median(line) - median(empty), lines);
+}
+
 static void row_faster(const char *name, const char *ours, const char *base, const char *rival,
 		       const char *empty, double times)
 {
@@ -85,9 +99,9 @@ static void report_b(void)
 {
 	char name[48], base[48], empty[48];
 
-	row_lines("b-ipv4-uniform", "empty", "line", 2.2);
+	row_floors("b-ipv4-uniform", "empty", "line", 2.2, "wait", "cell");
 	row_lines("b-ipv4-zipf", "empty-zipf", "line", 2.2);
-	row_lines("b-ipv6-uniform", "empty6", "line6", 2.2);
+	row_floors("b-ipv6-uniform", "empty6", "line6", 2.2, "wait6", "cell6");
 	row_lines("b-vlan-uniform", "empty", "line", 2.2);
 	row_faster("b-ipv4-uniform-lru", "b-ipv4-uniform", "lru-ktime-uniform", "lru-hash-ktime",
 		   "empty", 4);
@@ -111,8 +125,8 @@ static void report_c(void)
 {
 	struct result *r;
 
-	row_lines("c-ipv4", "empty", "line", 1.5);
-	row_lines("c-ipv6", "empty6", "line6", 1.5);
+	row_floors("c-ipv4", "empty", "line", 1.5, "wait", "cell-held");
+	row_floors("c-ipv6", "empty6", "line6", 1.5, "wait6", "cell-held6");
 	result_base(r = result_add("c-ipv4-hash", "ns/packet", variant_stat("c-ipv4")), "hash",
 		    median("c-ipv4-hash"));
 	result_faster(r, "hash", median("c-ipv4-hash"), 1);
@@ -150,7 +164,8 @@ static void report_de(void)
 		row_faster("d-ipv6", "d-ipv6", "d-ipv6-lpm", "lpm-trie", "empty-ranges6", 5);
 	}
 	if (figures_wanted("e")) {
-		row_lines("e-all", "empty-ranges4", "line-ranges4", 3);
+		row_floors("e-all", "empty-ranges4", "line-ranges4", 3, "wait-ranges4",
+			   "cell-ranges4");
 		row_faster("e-all-stock", "e-all", "e-all-stock", "stock-maps", "empty-ranges4", 8);
 	}
 }

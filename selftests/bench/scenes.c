@@ -16,6 +16,7 @@
 #define OWN6 0x20010db810000000ull
 #define FLOOD4 0x0a000000u /* 10.0.0.0/8: no documentation range has ten million addresses */
 #define CALIBRATION " bench_empty bench_line bench_ours "
+#define FLOORS "bench_wait bench_cell_add "
 
 const struct bench_size bench_sweep[BENCH_SWEEP_N] = {
 	{ "1k", 1000 }, { "10k", 10000 }, { "100k", 100000 }, { "4M", 4000000 },
@@ -30,15 +31,15 @@ static const struct scene_config configs[SWEEP] = {
 	/* the frames of figures b to d, end to end, are made in this one */
 	[MAIN4] = { .name = "main4", .figures = "abcdfghilm", .sources = MILLION, .held = 600000,
 		    .family = 4,
-		    .programs = CALIBRATION "bench_bucket bench_window stock_limit stock_same "
+		    .programs = CALIBRATION FLOORS "bench_bucket bench_window stock_limit stock_same "
 				"stock_hold "
 				"live_send live_make live_empty live_line live_ours " },
 	[MAIN6] = { .name = "main6", .figures = "abcg", .sources = MILLION, .held = 600000,
 		    .family = 6,
-		    .programs = CALIBRATION "stock_limit stock_same stock_hold " },
+		    .programs = CALIBRATION FLOORS "stock_limit stock_same stock_hold " },
 	[RANGES4] = { .name = "ranges4", .figures = "dej", .sources = MILLION, .held = 600000,
 		      .ranges = 500000, .family = 4, .prefix_limit = true, .exceptions = 1000,
-		      .programs = CALIBRATION "bench_class stock_class stock_all live_ours " },
+		      .programs = CALIBRATION FLOORS "bench_class stock_class stock_all live_ours " },
 	[RANGES6] = { .name = "ranges6", .figures = "dj", .sources = 1024, .held = 1024,
 		      .ranges = 500000, .family = 6, .base6 = 0x20010db800000000ull,
 		      .programs = " bench_empty bench_class stock_class " },
@@ -152,6 +153,9 @@ static void add_main4(void)
 	    REASONS(held));
 	ADD("c", "c-ipv4-hash", MAIN4, "stock_hold", .frame = FRAME_OTHER, .n = n, .base4 = base,
 	    DROPS);
+	ADD("bc", "wait", MAIN4, "bench_wait", PASSES);
+	ADD("b", "cell", MAIN4, "bench_cell_add", PASSES);
+	ADD("c", "cell-held", MAIN4, "bench_cell_add", .n = n, .base4 = base, PASSES);
 	ADD("g", "g-foreign-ipv4", MAIN4, "bench_ours", .n = 10 * MILLION, .base4 = FLOOD4,
 	    .planted_every = 64, REASONS(EXAMINED | BIT(LZ_R_PASS_FOREIGN)));
 }
@@ -168,6 +172,9 @@ static void add_main6(void)
 	ADD("b", "lru-ktime6-uniform", MAIN6, "stock_limit", .check = CHECK_ADMITTED, .want = 900);
 	ADD("b", "stock-same6-uniform", MAIN6, "stock_same", .check = CHECK_ADMITTED,
 	    .want = 900);
+	ADD("bc", "wait6", MAIN6, "bench_wait", PASSES);
+	ADD("b", "cell6", MAIN6, "bench_cell_add", PASSES);
+	ADD("c", "cell-held6", MAIN6, "bench_cell_add", .n = n, .base6 = BENCH_HELD6, PASSES);
 	ADD("c", "c-ipv6", MAIN6, "bench_ours", .frame = FRAME_OTHER, .n = n, .base6 = BENCH_HELD6,
 	    REASONS(held));
 	ADD("c", "c-ipv6-hash", MAIN6, "stock_hold", .frame = FRAME_OTHER, .n = n,
@@ -184,6 +191,8 @@ static void add_ranges(void)
 	ADD("", "empty-ranges6", RANGES6, "bench_empty", PASSES);
 	ADD("d", "d-ipv6", RANGES6, "bench_class", .n = scaled(1 << 24), .check = CHECK_FOUND);
 	ADD("d", "d-ipv6-lpm", RANGES6, "stock_class", .n = scaled(1 << 24), .check = CHECK_FOUND);
+	ADD("e", "wait-ranges4", RANGES4, "bench_wait", PASSES);
+	ADD("e", "cell-ranges4", RANGES4, "bench_cell_add", PASSES);
 	ADD("e", "e-all", RANGES4, "bench_ours", REASONS(EXAMINED));
 	ADD("e", "e-all-stock", RANGES4, "stock_all", .check = CHECK_ADMITTED, .want = 900);
 }
