@@ -39,7 +39,8 @@ static __always_inline __u64 lz_clock_ns(void)
 	return *(volatile __u64 *)&lz_tick.now_ns;
 }
 
-/* Read the clock for a packet that needs it, once. */
+/* Read the clock for a packet that needs it, once for its judgement: which generation judges, and whether
+ * any does, has been asked before. */
 static __always_inline __u64 lz_now_ns(struct lz_pkt *p)
 {
 	if (!p->now_ns) {

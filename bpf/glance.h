@@ -5,7 +5,8 @@
  * Ethernet with at most one VLAN tag, IPv4 without options or IPv6 without extension headers, whole, TCP or
  * UDP: the source's key is known at once, and whether a rule looks at such packets. What is none of our
  * business leaves without having been parsed (make bench, row a: 10 ns less of 27); the others' facts are
- * read off where they must be, while the cell is under way.
+ * read off where they must be. That is done before their cell is asked for: behind a load that misses, the
+ * stores of the facts fill the store buffer, and when it is full nothing goes on (row b: 50 to 100 ns).
  *
  * It finds nothing that lz_parse() would not: t_parse.c and the fuzzer compare the two.
  */
@@ -14,7 +15,7 @@
 
 #include "parse.h"
 
-#define LZ_BE16(x) __builtin_bswap16(x)
+#define LZ_BE16(x) __builtin_bswap16(x) /* as it lies in a frame, and back */
 
 /* The least that lz_parse_l4() wants to see of a TCP header, and of a UDP header. */
 #define LZ_GLANCE_TCP 14

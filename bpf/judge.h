@@ -290,8 +290,7 @@ static __always_inline int lz_judge_source(const struct lz_pkt *p, struct lz_exa
 		e->cell = e->slot >= 0 ? lz_search_cell(e->slot) : 0;
 		if (!e->cell)
 			return lz_judge_uncounted(p, e->c, r);
-		if (e->cell->key == ~p->key) /* and not the /48's, which is charged beyond its budget */
-			e->cell->known_class = e->j->known_class;
+		e->cell->known_class = e->j->known_class; /* of a /48's cell nobody asks it */
 	}
 	lz_examine(p, e);
 	refused_by = lz_rules(p, e);

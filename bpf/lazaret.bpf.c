@@ -297,8 +297,8 @@ static __always_inline int lz_tc_answer(struct __sk_buff *skb, __u32 port)
 	p = lz_packet();
 	if (!p)
 		return TC_ACT_SHOT;
+	__builtin_memset(p, 0, sizeof(*p));
 	lz_packet_came(p, skb->ifindex, port);
-	lz_packet_clear(p);
 	lz_parse(&f, l3, lz_instance.ipv6_key_len & 127, p);
 	lz_parse_addresses(&f, p);
 	return lz_answer(skb, p, fate & 0xff, fate >> 8 & 0xff, l3);

@@ -196,7 +196,7 @@ static void forget_classes(struct lz_tables_view *v)
 }
 
 /* An epoch that no cell remembers: the next one. When its ten bits have come round, everything is
- * forgotten, while the generation that judges remembers nothing; then it gets a fresh one too. */
+ * forgotten, while nobody believes what is remembered of the generation that judges; then it gets a fresh one too. */
 static int next_epoch(struct lz_tables_view *v, __u32 *ret)
 {
 	struct lz_generation *gen = v->control->gen;

@@ -231,9 +231,10 @@ int lz_hold_set(struct lz_tables_view *view, __u64 key, __u64 word, unsigned int
 	__u64 stands, made = 0;
 	int slot, r = check_hold(key, word, now_s);
 
+	if (r)
+		return r;
 	pthread_mutex_lock(&lz_blocks_mutex);
-	if (!r)
-		r = set_hold(view, key, word, now_s, flags, &made);
+	r = set_hold(view, key, word, now_s, flags, &made);
 	pthread_mutex_unlock(&lz_blocks_mutex);
 	note_made(view, made);
 	if (r < 0)

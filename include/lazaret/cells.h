@@ -151,11 +151,11 @@ _Static_assert(sizeof(struct lz_cell) == 128, "a cell is two cache lines");
 /* A class is looked up once a source and epoch (struct lz_generation) and remembered in its cell,
  * which is read anyway: that saves the range tables' calls and cache lines (make bench, rows b and
  * e). Ten bits of the epoch are enough, because whoever gives out epochs clears what is remembered
- * before they come round (ctl/datapath/policyswap.c). An epoch with ten zero bits remembers nothing. */
+ * before they come round (ctl/datapath/policyswap.c). What was said in an epoch with ten zero bits nobody believes. */
 #define LZ_EPOCH_BITS 10
 #define LZ_EPOCH_LOW(epoch) ((epoch) & ((1u << LZ_EPOCH_BITS) - 1))
 #define LZ_KNOWN_CLASS(epoch, class_) ((__u16)(LZ_EPOCH_LOW(epoch) << 6 | (class_)))
-#define LZ_KNOWN_IS(known) ((known) & 63)
+#define LZ_KNOWN_IS(known) ((known) & 63) /* LZ_CLASSES_MAX - 1 */
 
 /* ---------------------------------------------------------------- flows */
 

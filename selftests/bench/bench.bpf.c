@@ -145,7 +145,7 @@ int bench_wait(struct xdp_md *ctx)
 }
 
 /* The least that anything can do which counts by source: whose packet is it, where is his cell, one
- * more. No hold, no class, no limit, no retransmission. */
+ * more in its first line. No hold, no class, no limit, no retransmission. */
 SEC("xdp")
 int bench_cell_add(struct xdp_md *ctx)
 {
@@ -163,7 +163,7 @@ int bench_cell_add(struct xdp_md *ctx)
 	cell = slot >= 0 ? lz_search_cell(slot) : 0;
 	if (!cell)
 		return XDP_ABORTED;
-	__sync_fetch_and_add(&cell->would_drop, 1);
+	lz_count_pair(&cell->syn, 0, 1);
 	return XDP_PASS;
 }
 

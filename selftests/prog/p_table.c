@@ -198,7 +198,7 @@ static void forgets_ended_holds(void)
 static void forgets_classes(void)
 {
 	struct lz_generation *gen = &view.control->gen[LZ_GEN_ACTIVE(view.control->gen_word)];
-	__u32 key = FIRST + 0x2201, old;
+	__u32 key = FIRST + 0x2201, old, class_;
 	struct lz_cell *cell;
 	int slot;
 
@@ -207,11 +207,13 @@ static void forgets_classes(void)
 	if (!T_OK(slot >= 0, "a cell"))
 		return;
 	cell = &view.cells[slot];
-	T_EQ(cell->known_class >> 6, LZ_EPOCH_LOW(gen->epoch),
+	class_ = LZ_KNOWN_IS(cell->known_class);
+	T_OK(class_ >= LZ_CLASS_FIRST, "a class with rules");
+	T_EQ(cell->known_class, LZ_KNOWN_CLASS(gen->epoch, class_),
 	     "the class is remembered by the packet that makes the cell");
 	cell->known_class = 0;
 	send_syn(key, 25);
-	T_EQ(cell->known_class >> 6, LZ_EPOCH_LOW(gen->epoch), "and by the next");
+	T_EQ(cell->known_class, LZ_KNOWN_CLASS(gen->epoch, class_), "and by the next, asked anew");
 	old = gen->epoch;
 	T_EQ(lz_swap_renumber(&view, gen->number + 1), 0, "a range changes");
 	T_OK(gen->epoch > old, "that is another epoch");

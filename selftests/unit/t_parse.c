@@ -51,6 +51,9 @@ static const struct {
 	{ "v6 udp with payload", { V6, .proto = 17, .dport = 443, .payload = 20 }, MAPPED },
 	{ "v6 icmp", { V6, .proto = 58, .icmp_type = 135 }, LZ_P_KEYED },
 	{ "v4 gre", { V4, .proto = 47, .payload = 40 }, LZ_P_KEYED },
+	{ "v6 in one tag", { V6, .dport = 25, .vlan = { 0x8100 } }, MAPPED | LZ_P_SYN },
+	{ "v4 in one service tag", { V4, .vlan = { 0x88a8 } }, MAPPED | LZ_P_SYN },
+	{ "v4 length beyond the frame", { V4, .total_len = 1500 }, MAPPED | LZ_P_SYN },
 	{ "v4 in one tag", { V4, .vlan = { 0x8100 } }, MAPPED | LZ_P_SYN },
 	{ "v6 in qinq", { V6, .vlan = { 0x88a8, 0x8100 } }, MAPPED | LZ_P_SYN },
 	{ "v4 in old qinq", { V4, .vlan = { 0x9100, 0x8100 } }, MAPPED | LZ_P_SYN },
@@ -125,21 +128,27 @@ static void whole_frames(void)
 /* What nearly all frames are is known at a glance, and nothing stranger. */
 static void plain_frames(void)
 {
-	static const char *const plain[] = { "v4 syn", "v6 syn", "v4 ack", "v4 syn-ack", "v4 udp with payload", "v6 udp with payload",
-					     "v4 no flags", "v4 in one tag",
-					     "v4 syn with urgent and push" };
+	static const char *const plain[] = {
+		"v4 syn", "v6 syn", "v4 ack", "v4 syn-ack", "v4 syn with urgent and push",
+		"v4 no flags", "v4 udp with payload", "v6 udp with payload", "v4 in one tag",
+		"v6 in one tag", "v4 length beyond the frame",
+	};
+	const size_t n = sizeof(plain) / sizeof(*plain);
+	size_t seen = 0;
 
 	for (size_t i = 0; i < ROWS; i++) {
 		enum m_glanced want = M_GLANCE_CLOSER;
 		struct pkt f;
 
-		for (size_t k = 0; k < sizeof(plain) / sizeof(*plain); k++)
+		for (size_t k = 0; k < n; k++)
 			if (!strcmp(plain[k], rows[i].name))
 				want = M_GLANCE_SAME;
+		seen += want == M_GLANCE_SAME;
 		pkt_build(&f, &rows[i].spec);
 		parse(f.data, f.bytes, rows[i].spec.flags & PKT_F_L3, 64);
 		T_EQ(glanced, want, rows[i].name);
 	}
+	T_EQ(seen, n, "each of them is a row");
 }
 
 /* What a cut frame may still say: less than the whole, never anything else. */
