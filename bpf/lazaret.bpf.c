@@ -11,8 +11,8 @@
  *		are the customers' again there).
  *
  * The way of a packet: switch -> port and generation -> key, at a glance or parsed -> (SYN or port
- * 25, or perhaps held?) -> cell -> colony -> class, limits -> verdict -> count. What is none of our business leaves
- * after the colony's bit: one random cache line (bench row a).
+ * 25, or perhaps held?) -> cell -> colony -> class, limits -> verdict -> count. What is none of our
+ * business leaves after the colony's bit: one random cache line (bench row a).
  */
 #include "maps.h"
 #include "parse.h"

@@ -181,6 +181,16 @@ void variant_once(struct variant *v, __u32 repeats);
 void variant_prepare(const struct variant *v);
 double variant_time(const struct variant *v, __u32 repeats, __u32 *ret_answer);
 struct spread stat_of(const double *values, unsigned n);
+
+/**
+ * ratio_of() - the median of (over - over_floor) / (under - under_floor), each taken within a round
+ * @over_floor, @under_floor: NULL: nothing is taken off
+ *
+ * A neighbour's busy time lasts longer than a round: it makes all of one dearer. The ratio of two medians
+ * would set a round of his against one of ours.
+ */
+double ratio_of(const double *over, const double *over_floor, const double *under,
+		const double *under_floor, unsigned n);
 __u64 bench_now_ns(void);
 
 /** bench_before_others() - this thread has real-time priority, or no more */
@@ -212,12 +222,12 @@ struct result {
 
 struct result *result_add(const char *name, const char *unit, struct spread ours);
 void result_base(struct result *r, const char *name, double value);
-/** result_lines() - met if (ours - empty) / U <= lines */
-void result_lines(struct result *r, double empty, double line, double lines);
-/** result_at_most() - met if ours / value <= times */
-void result_at_most(struct result *r, const char *what, double value, double times);
-/** result_faster() - met if value / ours >= times */
-void result_faster(struct result *r, const char *what, double value, double times);
+/** result_lines() - met if (ours - empty) / U, which is @ratio, <= lines */
+void result_lines(struct result *r, double ratio, double lines);
+/** result_at_most() - met if ours / @what's, which is @ratio, <= times */
+void result_at_most(struct result *r, const char *what, double ratio, double times);
+/** result_faster() - met if @what's / ours, which is @ratio, >= times */
+void result_faster(struct result *r, const char *what, double ratio, double times);
 /** result_limit() - met if ours <= limit; @ratio is ours / limit */
 void result_limit(struct result *r, double limit);
 /** result_stated() - nothing was wanted but that it is told: @text says what it is */

@@ -117,9 +117,9 @@ static struct spread spread_of(const char *name)
 }
 
 /* Told, and how many times as fast, but nobody said how fast it has to be. */
-static void result_beside(struct result *r, const char *other, double value, const char *text)
+static void result_beside(struct result *r, const char *other, double ratio, const char *text)
 {
-	result_faster(r, other, value, 0);
+	result_faster(r, other, ratio, 0);
 	snprintf(r->wanted, sizeof(r->wanted), "%s", text);
 	r->met = true;
 }
@@ -129,6 +129,9 @@ static void result_beside(struct result *r, const char *other, double value, con
 static void row(char letter, const char *ours, const char *other, double times)
 {
 	double value = spread_of(other).median, floor_ns = spread_of("xdp-empty").median;
+	const double *a = rival_find(other)->ns, *b = rival_find(ours)->ns;
+	const double *floors = rival_find("xdp-empty")->ns;
+	double ratio = ratio_of(a, NULL, b, NULL, options.rounds);
 	struct spread net = spread_of(ours);
 	char name[64];
 	struct result *r;
@@ -139,9 +142,9 @@ static void row(char letter, const char *ours, const char *other, double times)
 	result_base(r, "xdp-empty", floor_ns);
 	result_base(r, other, value);
 	if (times > 0)
-		result_faster(r, other, value, times);
+		result_faster(r, other, ratio, times);
 	else
-		result_beside(r, other, value, "stated: it takes 10,000");
+		result_beside(r, other, ratio, "stated: it takes 10,000");
 
 	net.median -= floor_ns;
 	net.min -= floor_ns;
@@ -149,7 +152,8 @@ static void row(char letter, const char *ours, const char *other, double times)
 	snprintf(name, sizeof(name), "%c-net-%s", letter, other);
 	r = result_add(name, "ns/packet, net", net);
 	result_base(r, other, value - floor_ns);
-	result_beside(r, other, value - floor_ns, "stated: without floor");
+	result_beside(r, other, ratio_of(a, floors, b, floors, options.rounds),
+		      "stated: without floor");
 }
 
 static void report(void)

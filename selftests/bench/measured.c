@@ -61,7 +61,8 @@ static void apply_rule(struct result *r, const char *rule, double p99)
 	} else if (sscanf(rule, "faster %lf %63s", &x, base) == 2) {
 		for (unsigned i = 0; i < r->bases; i++)
 			if (!strcmp(r->base[i].name, base))
-				result_faster(r, r->base[i].name, r->base[i].value, x);
+				result_faster(r, r->base[i].name,
+					      r->base[i].value / r->ours.median, x);
 	} else if (sscanf(rule, "p99 %lf", &x) == 1) {
 		r->ratio = p99 / x;
 		r->met = p99 <= x;

@@ -40,25 +40,25 @@ void result_base(struct result *r, const char *name, double value)
 	r->base[r->bases++] = (struct base){ name, value };
 }
 
-void result_lines(struct result *r, double empty, double line, double lines)
+void result_lines(struct result *r, double ratio, double lines)
 {
-	r->ratio = (r->ours.median - empty) / line;
+	r->ratio = ratio;
 	r->met = r->ratio <= lines;
-	snprintf(r->got, sizeof(r->got), "%.1f U", r->ratio);
+	snprintf(r->got, sizeof(r->got), "%.2f U", r->ratio);
 	snprintf(r->wanted, sizeof(r->wanted), "<= empty + %.1f U", lines);
 }
 
-void result_at_most(struct result *r, const char *what, double value, double times)
+void result_at_most(struct result *r, const char *what, double ratio, double times)
 {
-	r->ratio = r->ours.median / value;
+	r->ratio = ratio;
 	r->met = r->ratio <= times;
 	snprintf(r->got, sizeof(r->got), "%.2f x", r->ratio);
 	snprintf(r->wanted, sizeof(r->wanted), "<= %g x %s", times, what);
 }
 
-void result_faster(struct result *r, const char *what, double value, double times)
+void result_faster(struct result *r, const char *what, double ratio, double times)
 {
-	r->ratio = value / r->ours.median;
+	r->ratio = ratio;
 	r->met = r->ratio >= times;
 	snprintf(r->got, sizeof(r->got), "%.2f x", r->ratio);
 	snprintf(r->wanted, sizeof(r->wanted), ">= %g x %s", times, what);

@@ -55,6 +55,20 @@ struct spread stat_of(const double *values, unsigned n)
 	};
 }
 
+double ratio_of(const double *over, const double *over_floor, const double *under,
+		const double *under_floor, unsigned n)
+{
+	double ratio[BENCH_ROUNDS_MAX], least_ns = 0.1;
+
+	for (unsigned i = 0; i < n; i++) {
+		double o = over[i] - (over_floor ? over_floor[i] : 0);
+		double u = under[i] - (under_floor ? under_floor[i] : 0);
+
+		ratio[i] = o / (u > least_ns ? u : least_ns);
+	}
+	return stat_of(ratio, n).median;
+}
+
 struct spread variant_stat(const char *name)
 {
 	struct variant *v = variant_find(name);
