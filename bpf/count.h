@@ -58,15 +58,17 @@ static __always_inline void lz_count(__u32 row, __u32 what, __u64 n)
 		s->count[what] += n;
 }
 
-/* A frame came in: count it and its bytes. */
-static __always_inline void lz_count_received(__u32 row, __u64 bytes)
+/* A frame came in and was judged: count it, its bytes and why. */
+static __always_inline void lz_count_judged(__u32 row, __u64 bytes, __u32 reason)
 {
 	struct lz_port_stats *s = bpf_map_lookup_elem(&lz_port_stats, &row);
 
-	if (s) {
-		s->count[LZ_C_RECEIVED]++;
-		s->count[LZ_C_RECEIVED_BYTES] += bytes;
-	}
+	if (!s)
+		return;
+	s->count[LZ_C_RECEIVED]++;
+	s->count[LZ_C_RECEIVED_BYTES] += bytes;
+	if (reason < LZ_C_N)
+		s->count[reason]++;
 }
 
 static __always_inline void lz_count_class(__u32 class_, __u32 verdict, __u32 would)

@@ -155,29 +155,22 @@ static __always_inline int lz_judge_frame(struct lz_frame *f, struct lz_pkt *p)
 	return lz_decide(f, p, !!g.key);
 }
 
-/* Everything before the rules, the same for every hook. Returns a ruling; p->port is set, and the rest
- * of p if the verdict is not to pass. */
-static __always_inline int lz_process(struct lz_frame *f, struct lz_pkt *p, __u32 ifindex,
-				      __u64 bytes, int out)
+/* Everything before the rules, the same for every hook. Returns a ruling, for lz_count_judged(); p->port
+ * is set, and the rest of p if the verdict is not to pass. */
+static __always_inline int lz_process(struct lz_frame *f, struct lz_pkt *p, __u32 ifindex, int out)
 {
 	__u32 slot, role;
-	int ruling;
 
 	lz_packet_came(p, ifindex, lz_ports[ifindex & (LZ_PORTS_SIZE - 1)]);
-	lz_count_received(p->port_row, bytes);
 	slot = lz_generation_slot();
 	role = slot < LZ_GENERATIONS ? LZ_PORT_ROLE(p->port, slot) : LZ_ROLE_NONE;
-	if (lz_bypassed()) {
-		ruling = LZ_RULING(LZ_R_PASS_BYPASS, LZ_V_PASS, 0);
-	} else if (role == LZ_ROLE_NONE) {
-		ruling = LZ_RULING(LZ_R_PASS_NO_POLICY, LZ_V_PASS, 0);
-	} else {
-		p->slot = slot;
-		p->uplink = out || role == LZ_ROLE_UPLINK;
-		ruling = lz_judge_frame(f, p);
-	}
-	lz_count(p->port_row, LZ_RULING_REASON(ruling), 1);
-	return ruling;
+	if (lz_bypassed())
+		return LZ_RULING(LZ_R_PASS_BYPASS, LZ_V_PASS, 0);
+	if (role == LZ_ROLE_NONE)
+		return LZ_RULING(LZ_R_PASS_NO_POLICY, LZ_V_PASS, 0);
+	p->slot = slot;
+	p->uplink = out || role == LZ_ROLE_UPLINK;
+	return lz_judge_frame(f, p);
 }
 
 /* An answer of the portal: what its source port 25 means elsewhere does not concern it. */
@@ -185,8 +178,7 @@ static __always_inline void lz_count_portal(__u32 ifindex, __u64 bytes)
 {
 	__u32 row = lz_ports[ifindex & (LZ_PORTS_SIZE - 1)] >> LZ_PORT_STATS_SHIFT;
 
-	lz_count_received(row, bytes);
-	lz_count(row, LZ_R_PASS_PORTAL, 1);
+	lz_count_judged(row, bytes, LZ_R_PASS_PORTAL);
 }
 
 /* The frame in hand, generic XDP only: its fate. */
@@ -224,7 +216,8 @@ int lz_xdp(struct xdp_md *ctx)
 
 	if (!p)
 		return XDP_PASS;
-	ruling = lz_process(&f, p, ctx->ingress_ifindex, f.end - f.data, 0);
+	ruling = lz_process(&f, p, ctx->ingress_ifindex, 0);
+	lz_count_judged(p->port_row, ctx->data_end - ctx->data, LZ_RULING_REASON(ruling));
 	verdict = LZ_RULING_VERDICT(ruling);
 	pending = lz_pending_of(p->port);
 	if (verdict == LZ_V_DROP)
@@ -333,7 +326,8 @@ static __always_inline int lz_tc_judge(struct __sk_buff *skb, int out)
 		bpf_skb_pull_data(skb, skb->len < reach ? skb->len : reach);
 	f.data = (void *)(long)skb->data;
 	f.end = (void *)(long)skb->data_end;
-	ruling = lz_process(&f, p, skb->ifindex, skb->len, out);
+	ruling = lz_process(&f, p, skb->ifindex, out);
+	lz_count_judged(p->port_row, skb->len, LZ_RULING_REASON(ruling));
 	verdict = LZ_RULING_VERDICT(ruling);
 	if (verdict == LZ_V_PASS)
 		return TC_ACT_UNSPEC;

@@ -171,10 +171,13 @@ static __always_inline __u32 judge(struct xdp_md *ctx)
 {
 	struct lz_frame f = { (void *)(long)ctx->data, (void *)(long)ctx->data_end };
 	struct lz_pkt *p = lz_packet();
+	__u32 ruling;
 
 	if (!p)
 		return LZ_V_DROP;
-	return lz_process(&f, p, ctx->ingress_ifindex, f.end - f.data, 0) & 0xff;
+	ruling = lz_process(&f, p, ctx->ingress_ifindex, 0);
+	lz_count_judged(p->port_row, ctx->data_end - ctx->data, LZ_RULING_REASON(ruling));
+	return LZ_RULING_VERDICT(ruling);
 }
 
 SEC("xdp")
