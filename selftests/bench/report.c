@@ -33,13 +33,14 @@ static double times_of(const char *name, const char *other)
 	return ratio_of(rounds_of(name), NULL, rounds_of(other), NULL, options.rounds);
 }
 
-static void row_lines(const char *name, const char *empty, const char *line, double lines)
+static struct result *row_lines(const char *name, const char *empty, const char *line, double lines)
 {
 	struct result *r = result_add(name, "ns/packet", variant_stat(name));
 
 	result_base(r, "xdp-empty", median(empty));
 	result_base(r, "random-line", median(line));
 	result_lines(r, lines_of(name, empty, line), lines);
+	return r;
 }
 
 /* The same, beside what no program can do without: one line that is waited for; his cell found, and one
@@ -47,13 +48,10 @@ static void row_lines(const char *name, const char *empty, const char *line, dou
 static void row_floors(const char *name, const char *empty, const char *line, double lines,
 		       const char *wait, const char *cell)
 {
-	struct result *r = result_add(name, "ns/packet", variant_stat(name));
+	struct result *r = row_lines(name, empty, line, lines);
 
-	result_base(r, "xdp-empty", median(empty));
-	result_base(r, "random-line", median(line));
 	result_base(r, "line-waited-for", median(wait));
 	result_base(r, "cell-and-add", median(cell));
-	result_lines(r, lines_of(name, empty, line), lines);
 }
 
 static void row_faster(const char *name, const char *ours, const char *base, const char *rival,
