@@ -17,9 +17,12 @@
 
 #define LZ_BE16(x) __builtin_bswap16(x) /* as it lies in a frame, and back */
 
-/* The least that lz_parse_l4() wants to see of a TCP header, and of a UDP header. */
-#define LZ_GLANCE_TCP 14
-#define LZ_GLANCE_UDP 8
+/* Rules look at SYNs, at TCP port 25, and at fragments that hide which they are. */
+static __always_inline int lz_is_customer_business(const struct lz_pkt *p)
+{
+	return (p->flags & (LZ_P_SYN | LZ_P_TINY_FRAG)) ||
+	       (p->dport == 25 && p->proto == LZ_IP_TCP);
+}
 
 struct lz_glance {
 	__u64 key;    /* of the source; 0 = look closer, lz_parse() */
@@ -43,17 +46,17 @@ static __always_inline __u16 lz_glance_l2(const struct lz_frame *f, __u32 *l3_by
 	return type;
 }
 
-/* @l4: LZ_GLANCE_TCP bytes are there. @bytes: what the IP header claims. */
+/* @l4: LZ_TCP_LEAST_BYTES bytes are there. @bytes: what the IP header claims. */
 static __always_inline void lz_glance_l4(const __u8 *l4, __u32 proto, __s32 bytes, __u64 key,
 					 struct lz_glance *ret)
 {
-	if (proto == LZ_IP_UDP && bytes >= LZ_GLANCE_UDP)
+	if (proto == LZ_IP_UDP && bytes >= LZ_UDP_LEAST_BYTES)
 		ret->key = key;
-	if (proto != LZ_IP_TCP || bytes < LZ_GLANCE_TCP)
+	if (proto != LZ_IP_TCP || bytes < LZ_TCP_LEAST_BYTES)
 		return;
 	ret->key = key;
 	ret->business = LZ_LOAD(__u16, l4 + 2) == LZ_BE16(25) ||
-			(l4[13] & (LZ_TCP_SYN | LZ_TCP_ACK | LZ_TCP_RST)) == LZ_TCP_SYN;
+			lz_is_bare_syn(l4[13]);
 }
 
 /**
@@ -70,14 +73,14 @@ static __always_inline void lz_glance(const struct lz_frame *f, __u32 key_len, s
 
 	l3 += l3_bytes;
 	if (type == LZ_BE16(LZ_ETH_IP4)) {
-		if (l3 + sizeof(struct lz_ip4) + LZ_GLANCE_TCP > end || l3[0] != 0x45 ||
+		if (l3 + sizeof(struct lz_ip4) + LZ_TCP_LEAST_BYTES > end || l3[0] != 0x45 ||
 		    (LZ_LOAD(__u16, l3 + 6) & LZ_BE16(0x3fff)))
 			return;
 		lz_glance_l4(l3 + sizeof(struct lz_ip4), l3[9],
 			     (__s32)LZ_BE16(LZ_LOAD(__u16, l3 + 2)) - (__s32)sizeof(struct lz_ip4),
 			     lz_be32_get(l3 + 12), ret);
 	} else if (type == LZ_BE16(LZ_ETH_IP6)) {
-		if (l3 + sizeof(struct lz_ip6) + LZ_GLANCE_TCP > end || l3[0] >> 4 != 6)
+		if (l3 + sizeof(struct lz_ip6) + LZ_TCP_LEAST_BYTES > end || l3[0] >> 4 != 6)
 			return;
 		lz_glance_l4(l3 + sizeof(struct lz_ip6), l3[6], LZ_BE16(LZ_LOAD(__u16, l3 + 4)),
 			     lz_key6(l3 + 8, key_len), ret);
@@ -96,22 +99,16 @@ static __always_inline void lz_glance_facts(const struct lz_frame *f, __u64 key,
 
 	l3 += l3_bytes;
 	l4 = l3 + (ip4 ? sizeof(struct lz_ip4) : sizeof(struct lz_ip6));
-	if (l4 + LZ_GLANCE_TCP > (const __u8 *)f->end)
+	if (l4 + LZ_TCP_LEAST_BYTES > (const __u8 *)f->end)
 		return;
 	p->key = key;
 	p->l3_bytes = l3_bytes;
 	p->family = ip4 ? 4 : 6;
 	p->proto = ip4 ? l3[9] : l3[6];
-	p->flags = LZ_P_KEYED | LZ_P_PORTS;
-	p->sport = LZ_BE16(LZ_LOAD(__u16, l4));
-	p->dport = LZ_BE16(LZ_LOAD(__u16, l4 + 2));
-	if (p->proto != LZ_IP_TCP)
-		return;
-	p->seq = lz_be32_get(l4 + 4);
-	p->ack = lz_be32_get(l4 + 8);
-	p->tcp_flags = l4[13];
-	if ((p->tcp_flags & (LZ_TCP_SYN | LZ_TCP_ACK | LZ_TCP_RST)) == LZ_TCP_SYN)
-		p->flags |= LZ_P_SYN;
+	p->flags = LZ_P_KEYED;
+	lz_read_ports((const void *)l4, p);
+	if (p->proto == LZ_IP_TCP)
+		lz_read_tcp((const void *)l4, (const void *)(l4 + sizeof(struct lz_ports_hdr)), p);
 }
 
 #endif /* LZ_BPF_GLANCE_H */

@@ -43,13 +43,6 @@ static __always_inline int lz_bypassed(void)
 	return until_s && lz_clock_ns() / NSEC_PER_SEC < until_s;
 }
 
-/* Rules look at SYNs, at TCP port 25, and at fragments that hide which they are. */
-static __always_inline int lz_is_customer_business(const struct lz_pkt *p)
-{
-	return (p->flags & (LZ_P_SYN | LZ_P_TINY_FRAG)) ||
-	       (p->dport == 25 && p->proto == LZ_IP_TCP);
-}
-
 static __always_inline int lz_is_return_business(const struct lz_pkt *p)
 {
 	return p->proto == LZ_IP_TCP && (p->sport == 25 || (p->dport == 25 && (p->flags & LZ_P_SYN)));

@@ -200,6 +200,33 @@ static __always_inline __u64 lz_key6(const __u8 *addr, __u32 key_len)
 	return key >> 57 == 0 || key >> 56 == 0xff ? 0 : key;
 }
 
+/* The least of a header that says all we ask: TCP to its flags, UDP whole. */
+#define LZ_TCP_LEAST_BYTES 14
+#define LZ_UDP_LEAST_BYTES 8
+
+static __always_inline int lz_is_bare_syn(__u8 tcp_flags)
+{
+	return (tcp_flags & (LZ_TCP_SYN | LZ_TCP_ACK | LZ_TCP_RST)) == LZ_TCP_SYN;
+}
+
+/* What the header of TCP or UDP says, and what the rest of that of TCP does. */
+static __always_inline void lz_read_ports(const struct lz_ports_hdr *ports, struct lz_pkt *p)
+{
+	p->flags |= LZ_P_PORTS;
+	p->sport = lz_be16_get(&ports->sport);
+	p->dport = lz_be16_get(&ports->dport);
+}
+
+static __always_inline void lz_read_tcp(const struct lz_ports_hdr *ports, const struct lz_tcp_rest *tcp,
+					struct lz_pkt *p)
+{
+	p->seq = lz_be32_get(ports->seq);
+	p->ack = lz_be32_get(tcp->ack);
+	p->tcp_flags = tcp->flags;
+	if (lz_is_bare_syn(tcp->flags))
+		p->flags |= LZ_P_SYN;
+}
+
 /* The transport header at off, claimed_bytes long with its payload by the IP header. That may be less
  * than the frame holds: what lies behind the IP packet is padding and must not be read as ports or
  * flags. A packet that ends before them is unparsed; a first fragment that does is cut on purpose. */
@@ -221,22 +248,15 @@ static __always_inline void lz_parse_l4(const struct lz_frame *f, __u32 off, __s
 	ports = LZ_AT(f, off, struct lz_ports_hdr);
 	tcp = LZ_AT(f, off + 8, struct lz_tcp_rest);
 	if (!ports || (p->proto == LZ_IP_TCP && !tcp) ||
-	    claimed_bytes < (p->proto == LZ_IP_TCP ? 14 : 8)) {
+	    claimed_bytes < (p->proto == LZ_IP_TCP ? LZ_TCP_LEAST_BYTES : LZ_UDP_LEAST_BYTES)) {
 		p->flags |= LZ_P_UNPARSED;
 		if (first_frag && p->proto == LZ_IP_TCP)
 			p->flags |= LZ_P_TINY_FRAG;
 		return;
 	}
-	p->flags |= LZ_P_PORTS;
-	p->sport = lz_be16_get(&ports->sport);
-	p->dport = lz_be16_get(&ports->dport);
-	if (p->proto == LZ_IP_TCP && tcp) {
-		p->seq = lz_be32_get(ports->seq);
-		p->ack = lz_be32_get(tcp->ack);
-		p->tcp_flags = tcp->flags;
-		if ((tcp->flags & (LZ_TCP_SYN | LZ_TCP_ACK | LZ_TCP_RST)) == LZ_TCP_SYN)
-			p->flags |= LZ_P_SYN;
-	}
+	lz_read_ports(ports, p);
+	if (p->proto == LZ_IP_TCP && tcp)
+		lz_read_tcp(ports, tcp, p);
 }
 
 static __always_inline void lz_parse_ip4(const struct lz_frame *f, __u32 off, struct lz_pkt *p)

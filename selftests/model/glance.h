@@ -14,8 +14,6 @@ enum m_glanced { M_GLANCE_WRONG, M_GLANCE_CLOSER, M_GLANCE_SAME };
 /* @parsed: by lz_parse() from zero, and nothing else. M_GLANCE_CLOSER: the frame is not plain. */
 static inline enum m_glanced m_glance(const struct lz_frame *f, __u32 key_len, const struct lz_pkt *parsed)
 {
-	int business = (parsed->flags & (LZ_P_SYN | LZ_P_TINY_FRAG)) ||
-		       (parsed->dport == 25 && parsed->proto == LZ_IP_TCP);
 	struct lz_pkt facts = { 0 };
 	struct lz_glance g = { 0 };
 
@@ -23,8 +21,9 @@ static inline enum m_glanced m_glance(const struct lz_frame *f, __u32 key_len, c
 	if (!g.key)
 		return M_GLANCE_CLOSER;
 	lz_glance_facts(f, g.key, &facts);
-	return !!g.business == business && !memcmp(&facts, parsed, sizeof(facts)) ? M_GLANCE_SAME :
-										      M_GLANCE_WRONG;
+	if (!g.business != !lz_is_customer_business(parsed))
+		return M_GLANCE_WRONG;
+	return memcmp(&facts, parsed, sizeof(facts)) ? M_GLANCE_WRONG : M_GLANCE_SAME;
 }
 
 #endif
