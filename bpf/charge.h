@@ -10,49 +10,9 @@
 #define LZ_BPF_CHARGE_H
 
 #include "cell.h"
+#include "hand.h"
 #include "limit.h"
 #include "range.h"
-
-/* What a judgement comes to, in one word. */
-#define LZ_RULING(reason, verdict, other) ((reason) << 16 | (other) << 8 | (verdict))
-#define LZ_RULING_REASON(r)		  ((__u32)(r) >> 16)
-#define LZ_RULING_OTHER(r)		  ((__u32)(r) >> 8 & 0xff)
-#define LZ_RULING_VERDICT(r)		  ((__u32)(r) & 0xff)
-
-/* A verdict on its way: what and why, and what a monitored rule would have done. */
-struct lz_ruling {
-	struct lz_told told;
-	__u32 verdict;
-	__u32 reason;
-	__u32 would;
-	__u32 limits_lifted; /* exception flags of the source */
-	__u32 other;	     /* verdict if the portal cannot answer */
-	__u32 pad_;
-};
-
-struct lz_limit_ask {
-	__u64 sets;   /* of the destination */
-	__u32 class_;
-	__u32 index;  /* of the limit in its class */
-	__u32 fresh;  /* 1 = a new attempt to port 25, 0 = some other SYN */
-	__u32 value;  /* answer: what the limit had counted */
-};
-
-/* One judgement of a class's rules: a CPU judges one packet at a time. In a map and not on the stack,
- * which is small; and what lies in a map the verifier does not follow, so that the paths through the
- * rules meet again behind each of them. */
-struct lz_judgement {
-	struct lz_ruling r;
-	struct lz_limit_ask ask;
-	__s32 known; /* what lz_flow_find() said */
-	__u32 known_class; /* of the source, for a cell that is made now */
-};
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct lz_judgement);
-} lz_judgements SEC(".maps");
 
 static __always_inline const struct lz_limit *lz_asked(const struct lz_pkt *p,
 						       const struct lz_limit_ask *ask)
@@ -142,8 +102,10 @@ __noinline int lz_limit_again(const struct lz_pkt *p, struct lz_limit_ask *ask, 
 /* Is this what the limit counts? A handshake is asked of those only that want them; a SYN is no
  * reason to tell of anybody where they do. */
 static __always_inline int lz_is_asked(const struct lz_pkt *p, const struct lz_limit *l,
-				       const struct lz_limit_ask *ask)
+				       const struct lz_limit_ask *ask, __u32 lifted)
 {
+	if (l->what == LZ_WHAT_SYN ? lifted & LZ_EXCEPTION_ALL : lifted)
+		return 0;
 	if (p->proven)
 		return (l->flags & LZ_LIMIT_F_PROOF) && l->what != LZ_WHAT_SYN;
 	if ((l->flags & LZ_LIMIT_F_PROOF) && l->then == LZ_THEN_NOTIFY)
@@ -159,7 +121,7 @@ static __always_inline int lz_is_asked(const struct lz_pkt *p, const struct lz_l
  */
 static __always_inline enum lz_charge lz_limit_ask(const struct lz_pkt *p, const struct lz_limit *l,
 						   struct lz_limit_ask *ask, struct lz_cell *cell,
-						   int slot)
+						   int slot, __u32 lifted)
 {
 	struct lz_limit_stats *stats;
 	enum lz_charge charge;
@@ -167,7 +129,7 @@ static __always_inline enum lz_charge lz_limit_ask(const struct lz_pkt *p, const
 
 	if (l->to_mask && !(l->to_mask & ask->sets))
 		return LZ_CHARGE_OK;
-	if (!lz_is_asked(p, l, ask))
+	if ((!ask->plain || (l->flags & LZ_LIMIT_F_PROOF)) && !lz_is_asked(p, l, ask, lifted))
 		return LZ_CHARGE_OK;
 	if (l->per != LZ_PER_SOURCE) {
 		slot = lz_limit_slot(p, ask);
@@ -184,7 +146,8 @@ static __always_inline enum lz_charge lz_limit_ask(const struct lz_pkt *p, const
 	stats = bpf_map_lookup_elem(&lz_limit_stats, &id);
 	if (stats) {
 		stats->asked++;
-		stats->proven += p->proven;
+		if (p->proven)
+			stats->proven++;
 		if (charge != LZ_CHARGE_OK)
 			stats->over++;
 	}
@@ -238,16 +201,16 @@ static __always_inline const struct lz_limit *lz_limits(const struct lz_pkt *p,
 							struct lz_cell *cell, int slot,
 							struct lz_ruling *r)
 {
+	ask->plain = ask->fresh && !p->proven && !r->limits_lifted;
 	LZ_NO_UNROLL
 	for (__u32 i = 0; i < LZ_LIMITS_PER_CLASS; i++) {
 		const struct lz_limit *l = &c->limit[i];
 
 		if (i >= c->limits)
 			break;
-		if (l->what == LZ_WHAT_SYN ? r->limits_lifted & LZ_EXCEPTION_ALL : r->limits_lifted)
-			continue;
+		LZ_HOLD_ADDRESS(l);
 		ask->index = i;
-		if (lz_limit_ask(p, l, ask, cell, slot) == LZ_CHARGE_OK)
+		if (lz_limit_ask(p, l, ask, cell, slot, r->limits_lifted) == LZ_CHARGE_OK)
 			continue;
 		r->told.value = ask->value;
 		lz_limit_act(p, l, cell, r);

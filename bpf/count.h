@@ -88,36 +88,6 @@ static __always_inline void lz_count_class(__u32 class_, __u32 verdict, __u32 wo
 		s->would[would]++;
 }
 
-/* The packet in hand: a CPU judges one at a time. It lies in a map because the stack is small, and
- * because the verifier does not follow what lies there: paths through the parser meet behind it. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct lz_pkt);
-} lz_packets SEC(".maps");
-
-/* Still with the facts of another packet. NULL never happens. */
-static __always_inline struct lz_pkt *lz_packet(void)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&lz_packets, &zero);
-}
-
-static __always_inline void lz_packet_came(struct lz_pkt *p, __u32 ifindex, __u32 port)
-{
-	p->ifindex = ifindex;
-	p->port = port;
-	p->port_row = port >> LZ_PORT_STATS_SHIFT;
-}
-
-/* Forget the other one, before this one is parsed: nearly every packet leaves before that. */
-static __always_inline void lz_packet_clear(struct lz_pkt *p)
-{
-	__builtin_memset(p, 0, LZ_PKT_FACTS_BYTES);
-}
-
 /* What an event says beside the packet. */
 struct lz_told {
 	__u64 hold;

@@ -74,7 +74,7 @@ static __always_inline __u64 lz_flow_mix(__u64 source, __u64 dest, __u64 rest)
 
 static __always_inline __u64 lz_flow_rest(const struct lz_pkt *p, __u64 port, __u32 seq)
 {
-	return lz_control.gen[p->slot & 1].number << 48 | port << 32 | seq;
+	return (__u64)p->number << 48 | port << 32 | seq;
 }
 
 /* Of a SYN. The generation's number wraps after 65,536, in far more than the horizon. */

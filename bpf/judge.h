@@ -34,8 +34,7 @@ static __always_inline int lz_ruling_end(const struct lz_pkt *p, const struct lz
  * before the tables: what changes meanwhile makes the answer one of an epoch that is over. */
 static __always_inline __u32 lz_class_known(const struct lz_pkt *p, struct lz_cell *cell)
 {
-	__u32 epoch = *(volatile __u32 *)&lz_control.gen[p->slot & 1].epoch;
-	__u32 known = cell ? *(volatile __u16 *)&cell->known_class : 0;
+	__u32 known = cell ? *(volatile __u16 *)&cell->known_class : 0, epoch = p->epoch;
 
 	if (LZ_EPOCH_LOW(epoch) && known >> 6 == LZ_EPOCH_LOW(epoch))
 		return known;
@@ -68,7 +67,7 @@ static __always_inline void lz_overrule(const struct lz_pkt *p, struct lz_ruling
 	if (is_never) {
 		r->verdict = LZ_V_PASS;
 		r->reason = LZ_R_PASS_NEVER;
-	} else if (lz_control.gen[p->slot & 1].flags & LZ_GEN_F_MONITOR) {
+	} else if (p->gen_flags & LZ_GEN_F_MONITOR) {
 		r->would = r->verdict;
 		r->verdict = LZ_V_PASS;
 		r->reason = LZ_R_PASS_MONITOR;
@@ -77,13 +76,12 @@ static __always_inline void lz_overrule(const struct lz_pkt *p, struct lz_ruling
 
 /**
  * lz_judge_held() - a packet of a source whose cell has a hold word
- * @slot_n: the source's cell
+ * @cell: the source's
  *
  * Return: LZ_RULING(), or LZ_HELD_*.
  */
-__noinline int lz_judge_held(const struct lz_pkt *p, __u32 slot_n)
+__noinline int lz_judge_held(const struct lz_pkt *p, struct lz_cell *cell)
 {
-	struct lz_cell *cell = lz_search_cell(slot_n);
 	struct lz_ruling r = {};
 	__u32 grade, row, fate;
 	__u64 word, sets;
@@ -283,6 +281,7 @@ static __always_inline int lz_judge_source(const struct lz_pkt *p, struct lz_exa
 	struct lz_ruling *r = &e->j->r;
 
 	e->c = &lz_control.gen[p->slot & 1].class_[e->j->ask.class_ & (LZ_CLASSES_MAX - 1)];
+	LZ_HOLD_ADDRESS(e->c);
 	if (p->flags & LZ_P_TINY_FRAG)
 		return lz_judge_tiny(p, e->c, r);
 	if (!e->cell) {
@@ -305,12 +304,12 @@ static __always_inline int lz_judge_source(const struct lz_pkt *p, struct lz_exa
  * The line of SYN memory and the cell are under way already: lz_decide() has asked for them.
  * Return: LZ_RULING().
  */
-__noinline int lz_judge_class(const struct lz_pkt *p)
+__noinline int lz_judge_class(const struct lz_pkt *p, struct lz_judgement *j)
 {
 	struct lz_examined e = {};
-	__u32 zero = 0, class_;
+	__u32 class_;
 
-	e.j = bpf_map_lookup_elem(&lz_judgements, &zero);
+	e.j = j;
 	if (!p || !e.j)
 		return 0;
 	__builtin_memset(e.j, 0, sizeof(*e.j));
@@ -329,7 +328,7 @@ __noinline int lz_judge_class(const struct lz_pkt *p)
 	/* I3: a never address is not slowed down either, even if somebody managed to throttle it */
 	if (class_ >= LZ_CLASS_FIRST || (p->throttle && class_ != LZ_CLASS_NEVER))
 		return lz_judge_source(p, &e);
-	e.j->r.reason = lz_control.gen[p->slot & 1].flags & LZ_GEN_F_IGNORE_FOREIGN ?
+	e.j->r.reason = p->gen_flags & LZ_GEN_F_IGNORE_FOREIGN ?
 				LZ_R_PASS_OTHER : LZ_R_PASS_FOREIGN;
 	if (class_ == LZ_CLASS_NEVER)
 		lz_count(p->port_row, LZ_C_NEVER_SPOOFED, 1);

@@ -51,12 +51,10 @@ static __always_inline int lz_is_return_business(const struct lz_pkt *p)
 /* A packet no rule looks at. Where its addresses were found, the never-list has a word (I3). */
 static __always_inline int lz_ordinary_fate(const struct lz_frame *f, struct lz_pkt *p)
 {
-	__u32 flags = lz_control.gen[p->slot & 1].flags;
-
 	if (!(p->flags & LZ_P_UNPARSED))
 		return LZ_RULING(p->flags & LZ_P_KEYED ? LZ_R_PASS_OTHER : LZ_R_PASS_UNKEYED,
 				 LZ_V_PASS, 0);
-	if (!(flags & LZ_GEN_F_UNPARSED_DROP) || (flags & LZ_GEN_F_MONITOR))
+	if (!(p->gen_flags & LZ_GEN_F_UNPARSED_DROP) || (p->gen_flags & LZ_GEN_F_MONITOR))
 		return LZ_RULING(LZ_R_PASS_UNPARSED, LZ_V_PASS, 0);
 	lz_parse_addresses(f, p);
 	if (p->family && ((lz_sets_of(p, 1) | lz_sets_of(p, 0)) & LZ_SET_NEVER))
@@ -90,6 +88,7 @@ static __always_inline int lz_lingering(const struct lz_pkt *p, int ruling)
 static __always_inline int lz_decide(const struct lz_frame *f, struct lz_pkt *p, int glanced)
 {
 	int ruling, lingers = 0;
+	struct lz_cell *cell;
 
 	if (p->flags & LZ_P_NOT_IP)
 		return LZ_RULING(LZ_R_PASS_NOT_IP, LZ_V_PASS, 0);
@@ -107,26 +106,26 @@ static __always_inline int lz_decide(const struct lz_frame *f, struct lz_pkt *p,
 	/* A packet that rules look at finds the hold in the cell, which it needs anyway. */
 	if (!glanced && !lz_is_customer_business(p) && !lz_maybe_held(p->key))
 		return lz_ordinary_fate(f, p);
-	p->cell = lz_cell_ask(p->key);
+	lz_now_ns(p);
+	cell = lz_cell_ask(p);
 	lz_parse_addresses(f, p);
 	p->dest = lz_flow_dest(p->daddr);
 	if ((p->flags & LZ_P_SYN) && p->dport == 25) {
 		p->flow = lz_flow_hash(p);
 		lz_flow_touch(p->flow);
 	}
-	lz_now_ns(p);
-	p->cell = lz_cell_at(p->key, p->cell);
-	if ((lz_control.gen[p->slot & 1].flags & LZ_GEN_F_PROOF) && lz_is_ack(p))
+	cell = lz_cell_of(p, cell);
+	if ((p->gen_flags & LZ_GEN_F_PROOF) && lz_is_ack(p))
 		p->proven = lz_proof_take(p);
-	if (lz_is_marked_held(p->cell)) {
-		ruling = lz_judge_held(p, p->cell);
+	if (cell && *(volatile __u64 *)&cell->hold) {
+		ruling = lz_judge_held(p, cell);
 		if (ruling >= 0)
 			return ruling;
 		lingers = ruling == LZ_HELD_LINGERS && lz_may_linger(p);
 		if (ruling <= LZ_HELD_THROTTLED(0))
 			p->throttle = LZ_HELD_THROTTLED(0) - ruling;
 	}
-	ruling = lz_is_customer_business(p) ? lz_judge_class(p) : lz_ordinary_fate(f, p);
+	ruling = lz_is_customer_business(p) ? lz_judge_class(p, lz_judgement_of(p)) : lz_ordinary_fate(f, p);
 	return lingers ? lz_lingering(p, ruling) : ruling;
 }
 

@@ -32,26 +32,6 @@ static __always_inline __u64 lz_word_read(const __u64 *at)
 	return *(const volatile __u64 *)at;
 }
 
-/* A window word as it reads in `epoch`: older counters shifted up and out. */
-static __always_inline __u64 lz_window_at(__u64 word, const struct lz_limit *l, __u64 epoch)
-{
-	__u64 age, counts;
-
-	if (word >> 60 != l->stamp)
-		return 0;
-	age = (epoch - (word >> LZ_COUNTS_BITS)) & LZ_EPOCH_MASK;
-	counts = word & LZ_COUNTS_MASK;
-	/* A word of the future: another CPU's clock ticked first, or that CPU was stopped between
-	 * its clock and this word. Its counts are as of now. No further ahead than a window: a
-	 * source idle while the 16 bits came round must not be refused by counts of long ago. */
-	if (age > LZ_EPOCH_MASK - l->counters)
-		return counts;
-	if (age >= l->counters)
-		return 0;
-	/* fields beyond counters * bits fall out of the mask */
-	return (counts << (age * l->bits)) & ((1ULL << (l->counters * l->bits)) - 1);
-}
-
 /* A one at every multiple of `bits`, as far as whole fields go. */
 #define LZ_ONES(bits) ((~0ULL >> (64 - (bits) * (64 / (bits)))) / ((1ULL << (bits)) - 1))
 static const volatile __u64 lz_ones[32] = {
@@ -62,15 +42,51 @@ static const volatile __u64 lz_ones[32] = {
 	[22] = LZ_ONES(22),
 };
 
+/* How the counters of a window lie in its words. */
+struct lz_window {
+	__u64 ones;    /* at the lowest bit of each */
+	__u64 places;  /* all bits of all */
+	__u64 stamp;
+	__u32 bits;    /* of one */
+	__u32 counters;
+	__u32 oldest;  /* lowest bit of the oldest */
+};
+
+static __always_inline void lz_window_of(const struct lz_limit *l, struct lz_window *ret)
+{
+	ret->bits = l->bits & 31; /* a mask: Linux 6.1 loses sight of a comparison */
+	ret->counters = l->counters;
+	ret->oldest = ret->bits * (ret->counters - 1u) & 63;
+	ret->ones = lz_ones[ret->bits];
+	ret->places = (1ULL << ((ret->oldest + ret->bits) & 63)) - 1;
+	ret->stamp = l->stamp;
+}
+
+/* A window word as it reads in `epoch`: older counters shifted up and out. */
+static __always_inline __u64 lz_window_at(__u64 word, const struct lz_window *w, __u64 epoch)
+{
+	__u64 age, counts;
+
+	if (word >> 60 != w->stamp)
+		return 0;
+	age = (epoch - (word >> LZ_COUNTS_BITS)) & LZ_EPOCH_MASK;
+	counts = word & LZ_COUNTS_MASK;
+	/* A word of the future: another CPU's clock ticked first, or that CPU was stopped between
+	 * its clock and this word. Its counts are as of now. No further ahead than a window: a
+	 * source idle while the 16 bits came round must not be refused by counts of long ago. */
+	if (age > LZ_EPOCH_MASK - w->counters)
+		return counts;
+	if (age >= w->counters)
+		return 0;
+	return (counts << (age * w->bits)) & w->places;
+}
+
 /* The sum of all fields, by one multiplication: field i goes to places i, i+1, ... and what arrives at
  * the place of the oldest is every field once. Nothing carries on the way: a word never holds more
  * than N, which is what a field is made for. */
-static __always_inline __u32 lz_window_sum(__u64 counts, const struct lz_limit *l)
+static __always_inline __u32 lz_window_sum(__u64 counts, const struct lz_window *w)
 {
-	__u32 bits = l->bits & 31; /* a mask: Linux 6.1 loses sight of a comparison */
-	__u64 all = counts * lz_ones[bits] >> (bits * (l->counters - 1u) & 63);
-
-	return (__u32)all & ((1u << bits) - 1);
+	return (__u32)(counts * w->ones >> w->oldest) & ((1u << w->bits) - 1);
 }
 
 /* Both words of a window as they read in `slot`: what it holds now. */
@@ -78,11 +94,13 @@ static __always_inline __u32 lz_window_value(const __u64 *state, const struct lz
 					     __u64 now_ns)
 {
 	__u64 slot = now_ns / l->slot_ns;
+	struct lz_window w;
 
+	lz_window_of(l, &w);
 	if (l->words != 2)
-		return lz_window_sum(lz_window_at(lz_word_read(state), l, slot), l);
-	return lz_window_sum(lz_window_at(lz_word_read(state), l, slot >> 1), l) +
-	       lz_window_sum(lz_window_at(lz_word_read(state + 1), l, (slot - 1) >> 1), l);
+		return lz_window_sum(lz_window_at(lz_word_read(state), &w, slot), &w);
+	return lz_window_sum(lz_window_at(lz_word_read(state), &w, slot >> 1), &w) +
+	       lz_window_sum(lz_window_at(lz_word_read(state + 1), &w, (slot - 1) >> 1), &w);
 }
 
 /* Tokens in use now. */
@@ -100,7 +118,7 @@ static __always_inline __u32 lz_bucket_value(const __u64 *state, const struct lz
  * lz_window_charge() - admit one unit to an "at most N in any window" limit
  * @state:     the limit's one or two state words
  * @now_ns:    monotonic
- * @ret_value: what the window holds, this unit included if admitted
+ * @ret_value: if refused: what the window holds
  *
  * With two words the even slots live in the first and the odd slots in the second. Only the word of
  * the running slot is written; the other is read before and, for a second CPU that is one slot
@@ -115,31 +133,38 @@ static __always_inline enum lz_charge lz_window_charge(__u64 *state, const struc
 	__u64 *own = state + odd, *other = state + (odd ^ 1);
 
 	__u64 old = lz_word_read(own), beside = two ? lz_word_read(other) : 0, after;
-	__u64 counts = lz_window_at(old, l, epoch);
-	__u32 own_sum = lz_window_sum(counts, l), sum = own_sum;
+	__u32 own_sum, sum;
+	struct lz_window w;
+	__u64 counts;
 
+	lz_window_of(l, &w);
+	counts = lz_window_at(old, &w, epoch);
+	own_sum = lz_window_sum(counts, &w);
+	sum = own_sum;
 	if (two)
-		sum += lz_window_sum(lz_window_at(beside, l, other_epoch), l);
-	*ret_value = sum;
+		sum += lz_window_sum(lz_window_at(beside, &w, other_epoch), &w);
 	if (sum >= l->n)
-		return LZ_CHARGE_OVER;
-	if (__sync_val_compare_and_swap(own, old, (__u64)l->stamp << 60 |
+		goto over;
+	if (__sync_val_compare_and_swap(own, old, w.stamp << 60 |
 					(epoch & LZ_EPOCH_MASK) << LZ_COUNTS_BITS |
 					(counts + 1)) != old)
 		return LZ_CHARGE_LOST;
-	*ret_value = sum + 1;
 	after = two ? lz_word_read(other) : 0;
 	if (after == beside)
 		return LZ_CHARGE_OK;
-	sum = own_sum + lz_window_sum(lz_window_at(after, l, other_epoch), l);
-	return sum >= l->n ? LZ_CHARGE_OVER : LZ_CHARGE_OK;
+	sum = own_sum + lz_window_sum(lz_window_at(after, &w, other_epoch), &w);
+	if (sum < l->n)
+		return LZ_CHARGE_OK;
+over:
+	*ret_value = sum;
+	return LZ_CHARGE_OVER;
 }
 
 /**
  * lz_bucket_charge() - admit one unit to a token bucket
  *
  * GCRA (ITU-T I.371): the word holds the theoretical arrival time; a unit fits while that lies no
- * more than burst_ns ahead of now. @ret_value: tokens in use, this unit included.
+ * more than burst_ns ahead of now. @ret_value: if refused: the tokens in use, which is all of them.
  */
 static __always_inline enum lz_charge lz_bucket_charge(__u64 *state, const struct lz_limit *l,
 						       __u64 now_ns, __u32 *ret_value)
@@ -162,7 +187,6 @@ static __always_inline enum lz_charge lz_bucket_charge(__u64 *state, const struc
 	tat += l->slot_ns;
 	if (__sync_val_compare_and_swap(state, old, stamp | tat) != old)
 		return LZ_CHARGE_LOST;
-	*ret_value = (tat - now_ns) / l->slot_ns;
 	return LZ_CHARGE_OK;
 }
 

@@ -133,7 +133,7 @@ __noinline __u64 lz_sets_lookup(const struct lz_pkt *p, int source)
 static __always_inline __u64 lz_sets_of(const struct lz_pkt *p, int source)
 {
 	const __u64 *addr = (const __u64 *)p->daddr;
-	__u64 epoch = lz_control.gen[p->slot & 1].epoch, sets;
+	__u64 epoch = p->epoch, sets;
 	__u32 i = p->dest & (LZ_MEMOS - 1);
 	struct lz_memo *memo = source || !epoch ? 0 : bpf_map_lookup_elem(&lz_memos, &i);
 
