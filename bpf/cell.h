@@ -22,20 +22,22 @@ static __always_inline struct lz_block_line *lz_search_blocks(__u32 line)
 	return bpf_map_lookup_elem(&lz_blocks, &line);
 }
 
+static __always_inline struct lz_held_line *lz_search_held(__u32 line)
+{
+	return bpf_map_lookup_elem(&lz_held, &line);
+}
+
 #define LZ_SEARCH_IN	 (&lz_instance)
 #define LZ_SEARCH_TABLES (&lz_tables)
 #define LZ_SEARCH_LOOP	 LZ_NO_UNROLL
 #define LZ_SEARCH_FN	 __noinline
 #include <lazaret/search.h>
+#include <lazaret/held.h>
 
-/* Might this source be held? One bit says "no" for almost everybody (cells.h, lz_held_line). */
+/* Might this source be held? "No" for almost everybody. */
 static __always_inline int lz_maybe_held(__u64 key)
 {
-	struct lz_held_place at = lz_held_place(key, &lz_instance);
-	__u32 line_n = at.line + (lz_tables.held_copy & 1) * lz_instance.held_lines;
-	struct lz_held_line *line = bpf_map_lookup_elem(&lz_held, &line_n);
-
-	return line && (line->word[at.word & (LZ_HELD_LINE_WORDS - 1)] & at.bit);
+	return lz_held_asked(key, lz_tables.held_copy & 1);
 }
 
 __noinline int lz_cell_search(__u64 key)
@@ -157,19 +159,13 @@ static __always_inline void lz_count_pair(__u32 *low, __u32 add_low, __u32 add_h
 static __always_inline void lz_cell_mark_held(__u32 slot, __u64 key)
 {
 	struct lz_tag_line *tags = lz_search_line(slot / LZ_TAG_LINE_SLOTS);
-	struct lz_held_place at = lz_held_place(key, &lz_instance);
 
 	if (tags)
 		__sync_fetch_and_or(&tags->word[(slot / 8) & (LZ_TAG_LINE_WORDS - 1)],
 				    (__u64)LZ_TAG_HELD << (8 * (slot & 7)));
 	LZ_NO_UNROLL
-	for (__u32 copy = 0; copy < 2; copy++) {
-		__u32 line_n = at.line + copy * lz_instance.held_lines;
-		struct lz_held_line *line = bpf_map_lookup_elem(&lz_held, &line_n);
-
-		if (line)
-			__sync_fetch_and_or(&line->word[at.word & (LZ_HELD_LINE_WORDS - 1)], at.bit);
-	}
+	for (__u32 copy = 0; copy < 2; copy++)
+		lz_held_set(key, lz_held_bit(key), copy);
 }
 
 /* Is the hold word in force at now_s? Nothing but the word and the clock decides, so no daemon is

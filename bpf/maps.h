@@ -46,7 +46,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 2); /* at creation: two copies of lz_instance.held_lines */
+	__uint(max_entries, 2); /* at creation: lz_held_lines_all() */
 	__type(key, __u32);
 	__type(value, struct lz_held_line);
 } lz_held SEC(".maps");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * heldbits.c - the bits that say "maybe held" (abi.h, struct lz_held_line): set one, fill all anew.
+ * heldbits.c - the bits that say "maybe held" (held.h): set one, fill all anew.
  *
  * There are two copies, and packets read the one that lz_tables.held_copy names. Whoever holds a
  * source, limit or controller, writes its word first and then sets its bit in both. So a copy can be
@@ -13,34 +13,23 @@
 #include "datapath/search_view.h"
 #include "datapath/sweep.h"
 
-static __u64 *bit_word(const struct lz_tables_view *v, unsigned copy, const struct lz_held_place *at)
+void lz_held_mark_bits(struct lz_tables_view *view, __u64 key, __u64 bits)
 {
-	return &v->held[(size_t)copy * v->instance.held_lines + at->line].word[at->word];
-}
-
-void lz_held_mark_place(struct lz_tables_view *view, const struct lz_held_place *at)
-{
-	for (unsigned copy = 0; copy < 2; copy++) {
-		__u64 *word = bit_word(view, copy, at);
-
-		if (at->bit & ~*(volatile __u64 *)word)
-			__sync_fetch_and_or(word, at->bit);
-	}
+	lz_search_in = view;
+	lz_held_set(key, bits, 0);
+	lz_held_set(key, bits, 1);
 }
 
 void lz_held_mark(struct lz_tables_view *view, __u64 key)
 {
-	struct lz_held_place at = lz_held_place(key, &view->instance);
-
-	lz_held_mark_place(view, &at);
+	lz_search_in = view;
+	lz_held_mark_bits(view, key, lz_held_bit(key));
 }
 
 bool lz_held_marked(const struct lz_tables_view *view, __u64 key)
 {
-	struct lz_held_place at = lz_held_place(key, &view->instance);
-
-	return (*(volatile __u64 *)bit_word(view, 0, &at) & at.bit) &&
-	       (*(volatile __u64 *)bit_word(view, 1, &at) & at.bit);
+	lz_search_in = view;
+	return lz_held_asked(key, 0) && lz_held_asked(key, 1);
 }
 
 /* Words that are over count too: a host is steered for some seconds after its release. */
@@ -48,20 +37,28 @@ static void fill(struct lz_tables_view *v, unsigned copy)
 {
 	const __u64 *words = v->tags[0].word;
 
+	lz_search_in = v;
 	for (__u32 w = 0; w < v->slots / 8; w++) {
 		__u64 held = *(const volatile __u64 *)&words[w] & LZ_BYTES_80;
 
 		for (; held; held &= held - 1) {
 			const struct lz_cell *cell = &v->cells[w * 8 + lz_first_byte(held)];
 			__u64 stored = *(const volatile __u64 *)&cell->key;
-			struct lz_held_place at;
 
-			if (!stored || !*(const volatile __u64 *)&cell->hold)
-				continue;
-			at = lz_held_place(~stored, &v->instance);
-			__sync_fetch_and_or(bit_word(v, copy, &at), at.bit);
+			if (stored && *(const volatile __u64 *)&cell->hold)
+				lz_held_set(~stored, lz_held_bit(~stored), copy);
 		}
 	}
+}
+
+/* What is marked meanwhile is not forgotten: fill() comes to it. A page whose owner goes before its bits do
+ * may keep some of them: somebody is then looked up for nothing. */
+static void empty(struct lz_tables_view *v, unsigned copy)
+{
+	__u32 lines = v->instance.held_lines, owners = lz_held_owner_lines(lines);
+
+	memset(&v->held[(size_t)copy * owners], 0, owners * sizeof(*v->held));
+	memset(&v->held[2ul * owners + (size_t)copy * lines], 0, lines * sizeof(*v->held));
 }
 
 int lz_held_rebuild(struct lz_tables_view *view)
@@ -71,8 +68,7 @@ int lz_held_rebuild(struct lz_tables_view *view)
 
 	if (r)
 		return r;
-	memset(&view->held[(size_t)copy * view->instance.held_lines], 0,
-	       view->instance.held_lines * sizeof(*view->held));
+	empty(view, copy);
 	r = lz_membarrier();
 	if (r)
 		return r;

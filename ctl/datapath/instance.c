@@ -28,7 +28,7 @@ void lz_instance_size(__u32 sources_max, __u32 colony_max, struct lz_instance *r
 
 	ret->tag_lines = lines > 0 ? lines : 1;
 	ret->block_lines = lz_block_lines(ret->tag_lines);
-	/* Four bits a cell: a free source is looked up for nothing in 1 of 16 cases at most. */
+	/* Four bits a cell: prefixes need not be more than a quarter full to have a page each. */
 	ret->held_lines = (cells * 4 >> LZ_HELD_PAGE_BITS) * LZ_HELD_PAGE_LINES + LZ_HELD_PAGE_LINES;
 	ret->flow_lines = flows < FLOW_LINES_MIN ? FLOW_LINES_MIN :
 			  flows > FLOW_LINES_MAX ? FLOW_LINES_MAX : flows;
@@ -45,7 +45,7 @@ __u64 lz_instance_bytes(const struct lz_instance *instance)
 	return (__u64)instance->tag_lines *
 		       (sizeof(struct lz_tag_line) + LZ_TAG_LINE_SLOTS * sizeof(struct lz_cell)) +
 	       (__u64)lz_block_lines_all(instance->tag_lines) * sizeof(struct lz_block_line) +
-	       2ul * instance->held_lines * sizeof(struct lz_held_line) +
+	       (__u64)lz_held_lines_all(instance->held_lines) * sizeof(struct lz_held_line) +
 	       (__u64)instance->flow_lines * sizeof(struct lz_flow_line) +
 	       percpu * (cpus > 0 ? cpus : 1) + fixed;
 }

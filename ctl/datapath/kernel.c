@@ -30,7 +30,7 @@ static int set_sizes(struct lazaret *skel, const struct lz_instance *instance)
 		r = bpf_map__set_max_entries(skel->maps.lz_blocks,
 					     lz_block_lines_all(instance->tag_lines));
 	if (!r)
-		r = bpf_map__set_max_entries(skel->maps.lz_held, 2 * instance->held_lines);
+		r = bpf_map__set_max_entries(skel->maps.lz_held, lz_held_lines_all(instance->held_lines));
 	if (!r)
 		r = bpf_map__set_max_entries(skel->maps.lz_flows, instance->flow_lines);
 	skel->rodata->lz_instance = *instance;

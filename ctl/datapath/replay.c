@@ -74,7 +74,7 @@ static int load(struct lz_replay_box *b, const struct lz_instance *instance, str
 		r = bpf_map__set_max_entries(b->skel->maps.lz_blocks,
 					     lz_block_lines_all(instance->tag_lines));
 	if (!r)
-		r = bpf_map__set_max_entries(b->skel->maps.lz_held, 2 * instance->held_lines);
+		r = bpf_map__set_max_entries(b->skel->maps.lz_held, lz_held_lines_all(instance->held_lines));
 	if (!r)
 		r = bpf_map__set_max_entries(b->skel->maps.lz_flows, instance->flow_lines);
 	if (!r) {

@@ -29,11 +29,17 @@ static inline struct lz_block_line *lz_search_blocks(__u32 line)
 	return &lz_search_in->blocks[line];
 }
 
+static inline struct lz_held_line *lz_search_held(__u32 line)
+{
+	return &lz_search_in->held[line];
+}
+
 #define LZ_SEARCH_IN	 (&lz_search_in->instance)
 #define LZ_SEARCH_TABLES (lz_search_in->tables)
 #define LZ_SEARCH_LOOP
 #define LZ_SEARCH_FN static inline
 #include <lazaret/search.h>
+#include <lazaret/held.h>
 
 static inline int lz_view_find(const struct lz_tables_view *view, __u64 key)
 {
@@ -71,8 +77,8 @@ void lz_hold_clear_slot(struct lz_tables_view *view, __u32 slot, __u64 word);
 /** lz_held_mark() - packets of @key look for its hold from now on: call it after the word is written */
 void lz_held_mark(struct lz_tables_view *view, __u64 key);
 
-/** lz_held_mark_place() - the same for all keys whose bits are in @at: none, or some of one word */
-void lz_held_mark_place(struct lz_tables_view *view, const struct lz_held_place *at);
+/** lz_held_mark_bits() - the same for the keys of the word that @key's bit lies in whose bits are set in @bits */
+void lz_held_mark_bits(struct lz_tables_view *view, __u64 key, __u64 bits);
 
 /** lz_held_marked() - do they? */
 bool lz_held_marked(const struct lz_tables_view *view, __u64 key);

@@ -51,7 +51,7 @@ void lz_tables_close(struct lz_tables_view *view)
 	unmap(view->tags, view->instance.tag_lines * sizeof(*view->tags));
 	unmap(view->cells, view->slots * sizeof(*view->cells));
 	unmap(view->blocks, lz_block_lines_all(view->instance.tag_lines) * sizeof(*view->blocks));
-	unmap(view->held, 2ul * view->instance.held_lines * sizeof(*view->held));
+	unmap(view->held, lz_held_lines_all(view->instance.held_lines) * sizeof(*view->held));
 	unmap(view->control, sizeof(*view->control));
 	unmap(view->tables, sizeof(*view->tables));
 	unmap(view->ports, LZ_PORTS_SIZE * sizeof(*view->ports));
@@ -73,8 +73,8 @@ static int map_all(struct lz_tables_view *v, struct lz_err *reterr)
 		v->blocks = map_fd(fd[LZ_MAP_BLOCKS], lz_block_lines_all(v->instance.tag_lines) *
 				   sizeof(*v->blocks), rw, LZ_MAP_BLOCKS, reterr);
 	if (v->blocks)
-		v->held = map_fd(fd[LZ_MAP_HELD], 2ul * v->instance.held_lines * sizeof(*v->held), rw,
-				 LZ_MAP_HELD, reterr);
+		v->held = map_fd(fd[LZ_MAP_HELD], lz_held_lines_all(v->instance.held_lines) *
+				 sizeof(*v->held), rw, LZ_MAP_HELD, reterr);
 	if (v->held)
 		v->control = map_fd(fd[LZ_MAP_CONTROL], sizeof(*v->control), rw, LZ_MAP_CONTROL,
 				    reterr);
@@ -210,8 +210,11 @@ static int set_hold(struct lz_tables_view *v, __u64 key, __u64 word, __u32 now_s
 		slot = lz_view_create(v, key);
 		if (slot < 0)
 			return -ENOSPC;
-		*made += !!(slot & LZ_SEARCH_MADE);
-		slot &= ~LZ_SEARCH_MADE;
+		if (slot & LZ_SEARCH_MADE) {
+			slot &= ~LZ_SEARCH_MADE;
+			v->cells[slot].seen_s = 0; /* lz_cell_ask() may have left one in a free cell */
+			++*made;
+		}
 	}
 	return write_hold(v, slot, word, now_s, flags);
 }
@@ -360,19 +363,24 @@ static void fetch_ahead(const struct lz_tables_view *v, __u64 key)
 /* In the order given: neighbours, who share a word, mostly come together. */
 static void mark_all(struct lz_tables_view *v, const struct lz_hold_entry *entries, size_t n)
 {
-	struct lz_held_place at = { 0 }, next;
+	__u64 of = 0, bits = 0;
 
+	lz_search_in = v;
 	for (size_t i = 0; i < n; i++) {
+		__u64 key = entries[i].key;
+		__u32 shift = lz_key_shift(key, &v->instance) + 6;
+
 		if (entries[i].result < 0)
 			continue;
-		next = lz_held_place(entries[i].key, &v->instance);
-		if (next.line != at.line || next.word != at.word) {
-			lz_held_mark_place(v, &at);
-			at = next;
+		if (bits && (key ^ of) >> shift) {
+			lz_held_mark_bits(v, of, bits);
+			bits = 0;
 		}
-		at.bit |= next.bit;
+		of = key;
+		bits |= lz_held_bit(key);
 	}
-	lz_held_mark_place(v, &at);
+	if (bits)
+		lz_held_mark_bits(v, of, bits);
 }
 
 /* A run through many holds. */

@@ -30,7 +30,7 @@
 #include <lazaret/cells.h>
 
 #ifndef LZ_ABI_VERSION /* a test makes a daemon of another one */
-#define LZ_ABI_VERSION 5
+#define LZ_ABI_VERSION 6
 #endif
 
 /* ---------------------------------------------------------------- sizes */

@@ -67,12 +67,11 @@ struct lz_block_line {
 };
 _Static_assert(sizeof(struct lz_block_line) == 64, "one cache line");
 
-/* Who may be held: a bit a source. 32,768 neighbours - a /17, or as many IPv6 keys - share a page whose
- * place is a hash of their prefix, so the bits of a provider's dense ranges lie close together: a
- * million sources in 125 KB and 31 pages, which stay in the second-level cache and the first TLB,
- * where the tags are 1.5 MB and do not (make bench, row a). Prefixes may share a page; then a free
- * source is looked up for nothing. A bit is set in both copies after the hold word, and never cleared
- * but by filling the other copy anew (ctl/datapath/heldbits.c). */
+/* Who may be held: a bit a source. 32,768 neighbours - a /17, or as many IPv6 keys - share a page (held.h),
+ * so the bits of a provider's dense ranges lie close together: a million sources in 125 KB and 31 pages,
+ * which stay in the second-level cache and the first TLB, where the tags are 1.5 MB and do not (make bench,
+ * row a). A bit is set in both copies after the hold word, and never cleared but by filling the other copy
+ * anew (ctl/datapath/heldbits.c). The owners of both copies' pages lie before them. */
 #define LZ_HELD_LINE_WORDS 8
 #define LZ_HELD_PAGE_LINES 64
 #define LZ_HELD_PAGE_BITS  15

@@ -193,26 +193,15 @@ static __always_inline __u32 lz_excepted_bit(__u64 hash)
 	return (__u32)(hash >> 20) & (LZ_EXCEPTED_WORDS * 64 - 1);
 }
 
-/* Where a source's bit lies in a copy of lz_held. */
-struct lz_held_place {
-	__u64 bit;
-	__u32 line;
-	__u32 word;
-};
-
-static __always_inline struct lz_held_place lz_held_place(__u64 key,
-							  const volatile struct lz_instance *in)
+/* Lines of the owners of one copy's pages, and all lines of lz_held: the owners of both copies, their pages. */
+static __always_inline __u32 lz_held_owner_lines(__u32 held_lines)
 {
-	__u32 shift = lz_key_shift(key, in);
-	__u32 n = (__u32)(key >> shift) & ((1u << LZ_HELD_PAGE_BITS) - 1);
-	__u64 hash = lz_hash(key >> ((shift + LZ_HELD_PAGE_BITS) & 63), in->seed);
-	__u32 page = lz_scale((__u32)hash, in->held_lines / LZ_HELD_PAGE_LINES);
+	return (held_lines / LZ_HELD_PAGE_LINES + 15) / 16;
+}
 
-	return (struct lz_held_place){
-		.bit = 1ULL << (n & 63),
-		.line = page * LZ_HELD_PAGE_LINES + (n >> 9),
-		.word = n >> 6 & (LZ_HELD_LINE_WORDS - 1),
-	};
+static __always_inline __u32 lz_held_lines_all(__u32 held_lines)
+{
+	return 2 * (held_lines + lz_held_owner_lines(held_lines));
 }
 
 #define LZ_BYTES_01 0x0101010101010101ULL

@@ -123,7 +123,7 @@ static void size_maps(struct scene *s)
 				 s->instance.tag_lines * LZ_TAG_LINE_SLOTS);
 	bpf_map__set_max_entries(scene_map(s, "lz_blocks"),
 				 lz_block_lines_all(s->instance.tag_lines));
-	bpf_map__set_max_entries(scene_map(s, "lz_held"), 2 * s->instance.held_lines);
+	bpf_map__set_max_entries(scene_map(s, "lz_held"), lz_held_lines_all(s->instance.held_lines));
 	bpf_map__set_max_entries(scene_map(s, "lz_flows"), s->instance.flow_lines);
 	bpf_map__set_max_entries(scene_map(s, "bench_lines"), c->sources);
 	stock_size(s);

@@ -42,7 +42,7 @@ static void size_maps(struct world *w)
 	bpf_map__set_max_entries(s->maps.lz_tags, w->tag_lines);
 	bpf_map__set_max_entries(s->maps.lz_cells, w->tag_lines * LZ_TAG_LINE_SLOTS);
 	bpf_map__set_max_entries(s->maps.lz_blocks, lz_block_lines_all(w->tag_lines));
-	bpf_map__set_max_entries(s->maps.lz_held, 2 * WORLD_HELD_LINES);
+	bpf_map__set_max_entries(s->maps.lz_held, lz_held_lines_all(WORLD_HELD_LINES));
 	bpf_map__set_max_entries(s->maps.lz_flows, WORLD_FLOW_LINES);
 	s->rodata->lz_instance = (struct lz_instance){
 		.seed = w->seed,
@@ -86,7 +86,7 @@ struct world *world_open(__u32 tag_lines, __u32 key_len)
 	w->blocks = map_fd_whole(bpf_map__fd(w->skel->maps.lz_blocks),
 				 lz_block_lines_all(w->tag_lines) * sizeof(*w->blocks));
 	w->held = map_fd_whole(bpf_map__fd(w->skel->maps.lz_held),
-			       2 * WORLD_HELD_LINES * sizeof(*w->held));
+			       lz_held_lines_all(WORLD_HELD_LINES) * sizeof(*w->held));
 	world_policy_init(w);
 	world_reset(w);
 	return w;
@@ -97,7 +97,7 @@ void world_close(struct world *w)
 	munmap(w->tags, w->tag_lines * 64ul);
 	munmap(w->cells, w->tag_lines * 64ul * sizeof(*w->cells));
 	munmap(w->blocks, lz_block_lines_all(w->tag_lines) * sizeof(*w->blocks));
-	munmap(w->held, 2 * WORLD_HELD_LINES * sizeof(*w->held));
+	munmap(w->held, lz_held_lines_all(WORLD_HELD_LINES) * sizeof(*w->held));
 	world_policy_done(w);
 	lazaret__destroy(w->skel);
 	free(w);
@@ -135,7 +135,7 @@ void world_reset(struct world *w)
 	memset(w->tags, 0, w->tag_lines * 64ul);
 	memset(w->cells, 0, w->tag_lines * 64ul * sizeof(*w->cells));
 	memset(w->blocks, 0, lz_block_lines_all(w->tag_lines) * sizeof(*w->blocks));
-	memset(w->held, 0, 2 * WORLD_HELD_LINES * sizeof(*w->held));
+	memset(w->held, 0, lz_held_lines_all(WORLD_HELD_LINES) * sizeof(*w->held));
 	clear_array(w->skel->maps.lz_flows, sizeof(struct lz_flow_line));
 	clear_row(w->skel->maps.lz_port_stats, WORLD_ROW, sizeof(struct lz_port_stats));
 	for (__u32 i = 0; i < bpf_map__max_entries(w->skel->maps.lz_reply_bucket); i++)

@@ -33,11 +33,17 @@ static struct lz_block_line *lz_search_blocks(__u32 line)
 	return line < lz_block_lines_all(searched->tag_lines) ? &searched->blocks[line] : NULL;
 }
 
+static struct lz_held_line *lz_search_held(__u32 line)
+{
+	return line < lz_held_lines_all(WORLD_HELD_LINES) ? &searched->held[line] : NULL;
+}
+
 #define LZ_SEARCH_IN	 (&searched->skel->rodata->lz_instance)
 #define LZ_SEARCH_TABLES (&searched->skel->data_tables->lz_tables)
 #define LZ_SEARCH_LOOP
 #define LZ_SEARCH_FN static
 #include <lazaret/search.h>
+#include <lazaret/held.h>
 
 #define RANGE_BUCKETS  8 /* few: full ones are met */
 #define RANGE_BLOCKS   WORLD_LIST_MAX
@@ -358,7 +364,6 @@ struct lz_cell *world_cell(const struct world *w, __u64 key)
 void world_hold(struct world *w, const char *text, __u64 word)
 {
 	__u64 key = world_key(w, text);
-	struct lz_held_place at;
 	int slot;
 
 	searched = w;
@@ -372,9 +377,8 @@ void world_hold(struct world *w, const char *text, __u64 word)
 	}
 	w->cells[slot].hold = word;
 	w->tags[slot / 64].word[slot / 8 % 8] |= (__u64)LZ_TAG_HELD << (8 * (slot & 7));
-	at = lz_held_place(key, &w->skel->rodata->lz_instance);
-	w->held[at.line].word[at.word] |= at.bit;
-	w->held[WORLD_HELD_LINES + at.line].word[at.word] |= at.bit;
+	lz_held_set(key, lz_held_bit(key), 0);
+	lz_held_set(key, lz_held_bit(key), 1);
 }
 
 void world_own_addr(struct world *w, const char *ip4, const char *ip6)

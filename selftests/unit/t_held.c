@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * t_held.c - the bits that say "maybe held": nobody held is missed, and who shares no page is free.
+ */
+#include <pthread.h>
+#include <stdint.h>
+
+#include <lazaret/table.h>
+
+#include "lib/t.h"
+
+#define PAGES  40u
+#define LINES  (PAGES * LZ_HELD_PAGE_LINES)
+#define PREFIX (1ull << LZ_HELD_PAGE_BITS)
+#define FIRST  0x64400000ull /* 100.64.0.0 */
+#define FIRST6 0x20010db800000000ull
+
+static struct lz_held_line held[2 * (LINES + (PAGES + 15) / 16)];
+static struct lz_instance instance = { .seed = 0x9e3779b97f4a7c15ull, .held_lines = LINES, .ipv6_key_len = 56 };
+
+static struct lz_held_line *lz_search_held(__u32 line)
+{
+	return line < lz_held_lines_all(instance.held_lines) ? &held[line] : NULL;
+}
+
+#define LZ_SEARCH_IN (&instance)
+#define LZ_SEARCH_LOOP
+#include <lazaret/held.h>
+
+static void start(__u32 pages)
+{
+	memset(held, 0, sizeof(held));
+	instance.held_lines = pages * LZ_HELD_PAGE_LINES;
+}
+
+static void mark(__u64 key)
+{
+	lz_held_set(key, lz_held_bit(key), 0);
+	lz_held_set(key, lz_held_bit(key), 1);
+}
+
+static bool asked(__u64 key)
+{
+	return lz_held_asked(key, 0) && lz_held_asked(key, 1);
+}
+
+/* All of 19 prefixes held, as row a of the bench has them: of 31 others that share no page nobody is asked. */
+static void prefixes_with_a_page(void)
+{
+	unsigned missed = 0, for_nothing = 0;
+
+	start(PAGES);
+	for (__u64 key = FIRST; key < FIRST + 19 * PREFIX; key++)
+		mark(key);
+	for (__u64 key = FIRST; key < FIRST + 19 * PREFIX; key++)
+		missed += !asked(key);
+	for (__u64 key = FIRST + 19 * PREFIX; key < FIRST + 50 * PREFIX; key++)
+		for_nothing += lz_held_asked(key, 0) || lz_held_asked(key, 1);
+	T_EQ(missed, 0, "everybody held is found");
+	T_EQ(for_nothing, 0, "of prefixes without a hold nobody is looked up");
+}
+
+static void neighbours_of_a_hold(void)
+{
+	unsigned wrong = 0;
+
+	start(PAGES);
+	for (__u64 n = 0; n < PREFIX; n += 100) {
+		mark(FIRST + n);
+		mark(FIRST6 + (n << 8));
+	}
+	for (__u64 n = 0; n < PREFIX; n++) {
+		wrong += asked(FIRST + n) != (n % 100 == 0);
+		wrong += asked(FIRST6 + (n << 8)) != (n % 100 == 0);
+	}
+	T_EQ(wrong, 0, "in a page of its own each key has a bit of its own, in both families");
+	T_OK(asked(FIRST6 + 0xff), "addresses below the key length are one");
+}
+
+/* The sizes tests and small gateways have: one page, two, and far more prefixes than pages. */
+static void more_prefixes_than_pages(void)
+{
+	for (__u32 pages = 1; pages <= 17; pages += 8) {
+		unsigned missed = 0;
+
+		start(pages);
+		for (__u64 i = 0; i < 500; i++)
+			mark(FIRST + i * (PREFIX + 77));
+		for (__u64 i = 0; i < 500; i++)
+			missed += !asked(FIRST + i * (PREFIX + 77));
+		T_EQ(missed, 0, "nobody is missed where pages are shared");
+	}
+}
+
+static void copies_are_apart(void)
+{
+	__u32 owners = lz_held_owner_lines(LINES);
+
+	start(PAGES);
+	mark(FIRST);
+	mark(FIRST + PREFIX);
+	memset(held, 0, owners * sizeof(*held));
+	memset(&held[2 * owners], 0, LINES * sizeof(*held));
+	T_OK(!lz_held_asked(FIRST, 0) && lz_held_asked(FIRST, 1), "one is emptied, the other stands");
+	lz_held_set(FIRST + PREFIX, lz_held_bit(FIRST + PREFIX), 0);
+	T_OK(lz_held_asked(FIRST + PREFIX, 0) && !lz_held_asked(FIRST, 0), "and filled anew");
+}
+
+static void *mark_many(void *arg)
+{
+	__u64 from = (__u64)(uintptr_t)arg;
+
+	for (__u64 i = 0; i < 20000; i++)
+		mark(FIRST + i % 100 * PREFIX + from + i / 100 * 2);
+	return NULL;
+}
+
+/* Two at once, in the same prefixes: both take a page for each, and meet in it. */
+static void two_at_once(void)
+{
+	unsigned missed = 0;
+	pthread_t other;
+
+	for (int round = 0; round < 20; round++) {
+		start(round & 1 ? PAGES : 2);
+		T_EQ(pthread_create(&other, NULL, mark_many, (void *)1), 0, "a second thread");
+		mark_many(NULL);
+		T_EQ(pthread_join(other, NULL), 0, "ends");
+		for (__u64 i = 0; i < 100; i++)
+			for (__u64 n = 0; n < 400; n++)
+				missed += !asked(FIRST + i * PREFIX + n);
+	}
+	T_EQ(missed, 0, "nobody is missed");
+}
+
+static const struct t_case cases[] = {
+	{ "a page for a prefix", prefixes_with_a_page },
+	{ "neighbours of a hold", neighbours_of_a_hold },
+	{ "more prefixes than pages", more_prefixes_than_pages },
+	{ "two copies", copies_are_apart },
+	{ "two at once", two_at_once },
+};
+
+int main(void)
+{
+	return T_MAIN(cases);
+}
