@@ -98,12 +98,9 @@ static __always_inline struct stock_source *stock_source_of(__u64 key)
 SEC("xdp")
 int stock_class(struct xdp_md *ctx)
 {
-	struct lz_pkt p = {};
-
 	if (!generate(ctx))
 		return XDP_ABORTED;
-	stock_parse(ctx, &p);
-	return count_found(stock_class_of(p.key));
+	return count_found(stock_class_of(bench_key(ctx)));
 }
 
 SEC("xdp")
