@@ -6,18 +6,19 @@
 #define LZ_BENCH_LIVE_H
 
 /* The kernel hands us pages that went this way before: everything that changes is written anew, the
- * IPv4 checksum too, for the rivals look at it. */
+ * IPv4 checksum too, for the rivals look at it. By hand: the kernel's helper took a third of the generator's
+ * time, which stands in every row alike. */
 static __always_inline void write_checksum(__u8 *ip)
 {
-	__s64 sum;
+	__u64 sum = (__u64)LZ_LOAD(__u32, ip) + LZ_LOAD(__u32, ip + 4) + LZ_LOAD(__u16, ip + 8) +
+		    LZ_LOAD(__u32, ip + 12) + LZ_LOAD(__u32, ip + 16);
+	__u16 sum16;
 
-	ip[10] = ip[11] = 0;
-	sum = bpf_csum_diff(0, 0, (__be32 *)ip, 20, 0);
+	sum = (sum & 0xffffffff) + (sum >> 32);
 	sum = (sum & 0xffff) + (sum >> 16);
 	sum = (sum & 0xffff) + (sum >> 16);
-	sum = ~sum;
-	ip[10] = sum;
-	ip[11] = sum >> 8;
+	sum16 = ~((sum & 0xffff) + (sum >> 16));
+	LZ_STORE(__u16, ip + 10, sum16);
 }
 
 /* A frame ready to be sent? */
