@@ -51,10 +51,14 @@ __noinline int lz_cell_search(__u64 key)
  *
  * BPF has no prefetch. A store does as well: it is done with as soon as its page is known, and its line comes
  * while the next instructions go on, where a load would let no more than 250 of them go by (make bench, rows
- * b and e: 25 to 40 ns). What is stored is what lz_judge_source() would; in a cell that is somebody else's,
- * or free, it says no more than that the place is asked for. Not before the packet's facts are stored: their
- * stores would wait behind this one, and 64 of them are all that can (30 to 130 ns).
- * Return: the cell, perhaps of somebody else.
+ * b and e: 25 to 40 ns). Not before the facts of the frame are stored: their stores would wait behind this one,
+ * and 64 of them are all that can (30 to 130 ns).
+ *
+ * What is stored is the time, which lz_examine() stores in the cells it counts in. In a cell that is somebody
+ * else's it lets the sweep take it for used: those are neighbourhoods that share a block (search.h), or, one
+ * SYN in some thousands, foreign sources whose hash looks like one that has a block. Who forges SYNs can keep
+ * cells that way, but far more by forging sources of our own ranges, which get one each (bench row g).
+ * Return: the cell, perhaps of somebody else; or NULL.
  */
 static __always_inline struct lz_cell *lz_cell_ask(struct lz_pkt *p)
 {

@@ -81,8 +81,8 @@ static __always_inline enum lz_charge lz_limit_charge(struct lz_cell *cell,
 	return LZ_FORGET(charge);
 }
 
-/* Once more, because another CPU was at the same word. Return: enum lz_charge; ask->value is what it
- * has counted. */
+/* Once more, because another CPU was at the same word. Return: enum lz_charge; if it refuses, ask->value is
+ * what it has counted. */
 __noinline int lz_limit_again(const struct lz_pkt *p, struct lz_limit_ask *ask, __u32 slot)
 {
 	struct lz_cell *cell = lz_search_cell(slot);
@@ -99,8 +99,8 @@ __noinline int lz_limit_again(const struct lz_pkt *p, struct lz_limit_ask *ask, 
 					    lz_bucket_charge(state, l, p->now_ns, &ask->value);
 }
 
-/* Is this what the limit counts? A handshake is asked of those only that want them; a SYN is no
- * reason to tell of anybody where they do. */
+/* Is this what the limit counts, and may it? Exceptions lift all limits, or those on mail. A handshake is
+ * asked of those only that want them; a SYN is no reason to tell of anybody where they do. */
 static __always_inline int lz_is_asked(const struct lz_pkt *p, const struct lz_limit *l,
 				       const struct lz_limit_ask *ask, __u32 lifted)
 {
@@ -117,7 +117,7 @@ static __always_inline int lz_is_asked(const struct lz_pkt *p, const struct lz_l
  * lz_limit_ask() - charge one limit of a class for one SYN
  * @cell, @slot: of the source
  *
- * Return: enum lz_charge; ask->value is what it has counted.
+ * Return: enum lz_charge; if it refuses, ask->value is what it has counted.
  */
 static __always_inline enum lz_charge lz_limit_ask(const struct lz_pkt *p, const struct lz_limit *l,
 						   struct lz_limit_ask *ask, struct lz_cell *cell,
@@ -141,8 +141,10 @@ static __always_inline enum lz_charge lz_limit_ask(const struct lz_pkt *p, const
 	LZ_NO_UNROLL
 	for (int i = 0; charge == LZ_CHARGE_LOST && i < LZ_CAS_TRIES; i++)
 		charge = lz_limit_again(p, ask, slot);
-	if (charge == LZ_CHARGE_LOST)
+	if (charge == LZ_CHARGE_LOST) {
+		ask->value = l->n; /* refused as if it were used up */
 		lz_count(p->port_row, LZ_C_RETRY_EXHAUSTED, 1);
+	}
 	stats = bpf_map_lookup_elem(&lz_limit_stats, &id);
 	if (stats) {
 		stats->asked++;

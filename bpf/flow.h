@@ -97,8 +97,8 @@ static __always_inline struct lz_flow_line *lz_flow_line(__u64 hash)
 	return bpf_map_lookup_elem(&lz_flows, &line_n);
 }
 
-/* Ask for the line of a SYN before it is needed: BPF has no prefetch, but a load whose value nobody
- * waits for does as well, and its miss overlaps with those of tag and cell. */
+/* Ask for the line of a SYN before it is needed, by a load whose value nobody waits for: its miss overlaps
+ * with the cell's. */
 static __always_inline void lz_flow_touch(__u64 hash)
 {
 	struct lz_flow_line *line = lz_flow_line(hash);

@@ -6,7 +6,7 @@
  * UDP: the source's key is known at once, and whether a rule looks at such packets. What is none of our
  * business leaves without having been parsed (make bench, row a: 10 ns less of 27); the others' facts are
  * read off where they must be. That is done before their cell is asked for: behind a load that misses, the
- * stores of the facts fill the store buffer, and when it is full nothing goes on (row b: 50 to 100 ns).
+ * stores of the facts fill the store buffer, and when it is full nothing goes on (row b: 30 to 130 ns).
  *
  * It finds nothing that lz_parse() would not: t_parse.c and the fuzzer compare the two.
  */

@@ -29,7 +29,7 @@ struct lz_limit_ask {
 	__u32 class_;
 	__u32 index;  /* of the limit in its class */
 	__u32 fresh;  /* 1 = a new attempt to port 25, 0 = some other SYN */
-	__u32 plain;  /* 1 = fresh, no handshake, nothing lifted: any limit may be asked */
+	__u32 plain;  /* 1 = fresh, no handshake, nothing lifted: a limit without proof is asked */
 	__u32 value;  /* answer of one that refuses: what it had counted */
 	__u32 pad_;
 };

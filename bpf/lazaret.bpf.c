@@ -12,7 +12,7 @@
  *
  * The way of a packet: switch -> port and generation -> key, at a glance or parsed -> (SYN or port
  * 25, or perhaps held?) -> cell -> colony -> class, limits -> verdict -> count. What is none of our
- * business leaves after the colony's bit: one random cache line (bench row a).
+ * business leaves when nobody of its neighbours is held, or after the colony's bit (bench row a).
  */
 #include "maps.h"
 #include "parse.h"

@@ -22,14 +22,14 @@ void lz_held_mark_bits(struct lz_tables_view *view, __u64 key, __u64 bits)
 
 void lz_held_mark(struct lz_tables_view *view, __u64 key)
 {
-	lz_search_in = view;
+	lz_search_in = view; /* lz_held_bit() asks */
 	lz_held_mark_bits(view, key, lz_held_bit(key));
 }
 
 bool lz_held_marked(const struct lz_tables_view *view, __u64 key)
 {
 	lz_search_in = view;
-	return lz_held_asked(key, 0) && lz_held_asked(key, 1);
+	return lz_held_asked(key, *(volatile __u64 *)&view->tables->held_copy & 1);
 }
 
 /* Words that are over count too: a host is steered for some seconds after its release. */
@@ -57,8 +57,8 @@ static void empty(struct lz_tables_view *v, unsigned copy)
 {
 	__u32 lines = v->instance.held_lines, owners = lz_held_owner_lines(lines);
 
-	memset(&v->held[(size_t)copy * owners], 0, owners * sizeof(*v->held));
-	memset(&v->held[2ul * owners + (size_t)copy * lines], 0, lines * sizeof(*v->held));
+	memset(&v->held[2ul * lines + (size_t)copy * owners], 0, owners * sizeof(*v->held));
+	memset(&v->held[(size_t)copy * lines], 0, lines * sizeof(*v->held));
 }
 
 int lz_held_rebuild(struct lz_tables_view *view)

@@ -28,7 +28,8 @@ void lz_instance_size(__u32 sources_max, __u32 colony_max, struct lz_instance *r
 
 	ret->tag_lines = lines > 0 ? lines : 1;
 	ret->block_lines = lz_block_lines(ret->tag_lines);
-	/* Four bits a cell: prefixes need not be more than a quarter full to have a page each. */
+	/* Four bits a cell: a page each for prefixes that are a quarter full, and few share one while half of
+	 * those have nobody held (held.h). */
 	ret->held_lines = (cells * 4 >> LZ_HELD_PAGE_BITS) * LZ_HELD_PAGE_LINES + LZ_HELD_PAGE_LINES;
 	ret->flow_lines = flows < FLOW_LINES_MIN ? FLOW_LINES_MIN :
 			  flows > FLOW_LINES_MAX ? FLOW_LINES_MAX : flows;

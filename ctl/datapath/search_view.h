@@ -80,12 +80,12 @@ void lz_held_mark(struct lz_tables_view *view, __u64 key);
 /** lz_held_mark_bits() - the same for the keys of the word that @key's bit lies in whose bits are set in @bits */
 void lz_held_mark_bits(struct lz_tables_view *view, __u64 key, __u64 bits);
 
-/** lz_held_marked() - do they? */
+/** lz_held_marked() - do they, now? */
 bool lz_held_marked(const struct lz_tables_view *view, __u64 key);
 
 /**
  * lz_held_rebuild() - forget the bits of holds that are gone
- * Return: 0, or -errno of membarrier: then the bits are as they were.
+ * Return: 0, or -errno of membarrier: then packets read the bits that they read before.
  */
 int lz_held_rebuild(struct lz_tables_view *view);
 

@@ -71,10 +71,11 @@ _Static_assert(sizeof(struct lz_block_line) == 64, "one cache line");
  * so the bits of a provider's dense ranges lie close together: a million sources in 125 KB and 31 pages,
  * which stay in the second-level cache and the first TLB, where the tags are 1.5 MB and do not (make bench,
  * row a). A bit is set in both copies after the hold word, and never cleared but by filling the other copy
- * anew (ctl/datapath/heldbits.c). The owners of both copies' pages lie before them. */
+ * anew (ctl/datapath/heldbits.c). The owners of both copies' pages lie behind them. */
 #define LZ_HELD_LINE_WORDS 8
 #define LZ_HELD_PAGE_LINES 64
 #define LZ_HELD_PAGE_BITS  15
+#define LZ_HELD_LINE_OWNERS 16 /* 32 bits each */
 struct lz_held_line {
 	__u64 word[LZ_HELD_LINE_WORDS];
 };
@@ -135,7 +136,8 @@ struct lz_cell {
 				     * /48: cells made below it */
 	__u32 syn;		    /* bare SYNs that reached class rules, retransmissions included */
 	__u32 smtp_connections;	    /* distinct attempts to port 25, retransmissions not counted */
-	__u32 seen_s;		    /* last examined packet, CLOCK_MONOTONIC s */
+	__u32 seen_s;		    /* last packet that rules looked at, or of a held source; CLOCK_MONOTONIC
+				     * s. Perhaps of another who would like to live here: lz_cell_ask() */
 	__u16 told_s;		    /* last event sent about this source: seconds, lower half */
 	__u16 known_class;	    /* LZ_KNOWN_CLASS(): what the range tables said last; 0 = ask */
 	__u64 state[LZ_CELL_WORDS];

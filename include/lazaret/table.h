@@ -193,10 +193,10 @@ static __always_inline __u32 lz_excepted_bit(__u64 hash)
 	return (__u32)(hash >> 20) & (LZ_EXCEPTED_WORDS * 64 - 1);
 }
 
-/* Lines of the owners of one copy's pages, and all lines of lz_held: the owners of both copies, their pages. */
+/* Lines of the owners of one copy's pages, and all lines of lz_held: pages of both copies, then owners of both. */
 static __always_inline __u32 lz_held_owner_lines(__u32 held_lines)
 {
-	return (held_lines / LZ_HELD_PAGE_LINES + 15) / 16;
+	return (held_lines / LZ_HELD_PAGE_LINES + LZ_HELD_LINE_OWNERS - 1) / LZ_HELD_LINE_OWNERS;
 }
 
 static __always_inline __u32 lz_held_lines_all(__u32 held_lines)

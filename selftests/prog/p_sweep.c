@@ -79,9 +79,58 @@ static void counts_what_comes_meanwhile(void)
 	T_EQ(view.tables->cells_held, before, "and in the end all are gone");
 }
 
+#define FILLS	  10
+#define HOSTS	  5000 /* of a hundred prefixes */
+#define HOLDS_MAX 20000000
+
+static unsigned filled;
+
+static void *fill_anew(void *arg)
+{
+	(void)arg;
+	while (filled < FILLS && !lz_held_rebuild(&view))
+		__atomic_add_fetch(&filled, 1, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+static __u32 host(__u32 i)
+{
+	return FIRST + 0x80000 + i % 100 * 0x8000 + i / 100;
+}
+
+/* Hosts are held, let go and held again while the bits that say so are filled anew. */
+static void holds_while_bits_are_filled(void)
+{
+	size_t refused = 0, missed = 0;
+	__u32 now_s = 8500, n = 0;
+	pthread_t aside;
+
+	set_clock(now_s);
+	T_EQ(pthread_create(&aside, NULL, fill_anew, NULL), 0, "a thread that fills");
+	for (; n < HOLDS_MAX && __atomic_load_n(&filled, __ATOMIC_RELAXED) < FILLS; n++) {
+		__u32 key = host(n % HOSTS);
+
+		if (n >= HOSTS)
+			lz_hold_release(&view, key, NULL);
+		refused += lz_hold_set(&view, key, LZ_HOLD_WORD(now_s + 60, 60, 1, 0), 0, NULL) != LZ_HOLD_NEW;
+		missed += !lz_held_marked(&view, key);
+	}
+	pthread_join(aside, NULL);
+	printf("# %u holds while they were filled %u times\n", n, filled);
+	T_EQ(filled, FILLS, "filled meanwhile");
+	T_EQ(refused, 0, "no hold is refused for it");
+	T_EQ(missed, 0, "packets look for each at once");
+	for (__u32 i = 0; i < n && i < HOSTS; i++) {
+		missed += !lz_held_marked(&view, host(i));
+		lz_hold_release(&view, host(i), NULL);
+	}
+	T_EQ(missed, 0, "and at the end");
+}
+
 static const struct t_case cases[] = {
 	{ "a sweep waits elsewhere", waits_aside },
 	{ "and counts what comes meanwhile", counts_what_comes_meanwhile },
+	{ "holds while the bits are filled anew", holds_while_bits_are_filled },
 };
 
 int main(void)

@@ -169,8 +169,8 @@ static void holds_and_lets_go(void)
 	T_OK(stats.count[LZ_R_DROP_HELD] >= 4, "and the refusals");
 }
 
-/* Bits of holds that ended go with a pass; those of holds that stand are in both copies before and
- * after. */
+/* Bits of holds that ended go with a pass; those of holds that stand are in the copy that is read before
+ * and in the one that is read after. */
 static void forgets_ended_holds(void)
 {
 	__u32 now_s = lz_tables_now_s(&view);
