@@ -40,11 +40,6 @@ static __always_inline int lz_maybe_held(__u64 key)
 	return lz_held_asked(key, lz_tables.held_copy & 1);
 }
 
-__noinline int lz_cell_search(__u64 key)
-{
-	return lz_search_hashed(key);
-}
-
 /**
  * lz_cell_ask() - where a packet's source should live; its line is asked for
  * @p: p->cell becomes its slot, or LZ_SEARCH_NONE
@@ -77,18 +72,8 @@ static __always_inline struct lz_cell *lz_cell_of(struct lz_pkt *p, struct lz_ce
 {
 	if (asked && lz_search_is(asked, p->key))
 		return asked;
-	p->cell = lz_cell_search(p->key);
+	p->cell = lz_search_hashed(p->key);
 	return p->cell >= 0 ? lz_search_cell(p->cell) : 0;
-}
-
-static __always_inline int lz_cell_find(__u64 key)
-{
-	int slot = lz_block_find(key);
-	struct lz_cell *cell = slot >= 0 ? lz_search_cell(slot) : 0;
-
-	if (cell && lz_search_is(cell, key))
-		return slot;
-	return lz_cell_search(key);
 }
 
 /* Make a cell whatever the budgets say: for aggregates, and inside lz_cell_make(). */
@@ -131,7 +116,7 @@ __noinline int lz_cell_make(__u64 key, __u32 family, __u32 row)
 						    &lz_instance);
 		struct lz_cell *parent;
 
-		slot = lz_cell_find(parent_key);
+		slot = lz_search_find(parent_key);
 		if (slot < 0)
 			slot = lz_cell_create(parent_key);
 		parent = slot >= 0 ? lz_search_cell(slot) : 0;
@@ -167,9 +152,7 @@ static __always_inline void lz_cell_mark_held(__u32 slot, __u64 key)
 	if (tags)
 		__sync_fetch_and_or(&tags->word[(slot / 8) & (LZ_TAG_LINE_WORDS - 1)],
 				    (__u64)LZ_TAG_HELD << (8 * (slot & 7)));
-	LZ_NO_UNROLL
-	for (__u32 copy = 0; copy < 2; copy++)
-		lz_held_set(key, lz_held_bit(key), copy);
+	lz_held_set(key, lz_held_bit(key));
 }
 
 /* Is the hold word in force at now_s? Nothing but the word and the clock decides, so no daemon is

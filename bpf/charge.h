@@ -47,7 +47,7 @@ __noinline int lz_limit_slot(const struct lz_pkt *p, const struct lz_limit_ask *
 		what |= p->family == 4 ? 0 : LZ_AGGREGATE_V6;
 	}
 	key = lz_aggregate_key(what, number, &lz_instance);
-	slot = lz_cell_find(key);
+	slot = lz_search_find(key);
 	if (slot < 0 && !lz_cells_full())
 		slot = lz_cell_create(key);
 	cell = slot >= 0 ? lz_search_cell(slot) : 0;
@@ -160,13 +160,12 @@ static __always_inline enum lz_charge lz_limit_ask(const struct lz_pkt *p, const
 static __always_inline void lz_limit_act(const struct lz_pkt *p, const struct lz_limit *l,
 					 struct lz_cell *cell, struct lz_ruling *r)
 {
-	const struct lz_generation *gen = &lz_control.gen[p->slot & 1];
 	__u32 verdict = l->then == LZ_THEN_DROP && l->refuse ? l->refuse : LZ_V_DROP;
 
 	r->told.limit_id = l->id;
 	r->told.limit_n = l->n;
 	if (l->then == LZ_THEN_NOTIFY || (l->flags & LZ_LIMIT_F_MONITOR) ||
-	    (gen->flags & LZ_GEN_F_MONITOR)) {
+	    (p->gen_flags & LZ_GEN_F_MONITOR)) {
 		r->told.kind = LZ_EVENT_WOULD;
 		r->told.verdict = l->then == LZ_THEN_NOTIFY ? LZ_V_PASS : verdict;
 		if (l->then != LZ_THEN_NOTIFY && !r->would)

@@ -111,4 +111,19 @@ static __always_inline void lz_glance_facts(const struct lz_frame *f, __u64 key,
 		lz_read_tcp((const void *)l4, (const void *)(l4 + sizeof(struct lz_ports_hdr)), p);
 }
 
+/**
+ * lz_read_facts() - the facts of a frame, at a glance where that was enough
+ * @glanced: key that lz_glance() has found, or 0
+ * @l3:      what lz_parse() is told of the port
+ * @p:       zeroed
+ */
+static __always_inline void lz_read_facts(const struct lz_frame *f, __u64 glanced, int l3, __u32 key_len,
+					  struct lz_pkt *p)
+{
+	if (glanced)
+		lz_glance_facts(f, glanced, p);
+	else
+		lz_parse(f, l3, key_len, p);
+}
+
 #endif /* LZ_BPF_GLANCE_H */

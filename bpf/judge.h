@@ -53,7 +53,7 @@ static __always_inline int lz_is_never(const struct lz_pkt *p, __u32 class_)
 
 	if (class_ == LZ_CLASS_NEVER)
 		return 1;
-	if (p->family != 6 || !(gen->flags & LZ_GEN_F_NEVER_HIDDEN))
+	if (p->family != 6 || !(p->gen_flags & LZ_GEN_F_NEVER_HIDDEN))
 		return 0;
 	bit = lz_hidden_bit(lz_hash(p->key, lz_instance.seed));
 	return (gen->hidden[bit / 64] >> (bit & 63) & 1) && (lz_sets_of(p, 1) & LZ_SET_NEVER);

@@ -140,10 +140,7 @@ static __always_inline int lz_judge_frame(struct lz_frame *f, struct lz_pkt *p)
 	if (g.key && !g.business && !lz_maybe_held(g.key))
 		return LZ_RULING(LZ_R_PASS_OTHER, LZ_V_PASS, 0);
 	lz_packet_clear(p);
-	if (g.key)
-		lz_glance_facts(f, g.key, p);
-	else
-		lz_parse(f, p->port & LZ_PORT_F_L3, key_len, p);
+	lz_read_facts(f, g.key, p->port & LZ_PORT_F_L3, key_len, p);
 	return lz_decide(f, p, !!g.key);
 }
 

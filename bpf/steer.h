@@ -126,7 +126,7 @@ static __always_inline int lz_is_cookie(struct bpf_sock *listener, const struct 
 /* May this source open one more connection to the portal? A throttled one's bucket is not for this. */
 static __always_inline int lz_steer_allowed(const struct lz_pkt *p, __u64 now_ns)
 {
-	int slot = lz_cell_find(p->key);
+	int slot = lz_search_find(p->key);
 	struct lz_cell *cell = slot >= 0 ? lz_search_cell(slot) : 0;
 
 	if (cell && LZ_GRADE_KIND(LZ_HOLD_GRADE(cell->hold)) != LZ_GRADE_THROTTLE &&

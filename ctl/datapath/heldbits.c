@@ -16,14 +16,13 @@
 void lz_held_mark_bits(struct lz_tables_view *view, __u64 key, __u64 bits)
 {
 	lz_search_in = view;
-	lz_held_set(key, bits, 0);
-	lz_held_set(key, bits, 1);
+	lz_held_set(key, bits);
 }
 
 void lz_held_mark(struct lz_tables_view *view, __u64 key)
 {
-	lz_search_in = view; /* lz_held_bit() asks */
-	lz_held_mark_bits(view, key, lz_held_bit(key));
+	lz_search_in = view;
+	lz_held_set(key, lz_held_bit(key));
 }
 
 bool lz_held_marked(const struct lz_tables_view *view, __u64 key)
@@ -46,7 +45,7 @@ static void fill(struct lz_tables_view *v, unsigned copy)
 			__u64 stored = *(const volatile __u64 *)&cell->key;
 
 			if (stored && *(const volatile __u64 *)&cell->hold)
-				lz_held_set(~stored, lz_held_bit(~stored), copy);
+				lz_held_set_in(~stored, lz_held_bit(~stored), copy);
 		}
 	}
 }

@@ -368,11 +368,10 @@ static void mark_all(struct lz_tables_view *v, const struct lz_hold_entry *entri
 	lz_search_in = v;
 	for (size_t i = 0; i < n; i++) {
 		__u64 key = entries[i].key;
-		__u32 shift = lz_key_shift(key, &v->instance) + 6;
 
 		if (entries[i].result < 0)
 			continue;
-		if (bits && (key ^ of) >> shift) {
+		if (bits && !lz_held_beside(key, of)) {
 			lz_held_mark_bits(v, of, bits);
 			bits = 0;
 		}

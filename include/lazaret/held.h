@@ -32,6 +32,12 @@ static __always_inline __u64 lz_held_bit(__u64 key)
 	return 1ULL << (key >> lz_key_shift(key, LZ_SEARCH_IN) & 63);
 }
 
+/* Do two keys' bits lie in one word? */
+static __always_inline int lz_held_beside(__u64 a, __u64 b)
+{
+	return (a ^ b) >> lz_key_shift(a, LZ_SEARCH_IN) >> 6 == 0;
+}
+
 /* Where the key's word lies in its page: line, and word in it. */
 static __always_inline __u32 lz_held_word(__u64 key)
 {
@@ -99,13 +105,21 @@ static __always_inline int lz_held_asked(__u64 key, __u32 copy)
 	return at && (*(volatile __u64 *)at & lz_held_bit(key));
 }
 
-/* Set @bits of the word that the key's bit lies in, in one copy: the last steps of a hold. */
-static __always_inline void lz_held_set(__u64 key, __u64 bits, __u32 copy)
+/* Set @bits of the word that the key's bit lies in, in one copy. */
+static __always_inline void lz_held_set_in(__u64 key, __u64 bits, __u32 copy)
 {
 	__u64 *at = lz_held_at(key, lz_held_page(key, copy, 1), copy);
 
 	if (at && (bits & ~*(volatile __u64 *)at))
 		__sync_fetch_and_or(at, bits);
+}
+
+/* And in both: the last steps of a hold. */
+static __always_inline void lz_held_set(__u64 key, __u64 bits)
+{
+	LZ_SEARCH_LOOP
+	for (__u32 copy = 0; copy < 2; copy++)
+		lz_held_set_in(key, bits, copy);
 }
 
 #endif /* LZ_LAZARET_HELD_H */

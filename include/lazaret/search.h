@@ -95,8 +95,8 @@ static __always_inline int lz_search_is(const struct lz_cell *cell, __u64 key)
 	       *(const volatile __u64 *)&cell->key == ~key;
 }
 
-/* By the key's hash, in the lines it may live in. */
-static __always_inline int lz_search_hashed(__u64 key)
+/* By the key's hash, in the lines it may live in: for the few who do not live in a block. */
+LZ_SEARCH_FN int lz_search_hashed(__u64 key)
 {
 	__u64 hash = lz_hash(key, LZ_SEARCH_IN->seed);
 	struct lz_search s = { .stored = ~key, .tag = lz_tag_of(hash) };

@@ -164,7 +164,7 @@ int bench_cell_add(struct xdp_md *ctx)
 
 	if (!generate(ctx))
 		return XDP_ABORTED;
-	slot = lz_cell_find(bench_key(ctx));
+	slot = lz_search_find(bench_key(ctx));
 	cell = slot >= 0 ? lz_search_cell(slot) : 0;
 	if (!cell)
 		return XDP_ABORTED;
@@ -191,19 +191,6 @@ int bench_ours(struct xdp_md *ctx)
 	if (!generate(ctx))
 		return XDP_ABORTED;
 	return judge(ctx) == LZ_V_PASS ? XDP_PASS : XDP_DROP;
-}
-
-/* The facts of a packet, as the data plane gets them: for ours and for the rivals. @p: zeroed */
-static __always_inline void bench_parse(const struct lz_frame *f, struct lz_pkt *p)
-{
-	__u32 key_len = lz_instance.ipv6_key_len & 127;
-	struct lz_glance g = {};
-
-	lz_glance(f, key_len, &g);
-	if (g.key)
-		lz_glance_facts(f, g.key, p);
-	else
-		lz_parse(f, 0, key_len, p);
 }
 
 /* Found ranges are counted, so that an empty table cannot win. */

@@ -61,7 +61,7 @@ static __always_inline void stock_parse(struct xdp_md *ctx, struct lz_pkt *p)
 {
 	struct lz_frame f = { (void *)(long)ctx->data, (void *)(long)ctx->data_end };
 
-	bench_parse(&f, p);
+	lz_read_facts(&f, bench_key(ctx), 0, lz_instance.ipv6_key_len & 127, p);
 	lz_parse_addresses(&f, p);
 }
 

@@ -377,8 +377,7 @@ void world_hold(struct world *w, const char *text, __u64 word)
 	}
 	w->cells[slot].hold = word;
 	w->tags[slot / 64].word[slot / 8 % 8] |= (__u64)LZ_TAG_HELD << (8 * (slot & 7));
-	lz_held_set(key, lz_held_bit(key), 0);
-	lz_held_set(key, lz_held_bit(key), 1);
+	lz_held_set(key, lz_held_bit(key));
 }
 
 void world_own_addr(struct world *w, const char *ip4, const char *ip6)
