@@ -6,6 +6,7 @@
  *   variant  one program over one kind of traffic in one scene      scenes.c, run.c
  *   rival    what judges real frames at the end of a veth pair      rivals.c, live.c
  *   result   one row of build/bench.json                            result.c, table.c, plot.c
+ *   against  the same variants, and another build's programs        against.c
  *
  * The figures have the letters of issue 3, a to m; each row's name begins with its letter:
  *
@@ -27,7 +28,7 @@
 #include "datapath/tables.h"
 #include "gen.h"
 
-#define BENCH_ROUNDS_MAX   64
+#define BENCH_ROUNDS_MAX   200
 #define BENCH_VARIANTS_MAX 96
 #define BENCH_RESULTS_MAX  128
 #define BENCH_BASES_MAX	   8
@@ -44,6 +45,7 @@ struct bench_options {
 	const char *policy; /* policies/small-cable-isp.json */
 	const char *net;    /* prefix of the rivals' network namespaces; NULL: no live frames */
 	const char *measured; /* rows that control.sh wrote; NULL: none */
+	const char *against; /* another build's bench.bpf.o; NULL: the bench itself */
 	const char *figures; /* letters of those that are wanted; "": all */
 	unsigned rounds;
 	__u32 repeats;	    /* packets a run */
@@ -106,6 +108,8 @@ struct scene *scene_find(const char *name);
 void scene_list(const char *what);
 void scene_open(const struct scene_config *config, struct scene *ret);
 int scene_prog(const struct scene *s, const char *name);
+/** scene_instance() - an object that is not loaded yet will be of this instance */
+void scene_instance(struct bpf_object *object, const struct lz_instance *instance);
 __u32 scene_capacity(const struct scene_config *config);
 __u64 scene_held_key(const struct scene_config *config, __u32 i);
 void scene_drain(struct scene *s);
@@ -150,6 +154,7 @@ struct variant {
 	const char *name;
 	struct scene *scene;
 	const char *program;
+	int prog;	/* its descriptor; 0: the scene's of that name */
 	enum frame_kind frame;
 	__u32 n;	/* sources; 0: all of the scene */
 	__u32 draw;	/* enum bench_draw */
@@ -168,6 +173,8 @@ struct spread {
 };
 
 struct variant *variant_add(const struct variant *v);
+/** variant_at() - the i-th, or NULL behind the last */
+struct variant *variant_at(unsigned i);
 struct variant *variant_find(const char *name);
 struct spread variant_stat(const char *name);
 void variants_run(void);
@@ -256,6 +263,14 @@ void figures_live(void);     /* b..d end to end */
 
 /** figures_measured() - h..l through daemon and command: the rows of a file of control.sh */
 void figures_measured(const char *path);
+
+/**
+ * figures_against() - our programs and those of options.against, by turns, over the tables of the scenes
+ *
+ * Prints what each costs and the difference of the two within a turn, which is told apart where two whole
+ * runs of the bench say nothing: what a neighbour takes, he takes from both.
+ */
+void figures_against(void);
 
 /** sender_run() - the modes --spray, --both, --events (sender.c); -1: it is none of these */
 int sender_run(int argc, char **argv);

@@ -3,6 +3,7 @@
  * main.c - usage: bench [--quick] [--rounds N] [--repeats N] [--net PREFIX] [--measured FILE]
  *                        [--figures LETTERS] OBJECT POLICY JSON SVG
  *                 bench [--quick] --list held|ranges
+ *                 bench [--quick] [--figures LETTERS] --against OTHER OBJECT POLICY  (against.c)
  *                 bench --spray|--both|--events ...   (sender.c)
  *
  * Writes JSON and SVG, prints the table. Exit status: 0 all verdicts were right (whatever the
@@ -31,6 +32,7 @@ static void parse(int argc, char **argv)
 		{ "measured", required_argument, NULL, 'm' },
 		{ "figures", required_argument, NULL, 'f' },
 		{ "list", required_argument, NULL, 'l' },
+		{ "against", required_argument, NULL, 'a' },
 		{},
 	};
 	const char *list = NULL;
@@ -51,6 +53,8 @@ static void parse(int argc, char **argv)
 			options.figures = optarg;
 		else if (c == 'l')
 			list = optarg;
+		else if (c == 'a')
+			options.against = optarg;
 		else
 			exit(2);
 	}
@@ -63,16 +67,18 @@ static void parse(int argc, char **argv)
 		scene_list(list);
 		exit(0);
 	}
-	if (argc - optind != 4 || options.rounds < 1 || options.rounds > BENCH_ROUNDS_MAX ||
+	if (argc - optind != (options.against ? 2 : 4) || options.rounds < 1 || options.rounds > BENCH_ROUNDS_MAX ||
 	    !options.repeats ||
 	    options.figures[strspn(options.figures, "abcdefghijklm")]) {
 		fprintf(stderr, "usage: bench [--quick] [--rounds 1..%d] [--repeats N] "
 				"[--net PREFIX] [--measured FILE] [--figures a..m] "
-				"OBJECT POLICY JSON SVG\n", BENCH_ROUNDS_MAX);
+				"[--against OTHER] OBJECT POLICY [JSON SVG]\n", BENCH_ROUNDS_MAX);
 		exit(2);
 	}
 	options.object = argv[optind];
 	options.policy = argv[optind + 1];
+	if (options.against)
+		return;
 	options.json = argv[optind + 2];
 	options.svg = argv[optind + 3];
 }
@@ -97,6 +103,10 @@ int main(int argc, char **argv)
 	stay_on_first_cpu();
 	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
 	scenes_open();
+	if (options.against) {
+		figures_against();
+		return bench_wrongs() ? 1 : 0;
+	}
 	variants_run();
 	figures_kernel();
 	if (figures_wanted("f"))

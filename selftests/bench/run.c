@@ -26,6 +26,11 @@ struct variant *variant_add(const struct variant *v)
 	return &variants[variants_n++];
 }
 
+struct variant *variant_at(unsigned i)
+{
+	return i < variants_n ? &variants[i] : NULL;
+}
+
 struct variant *variant_find(const char *name)
 {
 	for (unsigned i = 0; i < variants_n; i++)
@@ -178,7 +183,7 @@ double variant_time(const struct variant *v, __u32 repeats, __u32 *ret_answer)
 		    .ctx_in = &ctx, .ctx_size_in = sizeof(ctx), .repeat = (int)repeats);
 
 	frame_make(v->frame, v->scene->config.family, frame);
-	bench_must(bpf_prog_test_run_opts(scene_prog(v->scene, v->program), &run), v->program);
+	bench_must(bpf_prog_test_run_opts(v->prog ?: scene_prog(v->scene, v->program), &run), v->program);
 	*ret_answer = run.retval;
 	return run.duration;
 }

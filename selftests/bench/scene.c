@@ -80,9 +80,9 @@ void *scene_mmap(const struct scene *s, const char *name)
 }
 
 /* Where a variable lies in its section, by the object's BTF. */
-static __u32 variable_offset(const struct scene *s, const char *section, const char *name)
+static __u32 variable_offset(const struct bpf_object *o, const char *section, const char *name)
 {
-	const struct btf *btf = bpf_object__btf(s->object);
+	const struct btf *btf = bpf_object__btf(o);
 	int id = btf__find_by_name_kind(btf, section, BTF_KIND_DATASEC);
 	const struct btf_type *sec = btf__type_by_id(btf, id < 0 ? 0 : (__u32)id);
 	const struct btf_var_secinfo *var;
@@ -97,6 +97,16 @@ static __u32 variable_offset(const struct scene *s, const char *section, const c
 	return 0;
 }
 
+void scene_instance(struct bpf_object *object, const struct lz_instance *instance)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(object, ".rodata");
+	size_t bytes;
+	char *rodata = map ? (char *)(uintptr_t)bpf_map__initial_value(map, &bytes) : NULL;
+
+	bench_must(rodata ? 0 : -EPROTO, "find .rodata");
+	memcpy(rodata + variable_offset(object, ".rodata", "lz_instance"), instance, sizeof(*instance));
+}
+
 /* Room for the sources, and for the planted and covering prefixes beside them; the held ones have
  * their own. */
 __u32 scene_capacity(const struct scene_config *c)
@@ -107,17 +117,12 @@ __u32 scene_capacity(const struct scene_config *c)
 static void size_maps(struct scene *s)
 {
 	const struct scene_config *c = &s->config;
-	size_t bytes;
-	char *rodata;
 
 	lz_instance_size(scene_capacity(c), c->held > 1024 ? c->held : 1024, &s->instance);
 	s->instance.seed = SEED;
 	s->instance.abi_version = LZ_ABI_VERSION;
 	s->instance.ipv6_key_len = 56;
-	rodata = (char *)(uintptr_t)bpf_map__initial_value(scene_map(s, ".rodata"), &bytes);
-	bench_must(rodata ? 0 : -EPROTO, "find .rodata");
-	memcpy(rodata + variable_offset(s, ".rodata", "lz_instance"), &s->instance,
-	       sizeof(s->instance));
+	scene_instance(s->object, &s->instance);
 	bpf_map__set_max_entries(scene_map(s, "lz_tags"), s->instance.tag_lines);
 	bpf_map__set_max_entries(scene_map(s, "lz_cells"),
 				 s->instance.tag_lines * LZ_TAG_LINE_SLOTS);

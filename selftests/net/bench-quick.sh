@@ -32,5 +32,8 @@ form()
 rm -f "$JSON" "$BUILD/bench.svg"
 t_ok "every verdict and count is right" make -s O="$BUILD" QUICK=1 bench
 t_ok "bench.json has the fixed form" form
+OBJECT=$BUILD/selftests/bench/bench.bpf.o
+t_ok "a build against itself: every verdict is right" "$BUILD/selftests/bench/bench" --quick --figures acde \
+	--against "$OBJECT" "$OBJECT" policies/small-cable-isp.json
 t_ok "bench.svg has five lines" sh -c "grep -c '<polyline' '$BUILD/bench.svg' | grep -qx 5"
 t_end
