@@ -215,7 +215,8 @@ _Static_assert(sizeof(struct lz_tables) == 128 + 8 * LZ_EXCEPTED_WORDS, "whole c
 struct lz_tick {
 	__u64 jiffies;
 	__u64 now_ns;
-	__u64 pad_[6];
+	__u64 ring_full; /* jiffies when the ring of events was last found full */
+	__u64 pad_[5];
 };
 _Static_assert(sizeof(struct lz_tick) == 64, "own cache line");
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* p_packets_rules.c - port 25 by class, exceptions, never-list, generations, the return hook. */
+#include <unistd.h>
+
 #include "lib/rows.h"
 #include "lib/t.h"
 
@@ -360,6 +362,32 @@ static void told(void)
 	ROWS_OK("rows");
 }
 
+/* Nobody reads: each refusal is told or counted as lost, and once the ring has room they are told again. */
+static void told_too_much(void)
+{
+	struct pkt_spec p = { .src = DYN4, .dst = WORLD4, .dport = 25 };
+	unsigned kept = 0, lost = 0, refused = 0, sent = 14000; /* a ring of 1 MiB has room for 13,107 */
+	struct world_run r;
+
+	world_reset(w);
+	for (p.seq = 1; p.seq <= sent; p.seq++) {
+		world_clock(w, (WORLD_START_S + p.seq) * 1000000000ull);
+		world_frame(w, WORLD_XDP, &p, &r);
+		refused += r.verdict == LZ_V_ICMP_ADMIN;
+		lost += (unsigned)r.delta[LZ_C_EVENT_LOST];
+	}
+	T_EQ(refused, sent, "refused whether it is told or not");
+	world_events(w, keep_event, &kept);
+	T_OK(lost > 0 && kept > 10000, "more than the ring takes");
+	T_EQ(kept + lost, sent, "told or counted");
+	kept = 0;
+	usleep(50000); /* the tick in which it was found full is over: 10 ms at HZ=100 */
+	world_clock(w, (WORLD_START_S + p.seq) * 1000000000ull);
+	world_frame(w, WORLD_XDP, &p, &r);
+	world_events(w, keep_event, &kept);
+	T_EQ(kept, 1, "told again");
+}
+
 static const struct t_case cases[] = {
 	{ "port 25 by class", by_class },
 	{ "exceptions", exceptions },
@@ -372,6 +400,7 @@ static const struct t_case cases[] = {
 	{ "return hook", return_hook },
 	{ "replies that are not sent", suppressed },
 	{ "events", told },
+	{ "a ring of events that nobody reads", told_too_much },
 };
 
 ROWS_MAIN(w, cases)
