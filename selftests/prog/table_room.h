@@ -209,15 +209,7 @@ static inline void *wait_aside(void *sweep)
 /* All of a test program. */
 static inline int table_main(const struct t_case *cases, size_t n)
 {
-	if (geteuid()) {
-		printf("1..0 # SKIP needs root\n");
-		return 0;
-	}
-	if (!room_enter(180) || !set_up()) {
-		printf("Bail out! set-up failed: %s\n", err.text);
-		return EXIT_FAILURE;
-	}
-	return t_run(cases, n);
+	return room_main(cases, n, set_up, err.text);
 }
 
 #endif
