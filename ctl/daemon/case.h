@@ -82,7 +82,7 @@ int lz_case_self_release(struct lz_ctl *ctl, const struct lz_addr *addr, const c
 int lz_case_seen(struct lz_ctl *ctl, const struct lz_addr *addr, const char *helo,
 		 const char *first);
 
-/* ---------------------------------------------------------------- case.c */
+/* ---------------------------------------------------------------- case.c, case_open.c */
 
 /* What is to become of a case. */
 struct lz_move {

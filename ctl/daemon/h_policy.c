@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * h_policy.c - check, diff, apply, confirm, undo, show, history.
+ * h_policy.c - what comes as a text: diff, apply.
  */
 #include <errno.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -311,79 +310,6 @@ void lz_h_policy_apply(struct lz_request *req, void *arg)
 	end_applied(ctl, req);
 }
 
-void lz_h_policy_confirm(struct lz_request *req, void *arg)
-{
-	struct lz_ctl *ctl = arg;
-	struct lz_note note = { 0 };
-	struct lz_err err = { "" };
-	cJSON *end;
-	int r;
-
-	if (lz_ctl_wait_policy(ctl, req, lz_h_policy_confirm) || !lz_ctl_need(ctl, req))
-		return;
-	r = lz_running_confirm(ctl, &err);
-	if (r < 0) {
-		lz_end(req, r == -ENOENT ? -EBUSY : r, &err);
-		return;
-	}
-	lz_text_set(note.event, sizeof(note.event), "policy-confirmed");
-	lz_text_set(note.object, sizeof(note.object), ctl->now.row.name);
-	lz_tell_actor(req, note.actor);
-	lz_tell_note(ctl, LZ_LOG_NOTICE, &note);
-	end = cJSON_CreateObject();
-	lz_json_add_u64(end, "generation", ctl->now.row.generation);
-	lz_reply_end(req, LZ_CODE_OK, NULL, end);
-}
-
-/* After a confirm the way back is the text of the policy confirmed before, applied again. */
-static int undo_confirmed(struct lz_ctl *ctl, struct lz_request *req, struct lz_err *reterr)
-{
-	struct lz_applied left = ctl->now.row, row;
-	struct lz_policy *policy = NULL;
-	struct lz_running next = { 0 };
-	int r;
-
-	if (lz_applied_last(ctl->ledger, LZ_STATE_CONFIRMED, left.origin, &row) < 0)
-		return lz_err_set(reterr, EBUSY, "policy: nothing to go back to");
-	r = lz_running_read(ctl, row.generation, &row, &policy, NULL, NULL, reterr);
-	if (r < 0)
-		return r;
-	r = lz_running_prepare(ctl, policy, ctl->now.image, &next, reterr);
-	if (r < 0)
-		return r;
-	next.row.origin = row.origin;
-	lz_text_set(next.row.file, sizeof(next.row.file), row.file);
-	lz_tell_actor(req, next.row.actor);
-	r = lz_running_apply(ctl, &next, 0, true, reterr);
-	if (r == 0)
-		r = lz_applied_state(ctl->ledger, left.generation, LZ_STATE_UNDONE, reterr);
-	return r;
-}
-
-void lz_h_policy_undo(struct lz_request *req, void *arg)
-{
-	struct lz_ctl *ctl = arg;
-	struct lz_swap_state state;
-	char actor[LZ_ACTOR_TEXT_MAX];
-	struct lz_err err = { "" };
-	cJSON *end;
-	int r;
-
-	if (lz_ctl_wait_policy(ctl, req, lz_h_policy_undo) || !lz_ctl_need(ctl, req))
-		return;
-	lz_tell_actor(req, actor);
-	lz_swap_state_get(&ctl->view, &state);
-	r = state.pending ? lz_running_back(ctl, false, actor, &err) : undo_confirmed(ctl, req, &err);
-	if (r < 0) {
-		lz_end(req, r, &err);
-		return;
-	}
-	end = cJSON_CreateObject();
-	lz_json_add_u64(end, "generation", lz_ctl_generation(ctl));
-	lz_json_add_str(end, "name", ctl->now.policy ? ctl->now.row.name : "");
-	lz_reply_end(req, LZ_CODE_OK, NULL, end);
-}
-
 void lz_h_policy_diff(struct lz_request *req, void *arg)
 {
 	struct lz_ctl *ctl = arg;
@@ -418,113 +344,4 @@ void lz_h_policy_diff(struct lz_request *req, void *arg)
 	}
 	lz_changes_done(&changes);
 	lz_policy_free(&policy);
-}
-
-/* ---------------------------------------------------------------- show, history */
-
-struct show {
-	char *text;
-	size_t len, sent;
-	struct lz_applied row;
-};
-
-static void show_fill(struct lz_request *req, void *arg)
-{
-	struct show *s = arg;
-	size_t n = s->len - s->sent;
-	cJSON *end;
-
-	if (n > LZ_PROTO_CHUNK_BYTES)
-		n = LZ_PROTO_CHUNK_BYTES;
-	if (n && lz_reply_payload(req, s->text + s->sent, n) == 0) {
-		s->sent += n;
-		return;
-	}
-	if (n)
-		return;
-	end = cJSON_CreateObject();
-	lz_json_add_u64(end, "generation", s->row.generation);
-	lz_json_add_str(end, "name", s->row.name);
-	lz_reply_end(req, LZ_CODE_OK, NULL, end);
-}
-
-static void show_done(void *arg)
-{
-	struct show *s = arg;
-
-	free(s->text);
-	free(s);
-}
-
-/* As it was applied, a prefix a string; a range change is the policy that came of it. */
-static int read_text(struct lz_ctl *ctl, __u64 generation, struct show *s, struct lz_err *reterr)
-{
-	struct lz_policy *policy = NULL;
-	int r;
-
-	if (!generation)
-		return lz_err_set(reterr, ENOENT, "policy: none is in force");
-	r = lz_running_read(ctl, generation, &s->row, &policy, NULL, NULL, reterr);
-	if (r == 0 && lz_policy_print(policy, LZ_PRINT_INLINE_FILES, &s->text) < 0)
-		r = lz_err_set(reterr, ENOMEM, "policy: out of memory");
-	lz_policy_free(&policy);
-	return r;
-}
-
-void lz_h_policy_show(struct lz_request *req, void *arg)
-{
-	struct lz_ctl *ctl = arg;
-	__u64 generation = lz_arg_int(req, "generation", lz_ctl_generation(ctl));
-	struct show *s = calloc(1, sizeof(*s));
-	struct lz_err err = { "policy: out of memory" };
-	int r = s ? read_text(ctl, generation, s, &err) : -ENOMEM;
-
-	if (r < 0) {
-		free(s);
-		lz_end(req, r, &err);
-		return;
-	}
-	s->len = strlen(s->text);
-	lz_reply_stream(req, show_fill, show_done, s);
-}
-
-struct history {
-	struct lz_ctl *ctl;
-	__u64 below;
-};
-
-static void history_fill(struct lz_request *req, void *arg)
-{
-	struct history *h = arg;
-	struct lz_applied row;
-	cJSON *one;
-
-	if (lz_applied_before(h->ctl->ledger, h->below, &row, 1) <= 0) {
-		lz_reply_end(req, LZ_CODE_OK, NULL, NULL);
-		return;
-	}
-	one = cJSON_CreateObject();
-	lz_json_add_u64(one, "generation", row.generation);
-	lz_json_add_str(one, "name", row.name);
-	lz_json_time(one, "applied", row.applied_s);
-	lz_json_add_str(one, "actor", row.actor);
-	lz_json_add_str(one, "state", row.state);
-	lz_json_add_bool(one, "text_kept", row.has_text);
-	if (row.file[0])
-		lz_json_add_str(one, "file", row.file);
-	if (lz_reply_row(req, one) == 0)
-		h->below = row.generation;
-}
-
-void lz_h_policy_history(struct lz_request *req, void *arg)
-{
-	struct history *h = calloc(1, sizeof(*h));
-
-	if (!h) {
-		lz_reply_end(req, LZ_CODE_REFUSED, "policy: out of memory", NULL);
-		return;
-	}
-	h->ctl = arg;
-	h->below = UINT64_MAX;
-	lz_reply_stream(req, history_fill, free, h);
 }

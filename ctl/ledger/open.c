@@ -31,7 +31,7 @@ static int read_number(struct lz_ledger *l, const char *sql, __s64 *ret, struct 
 }
 
 /* A damaged page found now is a clear refusal; found in the middle of a restore it would be half a
- * colony. quick_check reads 600,000 holds in 0.3 s (selftests/unit/t_ledger.c prints it). */
+ * colony. quick_check reads 600,000 holds in 0.3 s (selftests/unit/t_ledger_many.c prints it). */
 static int check_sound(struct lz_ledger *l, struct lz_err *reterr)
 {
 	sqlite3_stmt *s = NULL;

@@ -1,69 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* p_packets_limits.c - limits as packets meet them: counts, windows, retransmissions, budgets. */
-#include <lazaret/abi.h>
-#include <lazaret.skel.h>
-
-#include "base/mem.h"
-#include "lib/rows.h"
-#include "lib/t.h"
-
-static struct world *w;
-
-#define S	  1000000000ull
-#define LIMIT_ID  7
-#define SLOTS	  6 /* seven fields of six bits: six whole slots and the running one */
-
-/* At most n < 64 new connections in a window, in one word. */
-static struct lz_limit window(__u32 n, __u64 window_ns)
-{
-	return (struct lz_limit){ .kind = LZ_LIMIT_WINDOW, .what = LZ_WHAT_SMTP_CONNECTIONS,
-				  .then = LZ_THEN_DROP, .refuse = LZ_V_DROP, .id = LIMIT_ID,
-				  .n = n, .slot_ns = window_ns / SLOTS, .words = 1, .bits = 6,
-				  .counters = SLOTS + 1, .stamp = 1 };
-}
-
-static void limited(struct lz_limit l, struct lz_class c)
-{
-	c.limit[0] = l;
-	c.limits = 1;
-	world_class(w, 0, ROWS_LIMITED, &c);
-	world_reset(w);
-}
-
-static __u32 next_seq;
-
-/* One new attempt; returns its run. */
-static struct world_run attempt_port(const char *src, __u16 dport, enum world_hook hook)
-{
-	struct pkt_spec p = { .src = src, .dst = strchr(src, ':') ? WORLD6 : WORLD4, .dport = dport,
-			      .seq = ++next_seq };
-	struct world_run r;
-
-	T_EQ(world_frame(w, hook, &p, &r), 0, "test run");
-	return r;
-}
-
-static struct world_run attempt(const char *src, enum world_hook hook)
-{
-	return attempt_port(src, 25, hook);
-}
-
-static unsigned admitted(const char *src, unsigned tries)
-{
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < tries; i++)
-		n += attempt(src, i % 2 ? WORLD_XDP : WORLD_TC).verdict == LZ_V_PASS;
-	return n;
-}
-
-static void expect_limit(const char *src)
-{
-	struct world_run r = attempt(src, WORLD_XDP);
-
-	T_EQ(r.verdict, LZ_V_DROP, "refused");
-	T_EQ(r.reason, LZ_R_DROP_LIMIT, "by a limit");
-}
+/* p_packets_limits.c - limits as packets meet them: counts, windows, budgets, holds, destinations. */
+#include "prog/limit_rows.h"
 
 static void exactly_n(void)
 {
@@ -293,77 +230,6 @@ static void notify_only(void)
 	T_EQ(world_cell(w, world_key(w, LIM4))->would_drop, 1, "in the cell");
 }
 
-/* Forty attempts open at once, each sent again in turn: the first answer stands. */
-static void retransmissions(void)
-{
-	struct pkt_spec p = { .src = LIM4, .dst = WORLD4, .dport = 25 };
-	unsigned passed[41] = { 0 };
-	struct world_run r;
-
-	limited(window(20, 300 * S), (struct lz_class){ 0 });
-	for (int round = 0; round < 11; round++) {
-		for (p.sport = 50000; p.sport < 50040; p.sport++) {
-			p.seq = p.sport * 7919u;
-			world_frame(w, round % 2 ? WORLD_XDP : WORLD_TC, &p, &r);
-			passed[p.sport - 50000] += r.verdict == LZ_V_PASS;
-			if (round)
-				T_EQ(r.reason, p.sport < 50020 ? LZ_R_PASS_RETRANSMIT :
-								 LZ_R_DROP_RETRANSMIT, "known");
-		}
-		world_clock(w, world_now(w) + 10 * S);
-	}
-	for (int i = 0; i < 40; i++)
-		T_EQ(passed[i], i < 20 ? 11 : 0, "all of an attempt or nothing");
-	T_EQ(world_cell(w, world_key(w, LIM4))->smtp_connections, 40, "each attempt counted once");
-	T_EQ(world_cell(w, world_key(w, LIM4))->syn, 440, "each SYN counted");
-	p.sport = 50000;
-	p.seq = 1;
-	world_frame(w, WORLD_XDP, &p, &r);
-	T_EQ(r.reason, LZ_R_DROP_LIMIT, "another sequence number is another attempt");
-}
-
-/* A stack of its own may use one sequence number for connection after connection. */
-static void one_number_for_ever(void)
-{
-	struct pkt_spec p = { .src = LIM4, .dst = WORLD4, .dport = 25, .seq = 7 };
-	struct world_run r;
-
-	limited(window(2, 300 * S), (struct lz_class){ 0 });
-	for (int i = 0; i < 60; i++)
-		world_frame(w, WORLD_XDP, &p, &r);
-	T_EQ(r.verdict, LZ_V_DROP, "stopped at last");
-	T_EQ(world_cell(w, world_key(w, LIM4))->smtp_connections, 5, "counted at each thirteenth");
-	T_EQ(world_cell(w, world_key(w, LIM4))->dropped, 60 - 2 * 13, "two of them passed");
-}
-
-/* Pairs of SYNs whose addresses differ just where a port, or another address, differs as well: what of
- * a SYN its sender chooses must not be able to make it look like another. */
-static void look_alikes(void)
-{
-	static const struct pkt_spec pair[][2] = {
-		{ { .src = "2001:db8:2000:8::1", .dst = WORLD6, .sport = 40001 },
-		  { .src = "2001:db8:2100:8::1", .dst = WORLD6, .sport = 40000 } },
-		{ { .src = "2001:db8:2000:8::1", .dst = "2001:db8:ffff:2::1", .sport = 40000 },
-		  { .src = "2001:db8:2000:8::2", .dst = "2001:db8:ffff:1::1", .sport = 40000 } },
-		{ { .src = "2001:db8:2000:8::1", .dst = "2001:db8:2000:8::2", .sport = 40000 },
-		  { .src = "2001:db8:2000:8::2", .dst = "2001:db8:2000:8::1", .sport = 40000 } },
-	};
-	struct world_run r;
-
-	limited(window(20, 300 * S), (struct lz_class){ 0 });
-	for (unsigned i = 0; i < sizeof(pair) / sizeof(pair[0]); i++) {
-		for (int k = 0; k < 2; k++) {
-			struct pkt_spec p = pair[i][k];
-
-			p.dport = 25;
-			world_frame(w, WORLD_XDP, &p, &r);
-			T_EQ(r.reason, LZ_R_PASS_EXAMINED, "never seen before");
-			world_frame(w, WORLD_XDP, &p, &r);
-			T_EQ(r.reason, LZ_R_PASS_RETRANSMIT, "seen before");
-		}
-	}
-}
-
 static void destinations(void)
 {
 	struct lz_limit l = { .kind = LZ_LIMIT_DESTS, .what = LZ_WHAT_SMTP_DESTINATIONS,
@@ -385,82 +251,6 @@ static void destinations(void)
 	}
 	printf("# \"over 30\" destinations fired at %u\n", first);
 	T_OK(first >= 24 && first <= 43, "over 30 destinations");
-}
-
-static void table_full(void)
-{
-	struct world_run r;
-
-	limited(window(3, 300 * S), (struct lz_class){ 0 });
-	T_EQ(admitted(LIM4, 1), 1, "one source");
-	w->control->sources_max = 1;
-	r = attempt("203.0.113.10", WORLD_XDP);
-	T_EQ(r.verdict, LZ_V_PASS, "the next passes");
-	T_EQ(r.delta[LZ_C_TABLE_FULL], 1, "and is counted");
-	T_EQ(admitted("203.0.113.10", 9), 9, "uncounted, so unlimited");
-	T_EQ(admitted(LIM4, 3), 2, "the first is still limited");
-	T_EQ(attempt(DYN4, WORLD_XDP).reason, LZ_R_DROP_PORT25, "a class rule needs no cell");
-	world_hold(w, "203.0.113.11", LZ_HOLD_WORD(WORLD_START_S + 9, 9, LZ_GARDEN_LEAKY, 0));
-	T_EQ(attempt("203.0.113.11", WORLD_XDP).reason, LZ_R_DROP_HELD, "nor does the colony");
-	w->control->sources_max = 2;
-	T_EQ(attempt("203.0.113.12", WORLD_XDP).delta[LZ_C_TABLE_FULL], 0,
-	     "and a held cell takes no room from the others");
-	T_EQ(attempt("203.0.113.13", WORLD_XDP).delta[LZ_C_TABLE_FULL], 1, "but then it is full");
-	world_reset(w);
-}
-
-/* A prefix as long as an address gives each source a second cell. */
-static void full_of_prefixes(void)
-{
-	struct lz_limit l = window(3, 300 * S);
-
-	l.per = LZ_PER_PREFIX;
-	l.per_len4 = 64;
-	limited(l, (struct lz_class){ 0 });
-	w->control->sources_max = 3;
-	T_EQ(attempt(LIM4, WORLD_XDP).delta[LZ_C_TABLE_FULL], 0, "a source and its prefix");
-	T_EQ(attempt("203.0.113.10", WORLD_XDP).delta[LZ_C_TABLE_FULL], 1, "the next source's has no room");
-	T_EQ(*(volatile __u64 *)&w->skel->data_tables->lz_tables.cells_used, 3, "and takes none of the colony's");
-	T_EQ(admitted("203.0.113.10", 9), 9, "so it has no limit");
-	T_EQ(admitted(LIM4, 3), 2, "the first has");
-	world_reset(w);
-}
-
-static void every_line_full(void)
-{
-	struct world_run r;
-
-	limited(window(3, 300 * S), (struct lz_class){ 0 });
-	memset(w->tags, LZ_TAG_MIN, w->tag_lines * 64ul);
-	r = attempt(LIM4, WORLD_XDP);
-	T_EQ(r.verdict, LZ_V_PASS, "passes");
-	T_EQ(r.delta[LZ_C_TABLE_FULL], 1, "and is counted");
-	r = attempt(LIM6, WORLD_XDP);
-	T_EQ(r.delta[LZ_C_TABLE_FULL], 1, "IPv6 too");
-	world_reset(w);
-}
-
-static void v6_budget(void)
-{
-	struct world_run r;
-	char src[40];
-
-	limited(window(40, 300 * S), (struct lz_class){ 0 });
-	w->control->v6_budget = 5;
-	for (int i = 0; i < 5; i++) {
-		snprintf(src, sizeof(src), "2001:db8:2000:%x::1", i);
-		T_EQ(attempt(src, WORLD_XDP).delta[LZ_C_PREFIX_CHARGED], 0, "within the budget");
-	}
-	T_EQ(world_cells_used(w), 6, "five cells and their /48's");
-	for (int i = 0; i < 50; i++) {
-		snprintf(src, sizeof(src), "2001:db8:2000:%x::1", 0x100 + i);
-		r = attempt(src, WORLD_XDP);
-		T_EQ(r.delta[LZ_C_PREFIX_CHARGED], 1, "the /48 is charged");
-		T_EQ(r.verdict, i < 40 ? LZ_V_PASS : LZ_V_DROP, "all of them together");
-	}
-	T_EQ(world_cells_used(w), 6, "no more cells");
-	T_EQ(admitted("2001:db8:2000:3::1", 40), 39, "those inside keep their own limit");
-	T_EQ(attempt("2001:db8:2001::1", WORLD_XDP).delta[LZ_C_PREFIX_CHARGED], 0, "another /48");
 }
 
 /* I8 over everything at once. */
@@ -502,14 +292,7 @@ static const struct t_case cases[] = {
 	{ "a hold lasts its time", hold_for_its_time },
 	{ "a harder hold in a longer one", hold_harder },
 	{ "notify and monitored limits", notify_only },
-	{ "retransmissions", retransmissions },
-	{ "SYNs that are made to look like others", look_alikes },
-	{ "one sequence number for ever", one_number_for_ever },
 	{ "distinct destinations", destinations },
-	{ "the table is full", table_full },
-	{ "full of prefixes", full_of_prefixes },
-	{ "a source's lines are full", every_line_full },
-	{ "cells of an IPv6 /48", v6_budget },
 	{ "received is passed plus dropped", conservation },
 };
 

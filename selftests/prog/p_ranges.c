@@ -228,13 +228,5 @@ static const struct t_case cases[] = {
 
 int main(void)
 {
-	if (geteuid()) {
-		printf("1..0 # SKIP needs root\n");
-		return 0;
-	}
-	if (!room_enter(180) || !set_up()) {
-		printf("Bail out! set-up failed: %s\n", err.text);
-		return EXIT_FAILURE;
-	}
-	return T_MAIN(cases);
+	return room_main(cases, LZ_ARRAY_SIZE(cases), set_up, err.text);
 }

@@ -33,6 +33,19 @@ static bool open_beside(struct lz_kernel *k, __u32 key_len, enum lz_attach_mode 
 	       give_row(k, mode);
 }
 
+/* An instance that judges, and nobody who has it open. */
+static bool start_attached(enum lz_attach_mode mode, unsigned int flags)
+{
+	struct lz_kernel k;
+
+	start_afresh();
+	if (!open_kernel(&k))
+		return false;
+	T_EQ(attach(&k, mode, flags), 0, err.text);
+	lz_kernel_close(&k);
+	return true;
+}
+
 static void without_a_gap(enum lz_attach_mode mode, unsigned int flags)
 {
 	struct lz_kernel k, old;
@@ -40,11 +53,8 @@ static void without_a_gap(enum lz_attach_mode mode, unsigned int flags)
 	__u64 before;
 	unsigned int sent;
 
-	start_afresh();
-	if (!open_kernel(&k))
+	if (!start_attached(mode, flags))
 		return;
-	T_EQ(attach(&k, mode, flags), 0, err.text);
-	lz_kernel_close(&k);
 	T_EQ(lz_kernel_read_pins("/sys/fs/bpf/lazaret-a", &old, &err), 0, err.text);
 	before = count_received(&old);
 	stream_start();
@@ -144,11 +154,8 @@ static void killed_before(bool hooks_changed)
 	int status;
 	pid_t pid;
 
-	start_afresh();
-	if (!open_kernel(&k))
+	if (!start_attached(LZ_ATTACH_XDP, 0))
 		return;
-	T_EQ(attach(&k, LZ_ATTACH_XDP, 0), 0, err.text);
-	lz_kernel_close(&k);
 	pid = fork();
 	if (!pid) {
 		if (open_beside(&k, 56, LZ_ATTACH_XDP) &&
@@ -193,11 +200,8 @@ static void killed_late(void)
 	struct lz_kernel k;
 	size_t n;
 
-	start_afresh();
-	if (!open_kernel(&k))
+	if (!start_attached(LZ_ATTACH_XDP, 0))
 		return;
-	T_EQ(attach(&k, LZ_ATTACH_XDP, 0), 0, err.text);
-	lz_kernel_close(&k);
 	T_OK(!room_run("mkdir -m 700 /sys/fs/bpf/lazaret-a~next && cd /sys/fs/bpf && "
 		       "mv lazaret-a/link_* lazaret-a~next/ && mv lazaret-a/prog_lz_xdp lazaret-a~next/"),
 	     "as it is then");
@@ -205,11 +209,8 @@ static void killed_late(void)
 	T_OK(access("/sys/fs/bpf/lazaret-a~next", F_OK), "removed as a whole");
 	T_EQ(if_nametoindex("lz-a") && !room_run("ip link show lz-a | grep -q xdp"), 0, "no hook is left");
 
-	start_afresh();
-	if (!open_kernel(&k))
+	if (!start_attached(LZ_ATTACH_XDP, 0))
 		return;
-	T_EQ(attach(&k, LZ_ATTACH_XDP, 0), 0, err.text);
-	lz_kernel_close(&k);
 	if (!open_beside(&k, 56, LZ_ATTACH_XDP))
 		return;
 	T_EQ(lz_attach_update(&k, &err), 0, err.text);
@@ -281,11 +282,8 @@ static void memory_short(bool by_estimate)
 	size_t n;
 	pid_t pid;
 
-	start_afresh();
-	if (!open_kernel(&k))
+	if (!start_attached(LZ_ATTACH_XDP, 0))
 		return;
-	T_EQ(attach(&k, LZ_ATTACH_XDP, 0), 0, err.text);
-	lz_kernel_close(&k);
 	T_OK(!room_run("mount -t tmpfs none /dev/shm && ls /sys/fs/bpf/lazaret-a >/dev/shm/pins"), "pins");
 	if (by_estimate)
 		T_OK(!room_run("echo 'MemAvailable: 1000 kB' >/dev/shm/meminfo && "

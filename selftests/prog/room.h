@@ -36,6 +36,20 @@ static inline bool room_enter(unsigned int limit_s)
 	return room_run("ip link set lo up") == 0;
 }
 
+/* All of a test program whose cases share what @set_up made; @why: what that says if it failed. */
+static inline int room_main(const struct t_case *cases, size_t n, bool (*set_up)(void), const char *why)
+{
+	if (geteuid()) {
+		printf("1..0 # SKIP needs root\n");
+		return 0;
+	}
+	if (!room_enter(180) || !set_up()) {
+		printf("Bail out! set-up failed: %s\n", why);
+		return EXIT_FAILURE;
+	}
+	return t_run(cases, n);
+}
+
 static inline double room_now_s(void)
 {
 	struct timespec t;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * table_room.h - the shared tables through the real maps, for p_table.c and p_sweep.c: the controller on
+ * table_room.h - the shared tables through the real maps, for p_table*.c and p_sweep.c: the controller on
  * one side, the real program under BPF_PROG_TEST_RUN on the other.
  */
 #ifndef LZ_SELFTESTS_TABLE_ROOM_H
@@ -166,6 +166,23 @@ static inline size_t count_doubles(size_t *ret_n)
 	return doubles;
 }
 
+/* Blocks with a bit, entries with a block, and their number are the same. */
+static inline void check_blocks(void)
+{
+	__u32 bits = 0, entries = 0, lines = view.instance.block_lines;
+
+	for (__u32 i = 0; i < lz_block_lines_all(view.instance.tag_lines) * LZ_BLOCK_ENTRIES; i++) {
+		__u32 e = view.blocks[i / LZ_BLOCK_ENTRIES].entry[i % LZ_BLOCK_ENTRIES];
+
+		if (i < lines * LZ_BLOCK_ENTRIES)
+			entries += LZ_BLOCK_TAG(e) > LZ_BLOCK_GONE;
+		else
+			bits += (__u32)__builtin_popcount(e);
+	}
+	T_EQ(bits, entries, "as many blocks are taken as have an entry");
+	T_EQ(view.tables->blocks_used, bits, "blocks_used agrees");
+}
+
 static inline void sweep_all(__u32 idle_s, struct lz_sweep_totals *ret)
 {
 	struct lz_sweep_config config = { .idle_s = idle_s, .slice_lines = 256 };
@@ -192,15 +209,7 @@ static inline void *wait_aside(void *sweep)
 /* All of a test program. */
 static inline int table_main(const struct t_case *cases, size_t n)
 {
-	if (geteuid()) {
-		printf("1..0 # SKIP needs root\n");
-		return 0;
-	}
-	if (!room_enter(180) || !set_up()) {
-		printf("Bail out! set-up failed: %s\n", err.text);
-		return EXIT_FAILURE;
-	}
-	return t_run(cases, n);
+	return room_main(cases, n, set_up, err.text);
 }
 
 #endif

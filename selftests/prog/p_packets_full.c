@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* p_packets_full.c - limits where there is no room: table, lines and the cells of an IPv6 /48 are full. */
+#include "prog/limit_rows.h"
+
+static void table_full(void)
+{
+	struct world_run r;
+
+	limited(window(3, 300 * S), (struct lz_class){ 0 });
+	T_EQ(admitted(LIM4, 1), 1, "one source");
+	w->control->sources_max = 1;
+	r = attempt("203.0.113.10", WORLD_XDP);
+	T_EQ(r.verdict, LZ_V_PASS, "the next passes");
+	T_EQ(r.delta[LZ_C_TABLE_FULL], 1, "and is counted");
+	T_EQ(admitted("203.0.113.10", 9), 9, "uncounted, so unlimited");
+	T_EQ(admitted(LIM4, 3), 2, "the first is still limited");
+	T_EQ(attempt(DYN4, WORLD_XDP).reason, LZ_R_DROP_PORT25, "a class rule needs no cell");
+	world_hold(w, "203.0.113.11", LZ_HOLD_WORD(WORLD_START_S + 9, 9, LZ_GARDEN_LEAKY, 0));
+	T_EQ(attempt("203.0.113.11", WORLD_XDP).reason, LZ_R_DROP_HELD, "nor does the colony");
+	w->control->sources_max = 2;
+	T_EQ(attempt("203.0.113.12", WORLD_XDP).delta[LZ_C_TABLE_FULL], 0,
+	     "and a held cell takes no room from the others");
+	T_EQ(attempt("203.0.113.13", WORLD_XDP).delta[LZ_C_TABLE_FULL], 1, "but then it is full");
+	world_reset(w);
+}
+
+/* A prefix as long as an address gives each source a second cell. */
+static void full_of_prefixes(void)
+{
+	struct lz_limit l = window(3, 300 * S);
+
+	l.per = LZ_PER_PREFIX;
+	l.per_len4 = 64;
+	limited(l, (struct lz_class){ 0 });
+	w->control->sources_max = 3;
+	T_EQ(attempt(LIM4, WORLD_XDP).delta[LZ_C_TABLE_FULL], 0, "a source and its prefix");
+	T_EQ(attempt("203.0.113.10", WORLD_XDP).delta[LZ_C_TABLE_FULL], 1, "the next source's has no room");
+	T_EQ(*(volatile __u64 *)&w->skel->data_tables->lz_tables.cells_used, 3, "and takes none of the colony's");
+	T_EQ(admitted("203.0.113.10", 9), 9, "so it has no limit");
+	T_EQ(admitted(LIM4, 3), 2, "the first has");
+	world_reset(w);
+}
+
+static void every_line_full(void)
+{
+	struct world_run r;
+
+	limited(window(3, 300 * S), (struct lz_class){ 0 });
+	memset(w->tags, LZ_TAG_MIN, w->tag_lines * 64ul);
+	r = attempt(LIM4, WORLD_XDP);
+	T_EQ(r.verdict, LZ_V_PASS, "passes");
+	T_EQ(r.delta[LZ_C_TABLE_FULL], 1, "and is counted");
+	r = attempt(LIM6, WORLD_XDP);
+	T_EQ(r.delta[LZ_C_TABLE_FULL], 1, "IPv6 too");
+	world_reset(w);
+}
+
+static void v6_budget(void)
+{
+	struct world_run r;
+	char src[40];
+
+	limited(window(40, 300 * S), (struct lz_class){ 0 });
+	w->control->v6_budget = 5;
+	for (int i = 0; i < 5; i++) {
+		snprintf(src, sizeof(src), "2001:db8:2000:%x::1", i);
+		T_EQ(attempt(src, WORLD_XDP).delta[LZ_C_PREFIX_CHARGED], 0, "within the budget");
+	}
+	T_EQ(world_cells_used(w), 6, "five cells and their /48's");
+	for (int i = 0; i < 50; i++) {
+		snprintf(src, sizeof(src), "2001:db8:2000:%x::1", 0x100 + i);
+		r = attempt(src, WORLD_XDP);
+		T_EQ(r.delta[LZ_C_PREFIX_CHARGED], 1, "the /48 is charged");
+		T_EQ(r.verdict, i < 40 ? LZ_V_PASS : LZ_V_DROP, "all of them together");
+	}
+	T_EQ(world_cells_used(w), 6, "no more cells");
+	T_EQ(admitted("2001:db8:2000:3::1", 40), 39, "those inside keep their own limit");
+	T_EQ(attempt("2001:db8:2001::1", WORLD_XDP).delta[LZ_C_PREFIX_CHARGED], 0, "another /48");
+}
+
+static const struct t_case cases[] = {
+	{ "the table is full", table_full },
+	{ "full of prefixes", full_of_prefixes },
+	{ "a source's lines are full", every_line_full },
+	{ "cells of an IPv6 /48", v6_budget },
+};
+
+ROWS_MAIN(w, cases)

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* p_table_policy.c - generations and exceptions in the real maps, and the classes that cells remember of them. */
+#include "prog/table_room.h"
+
+static void swaps_and_goes_back(void)
+{
+	struct lz_swap_state s;
+
+	set_clock(30000);
+	lz_swap_state_get(&view, &s);
+	T_EQ(s.number, 1, "generation 1 judges");
+	T_OK(publish(2, 60), "generation 2 with a confirm");
+	lz_swap_state_get(&view, &s);
+	T_EQ(s.number, 2, "judges");
+	T_OK(s.pending && !s.expired, "pending");
+	T_EQ(lz_swap_idle_slot(&view), -EBUSY, "no slot is idle");
+	T_EQ(lz_swap_confirm(&view), 0, "confirm");
+	T_EQ(lz_swap_confirm(&view), -ENOENT, "nothing to confirm");
+	T_OK(publish(3, 60), "generation 3");
+	T_EQ(lz_swap_undo(&view), 0, "undo");
+	lz_swap_state_get(&view, &s);
+	T_EQ(s.number, 2, "back to 2");
+	T_OK(publish(4, 60), "generation 4");
+	set_clock(30060);
+	lz_swap_state_get(&view, &s);
+	T_OK(s.pending, "a second begun is not held against him");
+	set_clock(30061);
+	lz_swap_state_get(&view, &s);
+	T_EQ(s.number, 2, "past the deadline 2 judges");
+	T_OK(s.expired, "expired");
+	T_EQ(lz_swap_confirm(&view), -ETIMEDOUT, "too late");
+	T_EQ(lz_swap_settle(&view), 1, "settled");
+	T_EQ(lz_swap_settle(&view), 0, "once");
+	T_EQ(send_syn(FIRST + 1, 25), XDP_DROP, "and still refuses port 25");
+}
+
+static void excepts(void)
+{
+	struct lz_prefix_key host = { .bits = FIRST + 0x60000, .len = 64 };
+	struct lz_prefix_key net = { .bits = FIRST + 0x61000, .len = 32 + 24 };
+	struct lz_exception until = { .until_s = 40100, .flags = LZ_EXCEPTION_PORT25 };
+
+	set_clock(40000);
+	T_EQ(send_syn(FIRST + 0x60000, 25), XDP_DROP, "refused");
+	T_EQ(lz_exception_add(&view, &host, &until), 0, "a host");
+	T_EQ(lz_exception_add(&view, &host, &until), 0, "again: replaced");
+	T_EQ(lz_exception_add(&view, &net, &until), 0, "a /24");
+	T_EQ(view.control->exception_len64, 1, "one of length 64");
+	set_clock(40010);
+	T_EQ(send_syn(FIRST + 0x60000, 26), XDP_PASS, "another port is not our business");
+	T_EQ(send_syn(FIRST + 0x61055, 25), XDP_PASS, "the /24 is excepted");
+	T_EQ(lz_exceptions_recount(&view), 0, "recount");
+	T_EQ(view.exceptions, 2, "two");
+	set_clock(40100);
+	T_EQ(send_syn(FIRST + 0x61056, 25), XDP_DROP, "ends by itself");
+	T_EQ(lz_exception_del(&view, &net), 0, "del");
+	T_EQ(lz_exception_del(&view, &net), -ENOENT, "gone");
+	T_EQ(view.control->exception_lens, 0, "no length is asked any more");
+}
+
+/* When the ten bits of the epochs come round, no cell may believe an old one. */
+static void forgets_classes(void)
+{
+	struct lz_generation *gen = &view.control->gen[LZ_GEN_ACTIVE(view.control->gen_word)];
+	__u32 key = FIRST + 0x2201, old, class_;
+	struct lz_cell *cell;
+	int slot;
+
+	send_syn(key, 25);
+	slot = lz_view_find(&view, key);
+	if (!T_OK(slot >= 0, "a cell"))
+		return;
+	cell = &view.cells[slot];
+	class_ = LZ_KNOWN_IS(cell->known_class);
+	T_OK(class_ >= LZ_CLASS_FIRST, "a class with rules");
+	T_EQ(cell->known_class, LZ_KNOWN_CLASS(gen->epoch, class_),
+	     "the class is remembered by the packet that makes the cell");
+	cell->known_class = 0;
+	send_syn(key, 25);
+	T_EQ(cell->known_class, LZ_KNOWN_CLASS(gen->epoch, class_), "and by the next, asked anew");
+	old = gen->epoch;
+	T_EQ(lz_swap_renumber(&view, gen->number + 1), 0, "a range changes");
+	T_OK(gen->epoch > old, "that is another epoch");
+	gen->epoch |= LZ_EPOCH_LOW(~0u);
+	T_EQ(lz_swap_renumber(&view, gen->number + 1), 0, "the last of its round");
+	T_OK(LZ_EPOCH_LOW(gen->epoch) && gen->epoch > 1024, "a fresh round");
+	T_EQ(cell->known_class, 0, "nothing is remembered");
+	/* Whose last class is of a whole round ago must not be taken for one of today. */
+	gen->epoch |= LZ_EPOCH_LOW(~0u);
+	cell->known_class = LZ_KNOWN_CLASS(gen->epoch + 2, LZ_CLASS_FIRST);
+	T_EQ(lz_swap_renumber(&view, gen->number + 1), 0, "the last of another round");
+	T_EQ(cell->known_class, 0, "nor what bears the fresh round's own bits");
+}
+
+static const struct t_case cases[] = {
+	{ "a policy is swapped, confirmed, undone, expires", swaps_and_goes_back },
+	{ "exceptions are asked by length", excepts },
+	{ "remembered classes do not outlive their epochs", forgets_classes },
+};
+
+int main(void)
+{
+	return table_main(cases, LZ_ARRAY_SIZE(cases));
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* t_ledger_schema.c - a ledger of schema 1 becomes one of today's with everything in it, or stays what it was. */
+#include <signal.h>
+#include <stdint.h>
+#include <sys/wait.h>
+
+#include "base/mem.h"
+#include "unit/ledger_dir.h"
+
+/* As the version before wrote it. */
+static const char schema_1[] =
+	"CREATE TABLE boot (one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT NOT NULL,"
+	"  mono_s INTEGER NOT NULL, wall_s INTEGER NOT NULL);"
+	"INSERT INTO boot VALUES (1, '" BOOT_A "', 5000, 1800000000);"
+	"CREATE TABLE held (key INTEGER PRIMARY KEY, since_s INTEGER NOT NULL,"
+	"  generation INTEGER NOT NULL, expiry_s INTEGER NOT NULL, ttl_s INTEGER NOT NULL,"
+	"  garden INTEGER NOT NULL, address TEXT NOT NULL, source TEXT NOT NULL,"
+	"  actor TEXT NOT NULL, ticket TEXT NOT NULL, reason TEXT NOT NULL);"
+	"CREATE INDEX held_expiry ON held (expiry_s);"
+	"CREATE TABLE applied (generation INTEGER PRIMARY KEY, applied_s INTEGER NOT NULL,"
+	"  deadline_s INTEGER NOT NULL, origin INTEGER NOT NULL, name TEXT NOT NULL,"
+	"  actor TEXT NOT NULL, file TEXT NOT NULL, state TEXT NOT NULL, text TEXT NOT NULL,"
+	"  ids TEXT NOT NULL);"
+	"CREATE TABLE granted (prefix TEXT PRIMARY KEY, since_s INTEGER NOT NULL,"
+	"  until_s INTEGER NOT NULL, flags INTEGER NOT NULL, ticket TEXT NOT NULL,"
+	"  actor TEXT NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE note (id INTEGER PRIMARY KEY, time_s INTEGER NOT NULL, key INTEGER NOT NULL,"
+	"  until_s INTEGER NOT NULL, generation INTEGER NOT NULL, event TEXT NOT NULL,"
+	"  object TEXT NOT NULL, actor TEXT NOT NULL, reason TEXT NOT NULL);"
+	"CREATE INDEX note_key ON note (key, id);"
+	"CREATE INDEX note_event ON note (event, id);"
+	"INSERT INTO held VALUES (3221225991, 1799990000, 7, 8600, 3600, 1, '192.0.2.7', 'operator',"
+	"  'root', 'RT-1', 'spam trap');"
+	"INSERT INTO held VALUES (3221225992, 1799991000, 7, 9600, 4600, 0, '192.0.2.8', 'import',"
+	"  'root', '', 'a list');"
+	"INSERT INTO held VALUES (3221225993, 1799991000, 7, 9700, 4700, 0, '192.0.2.9', 'import',"
+	"  'root', '', 'a list');"
+	"INSERT INTO held VALUES (-288230376151711744, 1799992000, 8, 7000, 2000, 0,"
+	"  'fc00::1', 'limit:spam', 'kernel', '', 'over limit');"
+	"INSERT INTO applied VALUES (7, 1799980000, 0, 7, 'p', 'root', 'p.json', 'confirmed', '{}', '');"
+	"INSERT INTO applied VALUES (8, 1799980001, 0, 8, 'p', 'root', 'range', 'confirmed',"
+	"  '{\"change-of\": 7, \"add\": \"s\", \"prefix\": \"192.0.2.1\"}', 'ids');"
+	"INSERT INTO applied VALUES (6, 1799980001, 0, 6, 'o', 'root', 'o', 'undone', x'', '');"
+	"INSERT INTO granted VALUES ('198.51.100.0/24', 1799980000, 1899980000, 1, 'RT-2', 'root');"
+	"INSERT INTO note (time_s, key, until_s, generation, event, object, actor, reason) VALUES"
+	"  (1799990000, 3221225991, 1800003600, 7, 'held', '192.0.2.7', 'root', 'spam trap');"
+	"PRAGMA user_version = 1;";
+
+static void migrates(void)
+{
+	lz_autofree char *text = NULL, *ids = NULL;
+	struct lz_applied applied;
+	struct lz_granted granted;
+	struct lz_note note;
+	struct lz_held got;
+	struct lz_ledger *l;
+
+	make_dir();
+	run_sql(schema_1);
+	l = open_at(BOOT_A, noon);
+	T_EQ(lz_held_count(l), 4, "every hold");
+	T_EQ(lz_held_get(l, 0xc0000207, &got), 0, "the operator's");
+	T_STR(got.grade, "garden:strict", "its garden");
+	T_STR(got.source, "operator", "its source");
+	T_STR(got.ticket, "RT-1", "its ticket");
+	T_STR(got.reason, "spam trap", "its reason");
+	T_STR(got.address, "192.0.2.7", "its address");
+	T_EQ(got.expiry_s, 8600, "its end");
+	T_EQ(got.ttl_s, 3600, "as granted");
+	T_EQ(got.since_s, 1799990000, "since when");
+	T_EQ(got.generation, 7, "under which policy");
+	T_EQ(got.case_id, 0, "no case yet");
+	T_EQ(lz_held_get(l, 0xfc00000000000000ULL, &got), 0, "the limit's, IPv6");
+	T_STR(got.source, "limit:spam", "its source");
+	T_EQ(lz_applied_get(l, 7, &applied, &text, NULL), 0, "the policy");
+	T_STR(text, "{}", "its text");
+	T_EQ(applied.base, 0, "whole");
+	free(TAKE_PTR(text));
+	T_EQ(lz_applied_get(l, 8, &applied, &text, &ids), 0, "the change of it");
+	T_HAS(text, "192.0.2.1", "its text");
+	T_EQ(applied.base, 7, "of which");
+	T_STR(ids, "ids", "its ids");
+	T_EQ(lz_applied_get(l, 6, &applied, NULL, NULL), 0, "an old one");
+	T_OK(!applied.has_text, "its text was gone");
+	T_EQ(lz_granted_count(l), 1, "the exception");
+	T_EQ(lz_granted_next(l, NULL, &granted, 1), 1, "and readable");
+	T_EQ(lz_note_before(l, 0xc0000207, UINT64_MAX, &note, 1), 1, "the timeline");
+	lz_ledger_close(&l);
+	T_EQ(ask_sql("PRAGMA user_version"), LZ_LEDGER_SCHEMA, "today's schema");
+	T_EQ(ask_sql("SELECT count(*) FROM origin"), 3, "two entries of a list share who and why");
+	l = open_at(BOOT_A, noon);
+	T_EQ(lz_held_count(l), 4, "opened again");
+	lz_ledger_close(&l);
+	remove_dir();
+}
+
+/* Something in the way of the last statements: all of it must be undone. */
+static void stays_when_interrupted(void)
+{
+	struct lz_ledger *l = NULL;
+	struct lz_err err = { "" };
+
+	make_dir();
+	run_sql(schema_1);
+	run_sql("CREATE TABLE audit (somebody TEXT); INSERT INTO audit VALUES ('else')");
+	T_OK(lz_ledger_open(dir, BOOT_A, noon, &l, &err) < 0, "a migration that cannot end");
+	T_HAS(err.text, "migrate", "says so");
+	T_EQ(ask_sql("PRAGMA user_version"), 1, "still schema 1");
+	T_EQ(ask_sql("SELECT count(garden) FROM held"), 4, "with its own table");
+	T_EQ(ask_sql("SELECT count(*) FROM sqlite_master WHERE name IN ('origin', 'cases', 'hold')"), 0,
+	     "and nothing of the new one");
+	run_sql("DROP TABLE audit");
+	l = open_at(BOOT_A, noon);
+	T_EQ(lz_held_count(l), 4, "and then it does");
+	lz_ledger_close(&l);
+	remove_dir();
+}
+
+/* Killed at the worst moment: before the commit. */
+static void stays_when_killed(void)
+{
+	int status;
+	pid_t pid;
+
+	make_dir();
+	run_sql(schema_1);
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		sqlite3 *db = NULL;
+
+		sqlite3_open(file_of(""), &db);
+		sqlite3_exec(db, "PRAGMA journal_mode = WAL; BEGIN; ALTER TABLE held RENAME TO gone;"
+				 "PRAGMA user_version = 2", NULL, NULL, NULL);
+		kill(getpid(), SIGKILL);
+	}
+	waitpid(pid, &status, 0);
+	T_OK(WIFSIGNALED(status), "killed");
+	T_EQ(ask_sql("PRAGMA user_version"), 1, "still schema 1");
+	T_EQ(ask_sql("SELECT count(garden) FROM held"), 4, "whole");
+	remove_dir();
+}
+
+static const struct t_case cases[] = {
+	{ "a ledger of schema 1 is migrated", migrates },
+	{ "a migration that fails leaves schema 1", stays_when_interrupted },
+	{ "a migration that is killed leaves schema 1", stays_when_killed },
+};
+
+int main(void)
+{
+	return T_MAIN(cases);
+}
