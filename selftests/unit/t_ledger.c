@@ -130,8 +130,8 @@ static void walks_past_writes(void)
 		lz_held_del(l, got[0].key, NULL);
 	}
 	T_EQ(total, 10, "each hold once, although some went in between");
-	T_EQ(lz_held_ended(l, noon.mono_s + 59, ended, 3), 0, "none has ended");
-	T_EQ(lz_held_ended(l, noon.mono_s + 60, ended, 3), 3, "at its end a hold has ended");
+	T_EQ(lz_held_due(l, noon.mono_s + 59, ended, 3), 0, "none has ended");
+	T_EQ(lz_held_due(l, noon.mono_s + 60, ended, 3), 3, "at its end a hold has ended");
 	T_EQ(ended[0].expiry_s, noon.mono_s + 60, "and says when");
 	lz_ledger_close(&l);
 	remove_dir();
@@ -498,7 +498,7 @@ static __u64 end_many(struct lz_ledger *l, __u64 mono_s)
 	__u64 start_ms = cpu_ms();
 	int n, failed = 0;
 
-	while ((n = lz_held_ended(l, mono_s, ended, 1024)) > 0) {
+	while ((n = lz_held_due(l, mono_s, ended, 1024)) > 0) {
 		for (int i = 0; i < n; i++)
 			keys[i] = ended[i].key;
 		failed += lz_ledger_begin_lazy(l, NULL) < 0 ||
