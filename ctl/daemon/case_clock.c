@@ -172,18 +172,45 @@ static int end_batch(struct lz_ctl *ctl, const struct lz_ended *ended, int n, __
 	return r;
 }
 
-/* Returns how many ended, 0: none is left, -errno. */
+/* Those that were extended since this time was noted are looked at when they end; returns how many of the
+ * others there are, who come first then, or -errno. */
+static int look_later(struct lz_ctl *ctl, struct lz_ended *due, int n, __u32 now_s, struct lz_err *reterr)
+{
+	static __u64 later[LZ_END_SLICE];
+	int ended = 0, r;
+
+	for (int i = 0; i < n; i++) {
+		if (due[i].expiry_s > now_s)
+			later[i - ended] = due[i].key;
+		else
+			due[ended++] = due[i];
+	}
+	if (ended == n)
+		return ended;
+	r = lz_ledger_begin_lazy(ctl->ledger, reterr);
+	if (r == 0)
+		r = lz_held_look_later(ctl->ledger, later, (size_t)(n - ended), reterr);
+	if (r == 0)
+		r = lz_ledger_commit(ctl->ledger, reterr);
+	else if (lz_ledger_in_batch(ctl->ledger))
+		lz_ledger_rollback(ctl->ledger);
+	return r < 0 ? r : ended;
+}
+
+/* Returns how many were due, 0: none is left, -errno. */
 static int end_slice(struct lz_ctl *ctl, __u64 until_ns, struct lz_err *reterr)
 {
 	static struct lz_held told[LZ_LINES_MAX];
 	static struct lz_ended ended[LZ_END_SLICE];
+	__u32 now_s = lz_tables_now_s(&ctl->view);
 	size_t n_told;
 	char why[sizeof(reterr->text)];
-	int n, done, r;
+	int due, n, done, r;
 
-	n = lz_held_ended(ctl->ledger, lz_tables_now_s(&ctl->view), ended, LZ_END_SLICE);
+	due = lz_held_due(ctl->ledger, now_s, ended, LZ_END_SLICE);
+	n = due > 0 ? look_later(ctl, ended, due, now_s, reterr) : due;
 	if (n <= 0)
-		return n;
+		return n < 0 ? n : due;
 	n_told = read_told(ctl, ended, n, told);
 	r = end_batch(ctl, ended, n, until_ns, &done, reterr);
 	if (r < 0 && r != -EBUSY && done && ended[done - 1].case_id) {

@@ -278,12 +278,13 @@ void lz_hold_learn(void *ctl, __u64 key, __u64 word);
 int lz_hold_word(struct lz_ctl *ctl, const struct lz_held *held, __u64 *ret_word,
 		 struct lz_err *reterr);
 /**
- * lz_hold_beside_kernel() - @word for a host that a limit has perhaps held meanwhile
+ * lz_hold_beside_kernel() - a lz_hold_beside_fn: @word for a host that a limit holds already
+ * @ctl: struct lz_ctl
  *
  * What a limit granted and the ledger does not know yet is kept: its later end, its harder grade, and its
  * mark, by which the sweep finds it for the books.
  */
-__u64 lz_hold_beside_kernel(const struct lz_ctl *ctl, __u64 key, __u64 word);
+__u64 lz_hold_beside_kernel(void *ctl, __u64 stands, __u64 word);
 
 /** lz_hold_grade() - how hard is this word? */
 void lz_hold_grade(const struct lz_ctl *ctl, __u64 word, struct lz_grade *ret);

@@ -439,9 +439,7 @@ static void hold_slice(struct import *im)
 
 	if (n > LZ_IMPORT_HOLD_SLICE)
 		n = LZ_IMPORT_HOLD_SLICE;
-	for (size_t i = im->at; i < im->at + n; i++)
-		im->holds[i].word = lz_hold_beside_kernel(im->ctl, im->holds[i].key, im->holds[i].word);
-	if (lz_hold_set_bulk(&im->ctl->view, im->holds + im->at, n, LZ_HOLD_SET_EXACT) < n)
+	if (lz_hold_set_beside(&im->ctl->view, im->holds + im->at, n, lz_hold_beside_kernel, im->ctl) < n)
 		take_back(im, im->at, n);
 	im->at += n;
 	if (im->at == im->n_holds)

@@ -151,15 +151,11 @@ void lz_hold_grade(const struct lz_ctl *ctl, __u64 word, struct lz_grade *ret)
 	}
 }
 
-__u64 lz_hold_beside_kernel(const struct lz_ctl *ctl, __u64 key, __u64 word)
+__u64 lz_hold_beside_kernel(void *ctl, __u64 stands, __u64 word)
 {
 	struct lz_grade ours, theirs;
 	bool later, harder;
-	__u64 stands;
 
-	if (lz_hold_read(&ctl->view, key, &stands) < 0 || !(LZ_HOLD_FLAGS(stands) & LZ_HOLD_F_KERNEL) ||
-	    !lz_hold_is_active(stands, lz_tables_now_s(&ctl->view)))
-		return word;
 	lz_hold_grade(ctl, word, &ours);
 	lz_hold_grade(ctl, stands, &theirs);
 	later = LZ_HOLD_EXPIRY(stands) > LZ_HOLD_EXPIRY(word);

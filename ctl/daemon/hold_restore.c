@@ -65,13 +65,10 @@ static size_t restore_slice(struct lz_ctl *ctl, const struct lz_held *rows, int 
 		if (rows[i].expiry_s <= now_s)
 			continue;
 		entries[m].key = rows[i].key;
-		if (lz_hold_word(ctl, &rows[i], &entries[m].word, NULL) < 0)
-			continue;
-		if (ctl->adopted)
-			entries[m].word = lz_hold_beside_kernel(ctl, rows[i].key, entries[m].word);
-		m++;
+		if (lz_hold_word(ctl, &rows[i], &entries[m].word, NULL) == 0)
+			m++;
 	}
-	return lz_hold_set_bulk(&ctl->view, entries, m, LZ_HOLD_SET_EXACT);
+	return lz_hold_set_beside(&ctl->view, entries, m, lz_hold_beside_kernel, ctl);
 }
 
 void lz_hold_restore(struct lz_ctl *ctl)

@@ -176,18 +176,35 @@ static int merge_hold(__u64 old, __u64 word, __u32 now_s, unsigned int flags)
 	return LZ_HOLD_SHORTENED;
 }
 
-/* The hold word, then the tag's bit, by which we find it again; the bit that sends packets to it comes
- * last: lz_held_mark(). As in bpf/cell.h. */
-static int write_hold(struct lz_tables_view *v, __u32 slot, __u64 word, __u32 now_s,
-		      unsigned int flags)
+/* How holds are written: to all of a run the same. */
+struct way {
+	__u32 now_s;
+	unsigned int flags;
+	lz_hold_beside_fn *beside; /* NULL: what a limit made is as any other hold */
+	void *arg;
+};
+
+/* What is wanted, given what stands. */
+static __u64 word_beside(const struct way *w, __u64 old, __u64 word)
 {
-	__u64 *hold = &v->cells[slot].hold, old;
+	if (!w->beside || !(LZ_HOLD_FLAGS(old) & LZ_HOLD_F_KERNEL) || !lz_hold_is_active(old, w->now_s))
+		return word;
+	return w->beside(w->arg, old, word);
+}
+
+/* The hold word, then the tag's bit, by which we find it again; the bit that sends packets to it comes
+ * last: lz_held_mark(). As in bpf/cell.h. A limit may hold the source at any time: what is written was
+ * worked out from the word that it replaces. */
+static int write_hold(struct lz_tables_view *v, __u32 slot, __u64 word, const struct way *w)
+{
+	__u64 *hold = &v->cells[slot].hold, old, new;
 	int result;
 
 	do {
 		old = *(volatile __u64 *)hold;
-		result = merge_hold(old, word, now_s, flags);
-	} while (result != LZ_HOLD_STOOD && !__sync_bool_compare_and_swap(hold, old, word));
+		new = word_beside(w, old, word);
+		result = merge_hold(old, new, w->now_s, w->flags);
+	} while (result != LZ_HOLD_STOOD && !__sync_bool_compare_and_swap(hold, old, new));
 	if (!(*(volatile __u64 *)tag_word(v, slot) & held_bit(slot)))
 		__sync_fetch_and_or(tag_word(v, slot), held_bit(slot));
 	return result;
@@ -201,8 +218,7 @@ static int check_hold(__u64 key, __u64 word, __u32 now_s)
 pthread_mutex_t lz_blocks_mutex = PTHREAD_MUTEX_INITIALIZER;
 
 /* With lz_blocks_mutex. @made: one more, if that took a cell; who counts them calls note_made() */
-static int set_hold(struct lz_tables_view *v, __u64 key, __u64 word, __u32 now_s, unsigned int flags,
-		    __u64 *made)
+static int set_hold(struct lz_tables_view *v, __u64 key, __u64 word, const struct way *w, __u64 *made)
 {
 	int slot = lz_view_find(v, key);
 
@@ -216,7 +232,7 @@ static int set_hold(struct lz_tables_view *v, __u64 key, __u64 word, __u32 now_s
 			++*made;
 		}
 	}
-	return write_hold(v, slot, word, now_s, flags);
+	return write_hold(v, slot, word, w);
 }
 
 static void note_made(struct lz_tables_view *v, __u64 made)
@@ -230,14 +246,14 @@ static void note_made(struct lz_tables_view *v, __u64 made)
 int lz_hold_set(struct lz_tables_view *view, __u64 key, __u64 word, unsigned int flags,
 		__u64 *ret_word)
 {
-	__u32 now_s = lz_tables_now_s(view);
+	const struct way w = { .now_s = lz_tables_now_s(view), .flags = flags };
 	__u64 stands, made = 0;
-	int slot, r = check_hold(key, word, now_s);
+	int slot, r = check_hold(key, word, w.now_s);
 
 	if (r)
 		return r;
 	pthread_mutex_lock(&lz_blocks_mutex);
-	r = set_hold(view, key, word, now_s, flags, &made);
+	r = set_hold(view, key, word, &w, &made);
 	pthread_mutex_unlock(&lz_blocks_mutex);
 	note_made(view, made);
 	if (r < 0)
@@ -387,8 +403,7 @@ struct bulk {
 	struct lz_hold_entry *entries;
 	const __u32 *order; /* NULL: as given */
 	size_t n;
-	__u32 now_s;
-	unsigned int flags;
+	struct way way;
 };
 
 static struct lz_hold_entry *nth(const struct bulk *b, size_t i)
@@ -410,9 +425,9 @@ static size_t set_chunk(struct lz_tables_view *v, const struct bulk *b, size_t f
 			__builtin_prefetch(nth(b, i + 4 * AHEAD), 1);
 		if (i + AHEAD < b->n)
 			fetch_ahead(v, nth(b, i + AHEAD)->key);
-		e->result = check_hold(e->key, e->word, b->now_s);
+		e->result = check_hold(e->key, e->word, b->way.now_s);
 		if (e->result == 0)
-			e->result = set_hold(v, e->key, e->word, b->now_s, b->flags, &made);
+			e->result = set_hold(v, e->key, e->word, &b->way, &made);
 		held += e->result >= 0;
 	}
 	pthread_mutex_unlock(&lz_blocks_mutex);
@@ -420,16 +435,33 @@ static size_t set_chunk(struct lz_tables_view *v, const struct bulk *b, size_t f
 	return held;
 }
 
-size_t lz_hold_set_bulk(struct lz_tables_view *view, struct lz_hold_entry *entries, size_t n,
-			unsigned int flags)
+static size_t set_all(struct lz_tables_view *view, struct lz_hold_entry *entries, size_t n,
+		      const struct way *way)
 {
 	lz_autofree __u32 *order = n > view->slots / SHARE && n <= UINT32_MAX ?
 					   order_by_part(view, entries, n) : NULL;
-	const struct bulk b = { entries, order, n, lz_tables_now_s(view), flags };
+	const struct bulk b = { entries, order, n, *way };
 	size_t held = 0;
 
 	for (size_t i = 0; i < n; i += CHUNK)
 		held += set_chunk(view, &b, i, i + CHUNK < n ? i + CHUNK : n);
 	mark_all(view, entries, n);
 	return held;
+}
+
+size_t lz_hold_set_bulk(struct lz_tables_view *view, struct lz_hold_entry *entries, size_t n,
+			unsigned int flags)
+{
+	const struct way w = { .now_s = lz_tables_now_s(view), .flags = flags };
+
+	return set_all(view, entries, n, &w);
+}
+
+size_t lz_hold_set_beside(struct lz_tables_view *view, struct lz_hold_entry *entries, size_t n,
+			  lz_hold_beside_fn *beside, void *arg)
+{
+	const struct way w = { .now_s = lz_tables_now_s(view), .flags = LZ_HOLD_SET_EXACT,
+			       .beside = beside, .arg = arg };
+
+	return set_all(view, entries, n, &w);
 }

@@ -118,6 +118,19 @@ struct lz_hold_entry {
 size_t lz_hold_set_bulk(struct lz_tables_view *view, struct lz_hold_entry *entries, size_t n,
 			unsigned int flags);
 
+/** lz_hold_beside_fn - what is to stand where @word is wanted and a limit has made @stands, which is in force */
+typedef __u64 lz_hold_beside_fn(void *arg, __u64 stands, __u64 word);
+
+/**
+ * lz_hold_set_beside() - lz_hold_set_bulk() with LZ_HOLD_SET_EXACT, but for the holds of limits
+ * @beside: asked where the ledger does not know yet what stands (LZ_HOLD_F_KERNEL), again if that changes
+ *          before its answer is written; what it says must be active
+ *
+ * Return: entries now held.
+ */
+size_t lz_hold_set_beside(struct lz_tables_view *view, struct lz_hold_entry *entries, size_t n,
+			  lz_hold_beside_fn *beside, void *arg);
+
 /* ---------------------------------------------------------------- cells */
 
 /** lz_cell_get() - copy of a source's cell; -ENOENT: never seen, or reclaimed */

@@ -223,7 +223,7 @@ int lz_held_next(struct lz_ledger *l, struct lz_held_walk *walk, struct lz_held 
 	return n;
 }
 
-static void read_ended(sqlite3_stmt *s, void *row)
+static void read_due(sqlite3_stmt *s, void *row)
 {
 	struct lz_ended *ret = row;
 
@@ -232,13 +232,13 @@ static void read_ended(sqlite3_stmt *s, void *row)
 	ret->expiry_s = (__u32)sqlite3_column_int64(s, 2);
 }
 
-int lz_held_ended(struct lz_ledger *l, __u64 mono_s, struct lz_ended *ret, int n)
+int lz_held_due(struct lz_ledger *l, __u64 mono_s, struct lz_ended *ret, int n)
 {
-	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_HELD_ENDED);
+	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_HELD_DUE);
 
 	sqlite3_bind_int64(s, 1, (__s64)mono_s);
 	sqlite3_bind_int(s, 2, n);
-	return lz_db_rows(l, s, "read holds", read_ended, ret, sizeof(*ret), n);
+	return lz_db_rows(l, s, "read holds", read_due, ret, sizeof(*ret), n);
 }
 
 int lz_held_of(struct lz_ledger *l, __u64 case_id, struct lz_held *ret, int n)

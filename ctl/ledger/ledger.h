@@ -31,7 +31,7 @@
 #include "colony/decide.h"
 
 #define LZ_LEDGER_FILE	  "ledger.db"
-#define LZ_LEDGER_SCHEMA  3
+#define LZ_LEDGER_SCHEMA  4
 #define LZ_ACTOR_TEXT_MAX 64
 #define LZ_SOURCE_TEXT_MAX 40
 #define LZ_TICKET_TEXT_MAX 72
@@ -161,9 +161,10 @@ const char *lz_held_grade(struct lz_ledger *l, __s64 origin);
 
 /**
  * lz_held_rows_put() - lz_held_put() of many, some 1 us each
- * @rows:   distinct keys, rising; as lz_held_rows_get() found them, in the same batch
+ * @rows:   distinct keys, rising; as lz_held_rows_get() found them, in the same batch; none ends earlier
+ *          than it did
  * @made_s: wall clock: when the order was given
- * Return: 0 or -errno; then the caller rolls the batch back.
+ * Return: 0; -EINVAL: one would end earlier; -errno; then the caller rolls the batch back.
  */
 int lz_held_rows_put(struct lz_ledger *l, struct lz_held_row *rows, size_t n, __u64 made_s,
 		     struct lz_err *reterr);
@@ -213,8 +214,17 @@ struct lz_ended {
 	__u32 expiry_s; /* CLOCK_MONOTONIC */
 };
 
-/** lz_held_ended() - up to @n holds whose end is not after @mono_s, the oldest first; count or -errno */
-int lz_held_ended(struct lz_ledger *l, __u64 mono_s, struct lz_ended *ret, int n);
+/**
+ * lz_held_due() - up to @n holds to be looked at by @mono_s: all that have ended are among them
+ *
+ * What is looked for is the end that a hold had before it was extended: a list that comes each hour would
+ * else move 600,000 of them in the index each time, which is most of the work. So one whose expiry_s is
+ * later comes once, and is for lz_held_look_later(). Return: count or -errno; the oldest first.
+ */
+int lz_held_due(struct lz_ledger *l, __u64 mono_s, struct lz_ended *ret, int n);
+
+/** lz_held_look_later() - these have not ended: they are due again at their end; 0 or -errno */
+int lz_held_look_later(struct lz_ledger *l, const __u64 *keys, size_t n, struct lz_err *reterr);
 
 /* IPv6 sources are told apart by /@to instead of /@from. */
 struct lz_rekey {

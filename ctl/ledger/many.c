@@ -204,42 +204,46 @@ static void read_entry(sqlite3_stmt *s, struct lz_held_row *row)
 	row->was.prior = (__u64)sqlite3_column_int64(s, 6);
 }
 
-/* Is there any between these keys? One look spares one for each row of a list that is all new. */
-static int is_any(struct lz_ledger *l, __u64 first, __u64 last, struct lz_err *reterr)
-{
-	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_HELD_WITHIN);
-	int rc;
+/* Rows of the table that lie between two keys of a list are stepped over; from so many on, looking the next
+ * key up is less work. */
+#define LZ_ROWS_BESIDE 8
 
-	sqlite3_bind_int64(s, 1, (__s64)first);
-	sqlite3_bind_int64(s, 2, (__s64)last);
-	rc = sqlite3_step(s);
-	if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
-		rc = lz_db_error(l, "read holds", reterr);
-		sqlite3_reset(s);
-		return rc;
+/* From the first row that is not before rows[i], in the order of both; until the list or the table ends, or
+ * a gap in the list is large. Returns where to go on, n at the end, -errno. */
+static ssize_t merge_rows(struct lz_ledger *l, struct lz_held_row *rows, size_t i, size_t n,
+			  struct lz_err *reterr)
+{
+	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_HELD_ROWS);
+	int rc = SQLITE_ROW, beside = 0;
+
+	sqlite3_bind_int64(s, 1, (__s64)rows[i].key);
+	while (i < n && beside < LZ_ROWS_BESIDE && (rc = sqlite3_step(s)) == SQLITE_ROW) {
+		__s64 key = sqlite3_column_int64(s, 0);
+
+		while (i < n && (__s64)rows[i].key < key)
+			i++;
+		if (i < n && (__s64)rows[i].key == key) {
+			read_entry(s, &rows[i++]);
+			beside = 0;
+		} else {
+			beside++;
+		}
 	}
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		rc = lz_db_error(l, "read holds", reterr);
 	sqlite3_reset(s);
-	return rc == SQLITE_ROW;
+	return rc < 0 ? rc : rc == SQLITE_DONE ? (ssize_t)n : (ssize_t)i;
 }
 
 int lz_held_rows_get(struct lz_ledger *l, struct lz_held_row *rows, size_t n, struct lz_err *reterr)
 {
-	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_HELD_ROWS);
-	int rc, r = n ? is_any(l, rows[0].key, rows[n - 1].key, reterr) : 0;
+	ssize_t at = 0;
 
 	for (size_t i = 0; i < n; i++)
 		rows[i].known = false;
-	if (r <= 0)
-		return r;
-	r = 0;
-	l->many = (struct lz_many){ .rows = rows, .n = n };
-	while ((rc = sqlite3_step(s)) == SQLITE_ROW)
-		read_entry(s, &rows[sqlite3_column_int64(s, 0)]);
-	if (rc != SQLITE_DONE)
-		r = lz_db_error(l, "read holds", reterr);
-	sqlite3_reset(s);
-	l->many = (struct lz_many){ 0 };
-	return r;
+	while (at >= 0 && (size_t)at < n)
+		at = merge_rows(l, rows, (size_t)at, n, reterr);
+	return at < 0 ? (int)at : 0;
 }
 
 const char *lz_held_grade(struct lz_ledger *l, __s64 origin)
@@ -282,6 +286,9 @@ static int number_priors(struct lz_ledger *l, struct lz_held_row *rows, size_t n
 		struct lz_held_row *row = &rows[i];
 		struct lz_kept *kept = kept_slot(l, row);
 
+		/* look_s stays, which must not be after the end */
+		if (row->known && row->expiry_s < row->was.expiry_s)
+			return lz_err_set(reterr, EINVAL, "ledger: write holds: one would end earlier");
 		row->keeps = row->known && !is_kept(kept, row, made_s);
 		if (row->keeps)
 			*kept = (struct lz_kept){ .was = row->was, .case_id = row->case_id,
@@ -329,6 +336,16 @@ int lz_held_rows_put(struct lz_ledger *l, struct lz_held_row *rows, size_t n, __
 		r = lz_db_run(l, lz_db_stmt(l, LZ_SQL_HELD_ROWS_PUT), "write holds", reterr);
 	if (r == 0)
 		l->held += n - known;
+	l->many = (struct lz_many){ 0 };
+	return r;
+}
+
+int lz_held_look_later(struct lz_ledger *l, const __u64 *keys, size_t n, struct lz_err *reterr)
+{
+	int r;
+
+	l->many = (struct lz_many){ .keys = keys, .n = n };
+	r = lz_db_run(l, lz_db_stmt(l, LZ_SQL_HELD_LOOK), "look at holds later", reterr);
 	l->many = (struct lz_many){ 0 };
 	return r;
 }

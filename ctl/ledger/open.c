@@ -80,10 +80,11 @@ static int migrate(struct lz_ledger *l, struct lz_err *reterr)
 	return 0;
 }
 
+#define ANOTHER_BOOT " WHERE (SELECT id FROM boot) <> ?1"
 #define CARRY                                                                                      \
 	"SET expiry_s = max(0, min(expiry_s - (SELECT mono_s FROM boot)"                           \
 	" - max(0, ?3 - (SELECT wall_s FROM boot)), ttl_s)) + ?2"                                  \
-	" WHERE (SELECT id FROM boot) <> ?1"
+	ANOTHER_BOOT
 
 /* What is left of every hold moves to this boot's clock; see ledger.h. In one transaction with the
  * boot's new row: a crash in between leaves the old boot's numbers and the old boot's row. */
@@ -91,7 +92,8 @@ static int carry_over(struct lz_ledger *l, const char *boot_id, struct lz_now no
 		      struct lz_err *reterr)
 {
 	static const char boot[] = "INSERT OR REPLACE INTO boot VALUES (1, ?1, ?2, ?3)";
-	static const char *const steps[] = { "UPDATE held " CARRY, "UPDATE change " CARRY, boot };
+	static const char *const steps[] = { "UPDATE held " CARRY, "UPDATE change " CARRY,
+					   "UPDATE held SET look_s = expiry_s" ANOTHER_BOOT, boot };
 	int r;
 
 	r = lz_ledger_begin(l, reterr);

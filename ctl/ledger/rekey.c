@@ -21,9 +21,11 @@ enum step { MOVE, COPY, SET, NAME, CASE_KEY, CASE_DUE, STEP_N };
 
 static const char *const step_sql[STEP_N] = {
 	[MOVE] = "UPDATE held SET key = ?2 WHERE key = ?1",
-	[COPY] = "INSERT INTO held (key, since_s, expiry_s, ttl_s, origin, case_id, prior, address) "
-		 "SELECT ?2, since_s, expiry_s, ttl_s, origin, ?3, prior, '' FROM held WHERE key = ?1",
-	[SET] = "UPDATE held SET expiry_s = ?2, ttl_s = ?3, case_id = ?4 WHERE key = ?1",
+	[COPY] = "INSERT INTO held (key, since_s, expiry_s, ttl_s, origin, case_id, prior, address, "
+		 "look_s) SELECT ?2, since_s, expiry_s, ttl_s, origin, ?3, prior, '', look_s FROM held "
+		 "WHERE key = ?1",
+	[SET] = "UPDATE held SET expiry_s = ?2, ttl_s = ?3, case_id = ?4, look_s = min(look_s, ?2) "
+		"WHERE key = ?1",
 	[NAME] = "UPDATE held SET address = ?2 WHERE key = ?1",
 	[CASE_KEY] = "UPDATE cases SET key = ?2 WHERE id = ?1",
 	[CASE_DUE] = "UPDATE cases SET due_s = ?2 WHERE id = ?1",

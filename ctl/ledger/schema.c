@@ -2,7 +2,8 @@
 /*
  * schema.c - the tables, as steps from one schema to the next.
  *
- *   held --> origin        who, why, how hard: once for all entries of an import
+ *   held --> origin        who, why, how hard: once for all entries of an import. look_s is never after
+ *     |                    expiry_s: the clock looks then, and again at the end if that was extended
  *     |  \-> change         what it was before it was extended: undo goes back along prior. Entries of a list
  *     |                    that were the same share a row, whose key is 0 then
  *     |  \-> past           how a hold without a case ended: one short row
@@ -111,4 +112,9 @@ const char *const lz_db_migrations[LZ_LEDGER_SCHEMA] = {
 	"UPDATE applied SET base = CAST(substr(text, 14) AS INTEGER)"
 	"  WHERE typeof(text) = 'text' AND substr(text, 1, 13) = '{\"change-of\":';"
 	"ALTER TABLE applied DROP COLUMN text;",
+	/* 3 -> 4: an extension does not move a hold in an index any more. */
+	"DROP INDEX held_expiry;"
+	"ALTER TABLE held ADD COLUMN look_s INTEGER NOT NULL DEFAULT 0;"
+	"UPDATE held SET look_s = expiry_s;"
+	"CREATE INDEX held_look ON held (look_s);",
 };

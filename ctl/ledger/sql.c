@@ -26,15 +26,17 @@ const char *const lz_db_sql[LZ_SQL_N] = {
 	[LZ_SQL_COMMIT] = "COMMIT",
 	[LZ_SQL_TICK] = "UPDATE boot SET mono_s = ?1, wall_s = ?2",
 	[LZ_SQL_HELD_NEW] = "INSERT OR IGNORE INTO held (key, since_s, expiry_s, ttl_s, origin, case_id, "
-			    "prior, address) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7)",
+			    "prior, address, look_s) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?3)",
 	[LZ_SQL_HELD_KEEP] = "INSERT INTO change (key, time_s, since_s, expiry_s, ttl_s, origin, case_id, "
 			     "prior) SELECT key, ?2, since_s, expiry_s, ttl_s, origin, case_id, prior "
 			     "FROM held WHERE key = ?1",
 	[LZ_SQL_HELD_PUT] = "UPDATE held SET since_s = ?2, expiry_s = ?3, ttl_s = ?4, origin = ?5, "
-			    "case_id = ?6, address = ?7, prior = ?8 WHERE key = ?1",
+			    "case_id = ?6, address = ?7, prior = ?8, look_s = min(look_s, ?3) "
+			    "WHERE key = ?1",
 	[LZ_SQL_HELD_BACK] = "UPDATE held SET (since_s, expiry_s, ttl_s, origin, case_id, prior) = "
 			     "(SELECT since_s, expiry_s, ttl_s, origin, case_id, prior FROM change "
-			     "WHERE id = ?2) WHERE key = ?1",
+			     "WHERE id = ?2), look_s = min(look_s, (SELECT expiry_s FROM change WHERE "
+			     "id = ?2)) WHERE key = ?1",
 	[LZ_SQL_HELD_CASE] = "UPDATE held SET case_id = ?2 WHERE key = ?1",
 	[LZ_SQL_HELD_GET] = "SELECT " HELD_COLUMNS HELD_FROM "WHERE h.key = ?1",
 	[LZ_SQL_HELD_PRIOR] = "SELECT 0, h.since_s, h.expiry_s, h.ttl_s, h.case_id, h.prior, '', "
@@ -48,17 +50,17 @@ const char *const lz_db_sql[LZ_SQL_N] = {
 	[LZ_SQL_HELD_OF_SUM] = "SELECT count(*) FROM held WHERE case_id = ?1 AND case_id <> 0",
 	[LZ_SQL_HELD_LASTS] = "SELECT 1 FROM held WHERE case_id = ?1 AND case_id <> 0 AND "
 			      "expiry_s > ?2 LIMIT 1",
-	[LZ_SQL_HELD_ENDED] = "SELECT key, case_id, expiry_s FROM held WHERE expiry_s <= ?1 "
-			      "ORDER BY expiry_s LIMIT ?2",
-	[LZ_SQL_HELD_WITHIN] = "SELECT 1 FROM held WHERE key BETWEEN ?1 AND ?2 LIMIT 1",
-	[LZ_SQL_HELD_ROWS] = "SELECT e.rowid, h.case_id, h.since_s, h.expiry_s, h.ttl_s, h.origin, "
-			     "h.prior FROM entry e CROSS JOIN held h ON h.key = e.key",
+	[LZ_SQL_HELD_DUE] = "SELECT key, case_id, expiry_s FROM held WHERE look_s <= ?1 "
+			    "ORDER BY look_s LIMIT ?2",
+	[LZ_SQL_HELD_LOOK] = "UPDATE held SET look_s = expiry_s WHERE key IN (SELECT key FROM entry)",
+	[LZ_SQL_HELD_ROWS] = "SELECT key, case_id, since_s, expiry_s, ttl_s, origin, prior FROM held "
+			     "WHERE key >= ?1 ORDER BY key",
 	[LZ_SQL_HELD_ROWS_KEEP] = "INSERT INTO change (id, key, time_s, since_s, expiry_s, ttl_s, origin, "
 				  "case_id, prior) SELECT prior, 0, ?1, was_since_s, was_expiry_s, "
 				  "was_ttl_s, was_origin, case_id, was_prior FROM entry WHERE keeps",
 	[LZ_SQL_HELD_ROWS_PUT] = "INSERT INTO held (key, since_s, expiry_s, ttl_s, origin, case_id, "
-				 "prior, address) SELECT key, since_s, expiry_s, ttl_s, origin, case_id, "
-				 "prior, address FROM entry WHERE true ON CONFLICT (key) DO UPDATE SET "
+				 "prior, address, look_s) SELECT key, since_s, expiry_s, ttl_s, origin, "
+				 "case_id, prior, address, expiry_s FROM entry WHERE true ON CONFLICT (key) DO UPDATE SET "
 				 "since_s = excluded.since_s, expiry_s = excluded.expiry_s, "
 				 "ttl_s = excluded.ttl_s, origin = excluded.origin, "
 				 "prior = excluded.prior, address = excluded.address",

@@ -158,6 +158,28 @@ t_eq "what a list made of him was over when it was in force: no extension" \
 t_ok "his case goes on all the same" lz_wait 10 is_released
 t_ok "undone" ctl -q quarantine undo --since 1h --source import
 
+# ---------------------------------------------------------------- extended: over at the later end
+
+AGAIN=9.9.9.10
+timeline_of()
+{
+	ctl -j why "$1" | jq -r '[.timeline[].event] | join(" ")'
+}
+
+has_expired()
+{
+	[[ $(timeline_of "$AGAIN") = *expired ]]
+}
+
+echo "$AGAIN 3s" >"$LZ_DIR/again"
+t_ok "one of a list, for a moment" ctl quarantine import "$LZ_DIR/again"
+echo "$AGAIN 12s" >"$LZ_DIR/again"
+t_eq "the list comes again" "$(ctl -j quarantine import "$LZ_DIR/again" | jq -c '[.held, .extended]')" "[0,1]"
+sleep 5
+t_ok "his first end is no end" ctl quarantine show "$AGAIN"
+t_ok "the later one is" lz_wait 20 has_expired
+t_ok "he is held no more" test "$(status_of ctl quarantine show "$AGAIN")" != 0
+
 # ---------------------------------------------------------------- all end within one second
 
 END_S=$(($(date +%s) + 20))

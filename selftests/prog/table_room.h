@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * table_room.h - the shared tables through the real maps, for p_table*.c and p_sweep.c: the controller on
- * one side, the real program under BPF_PROG_TEST_RUN on the other.
+ * table_room.h - the shared tables through the real maps, for p_table*.c, p_sweep.c and p_beside.c: the
+ * controller on one side, the real program under BPF_PROG_TEST_RUN on the other.
  */
 #ifndef LZ_SELFTESTS_TABLE_ROOM_H
 #define LZ_SELFTESTS_TABLE_ROOM_H

@@ -53,8 +53,8 @@ static void walks_past_writes(void)
 		lz_held_del(l, got[0].key, NULL);
 	}
 	T_EQ(total, 10, "each hold once, although some went in between");
-	T_EQ(lz_held_ended(l, noon.mono_s + 59, ended, 3), 0, "none has ended");
-	T_EQ(lz_held_ended(l, noon.mono_s + 60, ended, 3), 3, "at its end a hold has ended");
+	T_EQ(lz_held_due(l, noon.mono_s + 59, ended, 3), 0, "none has ended");
+	T_EQ(lz_held_due(l, noon.mono_s + 60, ended, 3), 3, "at its end a hold has ended");
 	T_EQ(ended[0].expiry_s, noon.mono_s + 60, "and says when");
 	lz_ledger_close(&l);
 	remove_dir();

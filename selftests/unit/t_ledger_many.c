@@ -50,7 +50,7 @@ static __u64 end_many(struct lz_ledger *l, __u64 mono_s)
 	__u64 start_ms = cpu_ms();
 	int n, failed = 0;
 
-	while ((n = lz_held_ended(l, mono_s, ended, 1024)) > 0) {
+	while ((n = lz_held_due(l, mono_s, ended, 1024)) > 0) {
 		for (int i = 0; i < n; i++)
 			keys[i] = ended[i].key;
 		failed += lz_ledger_begin_lazy(l, NULL) < 0 ||
