@@ -72,6 +72,7 @@ struct lz_ctl {
 	__u64 silent_since_s; /* the keeper did not answer, CLOCK_MONOTONIC; 0 = it does */
 	bool opened; /* there is an instance: view, events and sweep are there */
 	bool adopted;
+	bool strangers_known; /* lz_strangers_look() was there: the ledger drives this kernel */
 	bool beside; /* another instance judges until the first KEEP */
 	__u32 sources_min, colony_min; /* room of a new instance: at least what --policy asks for */
 	struct lz_map_fds fds;
@@ -270,6 +271,15 @@ int lz_hold_to_kernel(struct lz_ctl *ctl, const struct lz_held *held, struct lz_
 /** lz_hold_room() - may @n more be held? -ENOSPC with the reason: the colony is full */
 int lz_hold_room(struct lz_ctl *ctl, size_t n, struct lz_err *reterr);
 void lz_hold_restore(struct lz_ctl *ctl);
+
+/**
+ * lz_strangers_look() - once an instance was taken over: whom it holds and the ledger does not know
+ *
+ * Let go if the ledger drives this kernel; if it is another one or an older copy, the ledger learns them.
+ */
+void lz_strangers_look(struct lz_ctl *ctl);
+/** lz_mark_write() - how far the ledger has come, for the next start; after what it says is in the kernel */
+void lz_mark_write(struct lz_ctl *ctl);
 
 /** lz_hold_learn() - of a limit in the kernel, found by the sweep: into the evidence queue */
 void lz_hold_learn(void *ctl, __u64 key, __u64 word);

@@ -249,6 +249,7 @@ int lz_running_apply(struct lz_ctl *ctl, struct lz_running *next, __u32 confirm_
 	ctl->now = *next;
 	memset(next, 0, sizeof(*next));
 	set_idle(ctl);
+	lz_strangers_look(ctl); /* of a ledger without policies */
 	if (!confirm_s) {
 		lz_running_done(&ctl->before);
 		settle(ctl);

@@ -142,9 +142,39 @@ int lz_ledger_begin_lazy(struct lz_ledger *l, struct lz_err *reterr)
 	return r;
 }
 
+int lz_db_read_mark(struct lz_ledger *l, struct lz_err *reterr)
+{
+	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_MARK);
+	int r = 0;
+
+	if (sqlite3_step(s) == SQLITE_ROW)
+		l->mark = (struct lz_ledger_mark){ .id = (__u64)sqlite3_column_int64(s, 0),
+						   .turn = (__u64)sqlite3_column_int64(s, 1) };
+	else
+		r = lz_db_error(l, "read its mark", reterr);
+	sqlite3_reset(s);
+	return r;
+}
+
+struct lz_ledger_mark lz_ledger_mark(const struct lz_ledger *l)
+{
+	return l->mark;
+}
+
+int lz_ledger_part(struct lz_ledger *l, struct lz_err *reterr)
+{
+	int r = lz_db_run(l, lz_db_stmt(l, LZ_SQL_PART), "write its mark", reterr);
+
+	l->parts = r == 0;
+	return r;
+}
+
+/* While it is opened there are batches before the statements are prepared: they turn nothing. */
 int lz_ledger_commit_aside(struct lz_ledger *l, struct lz_err *reterr)
 {
-	return lz_db_run(l, lz_db_stmt(l, LZ_SQL_COMMIT), "commit", reterr);
+	int r = l->sql[LZ_SQL_TURN] ? lz_db_run(l, lz_db_stmt(l, LZ_SQL_TURN), "commit", reterr) : 0;
+
+	return r < 0 ? r : lz_db_run(l, lz_db_stmt(l, LZ_SQL_COMMIT), "commit", reterr);
 }
 
 int lz_ledger_commit_end(struct lz_ledger *l, int r)
@@ -154,6 +184,10 @@ int lz_ledger_commit_end(struct lz_ledger *l, int r)
 		return r;
 	}
 	l->batch = false;
+	l->mark.turn++;
+	if (l->parts)
+		lz_db_read_mark(l, NULL);
+	l->parts = false;
 	end_lazy(l, NULL);
 	return 0;
 }
@@ -174,6 +208,7 @@ void lz_ledger_rollback(struct lz_ledger *l)
 	lz_origin_forget(l);
 	memset(l->kept, 0, sizeof(l->kept));
 	l->batch = false;
+	l->parts = false;
 	end_lazy(l, NULL);
 }
 

@@ -13,6 +13,9 @@
 enum lz_sql {
 	LZ_SQL_BEGIN,
 	LZ_SQL_COMMIT,
+	LZ_SQL_TURN,
+	LZ_SQL_PART,
+	LZ_SQL_MARK,
 	LZ_SQL_TICK,
 	LZ_SQL_HELD_NEW,
 	LZ_SQL_HELD_KEEP,
@@ -131,6 +134,8 @@ struct lz_ledger {
 	__u64 held;
 	__u64 granted;
 	__u64 outbox;
+	struct lz_ledger_mark mark;
+	bool parts; /* the batch gives it another id */
 	bool batch;
 	bool lazy; /* the batch is not synced */
 	__u64 batch_held; /* counts as they were when the batch began */
@@ -167,6 +172,9 @@ void lz_db_text(sqlite3_stmt *s, int column, char *dst, size_t size);
 
 /** lz_db_bind() - a text that lives until the statement has run */
 void lz_db_bind(sqlite3_stmt *s, int parameter, const char *text);
+
+/** lz_db_read_mark() - of the database into l->mark; 0 or -errno */
+int lz_db_read_mark(struct lz_ledger *l, struct lz_err *reterr);
 
 /** lz_origin_put() - the row with these texts: one written lately, or a new one; its id or -errno */
 __s64 lz_origin_put(struct lz_ledger *l, const struct lz_origin *origin, struct lz_err *reterr);

@@ -74,6 +74,19 @@ bool lz_ledger_log_is_full(const struct lz_ledger *l);
  */
 int lz_ledger_checkpoint(struct lz_ledger *l, struct lz_err *reterr);
 
+/* Which ledger this is and how much is in it, so that whoever drives a kernel by it can tell an older copy of
+ * it, or another one, from the one that the kernel was driven by last. */
+struct lz_ledger_mark {
+	__u64 id;   /* random */
+	__u64 turn; /* batches that were committed; rising */
+};
+
+/** lz_ledger_mark() - as of the last commit */
+struct lz_ledger_mark lz_ledger_mark(const struct lz_ledger *l);
+
+/** lz_ledger_part() - within a batch: from now on another ledger than those it is a copy of; 0 or -errno */
+int lz_ledger_part(struct lz_ledger *l, struct lz_err *reterr);
+
 /** lz_ledger_tick() - write the clocks down; every 30 s or so: a crash of the machine costs no more */
 int lz_ledger_tick(struct lz_ledger *l, struct lz_now now, struct lz_err *reterr);
 

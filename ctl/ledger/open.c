@@ -138,7 +138,7 @@ static int prepare(struct lz_ledger *l, struct lz_err *reterr)
 	l->held = (__u64)held;
 	l->outbox = (__u64)outbox;
 	l->granted = (__u64)granted;
-	return 0;
+	return lz_db_read_mark(l, reterr);
 }
 
 /* SQLite opens what it is given; a fifo or a link in the state folder is somebody's trick. */

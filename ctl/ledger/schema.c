@@ -11,6 +11,7 @@
  *   note                   what is about the gateway, and about sources before schema 2
  *   applied --> policy_text  the text of a policy: a row of megabytes, which no change of its state moves
  *   granted outbox audit boot
+ *   book                   which ledger this is, and how many batches are in it
  */
 #include "ledger/db.h"
 
@@ -116,5 +117,8 @@ const char *const lz_db_migrations[LZ_LEDGER_SCHEMA] = {
 	"DROP INDEX held_expiry;"
 	"ALTER TABLE held ADD COLUMN look_s INTEGER NOT NULL DEFAULT 0;"
 	"UPDATE held SET look_s = expiry_s;"
-	"CREATE INDEX held_look ON held (look_s);",
+	"CREATE INDEX held_look ON held (look_s);"
+	"CREATE TABLE book (one INTEGER PRIMARY KEY CHECK (one = 1), id INTEGER NOT NULL,"
+	"  turn INTEGER NOT NULL);"
+	"INSERT INTO book VALUES (1, random(), 1);",
 };

@@ -24,6 +24,9 @@
 const char *const lz_db_sql[LZ_SQL_N] = {
 	[LZ_SQL_BEGIN] = "BEGIN IMMEDIATE",
 	[LZ_SQL_COMMIT] = "COMMIT",
+	[LZ_SQL_TURN] = "UPDATE book SET turn = turn + 1",
+	[LZ_SQL_PART] = "UPDATE book SET id = random()",
+	[LZ_SQL_MARK] = "SELECT id, turn FROM book",
 	[LZ_SQL_TICK] = "UPDATE boot SET mono_s = ?1, wall_s = ?2",
 	[LZ_SQL_HELD_NEW] = "INSERT OR IGNORE INTO held (key, since_s, expiry_s, ttl_s, origin, case_id, "
 			    "prior, address, look_s) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?3)",

@@ -201,7 +201,11 @@ struct lz_tables {
 	__u32 blocks_used; /* bits set behind the entries of lz_blocks */
 	__u32 next_block; /* where to look for one that is free, modulo lz_blocks_of() */
 	__u64 events_lost; /* of which the controller knows: its word */
-	__u64 pad_[4];
+	/* The ledger that drives these tables, and how far it had come (struct lz_ledger_mark): the controller's
+	 * words. 0: not known. */
+	__u64 ledger_id;
+	__u64 ledger_turn;
+	__u64 pad_[2];
 	__u64 held_copy; /* which copy of lz_held packets read, 0 or 1: the controller's word, and on
 			  * a line of its own, because every packet reads it */
 	__u64 pad2_[7];

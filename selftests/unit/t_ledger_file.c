@@ -230,6 +230,39 @@ static void lazy_that_fails_leaves_nothing(void)
 	remove_dir();
 }
 
+/* A copy that is put back has not come as far; one that went another way is another. */
+static void says_which_one_it_is(void)
+{
+	struct lz_ledger_mark first, second;
+	struct lz_ledger *l;
+
+	make_dir();
+	l = open_at(BOOT_A, noon);
+	first = lz_ledger_mark(l);
+	T_OK(first.id != 0 && first.turn > 0, "it has a mark");
+	T_ERR(lz_ledger_begin(l, NULL), 0, "begin");
+	put_one(l, 1, 60, noon);
+	T_EQ(lz_ledger_mark(l).turn, first.turn, "not before the commit");
+	T_ERR(lz_ledger_commit(l, NULL), 0, "commit");
+	T_EQ(lz_ledger_mark(l).turn, first.turn + 1, "one batch more");
+	T_ERR(lz_ledger_begin(l, NULL), 0, "begin");
+	T_ERR(lz_ledger_part(l, NULL), 0, "another one");
+	lz_ledger_rollback(l);
+	second = lz_ledger_mark(l);
+	T_OK(second.id == first.id && second.turn == first.turn + 1, "what is rolled back is not");
+	T_ERR(lz_ledger_begin(l, NULL), 0, "begin");
+	T_ERR(lz_ledger_part(l, NULL), 0, "another one");
+	T_ERR(lz_ledger_commit(l, NULL), 0, "commit");
+	second = lz_ledger_mark(l);
+	T_OK(second.id != first.id, "is another one");
+	lz_ledger_close(&l);
+	l = open_at(BOOT_B, noon);
+	T_EQ(lz_ledger_mark(l).id, second.id, "on the disk, too");
+	T_OK(lz_ledger_mark(l).turn >= second.turn, "and how far it had come");
+	lz_ledger_close(&l);
+	remove_dir();
+}
+
 static const struct t_case cases[] = {
 	{ "survives a kill", survives_a_kill },
 	{ "carries the rest of a hold over", carries_the_rest_over },
@@ -237,6 +270,7 @@ static const struct t_case cases[] = {
 	{ "keeps a second daemon out", keeps_a_second_one_out },
 	{ "a checkpoint beside a batch", checkpoints_beside_a_batch },
 	{ "ends a lazy batch that cannot begin", lazy_that_fails_leaves_nothing },
+	{ "says which one it is", says_which_one_it_is },
 };
 
 int main(void)

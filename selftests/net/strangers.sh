@@ -1,0 +1,141 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# A ledger that knows less than the kernel: a backup that was put back, or a new one because the old one was
+# damaged. Nobody is let go by it, and the books learn who is held. A release that was cut off in the middle is
+# finished all the same.
+set -u
+
+ROOT=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=selftests/lib/gateway.sh
+. "$ROOT/selftests/lib/gateway.sh"
+
+lz_gateway_enter 240 "$@"
+
+WORLD=203.0.113.25
+POLICY=$LZ_DIR/policy.json
+
+cat >"$POLICY" <<-'END'
+	{ "version": 1, "name": "strangers",
+	  "interfaces": { "access": { "side": "customer", "match": ["acc0"], "source-validation": "strict" },
+			  "transit": { "side": "uplink", "match": ["upl0"] } },
+	  "sets": { "homes": ["198.51.100.0/24"] },
+	  "classes": { "homes": { "of": ["homes"], "port25": "leave-alone" } },
+	  "gardens": { "care": { "kind": "strict", "mail": "drop", "web": "drop" } },
+	  "capacity": { "sources": 4096, "colony": 4096 } }
+END
+
+reaches()
+{
+	lz_ns_run "$1" "${ENDS[@]}" once "$WORLD" 443
+}
+
+# row ADDRESS: GRADE SOURCE of its entry
+row()
+{
+	ctl -j quarantine list | jq -r --arg a "$1" '.entries[] | select(.address == $a) | "\(.grade) \(.source)"'
+}
+
+# left_s ADDRESS: seconds until its end
+left_s()
+{
+	ctl -j quarantine list | jq -r --arg a "$1" \
+		'.entries[] | select(.address == $a) | (.until | fromdateiso8601) - now | floor'
+}
+
+# agreed WHAT: books and kernel say the same
+agreed()
+{
+	t_ok "$1: intent, ledger and kernel agree" ctl doctor
+	t_ok "$1: healthy" ctl health
+}
+
+logged()
+{
+	grep -q "$@" "$LZ_DIR/log/daemon.log"
+}
+
+t_need lz_provider_add
+t_need lz_customer_add old 198.51.100.10 2001:db8:2000:10::10
+t_need lz_customer_add new 198.51.100.11 2001:db8:2000:11::10
+t_need lz_customer_add free 198.51.100.12 2001:db8:2000:12::10
+lz_proc_start world world "${ENDS[@]}" serve "$LZ_DIR/reached" 443
+t_need lz_port_wait 5 world 443
+t_need daemon_start "$POLICY"
+t_need ctl quarantine add 198.51.100.10 garden leaky for 1h reason before
+daemon_stop
+cp -a "$STATE" "$LZ_DIR/backup"
+
+# ---------------------------------------------------------------- the same ledger
+
+t_need daemon_start "$POLICY"
+t_ok "the same ledger again says nothing of strangers" test -z "$(grep -E "holds-learnt|ledger-changed" "$LZ_DIR/log/daemon.log")"
+t_need ctl quarantine add 198.51.100.11 garden care for 3h reason after
+t_need ctl quarantine add 198.51.100.10 garden strict for 2h
+t_ok "held" eval "! reaches new"
+daemon_kill
+
+# ---------------------------------------------------------------- a backup that was put back
+
+rm -rf "$STATE" && cp -a "$LZ_DIR/backup" "$STATE"
+t_need daemon_start "$POLICY"
+t_ok "a backup put back: says what it is" logged "event=holds-learnt .*reason=\"2 stay held: this ledger is an older copy"
+t_ok "a backup put back: who was held since then stays held" eval "! reaches new"
+t_eq "a backup put back: how hard, and by whom" "$(row 198.51.100.11)" "garden:care kernel"
+t_ok "a backup put back: until when" test "$(left_s 198.51.100.11)" -gt 10700
+t_eq "a backup put back: who was held harder since then stays so" "$(row 198.51.100.10)" "garden:strict kernel"
+t_ok "a backup put back: and longer" test "$(left_s 198.51.100.10)" -gt 7000
+t_ok "a backup put back: why says that nobody knows" grep -q "this ledger does not say by whom" <(ctl why 198.51.100.11)
+agreed "a backup put back"
+daemon_stop
+
+# ---------------------------------------------------------------- from now on it is the one
+
+t_need daemon_start "$POLICY"
+t_ok "at the next start it is the ledger of this kernel" eval "! logged holds-learnt"
+t_ok "which keeps them held" eval "! reaches new"
+t_ok "and can let them go" ctl quarantine del 198.51.100.11
+t_ok "who is free then" reaches new
+t_need ctl quarantine add 198.51.100.11 garden strict for 1h
+daemon_stop
+
+# ---------------------------------------------------------------- a new ledger
+
+rm -rf "$STATE"
+t_need daemon_start "$POLICY"
+t_ok "a new ledger: says what it is" logged "event=holds-learnt .*this ledger is not the one that they were held by"
+t_ok "a new ledger: nobody is let go" eval "! reaches new"
+t_eq "a new ledger: all are on its books" "$(ctl -j quarantine list | jq '.entries | length')" 2
+agreed "a new ledger"
+daemon_kill
+t_need daemon_start "$POLICY"
+t_ok "a new ledger: nor by the start after" eval "! reaches new"
+agreed "the start after"
+daemon_stop
+
+rm -rf "$STATE"
+t_need daemon_start ""
+t_need ctl policy apply "$POLICY" --yes
+t_ok "a new ledger, and the policy comes later: nobody is let go" eval "! reaches new"
+t_eq "a new ledger, and the policy comes later: all are on its books" \
+	"$(ctl -j quarantine list | jq '.entries | length')" 2
+daemon_stop
+
+# ---------------------------------------------------------------- a release that was cut off
+
+python3 - "$STATE/ledger.db" <<-'END'
+	import sqlite3, sys
+	db = sqlite3.connect(sys.argv[1])
+	db.execute("DELETE FROM held WHERE key = ?", (198 << 24 | 51 << 16 | 100 << 8 | 11,))
+	db.execute("UPDATE book SET turn = turn + 1")
+	db.commit()
+END
+t_need daemon_start "$POLICY"
+t_ok "a release that was cut off: is finished" logged "event=releases-finished sources=1"
+t_ok "a release that was cut off: free" reaches new
+t_ok "a release that was cut off: the other is not" eval "! reaches old"
+agreed "a release that was cut off"
+t_ok "who was never held is free all the time" reaches free
+daemon_stop
+[ "$T_FAILED" = 0 ] || sed 's/^/# /' "$LZ_DIR/log/daemons.log" | tail -n 60
+t_end
