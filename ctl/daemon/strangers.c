@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * strangers.c - who is held in the kernel and not in the ledger, and which of the two is right.
+ * strangers.c - who is held or excepted in the kernel and not in the ledger, and which of the two is right.
  *
  * A hold is in the ledger before it is in the kernel, and out of it before it is out of the kernel. So
  * somebody whom only the kernel holds is a release that was cut off in the middle - if this is the ledger
@@ -105,6 +105,30 @@ static int learn_slice(struct lz_ctl *ctl, const struct lz_hold_entry *holds, st
 	return r < 0 ? r : (int)m;
 }
 
+struct learnt {
+	struct lz_ctl *ctl;
+	int n;
+	struct lz_err *reterr;
+};
+
+static int learn_exception(void *arg, const struct lz_prefix_key *key, const struct lz_exception *e)
+{
+	const struct lz_keyprefix kp = { .bits = key->bits, .len = key->len };
+	struct learnt *learnt = arg;
+	struct lz_granted row = { .prefix = lz_keyprefix_to_prefix(&kp), .since_s = lz_ctl_now().wall_s,
+				  .until_s = lz_ctl_wall_of(e->until_s), .flags = e->flags }, has;
+	int r;
+
+	if (e->until_s <= lz_tables_now_s(&learnt->ctl->view) ||
+	    lz_granted_get(learnt->ctl->ledger, &row.prefix, &has) == 0)
+		return 0;
+	lz_text_set(row.ticket, sizeof(row.ticket), "unknown");
+	lz_text_set(row.actor, sizeof(row.actor), "lazaretd");
+	r = lz_granted_put(learnt->ctl->ledger, &row, learnt->reterr);
+	learnt->n += r == 0;
+	return r;
+}
+
 /* ---------------------------------------------------------------- both */
 
 void lz_mark_write(struct lz_ctl *ctl)
@@ -152,28 +176,35 @@ static int look_through(struct lz_ctl *ctl, const struct in_force *f, bool learn
 }
 
 /* In one transaction: what the kernel knows, and that this is no copy of another ledger any more. */
-static int learn_all(struct lz_ctl *ctl, const struct in_force *f, struct lz_err *reterr)
+static int learn_all(struct lz_ctl *ctl, const struct in_force *f, int *ret_excepted, struct lz_err *reterr)
 {
+	struct learnt learnt = { .ctl = ctl, .reterr = reterr };
 	int n, r = lz_ledger_begin(ctl->ledger, reterr);
 
 	if (r < 0)
 		return r;
 	n = r = look_through(ctl, f, true, reterr);
 	if (r >= 0)
-		r = lz_ledger_part(ctl->ledger, reterr);
+		r = lz_exceptions_each(&ctl->view, learn_exception, &learnt);
 	if (r >= 0)
-		return lz_ledger_commit(ctl->ledger, reterr) < 0 ? -EIO : n;
+		r = lz_ledger_part(ctl->ledger, reterr);
+	if (r >= 0) {
+		*ret_excepted = learnt.n;
+		r = lz_ledger_commit(ctl->ledger, reterr);
+		return r < 0 ? r : n;
+	}
 	lz_ledger_rollback(ctl->ledger);
 	return r;
 }
 
-static void say(struct lz_ctl *ctl, int n, const char *why)
+static void say(struct lz_ctl *ctl, int n, int excepted, const char *why)
 {
 	struct lz_note note = { 0 };
 
 	lz_text_set(note.event, sizeof(note.event), "holds-learnt");
 	lz_text_set(note.actor, sizeof(note.actor), "lazaretd");
-	snprintf(note.reason, sizeof(note.reason), "%d stay held: %s; what it does not know of them is lost", n, why);
+	snprintf(note.reason, sizeof(note.reason), "%d stay held, %d excepted: %s; what it does not know of them "
+		 "is lost", n, excepted, why);
 	lz_tell_note(ctl, LZ_LOG_WARNING, &note);
 }
 
@@ -182,14 +213,14 @@ void lz_strangers_look(struct lz_ctl *ctl)
 	const char *why = wrong_ledger(ctl);
 	struct lz_err err = { "out of memory" };
 	struct in_force f = { 0 };
-	int n = -ENOMEM;
+	int n = -ENOMEM, excepted = 0;
 
 	if (ctl->strangers_known || !ctl->opened)
 		return;
 	if (ctl->adopted && lz_holds_each(&ctl->view, lz_tables_now_s(&ctl->view), add_hold, &f) == 0) {
 		if (f.n)
 			qsort(f.v, f.n, sizeof(*f.v), compare_keys);
-		n = why ? learn_all(ctl, &f, &err) : look_through(ctl, &f, false, &err);
+		n = why ? learn_all(ctl, &f, &excepted, &err) : look_through(ctl, &f, false, &err);
 	} else if (!ctl->adopted) {
 		n = 0;
 	}
@@ -198,8 +229,8 @@ void lz_strangers_look(struct lz_ctl *ctl)
 		lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", err.text);
 		return;
 	}
-	if (why && n)
-		say(ctl, n, why);
+	if (why && (n || excepted))
+		say(ctl, n, excepted, why);
 	else if (why)
 		lz_log(LZ_LOG_NOTICE, "ledger-changed", "why=%s", why);
 	else if (n)

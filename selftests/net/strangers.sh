@@ -73,19 +73,22 @@ t_ok "the same ledger again says nothing of strangers" test -z "$(grep -E "holds
 t_need ctl quarantine add 198.51.100.11 garden care for 3h reason after
 t_need ctl quarantine add 198.51.100.10 garden strict for 2h
 t_ok "held" eval "! reaches new"
+t_need ctl exception add 198.51.100.12 port25 until 2030-01-01 ticket RT-7
 daemon_kill
 
 # ---------------------------------------------------------------- a backup that was put back
 
 rm -rf "$STATE" && cp -a "$LZ_DIR/backup" "$STATE"
 t_need daemon_start "$POLICY"
-t_ok "a backup put back: says what it is" logged "event=holds-learnt .*reason=\"2 stay held: this ledger is an older copy"
+t_ok "a backup put back: says what it is" logged "event=holds-learnt .*reason=\"2 stay held, 1 excepted: this ledger is an older copy"
 t_ok "a backup put back: who was held since then stays held" eval "! reaches new"
 t_eq "a backup put back: how hard, and by whom" "$(row 198.51.100.11)" "garden:care kernel"
 t_ok "a backup put back: until when" test "$(left_s 198.51.100.11)" -gt 10700
 t_eq "a backup put back: who was held harder since then stays so" "$(row 198.51.100.10)" "garden:strict kernel"
 t_ok "a backup put back: and longer" test "$(left_s 198.51.100.10)" -gt 7000
 t_ok "a backup put back: why says that nobody knows" grep -q "this ledger does not say by whom" <(ctl why 198.51.100.11)
+t_eq "a backup put back: who was excepted since then is on the books" "$(ctl -j exception list |
+	jq -r '.exceptions[] | "\(.prefix) \(.what) \(.ticket)"')" "198.51.100.12 port25 unknown"
 agreed "a backup put back"
 daemon_stop
 
