@@ -264,7 +264,6 @@ int lz_ctl_open(struct lz_ctl *ctl, const struct lz_policy *policy, struct lz_er
 	if (r == 0) {
 		memset(&ctl->fds, 0xff, sizeof(ctl->fds));
 		memcpy(ctl->fds.fd, fds, n * sizeof(*fds));
-		ctl->adopted = ctl->answer.adopted;
 		ctl->beside = ctl->answer.beside;
 		r = open_tables(ctl, reterr);
 	}

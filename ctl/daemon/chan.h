@@ -105,7 +105,6 @@ struct lz_answer {
 	__u32 what; /* TOLD: enum lz_told_what */
 	__u32 n_ports;
 	__u32 more; /* PORTS: ask again; PLAN: the same again */
-	__u32 adopted; /* OPEN */
 	__u32 beside; /* OPEN: another one judges until KEEP */
 	struct lz_instance instance; /* OPEN */
 	char text[512]; /* error, or the interface's name */

@@ -71,7 +71,6 @@ struct lz_ctl {
 	__u32 asked; /* number of the last request */
 	__u64 silent_since_s; /* the keeper did not answer, CLOCK_MONOTONIC; 0 = it does */
 	bool opened; /* there is an instance: view, events and sweep are there */
-	bool adopted;
 	bool strangers_known; /* lz_strangers_look() was there: the ledger drives this kernel */
 	bool beside; /* another instance judges until the first KEEP */
 	__u32 sources_min, colony_min; /* room of a new instance: at least what --policy asks for */
@@ -273,7 +272,7 @@ int lz_hold_room(struct lz_ctl *ctl, size_t n, struct lz_err *reterr);
 void lz_hold_restore(struct lz_ctl *ctl);
 
 /**
- * lz_strangers_look() - once an instance was taken over: whom it holds and the ledger does not know
+ * lz_strangers_look() - once an instance is open: whom it holds and the ledger does not know
  *
  * Let go if the ledger drives this kernel; if it is another one or an older copy, the ledger learns them.
  */

@@ -100,7 +100,6 @@ static int answer_open(struct lz_keeper *k, struct lz_err *reterr)
 		return lz_chan_send(k->chan, &k->answer, sizeof(k->answer), NULL, 0, true);
 	k->answer.beside = k->kernel.beside_fd >= 0;
 	k->answer.instance = k->kernel.instance;
-	k->answer.adopted = k->kernel.adopted;
 	return lz_chan_send(k->chan, &k->answer, sizeof(k->answer), k->kernel.maps.fd, LZ_MAP_SHARED_N,
 			    true);
 }

@@ -210,19 +210,18 @@ static void say(struct lz_ctl *ctl, int n, int excepted, const char *why)
 
 void lz_strangers_look(struct lz_ctl *ctl)
 {
-	const char *why = wrong_ledger(ctl);
 	struct lz_err err = { "out of memory" };
 	struct in_force f = { 0 };
 	int n = -ENOMEM, excepted = 0;
+	const char *why;
 
 	if (ctl->strangers_known || !ctl->opened)
 		return;
-	if (ctl->adopted && lz_holds_each(&ctl->view, lz_tables_now_s(&ctl->view), add_hold, &f) == 0) {
+	why = wrong_ledger(ctl);
+	if (lz_holds_each(&ctl->view, lz_tables_now_s(&ctl->view), add_hold, &f) == 0) {
 		if (f.n)
 			qsort(f.v, f.n, sizeof(*f.v), compare_keys);
 		n = why ? learn_all(ctl, &f, &excepted, &err) : look_through(ctl, &f, false, &err);
-	} else if (!ctl->adopted) {
-		n = 0;
 	}
 	free(f.v);
 	if (n < 0) { /* they stay held; the next start looks again */
