@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/lines.h"
 #include "base/units.h"
 #include "daemon/ctl.h"
 
@@ -291,31 +292,32 @@ static void send_bad(struct lz_request *req, unsigned int line, const char *pref
 }
 
 /* All lines as rows of a heap array; a bad one answers the request. */
-static struct lz_granted *read_lines(struct lz_request *req, char *text, size_t *ret_n)
+static struct lz_granted *read_lines(struct lz_request *req, char *text, size_t len, size_t *ret_n)
 {
 	struct lz_granted *rows = NULL;
 	struct lz_err err = { "" };
+	struct lz_lines lines;
 	size_t n = 0, cap = 0;
-	unsigned int line = 0;
+	char *line;
+	int r;
 
-	for (char *at = text; at && *at;) {
-		char *end = strchr(at, '\n'), *next = end ? end + 1 : NULL;
-
-		if (end)
-			*end = '\0';
-		line++;
-		if (at[strspn(at, " \t\r")] && at[strspn(at, " \t")] != '#') {
-			if (lz_array_grow(&rows, &cap, n + 1, sizeof(*rows)) < 0)
-				break;
-			memset(&rows[n], 0, sizeof(rows[n]));
-			if (read_line(at, &rows[n++], &err) < 0) {
-				send_bad(req, line, NULL, &err);
-				lz_end_invalid(req, "line %u: %s; nothing was done", line, err.text);
-				free(rows);
-				return NULL;
-			}
-		}
-		at = next;
+	lz_lines_init(&lines, text, len);
+	while ((r = lz_lines_next(&lines, &line, &err)) > 0) {
+		if (!line[strspn(line, " \t")])
+			continue;
+		r = lz_array_grow(&rows, &cap, n + 1, sizeof(*rows));
+		if (r < 0)
+			lz_err_set(&err, -r, "out of memory");
+		else
+			r = (rows[n] = (struct lz_granted){ 0 }, read_line(line, &rows[n++], &err));
+		if (r < 0)
+			break;
+	}
+	if (r < 0) {
+		send_bad(req, lines.line, NULL, &err);
+		lz_end_invalid(req, "line %u: %s; nothing was done", lines.line, err.text);
+		free(rows);
+		return NULL;
 	}
 	*ret_n = n;
 	return rows ? rows : calloc(1, sizeof(*rows));
@@ -329,14 +331,16 @@ void lz_h_exception_import(struct lz_request *req, void *arg)
 	char actor[LZ_ACTOR_TEXT_MAX], prefix[LZ_PREFIX_TEXT_MAX];
 	size_t n = 0, len = 0, refused = 0;
 	struct lz_err err = { "" };
-	const char *payload;
 	cJSON *end;
 
 	if (lz_ctl_wait(ctl, req, lz_h_exception_import) || !lz_ctl_need(ctl, req))
 		return;
-	payload = lz_request_payload(req, &len);
-	text = strndup(payload, len);
-	rows = text ? read_lines(req, text, &n) : NULL;
+	text = lz_request_payload_take(req, &len);
+	if (!text) {
+		lz_reply_end(req, LZ_CODE_REFUSED, "exception: out of memory", NULL);
+		return;
+	}
+	rows = read_lines(req, text, len, &n);
 	if (!rows)
 		return;
 	lz_tell_actor(req, actor);

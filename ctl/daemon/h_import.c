@@ -176,10 +176,10 @@ static void read_slice(struct import *im)
 	if (r >= 0)
 		return;
 	row = cJSON_CreateObject();
-	lz_json_add_u64(row, "line", im->list.line);
+	lz_json_add_u64(row, "line", im->list.lines.line);
 	lz_json_add_str(row, "error", line_err.text);
 	lz_reply_row(im->req, row);
-	lz_err_set(&err, EINVAL, "line %u: %s; nothing was done", im->list.line, line_err.text);
+	lz_err_set(&err, EINVAL, "line %u: %s; nothing was done", im->list.lines.line, line_err.text);
 	finish(im, LZ_CODE_INVALID, err.text, NULL);
 }
 
@@ -416,18 +416,20 @@ static void end_import(struct import *im)
 	struct lz_note note = { 0 };
 	cJSON *end = cJSON_CreateObject();
 
-	lz_json_add_u64(end, "entries", im->list.n);
+	lz_json_add_u64(end, "entries", im->list.n + im->list.over);
 	lz_json_add_u64(end, "held", im->held);
 	lz_json_add_u64(end, "extended", im->extended);
 	lz_json_add_u64(end, "unchanged", im->unchanged);
 	lz_json_add_u64(end, "refused", im->refused);
+	lz_json_add_u64(end, "over", im->list.over);
 	im->ctl->busy = false; /* the note belongs to the timeline */
 	lz_text_set(note.event, sizeof(note.event), "imported");
 	lz_text_set(note.object, sizeof(note.object), im->file);
 	lz_text_set(note.actor, sizeof(note.actor), im->actor);
-	snprintf(note.reason, sizeof(note.reason), "%llu held, %llu extended, %llu unchanged, %llu refused",
+	snprintf(note.reason, sizeof(note.reason), "%llu held, %llu extended, %llu unchanged, %llu refused, %llu over already",
 		 (unsigned long long)im->held, (unsigned long long)im->extended,
-		 (unsigned long long)im->unchanged, (unsigned long long)im->refused);
+		 (unsigned long long)im->unchanged, (unsigned long long)im->refused,
+		 (unsigned long long)im->list.over);
 	lz_tell_note(im->ctl, LZ_LOG_NOTICE, &note);
 	finish(im, im->refused ? LZ_CODE_PARTLY : LZ_CODE_OK,
 	       im->refused ? "some lines were refused" : NULL, end);

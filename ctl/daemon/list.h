@@ -9,6 +9,7 @@
 #ifndef LZ_DAEMON_LIST_H
 #define LZ_DAEMON_LIST_H
 
+#include "base/lines.h"
 #include "daemon/ctl.h"
 
 #define LZ_LIST_SLOTS 256 /* orders that are remembered while reading */
@@ -33,10 +34,10 @@ struct lz_list_entry {
 struct lz_list {
 	struct lz_ctl *ctl;
 	char *text; /* cut into words */
-	char *next;
 	size_t len;
+	struct lz_lines lines;
 	__u32 now_s; /* of the data plane's clock, when it came: however long it is read, times count from here */
-	__u32 line; /* the last one read, from 1 */
+	__u64 over; /* lines whose time was over when the list came: they are no entries */
 	struct lz_list_entry *v;
 	struct lz_list_order *orders;
 	size_t n, cap, n_orders, orders_cap;
@@ -52,7 +53,7 @@ void lz_list_done(struct lz_list *list);
 /**
  * lz_list_read() - some more lines, until @until_ns (CLOCK_MONOTONIC)
  *
- * Return: 1: there are more; 0: all are read; -errno with @reterr set, the line is list->line.
+ * Return: 1: there are more; 0: all are read; -errno with @reterr set, the line is list->lines.line.
  */
 int lz_list_read(struct lz_list *list, __u64 until_ns, struct lz_err *reterr);
 

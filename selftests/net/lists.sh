@@ -1,0 +1,81 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# Lists as people write them: dates, comments, hosts named twice, lines that are wrong. Nothing of a line is
+# lost in silence, and the numbers add up.
+set -u
+
+ROOT=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=selftests/lib/gateway.sh
+. "$ROOT/selftests/lib/gateway.sh"
+
+lz_gateway_enter 120 "$@"
+
+cat >"$LZ_DIR/policy.json" <<-END
+	{ "version": 1, "name": "lists",
+	  "interfaces": { "access": { "side": "customer", "match": ["acc0"], "source-validation": "strict" },
+			  "transit": { "side": "uplink", "match": ["upl0"] } },
+	  "sets": { "homes": ["198.51.100.0/24"] },
+	  "never": ["198.51.100.99", "198.51.100.3"],
+	  "classes": { "homes": { "of": ["homes"], "port25": "leave-alone" } },
+	  "capacity": { "sources": 4096, "colony": 4096 } }
+END
+
+held_is()
+{
+	[ "$(ctl -j status | jq .colony.held)" = "$1" ]
+}
+
+# import LIST: its sum, or what is wrong with it
+import()
+{
+	printf '%b' "$1" >"$LZ_DIR/list"
+	ctl -j quarantine import "$LZ_DIR/list" | tee "$LZ_DIR/said" | jq -r 'if .code == 1
+		then .refused_entries[0] | "line \(.line): \(.error)"
+		else "\(.entries) entries: \(.held) held, \(.refused) refused, \(.over) over" end'
+}
+
+# on_record ADDRESS: grade, ticket and reason
+on_record()
+{
+	ctl -j quarantine show "$1" | jq -r '"\(.garden) \(.ticket) \(.reason)"'
+}
+
+t_need lz_provider_add
+t_need daemon_start "$LZ_DIR/policy.json"
+
+# ---------------------------------------------------------------- what a line may be
+
+DAY=$(date -u -d '+4 days' +%Y-%m-%d)
+t_eq "a date alone" "$(import "198.51.100.43 $DAY\n")" "1 entries: 1 held, 0 refused, 0 over"
+t_eq "is the beginning of that day" "$(ctl -j quarantine show 198.51.100.43 | jq -r .until)" "${DAY}T00:00:00Z"
+t_eq "what is neither" "$(import '198.51.100.44 1.12.2026\n')" \
+	"line 1: '1.12.2026' is neither a time nor a date (want e.g. 72h, 7d, 2027-03-01 or 2027-03-01T12:00:00Z)"
+t_eq "comments" "$(import '# all\n198.51.100.45 # printer\r\n198.51.100.46 2h strict RT#7 # printer\n')" \
+	"2 entries: 2 held, 0 refused, 0 over"
+t_eq "are no ticket and no reason" "$(on_record 198.51.100.46)" "strict RT#7 null"
+t_eq "a quoted # is none" "$(import '198.51.100.47 2h leaky \\#7 on port \\#3 # printer\n')" \
+	"1 entries: 1 held, 0 refused, 0 over"
+t_eq "it stays" "$(on_record 198.51.100.47)" "leaky #7 on port #3"
+t_eq "and is quoted in an export" "$(ctl quarantine export | sed -n 's/^198.51.100.47 [^ ]* //p')" \
+	'leaky \#7 on port \#3'
+t_eq "a NUL alone is no blank line" "$(import '198.51.100.48\n\0\n')" \
+	"line 2: has a NUL byte, is no text; save the list as UTF-8"
+t_eq "nor does it end a line" "$(import '198.51.100.48 2h leaky RT-1\0junk\n')" \
+	"line 1: has a NUL byte, is no text; save the list as UTF-8"
+t_eq "a byte order mark" "$(import '\xef\xbb\xbf198.51.100.48 2h\n')" \
+	"line 1: begins with a byte order mark; save it without one"
+t_eq "a line without an address" "$(import '- 2h leaky\n' | cut -c -26)" "line 1: '-' is not an addr"
+t_eq "whose time is over is counted" "$(import '198.51.100.48 2026-01-01\n198.51.100.49 1h\n')" \
+	"2 entries: 1 held, 0 refused, 1 over"
+printf '198.51.100.45 port25 %s RT-1 # scanner\n\0\n' "$DAY" >"$LZ_DIR/list"
+ctl -j exception import "$LZ_DIR/list" >"$LZ_DIR/said"
+t_eq "exceptions are read likewise" "$(jq -r '.refused_entries[0] | "\(.line) \(.error)"' "$LZ_DIR/said")" \
+	"2 has a NUL byte, is no text; save the list as UTF-8"
+t_ok "undone" ctl -q quarantine undo --since 1h --source import
+t_ok "all of them are free" held_is 0
+
+daemon_stop
+t_eq "nothing failed" "$(grep -cE 'event=(ledger-failed|controller-hangs)' "$LZ_DIR/log/daemons.log")" 0
+[ "$T_FAILED" = 0 ] || sed 's/^/# /' "$LZ_DIR/log/daemons.log" | tail -n 60
+t_end
