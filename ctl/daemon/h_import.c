@@ -41,11 +41,12 @@ struct import {
 	enum phase phase;
 	struct lz_list list;
 	struct order *orders; /* beside list.orders */
+	struct order merged; /* of the entries of a key, the last one that has several */
 	struct lz_held_row rows[LZ_IMPORT_ROWS]; /* of a slice, and whose entries they are */
-	const struct lz_list_entry *of[LZ_IMPORT_ROWS];
+	const struct lz_list_entry *of[LZ_IMPORT_ROWS]; /* the first of a key; others may follow it */
 	struct lz_hold_entry *holds;
 	size_t at, n_holds;
-	__u64 held, extended, unchanged, refused;
+	__u64 held, extended, unchanged, refused, doubled;
 	__s64 was_origin; /* 0 = none yet */
 	struct lz_grade was_grade; /* of it */
 	__u64 made_s; /* one moment for all: they share their origin on disk */
@@ -237,19 +238,26 @@ static bool check_entry(struct import *im, const struct lz_list_entry *e)
 	return false;
 }
 
-/* The next entries that may be held, each key once. */
+/* The next entries that may be held: a row for each key, whose entries stay together. */
 static size_t gather(struct import *im)
 {
 	const struct lz_list *list = &im->list;
 	size_t n = 0;
 
-	for (; n < LZ_IMPORT_ROWS && im->at < list->n; im->at++) {
-		const struct lz_list_entry *e = &list->v[im->at];
+	for (; im->at < list->n; im->at++) {
+		struct lz_list_entry *e = &list->v[im->at];
+		bool again = n && im->rows[n - 1].key == e->key;
 
-		if ((im->at && list->v[im->at - 1].key == e->key) || !check_entry(im, e))
-			continue;
-		im->rows[n].key = e->key;
-		im->of[n++] = e;
+		if (n == LZ_IMPORT_ROWS && !again)
+			break;
+		if (!check_entry(im, e)) {
+			e->end_s = 0;
+		} else if (again) {
+			im->doubled++;
+		} else {
+			im->rows[n].key = e->key;
+			im->of[n++] = e;
+		}
 	}
 	return n;
 }
@@ -263,23 +271,39 @@ static const struct lz_grade *grade_of(struct import *im, __s64 origin)
 	return &im->was_grade;
 }
 
+/* What the entries of a key come to; for one alone, nearly all are, it is known from others of its order. */
+static int work_out_key(struct import *im, const struct lz_list_entry *first, const struct lz_grade *grade,
+			const struct order **ret, struct lz_err *reterr)
+{
+	struct order *order = &im->orders[first->order];
+	struct lz_list_order all;
+
+	*ret = order;
+	if (!lz_list_next_of(&im->list, first))
+		return work_out(im, &im->list.orders[first->order], grade, order, reterr);
+	lz_list_order_of(&im->list, first, &all);
+	im->merged = (struct order){ 0 };
+	*ret = &im->merged;
+	return work_out(im, &all, grade, &im->merged, reterr);
+}
+
 /* What a row is to become; 1: is to be written, 0: not, -errno. */
-static int plan_row(struct import *im, const struct lz_list_entry *e, struct lz_held_row *row,
+static int plan_row(struct import *im, const struct lz_list_entry *first, struct lz_held_row *row,
 		    struct lz_err *reterr)
 {
-	const struct lz_list_order *o = &im->list.orders[e->order];
-	struct order *order = &im->orders[e->order];
 	struct lz_terms was = { .end_s = row->expiry_s, .ttl_s = row->ttl_s }, terms;
+	const struct lz_list_entry *by;
+	const struct order *order;
 	int r;
 
 	if (row->known)
 		was.grade = *grade_of(im, row->was.origin);
-	if (!lz_terms_merge(row->known ? &was : NULL, o->graded ? &o->grade : NULL,
-			    e->end_s, 0, im->now_s, &terms)) {
+	by = lz_list_merge(&im->list, first, row->known ? &was : NULL, im->now_s, &terms);
+	if (!by) {
 		im->unchanged++;
 		return 0;
 	}
-	r = work_out(im, o, &terms.grade, order, reterr);
+	r = work_out_key(im, first, &terms.grade, &order, reterr);
 	if (r < 0)
 		return r;
 	if (!row->known)
@@ -290,8 +314,8 @@ static int plan_row(struct import *im, const struct lz_list_entry *e, struct lz_
 	row->expiry_s = (__u32)terms.end_s;
 	row->ttl_s = terms.ttl_s;
 	/* An IPv4 key says it all. */
-	row->address = lz_key_family(e->key) == 4 ? "" : lz_list_address(&im->list, e);
-	im->holds[im->n_holds].key = e->key;
+	row->address = lz_key_family(by->key) == 4 ? "" : lz_list_address(&im->list, by);
+	im->holds[im->n_holds].key = by->key;
 	im->holds[im->n_holds++].word =
 		LZ_HOLD_WORD(row->expiry_s, row->ttl_s, LZ_HOLD_GRADE(order->word), 0);
 	*(row->known ? &im->extended : &im->held) += 1;
@@ -299,9 +323,13 @@ static int plan_row(struct import *im, const struct lz_list_entry *e, struct lz_
 }
 
 /* Why a host that is not held yet cannot be now; NULL: it can. */
-static const char *why_not_held(const struct import *im, const struct lz_list_entry *e, __u64 room)
+static const char *why_not_held(const struct import *im, const struct lz_list_entry *first, __u64 room)
 {
-	return !room ? "colony: full" : e->end_s <= im->now_s ? LZ_IMPORT_TOO_LATE : NULL;
+	const struct lz_list_entry *e = first;
+
+	while (e && e->end_s <= im->now_s)
+		e = lz_list_next_of(&im->list, e);
+	return !room ? "colony: full" : !e ? LZ_IMPORT_TOO_LATE : NULL;
 }
 
 static int write_rows(struct import *im, struct lz_err *reterr)
@@ -421,15 +449,16 @@ static void end_import(struct import *im)
 	lz_json_add_u64(end, "extended", im->extended);
 	lz_json_add_u64(end, "unchanged", im->unchanged);
 	lz_json_add_u64(end, "refused", im->refused);
+	lz_json_add_u64(end, "doubled", im->doubled);
 	lz_json_add_u64(end, "over", im->list.over);
 	im->ctl->busy = false; /* the note belongs to the timeline */
 	lz_text_set(note.event, sizeof(note.event), "imported");
 	lz_text_set(note.object, sizeof(note.object), im->file);
 	lz_text_set(note.actor, sizeof(note.actor), im->actor);
-	snprintf(note.reason, sizeof(note.reason), "%llu held, %llu extended, %llu unchanged, %llu refused, %llu over already",
+	snprintf(note.reason, sizeof(note.reason), "%llu held, %llu extended, %llu unchanged, %llu refused, %llu doubled, %llu over already",
 		 (unsigned long long)im->held, (unsigned long long)im->extended,
 		 (unsigned long long)im->unchanged, (unsigned long long)im->refused,
-		 (unsigned long long)im->list.over);
+		 (unsigned long long)im->doubled, (unsigned long long)im->list.over);
 	lz_tell_note(im->ctl, LZ_LOG_NOTICE, &note);
 	finish(im, im->refused ? LZ_CODE_PARTLY : LZ_CODE_OK,
 	       im->refused ? "some lines were refused" : NULL, end);

@@ -235,10 +235,54 @@ static int compare_key(const void *a, const void *b)
 
 	if (x->key != y->key)
 		return (__s64)x->key < (__s64)y->key ? -1 : 1;
-	return x->end_s < y->end_s ? 1 : x->end_s > y->end_s ? -1 : 0;
+	return x->line < y->line ? -1 : x->line > y->line;
 }
 
 void lz_list_sort(struct lz_list *list)
 {
 	lz_array_sort(list->v, list->n, sizeof(*list->v), compare_key);
+}
+
+const struct lz_list_entry *lz_list_next_of(const struct lz_list *list, const struct lz_list_entry *e)
+{
+	const struct lz_list_entry *end = list->v + list->n, *next = e + 1;
+
+	while (next < end && next->key == e->key && !next->end_s)
+		next++;
+	return next < end && next->key == e->key ? next : NULL;
+}
+
+const struct lz_list_entry *lz_list_merge(const struct lz_list *list, const struct lz_list_entry *first,
+					  const struct lz_terms *was, __u32 now_s, struct lz_terms *ret)
+{
+	const struct lz_list_entry *by = NULL;
+	struct lz_terms old;
+
+	for (const struct lz_list_entry *e = first, *next; e; e = next) {
+		const struct lz_list_order *o = &list->orders[e->order];
+
+		if (lz_terms_merge(was, o->graded ? &o->grade : NULL, e->end_s, 0, now_s, ret))
+			by = e;
+		next = lz_list_next_of(list, e);
+		if (next) {
+			old = *ret;
+			was = &old;
+		}
+	}
+	return by;
+}
+
+void lz_list_order_of(const struct lz_list *list, const struct lz_list_entry *first, struct lz_list_order *ret)
+{
+	*ret = list->orders[first->order];
+	for (const struct lz_list_entry *e = first; (e = lz_list_next_of(list, e));) {
+		const struct lz_list_order *o = &list->orders[e->order];
+
+		if (o->ticket) {
+			ret->ticket = o->ticket;
+			ret->ticket_len = o->ticket_len;
+		}
+		if (o->reason)
+			ret->reason = o->reason;
+	}
 }

@@ -27,7 +27,7 @@ struct lz_list_entry {
 	__u64 key;
 	__u32 address; /* where it stands in the list; one of "" for another key of the same customer */
 	__u32 line;
-	__u32 end_s; /* of the data plane's clock, later than it was when the list came */
+	__u32 end_s; /* of the data plane's clock, later than it was when the list came; 0: was refused */
 	__u32 order;
 };
 
@@ -57,8 +57,28 @@ void lz_list_done(struct lz_list *list);
  */
 int lz_list_read(struct lz_list *list, __u64 until_ns, struct lz_err *reterr);
 
-/** lz_list_sort() - by key; the latest end of a key comes first */
+/** lz_list_sort() - by key; those of one key in the order of the list */
 void lz_list_sort(struct lz_list *list);
+
+/** lz_list_next_of() - of a sorted list the next entry of the same key that was not refused; NULL: none */
+const struct lz_list_entry *lz_list_next_of(const struct lz_list *list, const struct lz_list_entry *e);
+
+/**
+ * lz_list_merge() - what a hold becomes by all entries of a key, as if each had been a list of its own
+ * @first: of them, not refused
+ * @was:   what stands; NULL: nothing
+ *
+ * Return: the last entry that changed something; NULL: none.
+ */
+const struct lz_list_entry *lz_list_merge(const struct lz_list *list, const struct lz_list_entry *first,
+					  const struct lz_terms *was, __u32 now_s, struct lz_terms *ret);
+
+/**
+ * lz_list_order_of() - of all entries of a key the last ticket and the last reason that were given
+ * @ret: its grade is that of @first
+ */
+void lz_list_order_of(const struct lz_list *list, const struct lz_list_entry *first,
+		      struct lz_list_order *ret);
 
 /** lz_list_address() - as it was named; "" = as the key is written */
 const char *lz_list_address(const struct lz_list *list, const struct lz_list_entry *e);

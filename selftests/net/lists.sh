@@ -75,6 +75,41 @@ t_eq "exceptions are read likewise" "$(jq -r '.refused_entries[0] | "\(.line) \(
 t_ok "undone" ctl -q quarantine undo --since 1h --source import
 t_ok "all of them are free" held_is 0
 
+# ---------------------------------------------------------------- a host named twice
+
+# counts LIST [--yes]: all of them
+counts()
+{
+	printf '%b' "$1" >"$LZ_DIR/list"
+	ctl -j quarantine import "$LZ_DIR/list" "${@:2}" |
+		jq -c '[.entries, .held, .extended, .unchanged, .refused, .doubled, .over]'
+}
+
+# hours_left ADDRESS: as he was given them
+hours_left()
+{
+	local until
+	until=$(ctl -j quarantine show "$1" | jq -r .until)
+	echo $((($(date -d "$until" +%s) - $(date +%s) + 1800) / 3600))
+}
+
+X=198.51.100.50
+t_eq "a host three times: the numbers add up" \
+	"$(counts "$X 2h leaky RT-1 first\\n198.51.100.51 2h\\n$X 5h - RT-2\\n$X 1h strict\\n")" "[4,2,0,0,0,2,0]"
+t_eq "the harder grade, the last ticket and reason that were given" "$(on_record "$X")" "strict RT-2 first"
+t_eq "the later end" "$(hours_left "$X")" 5
+t_eq "again" "$(counts "$X 2h strict\\n$X 1h\\n$X 3h leaky\\n")" "[3,0,0,1,0,2,0]"
+t_eq "it is longer with one of them" "$(counts "$X 2h\\n$X 7h - RT-3\\n$X 1h\\n")" "[3,0,1,0,0,2,0]"
+t_eq "then that is on record" "$(on_record "$X") $(hours_left "$X")" "strict RT-3 null 7"
+t_eq "what may not be held is refused as often as it stands there" \
+	"$(counts '198.51.100.99 1h\n198.51.100.99 2h\n198.51.100.52 1h\n198.51.100.52 2020-01-01\n')" "[4,1,0,0,2,0,1]"
+t_eq "more than are written at once, each twice" "$(counts "$(seq 0 1999 |
+	awk '{ for (i = 1; i < 3; i++) printf "10.0.%d.%d 2h leaky T-%d\\n", $1 / 256, $1 % 256, i }')" --yes)" \
+	"[4000,2000,0,0,0,2000,0]"
+t_eq "each with the last ticket" "$(ctl -j quarantine list | jq '[.entries[] | select(.ticket == "T-2")] | length')" 2000
+t_ok "undone" ctl -q quarantine undo --since 1h --source import
+t_ok "all of them are free" held_is 0
+
 daemon_stop
 t_eq "nothing failed" "$(grep -cE 'event=(ledger-failed|controller-hangs)' "$LZ_DIR/log/daemons.log")" 0
 [ "$T_FAILED" = 0 ] || sed 's/^/# /' "$LZ_DIR/log/daemons.log" | tail -n 60
