@@ -243,6 +243,24 @@ void lz_list_sort(struct lz_list *list)
 	lz_array_sort(list->v, list->n, sizeof(*list->v), compare_key);
 }
 
+/* By key alone; an entry that was refused does, too. */
+static int find_key(const void *key, const void *entry)
+{
+	const __u64 *k = key;
+	const struct lz_list_entry *e = entry;
+
+	return *k == e->key ? 0 : (__s64)*k < (__s64)e->key ? -1 : 1;
+}
+
+__u32 lz_list_line_of(const struct lz_list *list, __u64 key)
+{
+	const struct lz_list_entry *e = bsearch(&key, list->v, list->n, sizeof(*list->v), find_key);
+
+	while (e && e > list->v && e[-1].key == key)
+		e--;
+	return e ? e->line : 0;
+}
+
 const struct lz_list_entry *lz_list_next_of(const struct lz_list *list, const struct lz_list_entry *e)
 {
 	const struct lz_list_entry *end = list->v + list->n, *next = e + 1;

@@ -53,12 +53,16 @@ void lz_list_done(struct lz_list *list);
 /**
  * lz_list_read() - some more lines, until @until_ns (CLOCK_MONOTONIC)
  *
- * Return: 1: there are more; 0: all are read; -errno with @reterr set, the line is list->lines.line.
+ * Return: 1: there are more; 0: all are read; -errno with @reterr set: of the line list->lines.line, but for
+ *         -ENOMEM the next call goes on behind it.
  */
 int lz_list_read(struct lz_list *list, __u64 until_ns, struct lz_err *reterr);
 
 /** lz_list_sort() - by key; those of one key in the order of the list */
 void lz_list_sort(struct lz_list *list);
+
+/** lz_list_line_of() - of a sorted list the first line that names this key; 0 = none does */
+__u32 lz_list_line_of(const struct lz_list *list, __u64 key);
 
 /** lz_list_next_of() - of a sorted list the next entry of the same key that was not refused; NULL: none */
 const struct lz_list_entry *lz_list_next_of(const struct lz_list *list, const struct lz_list_entry *e);

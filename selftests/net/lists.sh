@@ -110,6 +110,47 @@ t_eq "each with the last ticket" "$(ctl -j quarantine list | jq '[.entries[] | s
 t_ok "undone" ctl -q quarantine undo --since 1h --source import
 t_ok "all of them are free" held_is 0
 
+# ---------------------------------------------------------------- what is wrong with a list
+
+# said WHAT LIST: what the import says on standard error
+said()
+{
+	printf '%b' "$2" >"$LZ_DIR/list"
+	{ ctl "$1" import "$LZ_DIR/list" >/dev/null; } 2>&1
+}
+
+t_eq "each bad line once, in the order of the list; then that nothing was done" \
+	"$(said quarantine '198.51.100.60 2h\nnobody\n198.51.100.61 1x\n198.51.100.62 1h loose\n' |
+		sed -E "s/(line [0-9]: '?[^ ']*).*/\1/")" \
+	"lazaretctl: line 2: 'nobody
+lazaretctl: line 3: '1x
+lazaretctl: line 4: 'loose
+lazaretctl: quarantine: 3 lines cannot be read; nothing was done"
+t_ok "nothing was done" held_is 0
+t_eq "one bad line" "$(said quarantine 'nobody\n' | tail -n 1)" \
+	"lazaretctl: quarantine: 1 line cannot be read; nothing was done"
+t_eq "too many to be named" "$(said quarantine "$(seq 700 | sed 's/.*/x&\\n/' | tr -d '\n')" |
+	sed -n '1s/ is not.*//p;200s/ is not.*//p;201p')" \
+	"lazaretctl: line 1: 'x1'
+lazaretctl: line 200: 'x200'
+lazaretctl: quarantine: 700 lines cannot be read, the first 200 are named; nothing was done"
+t_eq "what may not be held is named in the order of the list, not of addresses" \
+	"$(said quarantine '198.51.100.99 1h\n198.51.100.60 1h\n198.51.100.3 1h\n' | cut -d: -f 2,3)" \
+	" line 1: 198.51.100.99
+ line 3: 198.51.100.3
+ some lines were refused"
+t_eq "exceptions: each bad line once" \
+	"$(said exception "198.51.100.60 port25 $DAY RT-1\nnobody port25 $DAY RT-2\n# x\n198.51.100.61 x $DAY RT-3\n" |
+		cut -d: -f 2,3 | sed 's/ is not.*//')" \
+	" line 2: 'nobody'
+ line 4: exception
+ exception: 2 lines cannot be read; nothing was done"
+t_eq "exceptions: nothing was done" "$(ctl -j exception list | jq .total)" 0
+t_eq "exceptions: who is refused is named with his line" \
+	"$(said exception "# two\n\n198.51.100.60 port25 $DAY RT-1\n198.51.100.61 port25 2020-01-01 RT-2\n" | cut -d: -f 2,3)" \
+	" line 4: 198.51.100.61
+ some lines were refused"
+
 daemon_stop
 t_eq "nothing failed" "$(grep -cE 'event=(ledger-failed|controller-hangs)' "$LZ_DIR/log/daemons.log")" 0
 [ "$T_FAILED" = 0 ] || sed 's/^/# /' "$LZ_DIR/log/daemons.log" | tail -n 60
