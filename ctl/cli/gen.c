@@ -184,7 +184,7 @@ static const char man_output[] =
 	"Text is coloured only on a terminal and only if NO_COLOR is not set.\n"
 	".SH LISTS\n"
 	"\\fBquarantine import\\fR reads one entry a line, fields separated by blanks,\n"
-	"\\- for what is not given, # for comments:\n"
+	"\\- for what is not given:\n"
 	".PP\n"
 	".nf\n"
 	"\\fIADDRESS\\fR [\\fIDATE\\fR|\\fITIME\\fR [\\fBleaky\\fR|\\fBstrict\\fR "
@@ -196,6 +196,13 @@ static const char man_output[] =
 	".nf\n"
 	"\\fIADDRESS\\fR|\\fIPREFIX\\fR \\fBport25\\fR|\\fBall\\fR \\fIDATE\\fR \\fITICKET\\fR\n"
 	".fi\n"
+	".PP\n"
+	"A word that begins with # is a comment, and so is what follows it in the line;\n"
+	"RT#7 is a word, and \\e# at the beginning of a word is a # that belongs to it.\n"
+	"A bad line is named, and nothing is done.\n"
+	"Of a host that is listed twice the later end, the harder grade,\n"
+	"the last ticket and the last reason that are given count;\n"
+	"a line whose time is over already holds nobody.\n"
 	".SH EXIT STATUS\n";
 
 static const char man_tail[] =

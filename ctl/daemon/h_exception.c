@@ -7,8 +7,9 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/lines.h"
 #include "base/units.h"
-#include "daemon/ctl.h"
+#include "daemon/refused.h"
 
 #define LZ_GRANTED_SLICE 64
 
@@ -278,84 +279,90 @@ static int read_line(char *line, struct lz_granted *ret, struct lz_err *reterr)
 	return r;
 }
 
-static void send_bad(struct lz_request *req, unsigned int line, const char *prefix,
-		     const struct lz_err *err)
-{
-	cJSON *row = cJSON_CreateObject();
+struct lines {
+	struct lz_granted *rows;
+	__u32 *line; /* of each row */
+	size_t n, rows_cap, line_cap;
+	struct lz_refused refused;
+};
 
-	lz_json_add_u64(row, "line", line);
-	if (prefix)
-		lz_json_add_str(row, "prefix", prefix);
-	lz_json_add_str(row, "error", err->text);
-	lz_reply_row(req, row);
+static void lines_done(struct lines *l)
+{
+	free(l->rows);
+	free(l->line);
+	lz_refused_done(&l->refused);
 }
 
-/* All lines as rows of a heap array; a bad one answers the request. */
-static struct lz_granted *read_lines(struct lz_request *req, char *text, size_t *ret_n)
+/* All lines as rows, the bad ones as refused; 0 or -ENOMEM */
+static int read_lines(struct lines *l, char *text, size_t len)
 {
-	struct lz_granted *rows = NULL;
 	struct lz_err err = { "" };
-	size_t n = 0, cap = 0;
-	unsigned int line = 0;
+	struct lz_lines lines;
+	char *line;
+	int r;
 
-	for (char *at = text; at && *at;) {
-		char *end = strchr(at, '\n'), *next = end ? end + 1 : NULL;
-
-		if (end)
-			*end = '\0';
-		line++;
-		if (at[strspn(at, " \t\r")] && at[strspn(at, " \t")] != '#') {
-			if (lz_array_grow(&rows, &cap, n + 1, sizeof(*rows)) < 0)
-				break;
-			memset(&rows[n], 0, sizeof(rows[n]));
-			if (read_line(at, &rows[n++], &err) < 0) {
-				send_bad(req, line, NULL, &err);
-				lz_end_invalid(req, "line %u: %s; nothing was done", line, err.text);
-				free(rows);
-				return NULL;
-			}
-		}
-		at = next;
+	lz_lines_init(&lines, text, len);
+	while ((r = lz_lines_next(&lines, &line, &err)) != 0) {
+		if (r > 0 && !line[strspn(line, " \t")])
+			continue;
+		if (lz_array_grow(&l->rows, &l->rows_cap, l->n + 1, sizeof(*l->rows)) < 0 ||
+		    lz_array_grow(&l->line, &l->line_cap, l->n + 1, sizeof(*l->line)) < 0)
+			return -ENOMEM;
+		l->rows[l->n] = (struct lz_granted){ 0 };
+		l->line[l->n] = lines.line;
+		if (r > 0)
+			r = read_line(line, &l->rows[l->n++], &err);
+		if (r < 0)
+			lz_refused_add(&l->refused, lines.line, NULL, err.text);
 	}
-	*ret_n = n;
-	return rows ? rows : calloc(1, sizeof(*rows));
+	return 0;
+}
+
+static void grant_lines(struct lz_request *req, struct lz_ctl *ctl, struct lines *l)
+{
+	char actor[LZ_ACTOR_TEXT_MAX], prefix[LZ_PREFIX_TEXT_MAX];
+	struct lz_err err = { "" };
+	bool refused;
+	cJSON *end;
+
+	lz_tell_actor(req, actor);
+	for (size_t i = 0; i < l->n; i++) {
+		struct lz_granted *row = &l->rows[i];
+
+		row->since_s = lz_ctl_now().wall_s;
+		lz_text_set(row->actor, sizeof(row->actor), actor);
+		if (grant(ctl, row, &err) == 0)
+			note_exception(ctl, "exception-added", row, actor);
+		else
+			lz_refused_add(&l->refused, l->line[i], lz_prefix_format(&row->prefix, prefix), err.text);
+	}
+	refused = l->refused.total;
+	end = cJSON_CreateObject();
+	lz_json_add_u64(end, "entries", l->n);
+	lz_json_add_u64(end, "added", l->n - l->refused.total);
+	lz_json_add_u64(end, "refused", l->refused.total);
+	lz_refused_tell(&l->refused, req, "prefix");
+	lz_reply_end(req, refused ? LZ_CODE_PARTLY : LZ_CODE_OK,
+		     refused ? "some lines were refused" : NULL, end);
 }
 
 void lz_h_exception_import(struct lz_request *req, void *arg)
 {
 	struct lz_ctl *ctl = arg;
 	lz_autofree char *text = NULL;
-	lz_autofree struct lz_granted *rows = NULL;
-	char actor[LZ_ACTOR_TEXT_MAX], prefix[LZ_PREFIX_TEXT_MAX];
-	size_t n = 0, len = 0, refused = 0;
-	struct lz_err err = { "" };
-	const char *payload;
-	cJSON *end;
+	struct lines lines = { 0 };
+	size_t len = 0;
 
 	if (lz_ctl_wait(ctl, req, lz_h_exception_import) || !lz_ctl_need(ctl, req))
 		return;
-	payload = lz_request_payload(req, &len);
-	text = strndup(payload, len);
-	rows = text ? read_lines(req, text, &n) : NULL;
-	if (!rows)
-		return;
-	lz_tell_actor(req, actor);
-	for (size_t i = 0; i < n; i++) {
-		rows[i].since_s = lz_ctl_now().wall_s;
-		lz_text_set(rows[i].actor, sizeof(rows[i].actor), actor);
-		if (grant(ctl, &rows[i], &err) == 0) {
-			note_exception(ctl, "exception-added", &rows[i], actor);
-			continue;
-		}
-		refused++;
-		send_bad(req, (unsigned int)i + 1, lz_prefix_format(&rows[i].prefix, prefix), &err);
-	}
-	end = cJSON_CreateObject();
-	lz_json_add_u64(end, "entries", n);
-	lz_json_add_u64(end, "added", n - refused);
-	lz_json_add_u64(end, "refused", refused);
-	lz_reply_end(req, refused ? LZ_CODE_PARTLY : LZ_CODE_OK,
-		     refused ? "some lines were refused" : NULL, end);
+	text = lz_request_payload_take(req, &len);
+	if (!text || read_lines(&lines, text, len) < 0)
+		lz_reply_end(req, LZ_CODE_REFUSED, "exception: list: out of memory; nothing was done", NULL);
+	else if (lines.refused.total)
+		lz_refused_end(&lines.refused, req, "exception");
+	else
+		grant_lines(req, ctl, &lines);
+	lines_done(&lines);
 }
 
 /* ---------------------------------------------------------------- over time */

@@ -2,7 +2,7 @@
 /*
  * h_import.c - quarantine.import: hundreds of thousands of entries, all or nothing in the ledger.
  *
- *   read    every line is parsed before anything is done; a bad one ends the import
+ *   read    every line is parsed before anything is done; bad ones are named, and nothing is done
  *   close   the books of what has ended: a list holds anew, and extends no case that is over
  *   write   one transaction; lines that may not be held are counted and named
  *   commit  from here on it is durable
@@ -17,13 +17,13 @@
 
 #include "base/clock.h"
 #include "daemon/list.h"
+#include "daemon/refused.h"
 
 #define LZ_IMPORT_SLICE_NS (15 * 1000000ULL) /* then others get their turn */
 #define LZ_IMPORT_ROWS	   1024		     /* written by one statement, some 4 ms */
 #define LZ_IMPORT_HOLD_SLICE 4096
 #define LZ_IMPORT_GUARD	   1000 /* more at once wants --yes */
 #define LZ_IMPORT_TOO_LATE "its time was over before it was held"
-#define LZ_IMPORT_REFUSALS 200	/* rows that name what was refused */
 
 enum phase { PHASE_READ, PHASE_CLOSE, PHASE_WRITE, PHASE_HOLD }; /* what the loop does; the rest is in threads */
 
@@ -41,11 +41,13 @@ struct import {
 	enum phase phase;
 	struct lz_list list;
 	struct order *orders; /* beside list.orders */
+	struct order merged; /* of the entries of a key, the last one that has several */
 	struct lz_held_row rows[LZ_IMPORT_ROWS]; /* of a slice, and whose entries they are */
-	const struct lz_list_entry *of[LZ_IMPORT_ROWS];
+	const struct lz_list_entry *of[LZ_IMPORT_ROWS]; /* the first of a key; others may follow it */
 	struct lz_hold_entry *holds;
 	size_t at, n_holds;
-	__u64 held, extended, unchanged, refused;
+	__u64 held, extended, unchanged, doubled;
+	struct lz_refused refused;
 	__s64 was_origin; /* 0 = none yet */
 	struct lz_grade was_grade; /* of it */
 	__u64 made_s; /* one moment for all: they share their origin on disk */
@@ -62,19 +64,26 @@ static void idle_closed(uv_handle_t *handle)
 	struct import *im = handle->data;
 
 	lz_list_done(&im->list);
+	lz_refused_done(&im->refused);
 	free(im->orders);
 	free(im->holds);
 	free(im);
 }
 
-static void finish(struct import *im, enum lz_code code, const char *error, cJSON *fields)
+/* The request has been answered. */
+static void leave(struct import *im)
 {
 	struct lz_ctl *ctl = im->ctl;
 
-	lz_reply_end(im->req, code, error, fields);
 	uv_idle_stop(&im->idle);
 	uv_close((uv_handle_t *)&im->idle, idle_closed);
 	lz_ctl_resume(ctl);
+}
+
+static void finish(struct import *im, enum lz_code code, const char *error, cJSON *fields)
+{
+	lz_reply_end(im->req, code, error, fields);
+	leave(im);
 }
 
 /* ---------------------------------------------------------------- read */
@@ -167,36 +176,25 @@ static void end_reading(struct import *im)
 
 static void read_slice(struct import *im)
 {
-	struct lz_err err = { "" }, line_err = { "" };
-	int r = lz_list_read(&im->list, lz_clock_mono_ns() + LZ_IMPORT_SLICE_NS, &line_err);
-	cJSON *row;
+	__u64 until_ns = lz_clock_mono_ns() + LZ_IMPORT_SLICE_NS;
+	struct lz_err err = { "" };
+	int r;
 
-	if (r == 0)
-		end_reading(im);
-	if (r >= 0)
+	while ((r = lz_list_read(&im->list, until_ns, &err)) < 0 && r != -ENOMEM)
+		lz_refused_add(&im->refused, im->list.lines.line, NULL, err.text);
+	if (r > 0)
 		return;
-	row = cJSON_CreateObject();
-	lz_json_add_u64(row, "line", im->list.line);
-	lz_json_add_str(row, "error", line_err.text);
-	lz_reply_row(im->req, row);
-	lz_err_set(&err, EINVAL, "line %u: %s; nothing was done", im->list.line, line_err.text);
-	finish(im, LZ_CODE_INVALID, err.text, NULL);
+	if (r < 0) {
+		finish(im, LZ_CODE_REFUSED, "quarantine: list: out of memory; nothing was done", NULL);
+	} else if (im->refused.total) {
+		lz_refused_end(&im->refused, im->req, "quarantine");
+		leave(im);
+	} else {
+		end_reading(im);
+	}
 }
 
 /* ---------------------------------------------------------------- write */
-
-static void refuse(struct import *im, __u32 line, const char *address, const char *why)
-{
-	cJSON *row;
-
-	if (++im->refused > LZ_IMPORT_REFUSALS)
-		return;
-	row = cJSON_CreateObject();
-	lz_json_add_u64(row, "line", line);
-	lz_json_add_str(row, "address", address);
-	lz_json_add_str(row, "error", why);
-	lz_reply_row(im->req, row);
-}
 
 /* Origin and word of an order with this grade: the same for nearly all of a list. */
 static int work_out(struct import *im, const struct lz_list_order *o, const struct lz_grade *grade,
@@ -233,23 +231,30 @@ static bool check_entry(struct import *im, const struct lz_list_entry *e)
 		lz_addr_parse(address, &addr, NULL);
 	if (lz_hold_check_addr(im->ctl, &addr, e->key, &why) == 0)
 		return true;
-	refuse(im, e->line, address, why.text);
+	lz_refused_add(&im->refused, e->line, address, why.text);
 	return false;
 }
 
-/* The next entries that may be held, each key once. */
+/* The next entries that may be held: a row for each key, whose entries stay together. */
 static size_t gather(struct import *im)
 {
 	const struct lz_list *list = &im->list;
 	size_t n = 0;
 
-	for (; n < LZ_IMPORT_ROWS && im->at < list->n; im->at++) {
-		const struct lz_list_entry *e = &list->v[im->at];
+	for (; im->at < list->n; im->at++) {
+		struct lz_list_entry *e = &list->v[im->at];
+		bool again = n && im->rows[n - 1].key == e->key;
 
-		if ((im->at && list->v[im->at - 1].key == e->key) || !check_entry(im, e))
-			continue;
-		im->rows[n].key = e->key;
-		im->of[n++] = e;
+		if (n == LZ_IMPORT_ROWS && !again)
+			break;
+		if (!check_entry(im, e)) {
+			e->end_s = 0;
+		} else if (again) {
+			im->doubled++;
+		} else {
+			im->rows[n].key = e->key;
+			im->of[n++] = e;
+		}
 	}
 	return n;
 }
@@ -263,23 +268,39 @@ static const struct lz_grade *grade_of(struct import *im, __s64 origin)
 	return &im->was_grade;
 }
 
+/* What the entries of a key come to; for one alone, nearly all are, it is known from others of its order. */
+static int work_out_key(struct import *im, const struct lz_list_entry *first, const struct lz_grade *grade,
+			const struct order **ret, struct lz_err *reterr)
+{
+	struct order *order = &im->orders[first->order];
+	struct lz_list_order all;
+
+	*ret = order;
+	if (!lz_list_next_of(&im->list, first))
+		return work_out(im, &im->list.orders[first->order], grade, order, reterr);
+	lz_list_order_of(&im->list, first, &all);
+	im->merged = (struct order){ 0 };
+	*ret = &im->merged;
+	return work_out(im, &all, grade, &im->merged, reterr);
+}
+
 /* What a row is to become; 1: is to be written, 0: not, -errno. */
-static int plan_row(struct import *im, const struct lz_list_entry *e, struct lz_held_row *row,
+static int plan_row(struct import *im, const struct lz_list_entry *first, struct lz_held_row *row,
 		    struct lz_err *reterr)
 {
-	const struct lz_list_order *o = &im->list.orders[e->order];
-	struct order *order = &im->orders[e->order];
 	struct lz_terms was = { .end_s = row->expiry_s, .ttl_s = row->ttl_s }, terms;
+	const struct lz_list_entry *by;
+	const struct order *order;
 	int r;
 
 	if (row->known)
 		was.grade = *grade_of(im, row->was.origin);
-	if (!lz_terms_merge(row->known ? &was : NULL, o->graded ? &o->grade : NULL,
-			    e->end_s, 0, im->now_s, &terms)) {
+	by = lz_list_merge(&im->list, first, row->known ? &was : NULL, im->now_s, &terms);
+	if (!by) {
 		im->unchanged++;
 		return 0;
 	}
-	r = work_out(im, o, &terms.grade, order, reterr);
+	r = work_out_key(im, first, &terms.grade, &order, reterr);
 	if (r < 0)
 		return r;
 	if (!row->known)
@@ -290,8 +311,8 @@ static int plan_row(struct import *im, const struct lz_list_entry *e, struct lz_
 	row->expiry_s = (__u32)terms.end_s;
 	row->ttl_s = terms.ttl_s;
 	/* An IPv4 key says it all. */
-	row->address = lz_key_family(e->key) == 4 ? "" : lz_list_address(&im->list, e);
-	im->holds[im->n_holds].key = e->key;
+	row->address = lz_key_family(by->key) == 4 ? "" : lz_list_address(&im->list, by);
+	im->holds[im->n_holds].key = by->key;
 	im->holds[im->n_holds++].word =
 		LZ_HOLD_WORD(row->expiry_s, row->ttl_s, LZ_HOLD_GRADE(order->word), 0);
 	*(row->known ? &im->extended : &im->held) += 1;
@@ -299,9 +320,13 @@ static int plan_row(struct import *im, const struct lz_list_entry *e, struct lz_
 }
 
 /* Why a host that is not held yet cannot be now; NULL: it can. */
-static const char *why_not_held(const struct import *im, const struct lz_list_entry *e, __u64 room)
+static const char *why_not_held(const struct import *im, const struct lz_list_entry *first, __u64 room)
 {
-	return !room ? "colony: full" : e->end_s <= im->now_s ? LZ_IMPORT_TOO_LATE : NULL;
+	const struct lz_list_entry *e = first;
+
+	while (e && e->end_s <= im->now_s)
+		e = lz_list_next_of(&im->list, e);
+	return !room ? "colony: full" : !e ? LZ_IMPORT_TOO_LATE : NULL;
 }
 
 static int write_rows(struct import *im, struct lz_err *reterr)
@@ -314,7 +339,8 @@ static int write_rows(struct import *im, struct lz_err *reterr)
 		const char *why = im->rows[i].known ? NULL : why_not_held(im, im->of[i], room);
 
 		if (why) {
-			refuse(im, im->of[i]->line, lz_list_address(&im->list, im->of[i]), why);
+			lz_refused_add(&im->refused, im->of[i]->line,
+				       lz_list_address(&im->list, im->of[i]), why);
 			continue;
 		}
 		im->rows[kept] = im->rows[i];
@@ -399,7 +425,8 @@ static void take_back(struct import *im, size_t from, size_t n)
 		if (r == 0)
 			r = held.prior ? lz_held_back(im->ctl->ledger, held.key, held.prior, &err) :
 					 lz_held_del(im->ctl->ledger, held.key, &err);
-		refuse(im, 0, text, why_not_taken(im->holds[i].result));
+		lz_refused_add(&im->refused, lz_list_line_of(&im->list, im->holds[i].key), text,
+			       why_not_taken(im->holds[i].result));
 		if (r == 0)
 			*(held.prior ? &im->extended : &im->held) -= 1;
 	}
@@ -416,21 +443,25 @@ static void end_import(struct import *im)
 	struct lz_note note = { 0 };
 	cJSON *end = cJSON_CreateObject();
 
-	lz_json_add_u64(end, "entries", im->list.n);
+	lz_json_add_u64(end, "entries", im->list.n + im->list.over);
 	lz_json_add_u64(end, "held", im->held);
 	lz_json_add_u64(end, "extended", im->extended);
 	lz_json_add_u64(end, "unchanged", im->unchanged);
-	lz_json_add_u64(end, "refused", im->refused);
+	lz_json_add_u64(end, "refused", im->refused.total);
+	lz_json_add_u64(end, "doubled", im->doubled);
+	lz_json_add_u64(end, "over", im->list.over);
 	im->ctl->busy = false; /* the note belongs to the timeline */
 	lz_text_set(note.event, sizeof(note.event), "imported");
 	lz_text_set(note.object, sizeof(note.object), im->file);
 	lz_text_set(note.actor, sizeof(note.actor), im->actor);
-	snprintf(note.reason, sizeof(note.reason), "%llu held, %llu extended, %llu unchanged, %llu refused",
+	snprintf(note.reason, sizeof(note.reason), "%llu held, %llu extended, %llu unchanged, %llu refused, %llu doubled, %llu over already",
 		 (unsigned long long)im->held, (unsigned long long)im->extended,
-		 (unsigned long long)im->unchanged, (unsigned long long)im->refused);
+		 (unsigned long long)im->unchanged, (unsigned long long)im->refused.total,
+		 (unsigned long long)im->doubled, (unsigned long long)im->list.over);
 	lz_tell_note(im->ctl, LZ_LOG_NOTICE, &note);
-	finish(im, im->refused ? LZ_CODE_PARTLY : LZ_CODE_OK,
-	       im->refused ? "some lines were refused" : NULL, end);
+	lz_refused_tell(&im->refused, im->req, "address");
+	finish(im, im->refused.total ? LZ_CODE_PARTLY : LZ_CODE_OK,
+	       im->refused.total ? "some lines were refused" : NULL, end);
 }
 
 static void hold_slice(struct import *im)

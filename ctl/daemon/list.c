@@ -10,8 +10,9 @@
 
 void lz_list_init(struct lz_list *list, struct lz_ctl *ctl, char *text, size_t len)
 {
-	*list = (struct lz_list){ .ctl = ctl, .text = text, .next = text, .len = len,
+	*list = (struct lz_list){ .ctl = ctl, .text = text, .len = len,
 				  .now_s = lz_tables_now_s(&ctl->view) };
+	lz_lines_init(&list->lines, text, len);
 }
 
 void lz_list_done(struct lz_list *list)
@@ -63,11 +64,27 @@ static __u32 end_of(const struct lz_list *list, __u64 ns, bool until)
 	return s ? LZ_HOLD_END(list->now_s, (__u32)s) : 0;
 }
 
-/* UNTIL or TIME; not given: 72 h. */
+/* A DATE, with or without the time of day, is told from a TIME by how it begins: 2027-.. */
+static bool is_date(const char *word)
+{
+	return strspn(word, "0123456789") == 4 && word[4] == '-';
+}
+
+static int parse_time(const char *word, bool until, __u64 *ret_ns, struct lz_err *reterr)
+{
+	int r = until ? lz_time_parse(word, ret_ns, reterr) : lz_duration_parse(word, ret_ns, reterr);
+
+	if (r == -EINVAL && !until)
+		lz_err_set(reterr, EINVAL, "'%.60s' is neither a time nor a date (want e.g. 72h, 7d, "
+			   "2027-03-01 or 2027-03-01T12:00:00Z)", word);
+	return r;
+}
+
+/* DATE or TIME; not given: 72 h. */
 static int read_time(struct lz_list *list, const char *word, __u32 *ret, struct lz_err *reterr)
 {
 	__u64 ns = LZ_HOLD_DEFAULT_S * LZ_NS_PER_S;
-	bool until = word && strchr(word, 'T');
+	bool until = word && is_date(word);
 	int r = 0;
 
 	if (word && list->time && lz_streq(word, list->time)) {
@@ -75,7 +92,7 @@ static int read_time(struct lz_list *list, const char *word, __u32 *ret, struct 
 		return 0;
 	}
 	if (word)
-		r = until ? lz_time_parse(word, &ns, reterr) : lz_duration_parse(word, &ns, reterr);
+		r = parse_time(word, until, &ns, reterr);
 	if (r < 0)
 		return r;
 	*ret = end_of(list, ns, until);
@@ -169,14 +186,15 @@ static int add_customer(struct lz_list *list, const struct lz_list_entry *of, st
 
 static int read_line(struct lz_list *list, char *line, struct lz_err *reterr)
 {
-	struct lz_list_entry e = { .line = list->line };
-	const char *address = cut_word(&line);
+	struct lz_list_entry e = { .line = list->lines.line };
+	const char *address;
 	struct lz_addr addr;
 	int r;
 
-	if (!address || address[0] == '#')
+	if (!line[strspn(line, " \t")])
 		return 0;
-	r = lz_addr_parse(address, &addr, reterr);
+	address = cut_word(&line);
+	r = lz_addr_parse(address ? address : "-", &addr, reterr);
 	if (r < 0)
 		return r;
 	lz_addr_unmap(&addr);
@@ -186,7 +204,8 @@ static int read_line(struct lz_list *list, char *line, struct lz_err *reterr)
 	r = read_time(list, cut_word(&line), &e.end_s, reterr);
 	if (r == 0)
 		r = find_order(list, line, &e.order, reterr);
-	if (r < 0 || e.end_s <= list->now_s) /* its time is over already: an old export */
+	list->over += r == 0 && e.end_s <= list->now_s; /* an old export */
+	if (r < 0 || e.end_s <= list->now_s)
 		return r;
 	e.address = (__u32)(address - list->text);
 	r = add_entry(list, &e, reterr);
@@ -197,20 +216,16 @@ static int read_line(struct lz_list *list, char *line, struct lz_err *reterr)
 
 int lz_list_read(struct lz_list *list, __u64 until_ns, struct lz_err *reterr)
 {
-	for (int i = 0; *list->next && ((i & 63) || lz_clock_mono_ns() < until_ns); i++) {
-		char *line = list->next, *end = strchrnul(line, '\n');
-		int r;
+	for (int i = 0; (i & 63) || lz_clock_mono_ns() < until_ns; i++) {
+		char *line;
+		int r = lz_lines_next(&list->lines, &line, reterr);
 
-		list->next = end + (*end == '\n');
-		if (end > line && end[-1] == '\r')
-			end[-1] = '\0';
-		*end = '\0';
-		list->line++;
-		r = read_line(list, line, reterr);
-		if (r < 0)
+		if (r > 0)
+			r = read_line(list, line, reterr) ?: 1;
+		if (r <= 0)
 			return r;
 	}
-	return *list->next != '\0';
+	return 1;
 }
 
 /* A key may be named twice, and an index likes its keys in order: in SQLite's, they have a sign. */
@@ -220,10 +235,72 @@ static int compare_key(const void *a, const void *b)
 
 	if (x->key != y->key)
 		return (__s64)x->key < (__s64)y->key ? -1 : 1;
-	return x->end_s < y->end_s ? 1 : x->end_s > y->end_s ? -1 : 0;
+	return x->line < y->line ? -1 : x->line > y->line;
 }
 
 void lz_list_sort(struct lz_list *list)
 {
 	lz_array_sort(list->v, list->n, sizeof(*list->v), compare_key);
+}
+
+/* By key alone; an entry that was refused does, too. */
+static int find_key(const void *key, const void *entry)
+{
+	const __u64 *k = key;
+	const struct lz_list_entry *e = entry;
+
+	return *k == e->key ? 0 : (__s64)*k < (__s64)e->key ? -1 : 1;
+}
+
+__u32 lz_list_line_of(const struct lz_list *list, __u64 key)
+{
+	const struct lz_list_entry *e = bsearch(&key, list->v, list->n, sizeof(*list->v), find_key);
+
+	while (e && e > list->v && e[-1].key == key)
+		e--;
+	return e ? e->line : 0;
+}
+
+const struct lz_list_entry *lz_list_next_of(const struct lz_list *list, const struct lz_list_entry *e)
+{
+	const struct lz_list_entry *end = list->v + list->n, *next = e + 1;
+
+	while (next < end && next->key == e->key && !next->end_s)
+		next++;
+	return next < end && next->key == e->key ? next : NULL;
+}
+
+const struct lz_list_entry *lz_list_merge(const struct lz_list *list, const struct lz_list_entry *first,
+					  const struct lz_terms *was, __u32 now_s, struct lz_terms *ret)
+{
+	const struct lz_list_entry *by = NULL;
+	struct lz_terms old;
+
+	for (const struct lz_list_entry *e = first, *next; e; e = next) {
+		const struct lz_list_order *o = &list->orders[e->order];
+
+		if (lz_terms_merge(was, o->graded ? &o->grade : NULL, e->end_s, 0, now_s, ret))
+			by = e;
+		next = lz_list_next_of(list, e);
+		if (next) {
+			old = *ret;
+			was = &old;
+		}
+	}
+	return by;
+}
+
+void lz_list_order_of(const struct lz_list *list, const struct lz_list_entry *first, struct lz_list_order *ret)
+{
+	*ret = list->orders[first->order];
+	for (const struct lz_list_entry *e = first; (e = lz_list_next_of(list, e));) {
+		const struct lz_list_order *o = &list->orders[e->order];
+
+		if (o->ticket) {
+			ret->ticket = o->ticket;
+			ret->ticket_len = o->ticket_len;
+		}
+		if (o->reason)
+			ret->reason = o->reason;
+	}
 }

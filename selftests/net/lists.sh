@@ -1,0 +1,157 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# Lists as people write them: dates, comments, hosts named twice, lines that are wrong. Nothing of a line is
+# lost in silence, and the numbers add up.
+set -u
+
+ROOT=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=selftests/lib/gateway.sh
+. "$ROOT/selftests/lib/gateway.sh"
+
+lz_gateway_enter 120 "$@"
+
+cat >"$LZ_DIR/policy.json" <<-END
+	{ "version": 1, "name": "lists",
+	  "interfaces": { "access": { "side": "customer", "match": ["acc0"], "source-validation": "strict" },
+			  "transit": { "side": "uplink", "match": ["upl0"] } },
+	  "sets": { "homes": ["198.51.100.0/24"] },
+	  "never": ["198.51.100.99", "198.51.100.3"],
+	  "classes": { "homes": { "of": ["homes"], "port25": "leave-alone" } },
+	  "capacity": { "sources": 4096, "colony": 4096 } }
+END
+
+held_is()
+{
+	[ "$(ctl -j status | jq .colony.held)" = "$1" ]
+}
+
+# import LIST: its sum, or what is wrong with it
+import()
+{
+	printf '%b' "$1" >"$LZ_DIR/list"
+	ctl -j quarantine import "$LZ_DIR/list" | tee "$LZ_DIR/said" | jq -r 'if .code == 1
+		then .refused_entries[0] | "line \(.line): \(.error)"
+		else "\(.entries) entries: \(.held) held, \(.refused) refused, \(.over) over" end'
+}
+
+# on_record ADDRESS: grade, ticket and reason
+on_record()
+{
+	ctl -j quarantine show "$1" | jq -r '"\(.garden) \(.ticket) \(.reason)"'
+}
+
+t_need lz_provider_add
+t_need daemon_start "$LZ_DIR/policy.json"
+
+# ---------------------------------------------------------------- what a line may be
+
+DAY=$(date -u -d '+4 days' +%Y-%m-%d)
+t_eq "a date alone" "$(import "198.51.100.43 $DAY\n")" "1 entries: 1 held, 0 refused, 0 over"
+t_eq "is the beginning of that day" "$(ctl -j quarantine show 198.51.100.43 | jq -r .until)" "${DAY}T00:00:00Z"
+t_eq "what is neither" "$(import '198.51.100.44 1.12.2026\n')" \
+	"line 1: '1.12.2026' is neither a time nor a date (want e.g. 72h, 7d, 2027-03-01 or 2027-03-01T12:00:00Z)"
+t_eq "comments" "$(import '# all\n198.51.100.45 # printer\r\n198.51.100.46 2h strict RT#7 # printer\n')" \
+	"2 entries: 2 held, 0 refused, 0 over"
+t_eq "are no ticket and no reason" "$(on_record 198.51.100.46)" "strict RT#7 null"
+t_eq "a quoted # is none" "$(import '198.51.100.47 2h leaky \\#7 on port \\#3 # printer\n')" \
+	"1 entries: 1 held, 0 refused, 0 over"
+t_eq "it stays" "$(on_record 198.51.100.47)" "leaky #7 on port #3"
+t_eq "and is quoted in an export" "$(ctl quarantine export | sed -n 's/^198.51.100.47 [^ ]* //p')" \
+	'leaky \#7 on port \#3'
+t_eq "a NUL alone is no blank line" "$(import '198.51.100.48\n\0\n')" \
+	"line 2: has a NUL byte, is no text; save the list as UTF-8"
+t_eq "nor does it end a line" "$(import '198.51.100.48 2h leaky RT-1\0junk\n')" \
+	"line 1: has a NUL byte, is no text; save the list as UTF-8"
+t_eq "a byte order mark" "$(import '\xef\xbb\xbf198.51.100.48 2h\n')" \
+	"line 1: begins with a byte order mark; save it without one"
+t_eq "a line without an address" "$(import '- 2h leaky\n' | cut -c -26)" "line 1: '-' is not an addr"
+t_eq "whose time is over is counted" "$(import '198.51.100.48 2026-01-01\n198.51.100.49 1h\n')" \
+	"2 entries: 1 held, 0 refused, 1 over"
+printf '198.51.100.45 port25 %s RT-1 # scanner\n\0\n' "$DAY" >"$LZ_DIR/list"
+ctl -j exception import "$LZ_DIR/list" >"$LZ_DIR/said"
+t_eq "exceptions are read likewise" "$(jq -r '.refused_entries[0] | "\(.line) \(.error)"' "$LZ_DIR/said")" \
+	"2 has a NUL byte, is no text; save the list as UTF-8"
+t_ok "undone" ctl -q quarantine undo --since 1h --source import
+t_ok "all of them are free" held_is 0
+
+# ---------------------------------------------------------------- a host named twice
+
+# counts LIST [--yes]: all of them
+counts()
+{
+	printf '%b' "$1" >"$LZ_DIR/list"
+	ctl -j quarantine import "$LZ_DIR/list" "${@:2}" |
+		jq -c '[.entries, .held, .extended, .unchanged, .refused, .doubled, .over]'
+}
+
+# hours_left ADDRESS: as he was given them
+hours_left()
+{
+	local until
+	until=$(ctl -j quarantine show "$1" | jq -r .until)
+	echo $((($(date -d "$until" +%s) - $(date +%s) + 1800) / 3600))
+}
+
+X=198.51.100.50
+t_eq "a host three times: the numbers add up" \
+	"$(counts "$X 2h leaky RT-1 first\\n198.51.100.51 2h\\n$X 5h - RT-2\\n$X 1h strict\\n")" "[4,2,0,0,0,2,0]"
+t_eq "the harder grade, the last ticket and reason that were given" "$(on_record "$X")" "strict RT-2 first"
+t_eq "the later end" "$(hours_left "$X")" 5
+t_eq "again" "$(counts "$X 2h strict\\n$X 1h\\n$X 3h leaky\\n")" "[3,0,0,1,0,2,0]"
+t_eq "it is longer with one of them" "$(counts "$X 2h\\n$X 7h - RT-3\\n$X 1h\\n")" "[3,0,1,0,0,2,0]"
+t_eq "then that is on record" "$(on_record "$X") $(hours_left "$X")" "strict RT-3 null 7"
+t_eq "what may not be held is refused as often as it stands there" \
+	"$(counts '198.51.100.99 1h\n198.51.100.99 2h\n198.51.100.52 1h\n198.51.100.52 2020-01-01\n')" "[4,1,0,0,2,0,1]"
+t_eq "more than are written at once, each twice" "$(counts "$(seq 0 1999 |
+	awk '{ for (i = 1; i < 3; i++) printf "10.0.%d.%d 2h leaky T-%d\\n", $1 / 256, $1 % 256, i }')" --yes)" \
+	"[4000,2000,0,0,0,2000,0]"
+t_eq "each with the last ticket" "$(ctl -j quarantine list | jq '[.entries[] | select(.ticket == "T-2")] | length')" 2000
+t_ok "undone" ctl -q quarantine undo --since 1h --source import
+t_ok "all of them are free" held_is 0
+
+# ---------------------------------------------------------------- what is wrong with a list
+
+# said WHAT LIST: what the import says on standard error
+said()
+{
+	printf '%b' "$2" >"$LZ_DIR/list"
+	{ ctl "$1" import "$LZ_DIR/list" >/dev/null; } 2>&1
+}
+
+t_eq "each bad line once, in the order of the list; then that nothing was done" \
+	"$(said quarantine '198.51.100.60 2h\nnobody\n198.51.100.61 1x\n198.51.100.62 1h loose\n' |
+		sed -E "s/(line [0-9]: '?[^ ']*).*/\1/")" \
+	"lazaretctl: line 2: 'nobody
+lazaretctl: line 3: '1x
+lazaretctl: line 4: 'loose
+lazaretctl: quarantine: 3 lines cannot be read; nothing was done"
+t_ok "nothing was done" held_is 0
+t_eq "one bad line" "$(said quarantine 'nobody\n' | tail -n 1)" \
+	"lazaretctl: quarantine: 1 line cannot be read; nothing was done"
+t_eq "too many to be named" "$(said quarantine "$(seq 700 | sed 's/.*/x&\\n/' | tr -d '\n')" |
+	sed -n '1s/ is not.*//p;200s/ is not.*//p;201p')" \
+	"lazaretctl: line 1: 'x1'
+lazaretctl: line 200: 'x200'
+lazaretctl: quarantine: 700 lines cannot be read, the first 200 are named; nothing was done"
+t_eq "what may not be held is named in the order of the list, not of addresses" \
+	"$(said quarantine '198.51.100.99 1h\n198.51.100.60 1h\n198.51.100.3 1h\n' | cut -d: -f 2,3)" \
+	" line 1: 198.51.100.99
+ line 3: 198.51.100.3
+ some lines were refused"
+t_eq "exceptions: each bad line once" \
+	"$(said exception "198.51.100.60 port25 $DAY RT-1\nnobody port25 $DAY RT-2\n# x\n198.51.100.61 x $DAY RT-3\n" |
+		cut -d: -f 2,3 | sed 's/ is not.*//')" \
+	" line 2: 'nobody'
+ line 4: exception
+ exception: 2 lines cannot be read; nothing was done"
+t_eq "exceptions: nothing was done" "$(ctl -j exception list | jq .total)" 0
+t_eq "exceptions: who is refused is named with his line" \
+	"$(said exception "# two\n\n198.51.100.60 port25 $DAY RT-1\n198.51.100.61 port25 2020-01-01 RT-2\n" | cut -d: -f 2,3)" \
+	" line 4: 198.51.100.61
+ some lines were refused"
+
+daemon_stop
+t_eq "nothing failed" "$(grep -cE 'event=(ledger-failed|controller-hangs)' "$LZ_DIR/log/daemons.log")" 0
+[ "$T_FAILED" = 0 ] || sed 's/^/# /' "$LZ_DIR/log/daemons.log" | tail -n 60
+t_end

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* t_lines.c - the lines of a list: what is a comment, and what is no text. */
+#include <errno.h>
+
+#include "base/lines.h"
+#include "base/mem.h"
+#include "lib/t.h"
+
+/* What the only line of a text of @len bytes is; "refused" with @reterr set */
+static const char *only(const char *text, size_t len, struct lz_err *reterr)
+{
+	static char buf[128];
+	struct lz_lines lines;
+	char *line;
+	int r;
+
+	memcpy(buf, text, len);
+	lz_lines_init(&lines, buf, len);
+	r = lz_lines_next(&lines, &line, reterr);
+	T_EQ(lines.line, 1, "counted");
+	return r == 1 ? line : r == -EINVAL ? "refused" : "none";
+}
+
+static void cuts_comments(void)
+{
+	static const struct {
+		const char *text, *line;
+	} rows[] = {
+		{ "192.0.2.1 2h\n", "192.0.2.1 2h" },
+		{ "192.0.2.1 2h \t\r\n", "192.0.2.1 2h" },
+		{ "192.0.2.1 # printer\n", "192.0.2.1" },
+		{ "192.0.2.1\t#printer", "192.0.2.1" },
+		{ "192.0.2.1 2h leaky RT-1 # printer\n", "192.0.2.1 2h leaky RT-1" },
+		{ "192.0.2.1 2h leaky RT#7 port#3 sends # x\n", "192.0.2.1 2h leaky RT#7 port#3 sends" },
+		{ "192.0.2.1 2h leaky \\#7 \\#8 and # x\n", "192.0.2.1 2h leaky #7 #8 and" },
+		{ "192.0.2.1 2h leaky a\\#7 \\\\\n", "192.0.2.1 2h leaky a\\#7 \\\\" },
+		{ "# all of it\n", "" },
+		{ "  # all of it\n", "" },
+		{ "\r\n", "" },
+		{ "\\#", "#" },
+	};
+
+	for (size_t i = 0; i < LZ_ARRAY_SIZE(rows); i++)
+		T_STR(only(rows[i].text, strlen(rows[i].text), NULL), rows[i].line, rows[i].text);
+}
+
+static void refuses_what_is_no_text(void)
+{
+	static const char junk[] = "192.0.2.1 2h leaky RT-1\0junk";
+	struct lz_err err = { "" };
+
+	T_STR(only("\0", 1, &err), "refused", "a NUL alone");
+	T_STR(err.text, "has a NUL byte, is no text; save the list as UTF-8", "says so");
+	T_STR(only(junk, sizeof(junk) - 1, &err), "refused", "a NUL in a line");
+	T_STR(only("\xef\xbb\xbf" "192.0.2.1\n", 13, &err), "refused", "a byte order mark");
+	T_STR(err.text, "begins with a byte order mark; save it without one", "says so");
+}
+
+static void goes_on_after_a_bad_line(void)
+{
+	char text[] = "one\nt\0wo\n\nfour", *line = NULL;
+	struct lz_lines lines;
+
+	lz_lines_init(&lines, text, sizeof(text) - 1);
+	T_EQ(lz_lines_next(&lines, &line, NULL), 1, "line 1");
+	T_ERR(lz_lines_next(&lines, &line, NULL), -EINVAL, "line 2");
+	T_EQ(lz_lines_next(&lines, &line, NULL), 1, "line 3");
+	T_STR(line, "", "is blank");
+	T_EQ(lz_lines_next(&lines, &line, NULL), 1, "line 4");
+	T_STR(line, "four", "needs no end");
+	T_EQ(lines.line, 4, "counted");
+	T_EQ(lz_lines_next(&lines, &line, NULL), 0, "no more");
+}
+
+static const struct t_case cases[] = {
+	{ "a word that begins with # ends the line", cuts_comments },
+	{ "what is no text is refused", refuses_what_is_no_text },
+	{ "a bad line is not the end", goes_on_after_a_bad_line },
+};
+
+int main(void)
+{
+	return T_MAIN(cases);
+}
