@@ -38,9 +38,9 @@ int lz_exception_to_kernel(struct lz_ctl *ctl, const struct lz_granted *row, str
 	struct lz_keyprefix kp;
 	int r;
 
-	if (row->prefix.len < (row->prefix.addr.family == 4 ? 8 : 20))
-		return lz_err_set(reterr, EINVAL, "%s: an exception for everybody; want at most a /8, "
-				  "IPv6 a /20 (to let everything pass: lazaretctl bypass on)",
+	if (lz_prefix_is_too_wide(&row->prefix))
+		return lz_err_set(reterr, EINVAL, "%s: an exception for everybody; want at most "
+				  LZ_CUSTOMERS_WIDEST " (to let everything pass: lazaretctl bypass on)",
 				  lz_prefix_format(&row->prefix, text));
 	r = lz_keyprefix_from_prefix(&row->prefix, ctl->view.instance.ipv6_key_len, &kp);
 	if (r < 0)
