@@ -90,6 +90,7 @@ t_ok "of a list, without a case" ctl quarantine import "$LZ_DIR/list"
 for i in 17 18 19 20 21; do
 	t_ok "let go" eval "ctl quarantine add 198.51.100.$i && ctl quarantine del 198.51.100.$i"
 done
+CLOSED=$(ctl -j quarantine show 198.51.100.21 | jq -r .case)
 daemon_stop
 NOW=$(date +%s)
 t_need ledger "UPDATE cases SET state = 'watch', due_s = $NOW + 5000 WHERE key = 0xc6336412" \
@@ -104,6 +105,10 @@ BEFORE=$(cases)
 JUDGED=$(judged)
 t_eq "there is one in every state" "$(awk '{ print $2 }' <<<"$BEFORE" | sort -u | xargs)" \
 	"- blocked25 garden notified observed released throttled watch" # - is closed
+t_eq "closed: by its address there is none" "$(status_of ctl quarantine show 198.51.100.21)" 4
+t_eq "closed: by its number it is told" "$(ctl -j quarantine show "$CLOSED" |
+	jq -r '"\(.case) \(.address) \(.state) \(.touched | length) \([.timeline[].event] | join(" "))"')" \
+	"$CLOSED 198.51.100.21 closed 0 held freed"
 t_eq "seven are held by the data plane" "$(wc -l <<<"$JUDGED")" 7
 t_eq "who has let himself out twice may not again" "$(awk '$1 ~ /\.10$/ { print $5 }' <<<"$BEFORE")" 0
 t_eq "who has once may once more" "$(awk '$1 ~ /\.11$/ { print $5 }' <<<"$BEFORE")" 1
