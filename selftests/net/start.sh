@@ -207,6 +207,12 @@ for number in 13 12; do
 	t_need ctl -q policy undo >/dev/null
 	t_eq "many policies: undone to n$number" "$(ctl -j status | jq -r .policy.name)" "n$number"
 done
+# Undone is given up: what it was is not among the ten, though it is one of the last.
+OLD=$(ctl -j policy history | jq '[.generations[] | select(.name == "n14")][0].generation')
+t_eq "many policies: an undone one's text is gone" "$(status_of ctl policy show generation "$OLD")" 4
+t_ok "many policies: says what is kept" grep -q \
+	'kept are what is in force and the 10 that undo leads back to, see lazaretctl policy history$' \
+	<(ctl policy show generation "$OLD" 2>&1)
 daemon_kill
 t_need daemon_start "$LZ_DIR/tc.json"
 t_eq "many policies: restarted" "$(ctl -j status | jq -r .policy.name)" n12
