@@ -193,6 +193,12 @@ t_need ctl -q policy apply "$LZ_DIR/tc.json" >/dev/null
 
 # ---------------------------------------------------------------- many policies
 
+jq '.sets.idle = []' "$LZ_DIR/tc.json" >"$LZ_DIR/warned.json"
+ctl policy apply "$LZ_DIR/warned.json" >"$LZ_DIR/said" 2>&1
+t_eq "a warning is said once, where it stands" "$(grep "set 'idle' is empty" "$LZ_DIR/said" | grep -vE '^[^ ]*warned.json:[0-9]+:[0-9]+: warning: ')" ""
+t_eq "a warning is said once" "$(grep -c "set 'idle' is empty" "$LZ_DIR/said")" 1
+t_eq "a program gets it in the answer" "$(ctl -j policy apply "$LZ_DIR/warned.json" 2>/dev/null |
+	jq -c '[.notes[] | select(.kind == "warning") | .path]')" '["/sets/idle"]'
 for number in 1 2 3 4 5 6 7 8 9 10 11 12 13 14; do
 	sed "s/\"name\": \"tc\"/\"name\": \"n$number\"/" "$LZ_DIR/tc.json" >"$LZ_DIR/n.json"
 	t_need ctl -q policy apply "$LZ_DIR/n.json" >/dev/null
