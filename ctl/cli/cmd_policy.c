@@ -242,10 +242,14 @@ const struct lz_cli_view lz_view_confirm = { .end = show_confirmed, .confirms = 
 
 static void show_undone(struct lz_cli *cli, const cJSON *reply)
 {
-	char name[LZ_CELL_BYTES], generation[LZ_CELL_BYTES];
+	char name[LZ_CELL_BYTES], generation[LZ_CELL_BYTES], changes[LZ_CELL_BYTES];
 
-	printf("back to '%s', generation %s\n", lz_text_get(cli, reply, "name", name),
+	printf("back to '%s', generation %s", lz_text_get(cli, reply, "name", name),
 	       lz_text_get(cli, reply, "generation", generation));
+	lz_text_get(cli, reply, "changes", changes);
+	if (!lz_streq(changes, "0") && !lz_streq(changes, "-"))
+		printf(", %s change%s", changes, lz_streq(changes, "1") ? "" : "s");
+	putchar('\n');
 }
 
 const struct lz_cli_view lz_view_undo = { .end = show_undone, .confirms = true };

@@ -152,7 +152,7 @@ static const struct lz_proto_command lz_proto_commands[] = {
 	  "generation name deadline?",
 	  "kind path? text" }, /* kind: not-in-force warning attached detached; path: of the policy */
 	{ "policy.confirm", LZ_PEER_ADMIN, LZ_CMD_F_MUTATES, 0, "", "generation", "" },
-	{ "policy.undo", LZ_PEER_ADMIN, LZ_CMD_F_MUTATES, 0, "", "generation name", "" },
+	{ "policy.undo", LZ_PEER_ADMIN, LZ_CMD_F_MUTATES, 0, "", "generation name changes", "" },
 	{ "policy.show", LZ_PEER_READ, 0, 0, "generation=int?", /* text in payload pieces */
 	  "generation name", "" },
 	{ "policy.history", LZ_PEER_READ, 0, 0, "",
