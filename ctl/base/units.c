@@ -153,6 +153,12 @@ const char *lz_rate_format(const struct lz_rate *rate, char buf[static LZ_RATE_T
 	return buf;
 }
 
+bool lz_rate_exceeds(const struct lz_rate *rate, __u64 per_s)
+{
+	/* 2^53 * 10^9 needs more than 64 bits */
+	return (unsigned __int128)rate->count * 1000000000 > (unsigned __int128)rate->window_ns * per_s;
+}
+
 int lz_percent_parse(const char *text, __u32 *ret_ppm, struct lz_err *reterr)
 {
 	const char *p = text;

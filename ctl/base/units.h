@@ -9,6 +9,7 @@
 #define LZ_BASE_UNITS_H
 
 #include <linux/types.h>
+#include <stdbool.h>
 
 #include "base/err.h"
 
@@ -46,6 +47,9 @@ int lz_rate_parse(const char *text, struct lz_rate *ret, struct lz_err *reterr);
 
 /** lz_rate_format() - "40/5min"; a window of one unit prints without its 1: "100/s"; returns @buf */
 const char *lz_rate_format(const struct lz_rate *rate, char buf[static LZ_RATE_TEXT_MAX]);
+
+/** lz_rate_exceeds() - is it more than @per_s events a second, over its whole window? */
+bool lz_rate_exceeds(const struct lz_rate *rate, __u64 per_s);
 
 /** lz_percent_parse() - "1%" "0.5%", at most 4 decimals, 0..100; in parts per million */
 int lz_percent_parse(const char *text, __u32 *ret_ppm, struct lz_err *reterr);

@@ -72,6 +72,21 @@ static int add_address(cJSON *args, const char *arg, const char *text, struct lz
 	return r ? r : lz_json_add_str(args, arg, text);
 }
 
+/* No address is a plain number, so a number is a case's. */
+static int add_address_or_case(cJSON *args, const char *arg, const char *text, struct lz_err *err)
+{
+	__u64 id;
+
+	if (!text[strspn(text, "0123456789")] && *text) {
+		int r = lz_u64_parse(text, 1, LZ_JSON_INTEGER_MAX, &id, err);
+
+		return r ? r : lz_json_add_u64(args, "case", id);
+	}
+	if (!add_address(args, arg, text, NULL))
+		return 0;
+	return lz_err_set(err, EINVAL, "'%.60s' is neither an address nor the number of a case", text);
+}
+
 static int add_prefix(cJSON *args, const char *arg, const char *text, struct lz_err *err)
 {
 	struct lz_prefix prefix;
@@ -147,6 +162,7 @@ static const struct {
 	int (*add)(cJSON *args, const char *arg, const char *text, struct lz_err *err);
 } conversions[] = {
 	{ "ADDRESS", "address", add_address },
+	{ "ADDRESS|CASE", "address", add_address_or_case },
 	{ "ADDRESS|PREFIX", "prefix", add_prefix },
 	{ "PREFIX", "prefix", add_prefix },
 	{ "SET", "set", add_text },

@@ -190,11 +190,15 @@ static void show_note(struct lz_cli *cli, const cJSON *row, size_t shown)
 {
 	char kind[LZ_CELL_BYTES], path[LZ_CELL_BYTES], text[LZ_CELL_BYTES];
 	lz_autostr struct lz_str line = { 0 };
+	bool placed = cJSON_HasObjectItem(row, "path"), named;
 
 	(void)shown;
+	lz_text_get(cli, row, "kind", kind);
+	if (placed && lz_streq(kind, "warning")) /* load_text() has said it, with line and column */
+		return;
 	lz_text_get(cli, row, "path", path);
-	lz_str_appendf(&line, "%s: %s%s%s", lz_text_get(cli, row, "kind", kind),
-		       path[0] == '-' ? "" : path, path[0] == '-' ? "" : ": ",
+	named = placed && path[0] == '/';
+	lz_str_appendf(&line, "%s: %s%s%s", kind, named ? path : "", named ? ": " : "",
 		       lz_text_get(cli, row, "text", text));
 	lz_text_fold("  ", line.data ? line.data : "");
 }
@@ -238,10 +242,14 @@ const struct lz_cli_view lz_view_confirm = { .end = show_confirmed, .confirms = 
 
 static void show_undone(struct lz_cli *cli, const cJSON *reply)
 {
-	char name[LZ_CELL_BYTES], generation[LZ_CELL_BYTES];
+	char name[LZ_CELL_BYTES], generation[LZ_CELL_BYTES], changes[LZ_CELL_BYTES];
 
-	printf("back to '%s', generation %s\n", lz_text_get(cli, reply, "name", name),
+	printf("back to '%s', generation %s", lz_text_get(cli, reply, "name", name),
 	       lz_text_get(cli, reply, "generation", generation));
+	lz_text_get(cli, reply, "changes", changes);
+	if (!lz_streq(changes, "0") && !lz_streq(changes, "-"))
+		printf(", %s change%s", changes, lz_streq(changes, "1") ? "" : "s");
+	putchar('\n');
 }
 
 const struct lz_cli_view lz_view_undo = { .end = show_undone, .confirms = true };

@@ -101,6 +101,7 @@ static const struct lz_cli_line case_lines[] = {
 	{ "holds", "touched", LZ_CELL_LIST, false },
 	{ "customer", "customer", LZ_CELL_TEXT, false },
 	{ "class", "class", LZ_CELL_TEXT, false },
+	{ "case", "case", LZ_CELL_TEXT, true },
 	{ "state", "state", LZ_CELL_TEXT, false },
 	{ "grade", "grade", LZ_CELL_TEXT, true },
 	{ "since", "since", LZ_CELL_TIME, false },

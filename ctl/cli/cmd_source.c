@@ -62,6 +62,7 @@ static const struct lz_cli_line why_lines[] = {
 	{ "verdict", "verdict", LZ_CELL_TEXT, false },
 	{ "enforced", "enforced", LZ_CELL_YES, true },
 	{ "grade", "grade", LZ_CELL_TEXT, true },
+	{ "case", "case", LZ_CELL_TEXT, true },
 	{ "state", "state", LZ_CELL_TEXT, true },
 	{ "ladder", "ladder", LZ_CELL_TEXT, true },
 	{ "step", "step", LZ_CELL_TEXT, true },

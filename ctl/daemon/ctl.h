@@ -297,7 +297,7 @@ __u64 lz_hold_beside_kernel(void *ctl, __u64 stands, __u64 word);
 
 /** lz_hold_grade() - how hard is this word? */
 void lz_hold_grade(const struct lz_ctl *ctl, __u64 word, struct lz_grade *ret);
-/** lz_grade_check() - does the policy in force know it? -EINVAL with what it knows */
+/** lz_grade_check() - does the policy in force know it, and can the kernel do it? -EINVAL, -ERANGE with what they know */
 int lz_grade_check(const struct lz_ctl *ctl, const struct lz_grade *grade, struct lz_err *reterr);
 __u64 lz_colony_max(const struct lz_ctl *ctl);
 

@@ -31,14 +31,16 @@ static bool looks(const char *cmd)
 	return false;
 }
 
-static const char *object_of(const struct lz_request *req)
+static void take_object(const struct lz_request *req, struct lz_audit *row)
 {
 	static const char *const names[] = { "address", "prefix", "file", "source", "set" };
 
 	for (size_t i = 0; i < LZ_ARRAY_SIZE(names); i++)
-		if (lz_arg_text(req, names[i]))
-			return lz_arg_text(req, names[i]);
-	return "";
+		if (!row->object[0] && lz_arg_text(req, names[i]))
+			lz_text_set(row->object, sizeof(row->object), lz_arg_text(req, names[i]));
+	if (!row->object[0] && lz_arg_int(req, "case", 0))
+		snprintf(row->object, sizeof(row->object), "case %llu",
+			 (unsigned long long)lz_arg_int(req, "case", 0));
 }
 
 void lz_audit_end(void *arg, const struct lz_request *req, bool mutates, enum lz_code code)
@@ -59,7 +61,7 @@ void lz_audit_end(void *arg, const struct lz_request *req, bool mutates, enum lz
 	lz_tell_actor(req, row->actor);
 	lz_text_set(row->role, sizeof(row->role), lz_peer_role_name(peer->role));
 	lz_text_set(row->cmd, sizeof(row->cmd), lz_request_cmd(req));
-	lz_text_set(row->object, sizeof(row->object), object_of(req));
+	take_object(req, row);
 }
 
 void lz_audit_turn(struct lz_ctl *ctl)

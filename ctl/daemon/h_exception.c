@@ -30,6 +30,21 @@ static int read_what(const char *word, __u32 *ret, struct lz_err *reterr)
 	return 0;
 }
 
+/* @r: why the data plane has no key for it */
+static int refuse_key(const struct lz_ctl *ctl, const struct lz_prefix *prefix, int r, struct lz_err *reterr)
+{
+	unsigned int key_len = ctl->view.instance.ipv6_key_len;
+	char text[LZ_PREFIX_TEXT_MAX], whole[LZ_PREFIX_TEXT_MAX];
+	struct lz_prefix key;
+
+	lz_prefix_format(prefix, text);
+	if (r != -ERANGE)
+		return lz_err_set(reterr, EINVAL, "%s: no exception for what is no source", text);
+	key = lz_prefix_cut(prefix, key_len);
+	return lz_err_set(reterr, EINVAL, "%s: no exception for less than a /%u, which is one customer; write %s",
+			  text, key_len, lz_prefix_format(&key, whole));
+}
+
 int lz_exception_to_kernel(struct lz_ctl *ctl, const struct lz_granted *row, struct lz_err *reterr)
 {
 	struct lz_now now = lz_ctl_now();
@@ -39,15 +54,13 @@ int lz_exception_to_kernel(struct lz_ctl *ctl, const struct lz_granted *row, str
 	struct lz_keyprefix kp;
 	int r;
 
-	if (row->prefix.len < (row->prefix.addr.family == 4 ? 8 : 20))
-		return lz_err_set(reterr, EINVAL, "%s: an exception for everybody; want at most a /8, "
-				  "IPv6 a /20 (to let everything pass: lazaretctl bypass on)",
+	if (lz_prefix_is_too_wide(&row->prefix))
+		return lz_err_set(reterr, EINVAL, "%s: an exception for everybody; want at most "
+				  LZ_CUSTOMERS_WIDEST " (to let everything pass: lazaretctl bypass on)",
 				  lz_prefix_format(&row->prefix, text));
 	r = lz_keyprefix_from_prefix(&row->prefix, ctl->view.instance.ipv6_key_len, &kp);
 	if (r < 0)
-		return lz_err_set(reterr, EINVAL, "%s: no exception for less than a /%u, or for what is "
-				  "no source", lz_prefix_format(&row->prefix, text),
-				  ctl->view.instance.ipv6_key_len);
+		return refuse_key(ctl, &row->prefix, r, reterr);
 	key.bits = kp.bits;
 	key.len = kp.len;
 	exception.until_s = row->until_s - now.wall_s > 0xffffffffULL - now.mono_s ?

@@ -12,12 +12,13 @@
 
 #define LZ_CONFIRM_MAX_S 86400
 
+/* @path: where in the policy, "" for the whole of it; NULL: it is about the gateway */
 static void send_line(struct lz_request *req, const char *kind, const char *path, const char *text)
 {
 	cJSON *row = cJSON_CreateObject();
 
 	lz_json_add_str(row, "kind", kind);
-	if (path && path[0])
+	if (path)
 		lz_json_add_str(row, "path", path);
 	lz_json_add_str(row, "text", text);
 	lz_reply_row(req, row);

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "daemon/ctl.h"
+#include "policy/diff.h"
 
 void lz_h_policy_confirm(struct lz_request *req, void *arg)
 {
@@ -30,8 +31,21 @@ void lz_h_policy_confirm(struct lz_request *req, void *arg)
 	lz_reply_end(req, LZ_CODE_OK, NULL, end);
 }
 
+/* How many lines policy diff would print of it; 0: it cannot be told, or nothing differs. */
+static size_t count_changes(const struct lz_policy *from, const struct lz_policy *to)
+{
+	struct lz_changes changes = { 0 };
+	size_t n = 0;
+
+	if (from && to && lz_policy_diff(from, to, &changes, NULL) == 0)
+		n = changes.n;
+	lz_changes_done(&changes);
+	return n;
+}
+
 /* After a confirm the way back is the text of the policy confirmed before, applied again. */
-static int undo_confirmed(struct lz_ctl *ctl, struct lz_request *req, struct lz_err *reterr)
+static int undo_confirmed(struct lz_ctl *ctl, struct lz_request *req, size_t *ret_changes,
+			  struct lz_err *reterr)
 {
 	struct lz_applied left = ctl->now.row, row;
 	struct lz_policy *policy = NULL;
@@ -43,6 +57,7 @@ static int undo_confirmed(struct lz_ctl *ctl, struct lz_request *req, struct lz_
 	r = lz_running_read(ctl, row.generation, &row, &policy, NULL, NULL, reterr);
 	if (r < 0)
 		return r;
+	*ret_changes = count_changes(ctl->now.policy, policy);
 	r = lz_running_prepare(ctl, policy, ctl->now.image, &next, reterr);
 	if (r < 0)
 		return r;
@@ -61,6 +76,7 @@ void lz_h_policy_undo(struct lz_request *req, void *arg)
 	struct lz_swap_state state;
 	char actor[LZ_ACTOR_TEXT_MAX];
 	struct lz_err err = { "" };
+	size_t changes = 0;
 	cJSON *end;
 	int r;
 
@@ -68,7 +84,10 @@ void lz_h_policy_undo(struct lz_request *req, void *arg)
 		return;
 	lz_tell_actor(req, actor);
 	lz_swap_state_get(&ctl->view, &state);
-	r = state.pending ? lz_running_back(ctl, false, actor, &err) : undo_confirmed(ctl, req, &err);
+	if (state.pending)
+		changes = count_changes(ctl->now.policy, ctl->before.policy);
+	r = state.pending ? lz_running_back(ctl, false, actor, &err) :
+			    undo_confirmed(ctl, req, &changes, &err);
 	if (r < 0) {
 		lz_end(req, r, &err);
 		return;
@@ -76,5 +95,6 @@ void lz_h_policy_undo(struct lz_request *req, void *arg)
 	end = cJSON_CreateObject();
 	lz_json_add_u64(end, "generation", lz_ctl_generation(ctl));
 	lz_json_add_str(end, "name", ctl->now.policy ? ctl->now.row.name : "");
+	lz_json_add_u64(end, "changes", changes);
 	lz_reply_end(req, LZ_CODE_OK, NULL, end);
 }

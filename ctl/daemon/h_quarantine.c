@@ -296,34 +296,116 @@ void lz_h_quarantine_del(struct lz_request *req, void *arg)
 	lz_target_done(&target);
 }
 
-void lz_h_quarantine_show(struct lz_request *req, void *arg)
+/* ---------------------------------------------------------------- show */
+
+static void show_target(struct lz_ctl *ctl, struct lz_request *req, const struct lz_target *target)
 {
-	struct lz_ctl *ctl = arg;
-	struct lz_target target;
+	char address[LZ_ADDR_TEXT_MAX];
 	struct lz_held held;
 	struct lz_err err;
 	struct lz_case c;
 	cJSON *end;
 
-	if (!find(ctl, req, &target))
-		return;
-	if (lz_held_get(ctl->ledger, target.key, &held) == 0) {
-		lz_timeline_say(ctl, req, &target);
-		end_held(ctl, req, &target, -1);
-	} else if (lz_case_peek(ctl, &target, &c) == 0 && c.id && c.state != LZ_CASE_CLOSED) {
-		lz_timeline_say(ctl, req, &target);
+	lz_addr_format(&target->addr, address);
+	if (lz_held_get(ctl->ledger, target->key, &held) == 0) {
+		lz_timeline_say(ctl, req, target);
+		end_held(ctl, req, target, -1);
+	} else if (lz_case_peek(ctl, target, &c) == 0 && c.id && c.state != LZ_CASE_CLOSED) {
+		lz_timeline_say(ctl, req, target);
 		end = cJSON_CreateObject();
-		lz_json_add_str(end, "address", lz_arg_text(req, "address"));
-		lz_json_touched(end, &target);
+		lz_json_add_str(end, "address", address);
+		lz_json_touched(end, target);
 		lz_json_time(end, "since", c.opened_s);
-		lz_json_case(ctl, end, &target);
+		lz_json_case(ctl, end, target);
 		lz_reply_end(req, LZ_CODE_OK, NULL, end);
 	} else {
-		lz_err_set(&err, ENOENT, "%s: is not held; lazaretctl why tells its history",
-			   lz_arg_text(req, "address"));
+		lz_err_set(&err, ENOENT, "%s: is not held; lazaretctl why tells its history", address);
 		lz_end(req, -ENOENT, &err);
 	}
+}
+
+/* Whom a case is about: by what it holds, else by the policy. False: nobody is known by now. */
+static bool find_owner(struct lz_ctl *ctl, const struct lz_case *c, struct lz_target *ret)
+{
+	char text[LZ_ADDR_TEXT_MAX];
+	struct lz_prefix key;
+	struct lz_held held;
+
+	if (lz_held_of(ctl->ledger, c->id, &held, 1) == 1) {
+		key = lz_key_to_prefix(held.key, ctl->view.instance.ipv6_key_len);
+		if (lz_target_find(ctl, held.address[0] ? held.address : lz_addr_format(&key.addr, text), ret,
+				   NULL) == 0) {
+			if (lz_case_is_of(c, ret))
+				return true;
+			lz_target_done(ret);
+		}
+	}
+	return lz_case_target(ctl, c, ret) == 0;
+}
+
+/* A case that is over, or whose addresses are another's by now: what it was, and nothing of his. */
+static void show_case_alone(struct lz_ctl *ctl, struct lz_request *req, const struct lz_case *c)
+{
+	unsigned int key_len = ctl->view.instance.ipv6_key_len;
+	struct lz_prefix key = lz_key_to_prefix(c->key, key_len);
+	char text[LZ_PREFIX_TEXT_MAX], grade[LZ_GRADE_TEXT_MAX];
+	lz_autofree struct lz_held *held = NULL;
+	int n = lz_held_of_all(ctl->ledger, c->id, 0, &held);
+	cJSON *end = cJSON_CreateObject(), *touched;
+
+	lz_timeline_case(ctl, req, c->id);
+	lz_json_add_str(end, "address", lz_addr_format(&key.addr, text));
+	touched = cJSON_AddArrayToObject(end, "touched");
+	for (int i = 0; i < n; i++)
+		cJSON_AddItemToArray(touched, cJSON_CreateString(lz_key_format(held[i].key, key_len, text)));
+	if (c->customer[0])
+		lz_json_add_str(end, "customer", c->customer);
+	if (lz_case_holds(c->state)) {
+		lz_json_grade(end, lz_grade_format(&c->grade, grade));
+		lz_json_time(end, "until", c->until_s);
+	}
+	lz_json_time(end, "since", c->opened_s);
+	lz_json_case_row(ctl, end, c);
+	lz_reply_end(req, LZ_CODE_OK, NULL, end);
+}
+
+static void show_case(struct lz_ctl *ctl, struct lz_request *req, __u64 id)
+{
+	struct lz_target target = { 0 };
+	struct lz_case c, now;
+	struct lz_err err;
+
+	if (!lz_ctl_need(ctl, req))
+		return;
+	if (lz_case_get(ctl->ledger, id, &c) < 0) {
+		lz_err_set(&err, ENOENT, "case %llu: there is none; lazaretctl quarantine list says who is held",
+			   (unsigned long long)id);
+		lz_end(req, -ENOENT, &err);
+		return;
+	}
+	/* the case that goes on is shown as by address: with all that is known of its host */
+	if (find_owner(ctl, &c, &target) && c.state != LZ_CASE_CLOSED &&
+	    lz_case_peek(ctl, &target, &now) == 0 && now.id == c.id)
+		show_target(ctl, req, &target);
+	else
+		show_case_alone(ctl, req, &c);
 	lz_target_done(&target);
+}
+
+void lz_h_quarantine_show(struct lz_request *req, void *arg)
+{
+	__u64 id = lz_arg_int(req, "case", 0);
+	struct lz_ctl *ctl = arg;
+	struct lz_target target;
+
+	if (!lz_arg_text(req, "address") == !id) {
+		lz_end_invalid(req, "quarantine: want an address or the number of a case, one of them");
+	} else if (id) {
+		show_case(ctl, req, id);
+	} else if (find(ctl, req, &target)) {
+		show_target(ctl, req, &target);
+		lz_target_done(&target);
+	}
 }
 
 /* ---------------------------------------------------------------- guard */

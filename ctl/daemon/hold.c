@@ -171,11 +171,14 @@ __u64 lz_hold_beside_kernel(void *ctl, __u64 stands, __u64 word)
 int lz_grade_check(const struct lz_ctl *ctl, const struct lz_grade *grade, struct lz_err *reterr)
 {
 	const struct lz_policy *policy = ctl->now.policy;
-	char names[160] = "";
+	char names[160] = "", rate[LZ_RATE_TEXT_MAX];
 
 	if (grade->kind == LZ_GRADE_IS_NONE)
 		return lz_err_set(reterr, EINVAL,
 				  "notify: holds nobody (want garden:NAME, block25 or throttle RATE)");
+	if (grade->kind == LZ_GRADE_IS_THROTTLE && lz_rate_exceeds(&grade->rate, LZ_THROTTLE_MAX_PER_S))
+		return lz_err_set(reterr, ERANGE, "throttle %s: is out of range (want at most %d/s)",
+				  lz_rate_format(&grade->rate, rate), LZ_THROTTLE_MAX_PER_S);
 	if (grade->kind != LZ_GRADE_IS_GARDEN || lz_streq(grade->garden, "leaky") ||
 	    lz_streq(grade->garden, "strict"))
 		return 0;

@@ -87,7 +87,7 @@ void lz_texts_forget(struct lz_ctl *ctl)
 int lz_texts_gone(__u64 generation, struct lz_err *reterr)
 {
 	return lz_err_set(reterr, ENOENT,
-			  "policy: generation %llu: its text is not kept any more; of confirmed policies the "
-			  "last %d and what is in force have theirs", (unsigned long long)generation,
-			  LZ_TEXTS_KEPT);
+			  "policy: generation %llu: its text is not kept any more; kept are what is in force and "
+			  "the %d that undo leads back to, see lazaretctl policy history",
+			  (unsigned long long)generation, LZ_TEXTS_KEPT);
 }

@@ -176,6 +176,23 @@ static int compare_rows(const void *a, const void *b)
 	return x->order < y->order ? -1 : 1;
 }
 
+static void send_rows(struct lz_request *req, struct rows *rows)
+{
+	qsort(rows->v, rows->n, sizeof(rows->v[0]), compare_rows);
+	for (size_t i = 0; i < rows->n; i++)
+		lz_reply_row(req, rows->v[i].json);
+}
+
+void lz_timeline_case(struct lz_ctl *ctl, struct lz_request *req, __u64 case_id)
+{
+	static struct rows rows;
+
+	rows.n = 0;
+	add_evidence(ctl, case_id, &rows);
+	add_transitions(ctl, case_id, &rows);
+	send_rows(req, &rows);
+}
+
 void lz_timeline_say(struct lz_ctl *ctl, struct lz_request *req, const struct lz_target *t)
 {
 	static struct rows rows;
@@ -190,9 +207,7 @@ void lz_timeline_say(struct lz_ctl *ctl, struct lz_request *req, const struct lz
 		add_evidence(ctl, c.id, &rows);
 		add_transitions(ctl, c.id, &rows);
 	}
-	qsort(rows.v, rows.n, sizeof(rows.v[0]), compare_rows);
-	for (size_t i = 0; i < rows.n; i++)
-		lz_reply_row(req, rows.v[i].json);
+	send_rows(req, &rows);
 }
 
 /* ---------------------------------------------------------------- state, next step, way out */
@@ -224,6 +239,19 @@ static void say_next(struct lz_ctl *ctl, const struct lz_case *c, cJSON *obj)
 	lz_json_add_str(obj, "next", text);
 }
 
+void lz_json_case_row(struct lz_ctl *ctl, struct cJSON *obj, const struct lz_case *c)
+{
+	if (c->id && !cJSON_HasObjectItem(obj, "case")) /* a hold's description says it already */
+		lz_json_add_u64(obj, "case", c->id);
+	lz_json_add_str(obj, "state", lz_case_state_words[c->state]);
+	add_text(obj, "reason_class", c->reason_class);
+	add_text(obj, "ladder", c->ladder);
+	if (c->ladder[0] && c->step >= 0)
+		lz_json_add_u64(obj, "step", (__u64)c->step + 1);
+	if (c->state != LZ_CASE_CLOSED || !c->id) /* new evidence opens another */
+		say_next(ctl, c, obj);
+}
+
 void lz_json_case(struct lz_ctl *ctl, struct cJSON *obj, const struct lz_target *t)
 {
 	char release[LZ_ADDR_TEXT_MAX + 40], address[LZ_ADDR_TEXT_MAX];
@@ -232,14 +260,7 @@ void lz_json_case(struct lz_ctl *ctl, struct cJSON *obj, const struct lz_target 
 
 	if (lz_case_peek(ctl, t, &c) < 0)
 		return;
-	if (c.id && !cJSON_HasObjectItem(obj, "case")) /* a hold's description says it already */
-		lz_json_add_u64(obj, "case", c.id);
-	lz_json_add_str(obj, "state", lz_case_state_words[c.state]);
-	add_text(obj, "reason_class", c.reason_class);
-	add_text(obj, "ladder", c.ladder);
-	if (c.ladder[0] && c.step >= 0)
-		lz_json_add_u64(obj, "step", (__u64)c.step + 1);
-	say_next(ctl, &c, obj);
+	lz_json_case_row(ctl, obj, &c);
 	if (!lz_case_holds(c.state) && c.state != LZ_CASE_NOTIFIED)
 		return;
 	if (lz_case_look(ctl, &t->addr, &view) == 0 && lz_case_holds(c.state))

@@ -57,6 +57,18 @@ static bool check_key(struct lz_context *ctx, const struct lz_prefix *prefix, st
 	return !r;
 }
 
+/* What a class says itself in "of" is meant: 0.0.0.0/0 is its way to be the class of everybody. In a set,
+ * a file of ranges, it is a slip that puts the world under the rules of some customers. */
+static void check_width(struct lz_context *ctx, const struct lz_prefix *prefix, struct lz_place place)
+{
+	char text[LZ_PREFIX_TEXT_MAX];
+
+	if (lz_prefix_is_too_wide(prefix))
+		lz_error(ctx, place, NULL,
+			 "%s is no range of customers (want at most " LZ_CUSTOMERS_WIDEST "); a class of everybody says so in its \"of\"",
+			 lz_prefix_format(prefix, text));
+}
+
 typedef void range_fn(struct lz_context *ctx, const struct lz_prefix *prefix, __u32 owner,
 		      struct lz_place place);
 
@@ -109,8 +121,13 @@ static void gather_class(struct lz_context *ctx, __u32 class_idx, __u32 *set_own
 				 policy->classes[set_owner[ref->set]].name);
 			continue;
 		}
-		if (ref->kind == LZ_REF_SET)
+		if (ref->kind == LZ_REF_SET) {
+			const struct lz_entries *entries = &policy->sets[ref->set].entries;
+
 			set_owner[ref->set] = class_idx;
+			for (size_t k = 0; k < entries->n; k++)
+				check_width(ctx, &entries->v[k].prefix, entries->v[k].place);
+		}
 		expand_ref(ctx, ref, class_idx, add_class_range);
 	}
 }
@@ -251,7 +268,8 @@ static void check_customers(struct lz_context *ctx)
 	for (size_t i = 0; i < ranges->n; i++) {
 		const struct lz_range *b = &ranges->v[i], *a = i ? b - 1 : b;
 
-		check_key(ctx, &b->prefix, b->place);
+		if (check_key(ctx, &b->prefix, b->place))
+			check_width(ctx, &b->prefix, b->place);
 		if (!i || lz_prefix_cmp(&a->prefix, &b->prefix))
 			continue;
 		lz_prefix_format(&b->prefix, text);

@@ -114,6 +114,9 @@ static int check_new(const struct lz_policy *policy, __u32 class_, const struct 
 	if (r < 0)
 		return lz_err_set(reterr, EINVAL, "%s: no customer is in 0000::/8, 0100::/8 or ff00::/8",
 				  text);
+	if (lz_prefix_is_too_wide(prefix))
+		return lz_err_set(reterr, EINVAL, "%s: is no range of customers; want at most "
+				  LZ_CUSTOMERS_WIDEST, text);
 	if (there && !lz_prefix_cmp(&there->prefix, prefix) && there->owner != class_)
 		return lz_err_set(reterr, EINVAL, "%s: is in class '%s' already; take it out there first",
 				  text, policy->classes[there->owner].name);

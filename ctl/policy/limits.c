@@ -120,8 +120,7 @@ static void parse_rate(struct lz_context *ctx, struct lz_val val, void *model)
 	if (!parse_rate_text(ctx, val, &rate))
 		return;
 	if (!rate.count || rate.window_ns > LZ_POLICY_HOLD_MAX_S * 1000000000ULL ||
-	    (unsigned __int128)rate.count * 1000000000 >
-		    (unsigned __int128)rate.window_ns * LZ_POLICY_RATE_MAX_PER_S)
+	    lz_rate_exceeds(&rate, LZ_POLICY_RATE_MAX_PER_S))
 		lz_error(ctx, lz_place_of(val), NULL, "'%s' is out of range (want 1/31d..1000000/s)",
 			 val.item->valuestring);
 	else

@@ -148,6 +148,11 @@ int lz_ranges_remove(struct lz_ranges *ranges, const struct lz_prefix *prefix)
 	return 0;
 }
 
+bool lz_prefix_is_too_wide(const struct lz_prefix *prefix)
+{
+	return prefix->len < (prefix->addr.family == 4 ? 8 : 20);
+}
+
 void lz_ranges_done(struct lz_ranges *ranges)
 {
 	free(ranges->v);

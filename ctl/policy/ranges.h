@@ -9,6 +9,7 @@
 #define LZ_POLICY_RANGES_H
 
 #include <linux/types.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/addr.h"
@@ -71,5 +72,15 @@ int lz_ranges_insert(struct lz_ranges *ranges, const struct lz_prefix *prefix, _
 int lz_ranges_remove(struct lz_ranges *ranges, const struct lz_prefix *prefix);
 
 void lz_ranges_done(struct lz_ranges *ranges);
+
+#define LZ_CUSTOMERS_WIDEST "a /8, IPv6 a /20"
+
+/**
+ * lz_prefix_is_too_wide() - wider than LZ_CUSTOMERS_WIDEST: not some customers, but a part of the world
+ *
+ * For what lists sources by hand: sets of classes, customers, exceptions. No provider has an IPv4 block
+ * above a /8, the two that have an IPv6 /19 write two /20. Destinations may be as wide as they like.
+ */
+bool lz_prefix_is_too_wide(const struct lz_prefix *prefix);
 
 #endif

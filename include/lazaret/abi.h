@@ -273,6 +273,7 @@ _Static_assert(sizeof(struct lz_generation) == 64 + 8 * LZ_HIDDEN_WORDS + 48 * L
 
 /* A rate of throttled sources: burst_ms / step_ms + 1 connections at once, then one every step_ms.
  * State like the holds that name its row; both at most 2^30 ms, which is 12 days. */
+#define LZ_THROTTLE_MAX_PER_S 1000 /* step_ms is 1 or more */
 struct lz_throttle {
 	__u32 step_ms; /* 0 = row not in use: nothing is throttled by it */
 	__u32 burst_ms;

@@ -150,9 +150,9 @@ static const struct lz_proto_command lz_proto_commands[] = {
 	{ "policy.apply", LZ_PEER_ADMIN, LZ_CMD_F_MUTATES, LZ_PROTO_POLICY_BYTES,
 	  "confirm_s=int? yes=bool? file=text? expected_generation=int?",
 	  "generation name deadline?",
-	  "kind path? text" }, /* kind: not-in-force warning attached detached */
+	  "kind path? text" }, /* kind: not-in-force warning attached detached; path: of the policy */
 	{ "policy.confirm", LZ_PEER_ADMIN, LZ_CMD_F_MUTATES, 0, "", "generation", "" },
-	{ "policy.undo", LZ_PEER_ADMIN, LZ_CMD_F_MUTATES, 0, "", "generation name", "" },
+	{ "policy.undo", LZ_PEER_ADMIN, LZ_CMD_F_MUTATES, 0, "", "generation name changes", "" },
 	{ "policy.show", LZ_PEER_READ, 0, 0, "generation=int?", /* text in payload pieces */
 	  "generation name", "" },
 	{ "policy.history", LZ_PEER_READ, 0, 0, "",
@@ -181,7 +181,7 @@ static const struct lz_proto_command lz_proto_commands[] = {
 	  "address=address reason=text? ticket=word? false_positive=bool? for_s=int?",
 	  "address touched[] customer? until exception_until? " LZ_PROTO_CASE, "" },
 	{ "quarantine.list", LZ_PEER_READ, 0, 0, "", "total", LZ_PROTO_HELD },
-	{ "quarantine.show", LZ_PEER_READ, 0, 0, "address=address",
+	{ "quarantine.show", LZ_PEER_READ, 0, 0, "address=address? case=int?", /* one of them */
 	  LZ_PROTO_HELD " " LZ_PROTO_CASE " note?", LZ_PROTO_TIMELINE },
 	{ "quarantine.import", LZ_PEER_OPERATE, LZ_CMD_F_MUTATES, LZ_PROTO_IMPORT_BYTES,
 	  "file=text? yes=bool?", /* a bad line: code 1, nothing done; refused ones: code 6 */

@@ -85,11 +85,17 @@ t_ok "a garden of the policy" ctl quarantine add 198.51.100.12 garden care for 3
 t_ok "block25" ctl quarantine add 198.51.100.13 block25 for 2h
 t_ok "throttled" ctl quarantine add 198.51.100.14 throttle 10/min for 2h
 t_ok "throttled otherwise" ctl quarantine add 198.51.100.15 throttle 100/h for 2h
+t_eq "throttled by nothing: invalid" "$(status_of ctl quarantine add 198.51.100.77 throttle 999999999999/s)" 1
+t_ok "says the bound" grep -q 'throttle 1001/s: is out of range (want at most 1000/s)' \
+	<(ctl quarantine add 198.51.100.77 throttle 1001/s 2>&1)
+echo "198.51.100.77 5h throttle:2000/s" >"$LZ_DIR/list"
+t_eq "of a list: invalid" "$(status_of ctl quarantine import "$LZ_DIR/list")" 1
 echo "198.51.100.16 5h garden:care RT-16 of a list" >"$LZ_DIR/list"
 t_ok "of a list, without a case" ctl quarantine import "$LZ_DIR/list"
 for i in 17 18 19 20 21; do
 	t_ok "let go" eval "ctl quarantine add 198.51.100.$i && ctl quarantine del 198.51.100.$i"
 done
+CLOSED=$(ctl -j quarantine show 198.51.100.21 | jq -r .case)
 daemon_stop
 NOW=$(date +%s)
 t_need ledger "UPDATE cases SET state = 'watch', due_s = $NOW + 5000 WHERE key = 0xc6336412" \
@@ -104,6 +110,10 @@ BEFORE=$(cases)
 JUDGED=$(judged)
 t_eq "there is one in every state" "$(awk '{ print $2 }' <<<"$BEFORE" | sort -u | xargs)" \
 	"- blocked25 garden notified observed released throttled watch" # - is closed
+t_eq "closed: by its address there is none" "$(status_of ctl quarantine show 198.51.100.21)" 4
+t_eq "closed: by its number it is told" "$(ctl -j quarantine show "$CLOSED" |
+	jq -r '"\(.case) \(.address) \(.state) \(.touched | length) \([.timeline[].event] | join(" "))"')" \
+	"$CLOSED 198.51.100.21 closed 0 held freed"
 t_eq "seven are held by the data plane" "$(wc -l <<<"$JUDGED")" 7
 t_eq "who has let himself out twice may not again" "$(awk '$1 ~ /\.10$/ { print $5 }' <<<"$BEFORE")" 0
 t_eq "who has once may once more" "$(awk '$1 ~ /\.11$/ { print $5 }' <<<"$BEFORE")" 1

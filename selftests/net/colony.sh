@@ -137,6 +137,17 @@ t_eq "and why" "$(ctl -j quarantine show "$BOT" |
 	jq -r '[.timeline[] | select(.state == "blocked25") | .source] | first')" "limit:spam"
 t_ok "as text, in a terminal's width or so" ctl quarantine show "$BOT"
 
+# A ticket has the number of the case only: it asks by that.
+CASE=$(ctl -j quarantine show "$BOT" | jq -r .case)
+t_eq "by the number of the case: the same" "$(ctl -j quarantine show "$CASE")" \
+	"$(ctl -j quarantine show "$BOT")"
+t_ok "by the number, as text: it is there" grep -qE "^case +$CASE\$" <(ctl quarantine show "$CASE")
+t_ok "and in why" grep -qE "^case +$CASE\$" <(ctl why "$BOT")
+t_eq "no such case: not found" "$(status_of ctl quarantine show 4242)" 4
+t_ok "no such case: says so" grep -q 'case 4242: there is none' <(ctl quarantine show 4242 2>&1)
+t_eq "neither address nor number: invalid" "$(status_of ctl quarantine show RT-7)" 1
+t_ok "who looked is on record, by number too" grep -q "case $CASE" <(sleep 1; ctl audit list)
+
 # ---------------------------------------------------------------- the end of time
 
 t_ok "set its end" ctl quarantine set "$BOT" for 2s
@@ -154,6 +165,7 @@ t_eq "kill -9 and start: the kernel holds in the same garden" \
 
 # ---------------------------------------------------------------- an operator's word
 
+t_eq "one case all the while" "$(ctl -j quarantine show "$CASE" | jq -r '"\(.state) \(.address)"')" "garden $BOT"
 t_ok "let go" ctl quarantine del "$BOT" reason "cleaned" ticket RT-7
 t_eq "let go: state" "$(state_of "$BOT")" released
 t_eq "let go: with reason and ticket" "$(ctl -j quarantine show "$BOT" |

@@ -67,8 +67,32 @@ t_eq "add: in the look-up" "$(ctl -j range lookup "$HOST" | jq -r '"\(.class) \(
 t_eq "add again: refused" "$(status_of ctl range add closed "$HOST")" 2
 t_eq "in two classes: refused" "$(status_of ctl range add open "$HOST")" 1
 t_eq "set bits: invalid" "$(status_of ctl range add open 198.51.100.10/24)" 1
+t_eq "everybody: invalid" "$(status_of ctl range add open 0.0.0.0/0)" 1
+t_ok "everybody: says why" grep -q '0.0.0.0/0: is no range of customers; want at most a /8' \
+	<(ctl range add open 0.0.0.0/0 2>&1)
+t_ok "everybody, of a destination: fine" ctl range add smarthosts 64.0.0.0/2
+t_ok "and out again" ctl range del smarthosts 64.0.0.0/2
+jq '.sets.open += [{ "file": "open.cidr" }]' "$LZ_DIR/policy.json" >"$LZ_DIR/wide.json"
+printf '# a slip\n0.0.0.0/0\n' >"$LZ_DIR/open.cidr"
+t_ok "everybody, in a file: line and why" grep -q 'open.cidr:2: error: .*0.0.0.0/0 is no range of customers' \
+	<(ctl policy check "$LZ_DIR/wide.json" 2>&1)
 t_eq "no such set" "$(status_of ctl range add opem 198.51.100.0/24)" 4
 t_ok "IPv6: add" ctl range add closed 2001:db8:2000::/64
+
+# What the program tells the operator to type, is taken as it is printed.
+WAY_OUT=$(ctl -j why 2001:db8:2000::10 | jq -r .release)
+t_eq "way out: of the whole key" "$WAY_OUT" \
+	"lazaretctl exception add 2001:db8:2000::/64 port25 until DATE ticket ID"
+WAY_OUT=${WAY_OUT/DATE/$(date -u -d "+1 day" +%F)}
+read -ra WAY_OUT <<<"${WAY_OUT/ticket ID/ticket RT-3}"
+t_ok "way out: typed as printed" ctl "${WAY_OUT[@]:1}"
+t_eq "way out: taken for this host" "$(ctl -j why 2001:db8:2000::10 | jq -r '.exception, .verdict' | cut -d' ' -f1 | tr '\n' ' ')" \
+	"2001:db8:2000::/64 pass "
+t_ok "way out: away again" ctl exception del 2001:db8:2000::/64
+t_ok "less than a key: refused with what to write" grep -q '; write 2001:db8:2000::/64$' \
+	<(ctl exception add 2001:db8:2000::10 port25 until 2030-01-01 ticket RT-3 2>&1)
+t_eq "way out: IPv4 as ever" "$(ctl -j why "$HOST" | jq -r .release)" \
+	"lazaretctl exception add $HOST port25 until DATE ticket ID"
 t_eq "IPv6: is in force" "$(status_of reach 2001:db8:ffff::25)" 1
 t_ok "IPv6: del" ctl range del closed 2001:db8:2000::/64
 t_ok "IPv6: passes again" reach 2001:db8:ffff::25

@@ -193,6 +193,12 @@ t_need ctl -q policy apply "$LZ_DIR/tc.json" >/dev/null
 
 # ---------------------------------------------------------------- many policies
 
+jq '.sets.idle = []' "$LZ_DIR/tc.json" >"$LZ_DIR/warned.json"
+ctl policy apply "$LZ_DIR/warned.json" >"$LZ_DIR/said" 2>&1
+t_eq "a warning is said once, where it stands" "$(grep "set 'idle' is empty" "$LZ_DIR/said" | grep -vE '^[^ ]*warned.json:[0-9]+:[0-9]+: warning: ')" ""
+t_eq "a warning is said once" "$(grep -c "set 'idle' is empty" "$LZ_DIR/said")" 1
+t_eq "a program gets it in the answer" "$(ctl -j policy apply "$LZ_DIR/warned.json" 2>/dev/null |
+	jq -c '[.notes[] | select(.kind == "warning") | .path]')" '["/sets/idle"]'
 for number in 1 2 3 4 5 6 7 8 9 10 11 12 13 14; do
 	sed "s/\"name\": \"tc\"/\"name\": \"n$number\"/" "$LZ_DIR/tc.json" >"$LZ_DIR/n.json"
 	t_need ctl -q policy apply "$LZ_DIR/n.json" >/dev/null
@@ -204,9 +210,16 @@ t_eq "many policies: an old one's text is gone" "$(status_of ctl policy show gen
 t_ok "many policies: says so" grep -q "generation $OLD: its text is not kept any more" <(ctl policy show generation "$OLD" 2>&1)
 t_ok "many policies: history says so" grep -qE "^ *$OLD .* no +n2" <(ctl policy history)
 for number in 13 12; do
-	t_need ctl -q policy undo >/dev/null
+	t_ok "many policies: undo says how much" grep -qE "^back to 'n$number', generation [0-9]+, 1 change\$" \
+		<(ctl policy undo)
 	t_eq "many policies: undone to n$number" "$(ctl -j status | jq -r .policy.name)" "n$number"
 done
+# Undone is given up: what it was is not among the ten, though it is one of the last.
+OLD=$(ctl -j policy history | jq '[.generations[] | select(.name == "n14")][0].generation')
+t_eq "many policies: an undone one's text is gone" "$(status_of ctl policy show generation "$OLD")" 4
+t_ok "many policies: says what is kept" grep -q \
+	'kept are what is in force and the 10 that undo leads back to, see lazaretctl policy history$' \
+	<(ctl policy show generation "$OLD" 2>&1)
 daemon_kill
 t_need daemon_start "$LZ_DIR/tc.json"
 t_eq "many policies: restarted" "$(ctl -j status | jq -r .policy.name)" n12

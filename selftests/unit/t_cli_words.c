@@ -18,6 +18,8 @@ static void words_and_hints(void)
 		{ "policy", 1, "'policy' is not complete\n  want: check, diff, apply" },
 		{ "-j q l", 1, "with -j words are written in full: quarantine list" },
 		{ "quarantine add", 1, "quarantine add: ADDRESS is missing" },
+		{ "quarantine show RT-7", 1, "ADDRESS|CASE: 'RT-7' is neither an address nor the number of a case" },
+		{ "quarantine show 0", 1, "ADDRESS|CASE: 0 is out of range" },
 		{ "quarantine add 192.0.2.1/24", 1, "ADDRESS: '192.0.2.1/24' is not an address" },
 		{ "quarantine add 192.0.2.1 for", 1, "'for' needs TIME" },
 		{ "quarantine add 192.0.2.1 for 1500ms", 1, "for: '1500ms' is no time" },
@@ -154,6 +156,7 @@ static void man_page(void)
 	      "[\\fBgarden\\fR \\fINAME\\fR] [\\fBblock25\\fR] [\\fBthrottle\\fR "
 	      "\\fIRATE\\fR] [\\fBstaff\\-only\\fR]\n",
 	      "a command");
+	T_HAS(ran.out, ".TP\n\\fBquarantine show\\fR \\fIADDRESS|CASE\\fR\n", "a case has a number");
 	T_HAS(ran.out, ".TP\n7\nstopped by a guard\n", "exit codes");
 	T_EQ(ctl("help quarantine add"), 0, "the word for it");
 	T_HAS(ran.out, "\n  quarantine add ", "help of a command");

@@ -72,13 +72,14 @@ static void probe_edges(const struct lz_policy *policy, const struct lz_image *i
 	}
 }
 
-/* A prefix out of few bits, so that many nest, touch and cover one another; 0 and 255 often. */
+/* A prefix out of few bits, so that many nest, touch and cover one another; 0 and 255 often. As wide as a set
+ * of a class may be: wider ones stand in "of" itself, see holds_at_the_edges(). */
 static void print_prefix(struct lz_str *out, unsigned key_len)
 {
 	static const unsigned bytes[] = { 0, 1, 2, 127, 128, 254, 255 };
 	struct lz_prefix prefix = { .addr.family = random_below(2) ? 4 : 6 };
 	char text[LZ_PREFIX_TEXT_MAX];
-	unsigned v4 = prefix.addr.family == 4, len = v4 ? 6 + random_below(27) : 20 + random_below(key_len - 19);
+	unsigned v4 = prefix.addr.family == 4, len = v4 ? 8 + random_below(25) : 20 + random_below(key_len - 19);
 
 	for (int i = 0; i < (v4 ? 4 : 8); i++)
 		prefix.addr.bytes[i] = (__u8)bytes[random_below(7)];

@@ -246,11 +246,16 @@ static void refuses_as_the_check_does(void)
 		{ true, "hosts", "203.0.113.26", 1, "is more than a class" },
 		{ true, "home", "2001:db8:2::/47", 0, "" }, /* in a group like that of the /48 */
 		{ true, "home", "2001:db8:2::/49", 0, "" }, /* of a level that no group is of yet */
-		{ true, "home", "0.0.0.0/4", 0, "" },
+		{ true, "home", "0.0.0.0/8", 0, "" },
 		{ false, "shop", "192.0.2.0/24", 0, "" },
 		{ true, "shop", "100.64.3.0/24", 1, "all of class 'd' would be on the never-list" },
 		{ true, "idle", "203.0.113.4/30", 0, "" }, /* of no class: no table knows it */
 		{ true, "home", "192.0.2.0/24", 0, "" }, /* now it is free */
+		{ true, "home", "0.0.0.0/0", 1, "is no range of customers; want at most a /8, IPv6 a /20" },
+		{ true, "home", "2001::/19", 1, "is no range of customers; want at most a /8, IPv6 a /20" },
+		{ true, "home", "64.0.0.0/8", 0, "" }, /* the widest */
+		{ true, "home", "2001::/20", 0, "" },
+		{ true, "idle", "0.0.0.0/0", 0, "" }, /* whom it lists no class says */
 	};
 	auto_scene s = {};
 

@@ -104,6 +104,25 @@ static void reads_rates(void)
 	}
 }
 
+static void compares_rates(void)
+{
+	static const struct {
+		__u64 count, window_ns, per_s;
+		bool over;
+	} rows[] = {
+		{ 1000, S, 1000, false }, { 1001, S, 1000, true }, { 60001, 60 * S, 1000, true },
+		{ 60000, 60 * S, 1000, false }, { 1, S / 1000, 1000, false }, { 2, S / 1000, 1000, true },
+		{ 1ULL << 53, S, 1000000, true }, { 0, S, 1, false },
+	};
+
+	for (size_t i = 0; i < LZ_ARRAY_SIZE(rows); i++) {
+		struct lz_rate rate = { rows[i].count, rows[i].window_ns };
+		char text[LZ_RATE_TEXT_MAX];
+
+		T_EQ(lz_rate_exceeds(&rate, rows[i].per_s), rows[i].over, lz_rate_format(&rate, text));
+	}
+}
+
 static const struct {
 	const char *text;
 	int r;
@@ -257,6 +276,7 @@ static const struct t_case cases[] = {
 	{ "durations", reads_durations },
 	{ "rests of time are rounded up", rounds_up_rests },
 	{ "rates", reads_rates },
+	{ "rates compared", compares_rates },
 	{ "shares", reads_shares },
 	{ "sizes and numbers", reads_sizes_and_numbers },
 	{ "times and dates", reads_times },
