@@ -111,7 +111,7 @@ static int add_time(cJSON *args, const char *arg, const char *text, struct lz_er
 	return r ? r : lz_json_add_time(args, arg, wall_ns);
 }
 
-/* "10min" is ten minutes ago. */
+/* "10m" is ten minutes ago. */
 static int add_since(cJSON *args, const char *arg, const char *text, struct lz_err *err)
 {
 	__u64 ns, now = lz_clock_wall_ns();
@@ -119,7 +119,7 @@ static int add_since(cJSON *args, const char *arg, const char *text, struct lz_e
 	if (lz_duration_parse(text, &ns, NULL)) {
 		if (!add_time(args, arg, text, NULL))
 			return 0;
-		return lz_err_set(err, EINVAL, "'%s' is neither so long ago nor a time (want e.g. 10min, 2h, 7d, or "
+		return lz_err_set(err, EINVAL, "'%s' is neither so long ago nor a time (want e.g. 10m, 2h, 7d, or "
 				  "2027-03-01, 2027-03-01T12:00:00Z)", text);
 	}
 	return lz_json_add_time(args, arg, now - (ns < now ? ns : now - 1));

@@ -76,7 +76,8 @@ void lz_cli_print_help(const char *words)
 		print_option_words(&lz_cli_options[i]);
 		printf("%*s%s\n", HELP_INDENT, "", lz_cli_options[i].help);
 	}
-	puts("\nTIME is a duration (90s, 72h, 7d), DATE is 2027-03-01 or 2027-03-01T12:00:00Z.");
+	puts("\nTIME is a duration (90s, 10m, 1h30m, 7d), m being minutes; DATE is 2027-03-01 or\n"
+	     "2027-03-01T12:00:00Z.");
 }
 
 /* ---------------------------------------------------------------- man page */
@@ -168,7 +169,9 @@ static const char man_head[] =
 	"Data goes to standard output, messages to standard error.\n"
 	"Words may be shortened as long as only one fits, except with \\fB\\-j\\fR.\n"
 	".PP\n"
-	"\\fITIME\\fR is a duration such as 90s, 72h or 7d;\n"
+	"\\fITIME\\fR is a duration such as 90s, 10m, 1h30m or 7d, as output has it, too:\n"
+	"units are d, h, m or min, s and ms, the larger ones first,\n"
+	"and m is always minutes;\n"
 	"after \\fB\\-\\-since\\fR it means so long ago, and a \\fIDATE\\fR may stand there, too.\n"
 	"A \\fIDATE\\fR is 2027\\-03\\-01 or 2027\\-03\\-01T12:00:00Z.\n"
 	"IPv4 sources are held by address, IPv6 sources by prefix:\n"

@@ -94,7 +94,11 @@ static void hold_says_what_it_touched(void)
 	      "what is, not what was asked");
 	T_EQ(ctl("-q quarantine add 2001:db8:1::5"), 0, "quiet");
 	T_STR(ran.out, "", "no confirmation");
-	T_EQ(ctl("-j quarantine add 2001:db8:1::5 garden strict ticket RT-1 reason -j for 72h"), 0,
+	T_EQ(ctl("-j quarantine add 2001:db8:1::5 garden strict ticket RT-1 reason -j for 2d24h"), 1,
+	     "no day has 24 h and more");
+	T_EQ(ctl("-j quarantine add 2001:db8:1::5 garden strict ticket RT-1 reason -j for 2d23h60m"), 1,
+	     "no hour has 60 min and more");
+	T_EQ(ctl("-j quarantine add 2001:db8:1::5 garden strict ticket RT-1 reason -j for 3d00h"), 0,
 	     "any order, and a text that looks like an option");
 	doc = document("lazaret/quarantine");
 	asked = cJSON_Parse("{\"address\":\"2001:db8:1::5\",\"for_s\":259200,\"reason\":\"-j\","
@@ -105,6 +109,7 @@ static void hold_says_what_it_touched(void)
 	T_EQ(ctl("quarantine del 192.0.2.9"), 4, "no such object");
 	T_STR(ran.err, "lazaretctl: 192.0.2.9: not held\n", "says so");
 	T_EQ(ctl("quarantine undo --since 10min --source mad-ids"), 0, "undo");
+	T_EQ(ctl("quarantine undo --since 10m --source mad-ids"), 0, "undo, as README.md writes it");
 	T_STR(ran.out, "freed 192.0.2.1, held by mad-ids\n1 freed\n", "each and the sum");
 }
 

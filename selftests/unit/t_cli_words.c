@@ -30,7 +30,8 @@ static void words_and_hints(void)
 		{ "--instance a/b status", 1, "option --instance: 'a/b' is no name" },
 		{ "--color status", 1, "option '--color' is unknown" },
 		{ "status more", 1, "'more' is not expected here\n  want: status\n" },
-		{ "quarantine undo --since 10m", 1, "'10m' is neither so long ago nor a time (want e.g. 10min" },
+		{ "quarantine undo --since 10mo", 1, "'10mo' is neither so long ago nor a time (want e.g. 10m" },
+		{ "quarantine add 192.0.2.1 for 1h90m", 1, "for: '1h90m' is not a duration (want e.g. 30s, " },
 	};
 
 	for (size_t i = 0; i < LZ_ARRAY_SIZE(rows); i++) {
