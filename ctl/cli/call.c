@@ -297,6 +297,7 @@ static int take_end(struct answer *answer, const struct lz_message *m)
 	if (lz_streq(answer->call->cmd, "health") && lz_text_is(reply, "bypass.on") && !code) {
 		code = LZ_CODE_REFUSED;
 		cJSON_ReplaceItemInObject(reply, "code", cJSON_CreateNumber(LZ_CODE_REFUSED));
+		lz_json_add_str(reply, "error", "bypass is on: nothing is enforced");
 	}
 	fine = code == LZ_CODE_OK || code == LZ_CODE_PARTLY;
 	if (answer->line_open && !cli->json)

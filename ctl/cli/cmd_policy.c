@@ -73,7 +73,10 @@ static void end_check(struct lz_cli *cli, const char *path, const struct lz_poli
 		      const struct lz_report *report)
 {
 	lz_autostr struct lz_str asleep = { 0 };
+	char sum[LZ_CELL_BYTES];
 
+	snprintf(sum, sizeof(sum), "%s: %zu error%s", path, report->total[LZ_SEVERITY_ERROR],
+		 report->total[LZ_SEVERITY_ERROR] == 1 ? "" : "s");
 	if (policy)
 		lz_policy_not_in_force(policy, &asleep);
 	if (cli->json) {
@@ -85,6 +88,8 @@ static void end_check(struct lz_cli *cli, const char *path, const struct lz_poli
 		add_items(reply, "errors", report, LZ_SEVERITY_ERROR);
 		add_items(reply, "warnings", report, LZ_SEVERITY_WARNING);
 		add_lines(reply, "not_in_force", &asleep);
+		if (!policy)
+			lz_json_add_str(reply, "error", sum);
 		lz_doc_end(cli, NULL, reply);
 		return;
 	}
@@ -95,9 +100,7 @@ static void end_check(struct lz_cli *cli, const char *path, const struct lz_poli
 	if (!cli->quiet)
 		print_lines("not in force: ", &asleep);
 	if (!policy)
-		fprintf(stderr, "lazaretctl: %s: %zu error%s\n", path,
-			report->total[LZ_SEVERITY_ERROR],
-			report->total[LZ_SEVERITY_ERROR] == 1 ? "" : "s");
+		fprintf(stderr, "lazaretctl: %s\n", sum);
 }
 
 int lz_cli_policy_check(struct lz_cli *cli)

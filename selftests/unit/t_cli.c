@@ -23,6 +23,7 @@ static void health_is_strict(void)
 	T_EQ(ctl("-j health"), 2, "nor with -j");
 	doc = document("lazaret/health");
 	T_EQ(cJSON_GetNumberValue(cJSON_GetObjectItem(doc, "code")), 2, "the document agrees");
+	T_OK(cJSON_IsString(cJSON_GetObjectItem(doc, "error")), "and says why");
 	cJSON_Delete(doc);
 }
 
@@ -174,6 +175,7 @@ static void policies(void)
 	doc = document("lazaret/policy");
 	T_OK(cJSON_IsFalse(cJSON_GetObjectItem(doc, "valid")), "not valid");
 	T_OK(cJSON_GetArraySize(cJSON_GetObjectItem(doc, "errors")) > 0, "errors");
+	T_HAS(cJSON_GetStringValue(cJSON_GetObjectItem(doc, "error")), "bad.json: ", "their sum");
 	cJSON_Delete(doc);
 	run_dir = dir;
 	snprintf(words, sizeof(words), "policy apply %s", bad);
@@ -227,8 +229,8 @@ static void bypass(void)
 	write_file(script, "#!/bin/sh\necho \"$@\"\nexit 6\n");
 	chmod(script, 0755);
 	run_dir = "/nonexistent";
-	T_EQ(ctl("-j --instance lz-t bypass on for 1h"), 6, "exit code of lazaretd");
-	T_STR(ran.out, "--bypass on 3600 --instance lz-t -j\n", "its words");
+	T_EQ(ctl("--instance lz-t bypass on for 1h"), 6, "exit code of lazaretd");
+	T_STR(ran.out, "--bypass on 3600 --instance lz-t\n", "its words");
 	T_EQ(ctl("bypass status"), 6, "status");
 	T_STR(ran.out, "--bypass status\n", "its words");
 	T_EQ(ctl("backtest a.pcap --policy p.json"), 6, "backtest");
@@ -237,6 +239,55 @@ static void bypass(void)
 	T_STR(ran.out, "--preflight\n", "but tells what it can");
 	run_dir = dir;
 	unlink(script);
+}
+
+/* What lazaretd prints and says as a program, with -j: one document with code and error. */
+static void programs(void)
+{
+	static const struct {
+		const char *words, *script;
+		int code;
+		const char *document;
+	} rows[] = {
+		{ "-j preflight", "echo '{\"schema\":\"lazaret/preflight\",\"version\":1,\"checks\":[]}'", 0,
+		  "{\"schema\":\"lazaret/preflight\",\"version\":1,\"checks\":[],\"code\":0}\n" },
+		{ "-p preflight", "echo '{\"checks\":[]}'", 0, "{\n  \"checks\": [],\n  \"code\": 0\n}\n" },
+		{ "-j doctor", "echo '{\"checks\":[]}'; exit 2", 3,
+		  "{\"checks\":[],\"code\":3,\"error\":\"lazaretd does not answer: this is what preflight found\"}\n" },
+		{ "-j bypass on", "echo '{\"bypass\":{\"on\":true}}'; echo level=warning event=bypass-on >&2", 0,
+		  "{\"bypass\":{\"on\":true},\"command\":\"on\",\"code\":0}\n" },
+		{ "-j backtest --policy P c", "echo 'lazaretd: c: cannot read' >&2; exit 1", 1,
+		  "{\"schema\":\"lazaret/backtest\",\"version\":1,\"code\":1,\"error\":\"c: cannot read\"}\n" },
+		{ "-j backtest --policy P c", "echo '{\"packets\":7}'; echo 'lazaretd: c: breaks off' >&2; exit 6", 6,
+		  "{\"packets\":7,\"code\":6,\"error\":\"c: breaks off\"}\n" },
+		{ "-j preflight", "echo 'event=x'; exit 0", 2,
+		  "{\"schema\":\"lazaret/preflight\",\"version\":1,\"code\":2," },
+		{ "-j preflight", "kill -9 $$", 2,
+		  "{\"schema\":\"lazaret/preflight\",\"version\":1,\"code\":2,\"error\":\"" },
+	};
+	char script[64], text[256];
+
+	snprintf(script, sizeof(script), "%s/lazaretd", dir);
+	run_dir = "/nonexistent";
+	for (size_t i = 0; i < LZ_ARRAY_SIZE(rows); i++) {
+		size_t len = strlen(rows[i].document);
+		cJSON *doc = NULL;
+
+		snprintf(text, sizeof(text), "#!/bin/sh\n%s\n", rows[i].script);
+		write_file(script, text);
+		chmod(script, 0755);
+		T_EQ(ctl(rows[i].words), rows[i].code, rows[i].script);
+		T_EQ(lz_json_parse(ran.out, strlen(ran.out), &doc, NULL), 0, "one document");
+		T_EQ(cJSON_GetNumberValue(cJSON_GetObjectItem(doc, "code")), rows[i].code, "its code");
+		cJSON_Delete(doc);
+		ran.out[rows[i].document[len - 1] == '\n' ? strlen(ran.out) : len] = '\0';
+		T_STR(ran.out, rows[i].document, rows[i].words);
+	}
+	unlink(script);
+	T_EQ(ctl("-j preflight"), 2, "no lazaretd");
+	cJSON_Delete(document("lazaret/preflight"));
+	T_HAS(ran.out, "\"code\":2,\"error\":\"cannot run ", "says so");
+	run_dir = dir;
 }
 
 static const struct t_case cases[] = {
@@ -251,6 +302,7 @@ static const struct t_case cases[] = {
 	{ "cli: policies", policies },
 	{ "cli: monitor and top", events },
 	{ "cli: kill switch, backtest, doctor without a daemon", bypass },
+	{ "cli: a started program with -j", programs },
 };
 
 int main(void)

@@ -106,6 +106,36 @@ static void tables_fit(void)
 	}
 }
 
+static void help_as_document(void)
+{
+	static const struct {
+		const char *words;
+		int commands; /* -1: all */
+	} rows[] = { { "-j help", -1 },
+		     { "-j --help", -1 },
+		     { "-j range --help", 5 },
+		     { "-p quarantine add -h", 1 },
+		     { "-j help health", 1 } };
+
+	for (size_t i = 0; i < LZ_ARRAY_SIZE(rows); i++) {
+		int all = (int)lz_cli_commands_n;
+		const cJSON *first;
+		cJSON *doc;
+
+		T_EQ(ctl(rows[i].words), 0, rows[i].words);
+		doc = document("lazaret/help");
+		first = cJSON_GetArrayItem(cJSON_GetObjectItem(doc, "commands"), 0);
+		T_EQ(cJSON_GetArraySize(cJSON_GetObjectItem(doc, "commands")),
+		     rows[i].commands < 0 ? all : rows[i].commands, rows[i].words);
+		T_OK(cJSON_IsString(cJSON_GetObjectItem(first, "pattern")), "with patterns");
+		T_EQ(cJSON_GetArraySize(cJSON_GetObjectItem(doc, "options")), (int)lz_cli_options_n, "options");
+		T_EQ(cJSON_GetNumberValue(cJSON_GetObjectItem(doc, "code")), 0, "code");
+		cJSON_Delete(doc);
+	}
+	T_EQ(ctl("-j help nonsense"), 1, "no such command");
+	cJSON_Delete(document("lazaret/help"));
+}
+
 /* Complete `lazaretctl WORDS` in a real bash; the candidates, one blank between them. */
 static void expect_completion(const char *words, const char *candidates)
 {
@@ -169,6 +199,7 @@ static const struct t_case cases[] = {
 	{ "cli: no daemon, or one that hangs", no_daemon },
 	{ "cli: not permitted", not_permitted },
 	{ "cli: tables fit", tables_fit },
+	{ "cli: help with -j is a document", help_as_document },
 	{ "cli: completion in bash", completion },
 	{ "cli: man page", man_page },
 };
