@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# The state folder: its disk gets full and has room again; what operators are told meanwhile, and what
-# works nevertheless.
+# The state folder: its disk gets full and has room again, the ledger is a new one; what
+# operators are told meanwhile, and what works nevertheless.
 set -u
 
 ROOT=$(cd "$(dirname "$0")/../.." && pwd)
@@ -68,5 +68,21 @@ t_need rm "$STATE/other"
 t_ok "room again: the release is done" ctl quarantine del "$HELD"
 t_ok "room again: healthy" ctl health
 t_ok "room again: doctor agrees" ctl doctor
+
+# ---------------------------------------------------------------- a new ledger
+
+t_need daemon_stop
+t_need rm "$STATE"/ledger.db*
+t_need daemon_start "$LZ_DIR/home.json"
+t_ok "new ledger: a switch that the controller threw before is its own" \
+	lz_wait 5 grep -q 'event=bypass-off .*actor=lazaretd .*reason="before this ledger' "$LZ_DIR/log/daemon.log"
+t_eq "new ledger: nobody did it by hand" "$(grep -c "by hand" "$LZ_DIR/log/daemon.log")" 0
+t_need daemon_stop
+t_need lz_ns_run gw "$BUILD/lazaretd" --instance lab --bypass off
+t_need rm "$STATE"/ledger.db*
+t_need daemon_start "$LZ_DIR/home.json"
+t_ok "new ledger: one that root threw is root's" lz_wait 5 \
+	grep -q 'event=bypass-off .*actor="lazaretd --bypass, uid 0" .*reason="by hand"' "$LZ_DIR/log/daemon.log"
+t_need daemon_stop
 
 t_end
