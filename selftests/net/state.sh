@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# The state folder: its disk gets full and has room again, the ledger is a new one; what
-# operators are told meanwhile, and what works nevertheless.
+# The state folder: its disk gets full and has room again, the ledger is a new one, the disk is
+# read-only; what operators are told meanwhile, and what works nevertheless.
 set -u
 
 ROOT=$(cd "$(dirname "$0")/../.." && pwd)
@@ -84,5 +84,26 @@ t_need daemon_start "$LZ_DIR/home.json"
 t_ok "new ledger: one that root threw is root's" lz_wait 5 \
 	grep -q 'event=bypass-off .*actor="lazaretd --bypass, uid 0" .*reason="by hand"' "$LZ_DIR/log/daemon.log"
 t_need daemon_stop
+
+# ---------------------------------------------------------------- its disk is read-only
+
+start_says()
+{
+	lz_ns_run gw timeout 20 "$BUILD/lazaretd" --instance lab --state "$STATE" --run /run/lazaret-lab \
+		>"$LZ_DIR/said" 2>&1
+}
+
+READ_ONLY="lazaretd: $STATE: is on a read-only file system; mount it for writing"
+t_need mount -o remount,ro "$STATE"
+t_eq "read-only: refused" "$(start_says; echo $?)" 2
+t_ok "read-only: says so, not of the owner, who is right" grep -qF "$READ_ONLY" "$LZ_DIR/said"
+t_need mount -o remount,rw "$STATE"
+t_need chown root "$STATE"
+t_need mount -o remount,ro "$STATE"
+t_eq "read-only and another owner: refused" "$(start_says; echo $?)" 2
+t_ok "read-only and another owner: says the same" grep -qF "$READ_ONLY" "$LZ_DIR/said"
+t_need mount -o remount,rw "$STATE"
+t_need daemon_start "$LZ_DIR/home.json"
+t_eq "writable again: the folder is the controller's" "$(stat -c %U "$STATE")" lazaret
 
 t_end
