@@ -58,9 +58,15 @@ void lz_cli_socket(const struct lz_cli *cli, const char *name, char *path, size_
 
 /* ---------------------------------------------------------------- values -> arguments */
 
+/* Said here: the request would not be JSON, and the daemon could only name a column of it. */
 static int add_text(cJSON *args, const char *arg, const char *text, struct lz_err *err)
 {
-	(void)err;
+	if (!lz_text_is_utf8(text))
+		return lz_err_set(err, EINVAL, "is not UTF-8");
+	for (const char *p = text; *p; p++) {
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			return lz_err_set(err, EINVAL, "has control characters (want one line of text)");
+	}
 	return lz_json_add_str(args, arg, text);
 }
 
@@ -136,9 +142,8 @@ static int add_grade(cJSON *args, const char *arg, const char *text, struct lz_e
 {
 	char grade[64];
 
-	(void)err;
 	snprintf(grade, sizeof(grade), "%s%.40s", *text ? "throttle " : "block25", text);
-	return lz_json_add_str(args, arg, grade);
+	return add_text(args, arg, grade, err);
 }
 
 /* What a name of a pattern is called in proto.h. FILE is not here: it never leaves this side. */
@@ -171,10 +176,23 @@ static const struct {
 	{ "generation", "generation", add_count },
 };
 
+/* Of three ways to hold somebody one is meant; two of them would be one argument twice. */
+static bool is_one_grade(struct lz_cli *cli)
+{
+	int n = !!lz_cli_value(cli, "garden") + !!lz_cli_value(cli, "block25") + !!lz_cli_value(cli, "throttle");
+
+	if (n > 1)
+		lz_cli_fail(cli, LZ_CODE_INVALID, "%s: only one of garden, block25, throttle", cli->command->words);
+	return n <= 1;
+}
+
 cJSON *lz_cli_args(struct lz_cli *cli)
 {
 	lz_autojson cJSON *args = cJSON_CreateObject();
 	struct lz_err err;
+
+	if (!is_one_grade(cli))
+		return NULL;
 
 	for (size_t i = 0; i < LZ_ARRAY_SIZE(conversions); i++) {
 		const char *text = lz_cli_value(cli, conversions[i].name);
