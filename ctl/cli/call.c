@@ -186,12 +186,25 @@ static bool is_one_grade(struct lz_cli *cli)
 	return n <= 1;
 }
 
+/* Within what the daemon takes for this command. */
+static bool limit_fits(struct lz_cli *cli)
+{
+	__u64 max = lz_streq(cli->command->ask, "source.list") ? LZ_PROTO_LIST_MAX : LZ_PROTO_TOP_MAX, n;
+	const char *text = lz_cli_value(cli, "--limit");
+	struct lz_err err;
+
+	if (!text || !lz_u64_parse(text, 1, max, &n, &err))
+		return true;
+	lz_cli_fail(cli, LZ_CODE_INVALID, "%s: --limit: %s", cli->command->words, err.text);
+	return false;
+}
+
 cJSON *lz_cli_args(struct lz_cli *cli)
 {
 	lz_autojson cJSON *args = cJSON_CreateObject();
 	struct lz_err err;
 
-	if (!is_one_grade(cli))
+	if (!is_one_grade(cli) || !limit_fits(cli))
 		return NULL;
 
 	for (size_t i = 0; i < LZ_ARRAY_SIZE(conversions); i++) {
