@@ -47,6 +47,11 @@ void lz_cli_note(const struct lz_cli *cli, const char *fmt, ...)
 	fputc('\n', stderr);
 }
 
+void lz_cli_next(const struct lz_cli *cli, const char *words)
+{
+	printf("  " PROGRAM "%s%s %s\n", cli->instance[0] ? " --instance " : "", cli->instance, words);
+}
+
 void lz_cli_socket(const struct lz_cli *cli, const char *name, char *path, size_t size)
 {
 	if (cli->run_dir)
@@ -385,7 +390,7 @@ int lz_cli_ask(struct lz_cli *cli, const struct lz_cli_call *call)
 		      path, sizeof(path));
 	cli->now_wall_ns = lz_clock_wall_ns();
 	answer.rows = call->view->gathered ? cJSON_CreateArray() : NULL;
-	code = lz_client_open(&client, path, &err);
+	code = lz_client_open(&client, path, cli->instance, &err);
 	if (!code) {
 		if (call->silence_ms)
 			client.silence_ms = call->silence_ms;

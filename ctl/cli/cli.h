@@ -157,6 +157,9 @@ void lz_cli_note(const struct lz_cli *cli, const char *fmt, ...)
  */
 int lz_cli_program(struct lz_cli *cli, const char *const *words, const char *absent);
 
+/** lz_cli_next() - a line with the command that may come next, as it is to be typed */
+void lz_cli_next(const struct lz_cli *cli, const char *words);
+
 /* Commands that are more than one request. */
 int lz_cli_top(struct lz_cli *cli);
 int lz_cli_preflight(struct lz_cli *cli);

@@ -210,15 +210,17 @@ static void show_applied(struct lz_cli *cli, const cJSON *reply)
 	printf("applied '%s' as generation %s\n", lz_text_get(cli, reply, "name", name),
 	       lz_text_get(cli, reply, "generation", generation));
 	if (lz_text_is(reply, "exchanged")) {
-		puts("new tables take over within seconds; then this says it is in force\n"
-		     "  lazaretctl status");
+		puts("new tables take over within seconds; then this says it is in force");
+		lz_cli_next(cli, "status");
 	} else if (cJSON_IsString(deadline)) {
 		lz_text_cell(cli, deadline, LZ_CELL_TIME, 0, until);
-		printf("it ends by itself at %s unless you say\n  lazaretctl policy confirm\n",
-		       until);
-		printf("to go back at once\n  lazaretctl policy undo\n");
+		printf("it ends by itself at %s unless you say\n", until);
+		lz_cli_next(cli, "policy confirm");
+		puts("to go back at once");
+		lz_cli_next(cli, "policy undo");
 	} else {
-		printf("to go back\n  lazaretctl policy undo\n");
+		puts("to go back");
+		lz_cli_next(cli, "policy undo");
 	}
 }
 

@@ -68,7 +68,7 @@ static int take_key(void *arg, __u64 key, __u64 word)
 
 static void check_kernel(struct doctor *d, __u64 key)
 {
-	char text[LZ_PREFIX_TEXT_MAX];
+	char text[LZ_PREFIX_TEXT_MAX], todo[LZ_COMMAND_TEXT_MAX];
 	struct lz_held held;
 	__u64 word = 0;
 
@@ -79,7 +79,7 @@ static void check_kernel(struct doctor *d, __u64 key)
 		return;
 	lz_key_format(key, d->ctl->view.instance.ipv6_key_len, text);
 	diagnose_apart(d, text, "held in the kernel, not in the ledger",
-		       "lazaretctl quarantine del, or restart lazaretd");
+		       lz_ctl_command(d->ctl, "quarantine del ADDRESS, or restart lazaretd", todo));
 }
 
 static void check_ledger(struct doctor *d, const struct lz_held *held)
@@ -165,10 +165,11 @@ static void check_rest(struct doctor *d)
 	struct lz_health checks[LZ_HEALTH_CHECKS];
 	size_t n = lz_health_look(d->ctl, checks);
 	struct lz_swap_state state;
-	char why[256];
+	char why[256], todo[LZ_COMMAND_TEXT_MAX];
 
+	lz_ctl_command(d->ctl, "status", todo);
 	for (size_t i = 0; i < n; i++)
-		diagnose(d, checks[i].name, checks[i].ok, checks[i].why, "see lazaretctl status");
+		diagnose(d, checks[i].name, checks[i].ok, checks[i].why, todo);
 	lz_courier_check(d->ctl, 0, why, sizeof(why));
 	diagnose(d, "outbox", !why[0], why, "see \"tell\" in lazaret-policy(5)");
 	if (!d->ctl->opened)

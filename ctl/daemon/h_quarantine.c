@@ -301,6 +301,7 @@ void lz_h_quarantine_show(struct lz_request *req, void *arg)
 	struct lz_ctl *ctl = arg;
 	struct lz_target target;
 	struct lz_held held;
+	char words[80], command[LZ_COMMAND_TEXT_MAX];
 	struct lz_err err;
 	struct lz_case c;
 	cJSON *end;
@@ -319,8 +320,9 @@ void lz_h_quarantine_show(struct lz_request *req, void *arg)
 		lz_json_case(ctl, end, &target);
 		lz_reply_end(req, LZ_CODE_OK, NULL, end);
 	} else {
-		lz_err_set(&err, ENOENT, "%s: is not held; lazaretctl why tells its history",
-			   lz_arg_text(req, "address"));
+		snprintf(words, sizeof(words), "why %.64s", lz_arg_text(req, "address"));
+		lz_err_set(&err, ENOENT, "%s: is not held; %s tells its history",
+			   lz_arg_text(req, "address"), lz_ctl_command(ctl, words, command));
 		lz_end(req, -ENOENT, &err);
 	}
 	lz_target_done(&target);

@@ -61,6 +61,10 @@ t_ok "full: and what it comes to" grep -q "^lazaretctl: ledger: $FULL" "$LZ_DIR/
 say doctor
 t_ok "full: doctor says that, and that all agree" \
 	grep -q "^lazaretctl: ledger: $FULL; intent, ledger and kernel agree$" "$LZ_DIR/said"
+t_ok "full: doctor says what to type" grep -qx "       lazaretctl --instance lab status" "$LZ_DIR/said"
+t_eq "not held: no such object" "$(status_of say quarantine show 198.51.100.99)" 4
+t_ok "not held: says what to type" \
+	grep -q "is not held; lazaretctl --instance lab why 198.51.100.99 tells its history" "$LZ_DIR/said"
 t_ok "full: bypass on works" say bypass on
 t_eq "full: it is on" "$(ctl -j bypass status | jq .bypass.on)" true
 t_ok "full: bypass off works" say bypass off

@@ -200,6 +200,13 @@ static void policies(void)
 		     cJSON_GetObjectItem(cJSON_GetObjectItem(doc, "policy"), "version")),
 	     1, "policy inside");
 	cJSON_Delete(doc);
+	snprintf(words, sizeof(words), "policy apply %s --yes", good);
+	T_EQ(ctl(words), 0, "applied");
+	T_HAS(ran.out, "\n  lazaretctl policy confirm\n", "what comes next");
+	snprintf(words, sizeof(words), "--instance lz-t policy apply %s --yes", good);
+	T_EQ(ctl(words), 0, "applied to an instance");
+	T_HAS(ran.out, "\n  lazaretctl --instance lz-t policy confirm\n", "as it is to be typed");
+	T_HAS(ran.out, "\n  lazaretctl --instance lz-t policy undo\n", "both of them");
 	unlink(good);
 	unlink(bad);
 }

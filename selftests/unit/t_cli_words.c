@@ -67,6 +67,8 @@ static void no_daemon(void)
 	      "lazaretctl: lazaretd is not running: cannot connect to /nonexistent/read.sock",
 	      "one clear line");
 	T_HAS(ran.err, "start it with 'systemctl start lazaret'", "by the name of the unit");
+	T_EQ(ctl("--instance lz-t status"), 3, "no socket of an instance");
+	T_HAS(ran.err, "start it with 'lazaretd --instance lz-t'\n", "which no unit starts");
 	snprintf(path, sizeof(path), "%s/hung", dir);
 	mkdir(path, 0755);
 	run_dir = path;
