@@ -16,10 +16,11 @@ struct unit {
 	__u64 factor;
 };
 
-/* Largest first: the formatters take the first that divides. */
+/* Largest first: the formatters take the first that divides, so that "m" is read and never printed
+ * here. It can only be minutes: there are no months, and sizes have units of their own. */
 static const struct unit durations[] = {
 	{ "d", 86400ULL * 1000000000 }, { "h", 3600ULL * 1000000000 }, { "min", 60ULL * 1000000000 },
-	{ "s", 1000000000 },		{ "ms", 1000000 },
+	{ "m", 60ULL * 1000000000 },	{ "s", 1000000000 },	       { "ms", 1000000 },
 };
 static const struct unit sizes[] = {
 	{ "GiB", 1ULL << 30 },
@@ -45,20 +46,32 @@ static int parse_digits(const char **text, __u64 *ret)
 	return 0;
 }
 
+/* The unit whose name is the @len bytes at @text; NULL if there is none. */
+static const struct unit *find_unit(const char *text, size_t len, const struct unit *units, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strlen(units[i].name) == len && !memcmp(units[i].name, text, len))
+			return &units[i];
+	}
+	return NULL;
+}
+
+static int scale(__u64 number, const struct unit *unit, __u64 *ret)
+{
+	__u64 value;
+
+	if (!unit)
+		return -EINVAL;
+	if (__builtin_mul_overflow(number, unit->factor, &value) || value > NS_MAX)
+		return -ERANGE;
+	*ret = value;
+	return 0;
+}
+
 static int parse_scaled(const char *text, __u64 number, const struct unit *units, size_t n,
 			__u64 *ret)
 {
-	for (size_t i = 0; i < n; i++) {
-		__u64 value;
-
-		if (!lz_streq(text, units[i].name))
-			continue;
-		if (__builtin_mul_overflow(number, units[i].factor, &value) || value > NS_MAX)
-			return -ERANGE;
-		*ret = value;
-		return 0;
-	}
-	return -EINVAL;
+	return scale(number, find_unit(text, strlen(text), units, n), ret);
 }
 
 static int fail(struct lz_err *reterr, int code, const char *text, const char *what,
@@ -86,16 +99,44 @@ int lz_u64_parse(const char *text, __u64 min, __u64 max, __u64 *ret, struct lz_e
 	return 0;
 }
 
+/* "30m" at *text, which moves behind it; a piece that is not the first may be written "05s". */
+static int parse_piece(const char **text, bool first, const struct unit **ret_unit, __u64 *ret_ns)
+{
+	const char *p = *text;
+	__u64 number;
+	size_t len;
+	int r;
+
+	if (!first && p[0] == '0' && p[1] >= '0' && p[1] <= '9')
+		p++;
+	r = parse_digits(&p, &number);
+	if (r < 0)
+		return r;
+	len = strcspn(p, "0123456789");
+	*ret_unit = find_unit(p, len, durations, LZ_ARRAY_SIZE(durations));
+	*text = p + len;
+	return scale(number, *ret_unit, ret_ns);
+}
+
 int lz_duration_parse(const char *text, __u64 *ret_ns, struct lz_err *reterr)
 {
+	__u64 total_ns = 0, above_ns = 0, ns; /* above: one of the unit before */
+	const struct unit *unit;
 	const char *p = text;
-	__u64 number;
-	int r = parse_digits(&p, &number);
+	int r;
 
-	if (!r)
-		r = parse_scaled(p, number, durations, LZ_ARRAY_SIZE(durations), ret_ns);
+	do { /* "1h90m" and "5m1h" are slips of the hand: who writes them may have meant anything */
+		r = parse_piece(&p, p == text, &unit, &ns);
+		if (!r && above_ns && (unit->factor >= above_ns || ns >= above_ns))
+			r = -EINVAL;
+		if (!r && (__builtin_add_overflow(total_ns, ns, &total_ns) || total_ns > NS_MAX))
+			r = -ERANGE;
+		if (!r)
+			above_ns = unit->factor;
+	} while (!r && *p);
 	if (r < 0)
-		return fail(reterr, r, text, "a duration", "e.g. 30s, 5min, 72h, 7d");
+		return fail(reterr, r, text, "a duration", "e.g. 30s, 5min or 5m, 1h30m, 7d");
+	*ret_ns = total_ns;
 	return 0;
 }
 

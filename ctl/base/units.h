@@ -3,7 +3,8 @@
  * units.h - durations, rates, shares, sizes and points in time, from text and back.
  *
  * No floating point. A parser accepts exactly one spelling of a number: decimal, no sign, no
- * leading zero, no spaces. Every formatter prints what its parser accepts.
+ * leading zero, no spaces. Every formatter prints what its parser accepts, and what lazaretctl prints
+ * as "3m27s" can be typed back.
  */
 #ifndef LZ_BASE_UNITS_H
 #define LZ_BASE_UNITS_H
@@ -23,7 +24,9 @@
 int lz_u64_parse(const char *text, __u64 min, __u64 max, __u64 *ret, struct lz_err *reterr);
 
 /**
- * lz_duration_parse() - "500ms" "30s" "5min" "72h" "7d"
+ * lz_duration_parse() - "500ms" "30s" "5min" "72h" "7d", and "5m" "1h30m" "5m00s" "2d03h"
+ * @text: several units stand in falling order, each number below one of the unit before; in a number
+ *        that is not the first one zero may stand before a digit. "m" is "min".
  * @ret_ns: nanoseconds; 0 for "0s"
  *
  * Return: 0; -EINVAL not a duration; -ERANGE beyond 2^63 ns (292 years).
@@ -42,7 +45,7 @@ struct lz_rate {
 	__u64 window_ns; /* > 0 */
 };
 
-/** lz_rate_parse() - "100/s" "10/min" "40/5min"; "/min" is "/1min"; -EINVAL or -ERANGE */
+/** lz_rate_parse() - "100/s" "10/min" "40/5min"; "/min" is "/1min", one unit; -EINVAL or -ERANGE */
 int lz_rate_parse(const char *text, struct lz_rate *ret, struct lz_err *reterr);
 
 /** lz_rate_format() - "40/5min"; a window of one unit prints without its 1: "100/s"; returns @buf */

@@ -47,6 +47,11 @@ void lz_cli_note(const struct lz_cli *cli, const char *fmt, ...)
 	fputc('\n', stderr);
 }
 
+void lz_cli_next(const struct lz_cli *cli, const char *words)
+{
+	printf("  " PROGRAM "%s%s %s\n", cli->instance[0] ? " --instance " : "", cli->instance, words);
+}
+
 void lz_cli_socket(const struct lz_cli *cli, const char *name, char *path, size_t size)
 {
 	if (cli->run_dir)
@@ -58,9 +63,15 @@ void lz_cli_socket(const struct lz_cli *cli, const char *name, char *path, size_
 
 /* ---------------------------------------------------------------- values -> arguments */
 
+/* Said here: the request would not be JSON, and the daemon could only name a column of it. */
 static int add_text(cJSON *args, const char *arg, const char *text, struct lz_err *err)
 {
-	(void)err;
+	if (!lz_text_is_utf8(text))
+		return lz_err_set(err, EINVAL, "is not UTF-8");
+	for (const char *p = text; *p; p++) {
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			return lz_err_set(err, EINVAL, "has control characters (want one line of text)");
+	}
 	return lz_json_add_str(args, arg, text);
 }
 
@@ -126,7 +137,7 @@ static int add_time(cJSON *args, const char *arg, const char *text, struct lz_er
 	return r ? r : lz_json_add_time(args, arg, wall_ns);
 }
 
-/* "10min" is ten minutes ago. */
+/* "10m" is ten minutes ago. */
 static int add_since(cJSON *args, const char *arg, const char *text, struct lz_err *err)
 {
 	__u64 ns, now = lz_clock_wall_ns();
@@ -134,7 +145,7 @@ static int add_since(cJSON *args, const char *arg, const char *text, struct lz_e
 	if (lz_duration_parse(text, &ns, NULL)) {
 		if (!add_time(args, arg, text, NULL))
 			return 0;
-		return lz_err_set(err, EINVAL, "'%s' is neither so long ago nor a time (want e.g. 10min, 2h, 7d, or "
+		return lz_err_set(err, EINVAL, "'%s' is neither so long ago nor a time (want e.g. 10m, 2h, 7d, or "
 				  "2027-03-01, 2027-03-01T12:00:00Z)", text);
 	}
 	return lz_json_add_time(args, arg, now - (ns < now ? ns : now - 1));
@@ -151,9 +162,8 @@ static int add_grade(cJSON *args, const char *arg, const char *text, struct lz_e
 {
 	char grade[64];
 
-	(void)err;
 	snprintf(grade, sizeof(grade), "%s%.40s", *text ? "throttle " : "block25", text);
-	return lz_json_add_str(args, arg, grade);
+	return add_text(args, arg, grade, err);
 }
 
 /* What a name of a pattern is called in proto.h. FILE is not here: it never leaves this side. */
@@ -187,10 +197,36 @@ static const struct {
 	{ "generation", "generation", add_count },
 };
 
+/* Of three ways to hold somebody one is meant; two of them would be one argument twice. */
+static bool is_one_grade(struct lz_cli *cli)
+{
+	int n = !!lz_cli_value(cli, "garden") + !!lz_cli_value(cli, "block25") + !!lz_cli_value(cli, "throttle");
+
+	if (n > 1)
+		lz_cli_fail(cli, LZ_CODE_INVALID, "%s: only one of garden, block25, throttle", cli->command->words);
+	return n <= 1;
+}
+
+/* Within what the daemon takes for this command. */
+static bool limit_fits(struct lz_cli *cli)
+{
+	__u64 max = lz_streq(cli->command->ask, "source.list") ? LZ_PROTO_LIST_MAX : LZ_PROTO_TOP_MAX, n;
+	const char *text = lz_cli_value(cli, "--limit");
+	struct lz_err err;
+
+	if (!text || !lz_u64_parse(text, 1, max, &n, &err))
+		return true;
+	lz_cli_fail(cli, LZ_CODE_INVALID, "%s: --limit: %s", cli->command->words, err.text);
+	return false;
+}
+
 cJSON *lz_cli_args(struct lz_cli *cli)
 {
 	lz_autojson cJSON *args = cJSON_CreateObject();
 	struct lz_err err;
+
+	if (!is_one_grade(cli) || !limit_fits(cli))
+		return NULL;
 
 	for (size_t i = 0; i < LZ_ARRAY_SIZE(conversions); i++) {
 		const char *text = lz_cli_value(cli, conversions[i].name);
@@ -313,6 +349,7 @@ static int take_end(struct answer *answer, const struct lz_message *m)
 	if (lz_streq(answer->call->cmd, "health") && lz_text_is(reply, "bypass.on") && !code) {
 		code = LZ_CODE_REFUSED;
 		cJSON_ReplaceItemInObject(reply, "code", cJSON_CreateNumber(LZ_CODE_REFUSED));
+		lz_json_add_str(reply, "error", "bypass is on: nothing is enforced");
 	}
 	fine = code == LZ_CODE_OK || code == LZ_CODE_PARTLY;
 	if (answer->line_open && !cli->json)
@@ -369,7 +406,7 @@ int lz_cli_ask(struct lz_cli *cli, const struct lz_cli_call *call)
 		      path, sizeof(path));
 	cli->now_wall_ns = lz_clock_wall_ns();
 	answer.rows = call->view->gathered ? cJSON_CreateArray() : NULL;
-	code = lz_client_open(&client, path, &err);
+	code = lz_client_open(&client, path, cli->instance, &err);
 	if (!code) {
 		if (call->silence_ms)
 			client.silence_ms = call->silence_ms;

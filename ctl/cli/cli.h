@@ -10,6 +10,7 @@
  *   words.c    matches argv against the table, says what could follow
  *   call.c     turns values into arguments, one request, its answer to the right output
  *   client.c   the socket
+ *   program.c  lazaretd run as a program, for what must work when no daemon answers
  *   doc.c      one JSON document;  view.c, text.c  text for humans
  *   gen.c      help, man page and completion, printed from the table
  *   cmd_*.c    what is particular to one object
@@ -145,6 +146,20 @@ int lz_cli_fail(struct lz_cli *cli, enum lz_code code, const char *fmt, ...)
 void lz_cli_note(const struct lz_cli *cli, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* program.c */
+
+/**
+ * lz_cli_program() - `lazaretd WORDS.. [--instance NAME] [-j]`, its output to stdout and stderr
+ * @words: ends with NULL
+ * @absent: NULL, or why it is run in place of the daemon: then the code is LZ_CODE_NOT_RUNNING
+ *
+ * Return: the exit code.
+ */
+int lz_cli_program(struct lz_cli *cli, const char *const *words, const char *absent);
+
+/** lz_cli_next() - a line with the command that may come next, as it is to be typed */
+void lz_cli_next(const struct lz_cli *cli, const char *words);
+
 /* Commands that are more than one request. */
 int lz_cli_top(struct lz_cli *cli);
 int lz_cli_preflight(struct lz_cli *cli);
@@ -159,6 +174,7 @@ int lz_cli_portal_options(struct lz_cli *cli);
 
 /* gen.c: everything is printed from the tables above. */
 void lz_cli_print_help(const char *words); /* "" for all */
+void lz_cli_help_document(struct lz_cli *cli, const char *words);
 void lz_cli_print_man(void);
 void lz_cli_print_completion(void);
 

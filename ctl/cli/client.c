@@ -15,7 +15,8 @@
 
 #define READ_BYTES 262144
 
-static enum lz_code not_running(struct lz_err *reterr, const char *path, int error)
+/* The unit is of the default instance; others are started by hand or by units of their own. */
+static enum lz_code not_running(struct lz_err *reterr, const char *path, const char *instance, int error)
 {
 	if (error == EACCES || error == EPERM) {
 		lz_err_set(reterr, error,
@@ -23,11 +24,8 @@ static enum lz_code not_running(struct lz_err *reterr, const char *path, int err
 			   path);
 		return LZ_CODE_NOT_PERMITTED;
 	}
-	lz_err_set(
-		reterr, error,
-		"lazaretd is not running: cannot connect to %s: %s; start it with 'systemctl start "
-		"lazaret'",
-		path, strerror(error));
+	lz_err_set(reterr, error, "lazaretd is not running: cannot connect to %s: %s; start it with '%s%s'", path,
+		   strerror(error), *instance ? "lazaretd --instance " : "systemctl start lazaret", instance);
 	return LZ_CODE_NOT_RUNNING;
 }
 
@@ -151,7 +149,8 @@ static enum lz_code read_greeting(struct lz_client *client, struct lz_err *reter
 	return LZ_CODE_OK;
 }
 
-enum lz_code lz_client_open(struct lz_client *client, const char *path, struct lz_err *reterr)
+enum lz_code lz_client_open(struct lz_client *client, const char *path, const char *instance,
+			    struct lz_err *reterr)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	int r;
@@ -166,7 +165,7 @@ enum lz_code lz_client_open(struct lz_client *client, const char *path, struct l
 	if (r == -ETIMEDOUT)
 		return silent(reterr, LZ_PROTO_GREETING_MS);
 	if (r)
-		return not_running(reterr, path, -r);
+		return not_running(reterr, path, instance, -r);
 	return read_greeting(client, reterr);
 }
 

@@ -34,10 +34,12 @@ struct lz_message {
 
 /**
  * lz_client_open() - connect and be greeted
+ * @instance: whose socket it is, "" for the default one: how to start its daemon is said by that
  * Return: LZ_CODE_OK; LZ_CODE_NOT_RUNNING (also when it hangs), LZ_CODE_NOT_PERMITTED or
  *         LZ_CODE_REFUSED with @reterr set. Close in every case.
  */
-enum lz_code lz_client_open(struct lz_client *client, const char *path, struct lz_err *reterr);
+enum lz_code lz_client_open(struct lz_client *client, const char *path, const char *instance,
+			    struct lz_err *reterr);
 
 void lz_client_close(struct lz_client *client);
 

@@ -1,58 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * cmd_daemon.c - what must work when no daemon answers: the kill switch, preflight, backtest. For
- * these lazaretd is run as a program: it has the privileges and the libraries, lazaretctl has not.
+ * these lazaretd is run as a program (program.c): it has the privileges and the libraries, lazaretctl has not.
  */
-#define _GNU_SOURCE 1 /* environ */
-#include <errno.h>
-#include <spawn.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/units.h"
 #include "cli/view.h"
 
-#define WORDS_MAX 12
-
-/* Run `lazaretd WORDS.. [--instance NAME] [-j]` and hand on its exit code. */
-static int run_lazaretd(struct lz_cli *cli, const char *const *words)
-{
-	const char *argv[WORDS_MAX + 5] = { cli->daemon };
-	char *copy[WORDS_MAX + 5] = { NULL };
-	size_t n = 1;
-	int r, status;
-	pid_t pid;
-
-	while (*words && n < WORDS_MAX)
-		argv[n++] = *words++;
-	if (cli->instance[0]) {
-		argv[n++] = "--instance";
-		argv[n++] = cli->instance;
-	}
-	if (cli->json)
-		argv[n++] = "-j";
-	memcpy(copy, argv, sizeof(argv)); /* posix_spawn promises not to write to them */
-	fflush(stdout);
-	r = posix_spawnp(&pid, cli->daemon, NULL, NULL, copy, environ);
-	if (r)
-		return lz_cli_fail(cli, r == EACCES ? LZ_CODE_NOT_PERMITTED : LZ_CODE_REFUSED,
-				   "cannot run %s: %s", cli->daemon, strerror(r));
-	while (waitpid(pid, &status, 0) < 0) {
-		if (errno != EINTR)
-			return LZ_CODE_REFUSED;
-	}
-	return WIFEXITED(status) ? WEXITSTATUS(status) : LZ_CODE_REFUSED;
-}
+static const char *const preflight[] = { "--preflight", NULL };
 
 int lz_cli_preflight(struct lz_cli *cli)
 {
-	static const char *const words[] = { "--preflight", NULL };
-
-	return run_lazaretd(cli, words);
+	return lz_cli_program(cli, preflight, NULL);
 }
 
 /* The daemon compares what it wants with what is; if it is not there, the machine may say why. */
@@ -69,8 +31,7 @@ int lz_cli_doctor(struct lz_cli *cli)
 	if (code != LZ_CODE_NOT_RUNNING)
 		return code;
 	fprintf(stderr, "lazaretctl: lazaretd does not answer; this is what preflight finds:\n");
-	lz_cli_preflight(cli);
-	return LZ_CODE_NOT_RUNNING;
+	return lz_cli_program(cli, preflight, "lazaretd does not answer: this is what preflight found");
 }
 
 int lz_cli_backtest(struct lz_cli *cli)
@@ -78,7 +39,7 @@ int lz_cli_backtest(struct lz_cli *cli)
 	const char *words[] = { "--backtest", "--policy", lz_cli_value(cli, "--policy"),
 				lz_cli_value(cli, "CAPTURE"), NULL };
 
-	return run_lazaretd(cli, words);
+	return lz_cli_program(cli, words, NULL);
 }
 
 /* The daemon first, so that it knows; without it the switch in the kernel is thrown directly. */
@@ -106,7 +67,7 @@ int lz_cli_bypass(struct lz_cli *cli)
 	snprintf(seconds, sizeof(seconds), "%llu", for_s);
 	if (for_s)
 		words[2] = seconds;
-	return run_lazaretd(cli, words);
+	return lz_cli_program(cli, words, NULL);
 }
 
 static void show_bypass(struct lz_cli *cli, const cJSON *reply)

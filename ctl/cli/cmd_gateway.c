@@ -60,7 +60,9 @@ static void show_status(struct lz_cli *cli, const cJSON *reply)
 	if (cJSON_IsString(deadline)) {
 		lz_text_cell(cli, deadline, LZ_CELL_LEFT, 0, text);
 		lz_view_loud(cli, "POLICY NOT CONFIRMED: the previous one comes back in %s", text);
-		puts("  lazaretctl policy confirm | lazaretctl policy undo");
+		lz_cli_next(cli, "policy confirm");
+		puts("or");
+		lz_cli_next(cli, "policy undo");
 	}
 	cJSON_ArrayForEach(alarm, lz_text_member(reply, "alarms")) {
 		lz_text_cell(cli, alarm, LZ_CELL_TEXT, 0, text);

@@ -73,7 +73,10 @@ static void end_check(struct lz_cli *cli, const char *path, const struct lz_poli
 		      const struct lz_report *report)
 {
 	lz_autostr struct lz_str asleep = { 0 };
+	char sum[LZ_CELL_BYTES];
 
+	snprintf(sum, sizeof(sum), "%s: %zu error%s", path, report->total[LZ_SEVERITY_ERROR],
+		 report->total[LZ_SEVERITY_ERROR] == 1 ? "" : "s");
 	if (policy)
 		lz_policy_not_in_force(policy, &asleep);
 	if (cli->json) {
@@ -85,6 +88,8 @@ static void end_check(struct lz_cli *cli, const char *path, const struct lz_poli
 		add_items(reply, "errors", report, LZ_SEVERITY_ERROR);
 		add_items(reply, "warnings", report, LZ_SEVERITY_WARNING);
 		add_lines(reply, "not_in_force", &asleep);
+		if (!policy)
+			lz_json_add_str(reply, "error", sum);
 		lz_doc_end(cli, NULL, reply);
 		return;
 	}
@@ -95,9 +100,7 @@ static void end_check(struct lz_cli *cli, const char *path, const struct lz_poli
 	if (!cli->quiet)
 		print_lines("not in force: ", &asleep);
 	if (!policy)
-		fprintf(stderr, "lazaretctl: %s: %zu error%s\n", path,
-			report->total[LZ_SEVERITY_ERROR],
-			report->total[LZ_SEVERITY_ERROR] == 1 ? "" : "s");
+		fprintf(stderr, "lazaretctl: %s\n", sum);
 }
 
 int lz_cli_policy_check(struct lz_cli *cli)
@@ -211,15 +214,17 @@ static void show_applied(struct lz_cli *cli, const cJSON *reply)
 	printf("applied '%s' as generation %s\n", lz_text_get(cli, reply, "name", name),
 	       lz_text_get(cli, reply, "generation", generation));
 	if (lz_text_is(reply, "exchanged")) {
-		puts("new tables take over within seconds; then this says it is in force\n"
-		     "  lazaretctl status");
+		puts("new tables take over within seconds; then this says it is in force");
+		lz_cli_next(cli, "status");
 	} else if (cJSON_IsString(deadline)) {
 		lz_text_cell(cli, deadline, LZ_CELL_TIME, 0, until);
-		printf("it ends by itself at %s unless you say\n  lazaretctl policy confirm\n",
-		       until);
-		printf("to go back at once\n  lazaretctl policy undo\n");
+		printf("it ends by itself at %s unless you say\n", until);
+		lz_cli_next(cli, "policy confirm");
+		puts("to go back at once");
+		lz_cli_next(cli, "policy undo");
 	} else {
-		printf("to go back\n  lazaretctl policy undo\n");
+		puts("to go back");
+		lz_cli_next(cli, "policy undo");
 	}
 }
 

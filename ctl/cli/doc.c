@@ -124,23 +124,30 @@ static void put_name(struct lz_cli *cli, const char *name)
 	put_str(cli, "\":");
 }
 
+/* `,"command":"add"`, if there is more than the object. */
+static void put_command(struct lz_cli *cli, const char *words)
+{
+	const char *blank = strchr(words, ' ');
+
+	if (!blank)
+		return;
+	put_name(cli, "command");
+	put_str(cli, "\"");
+	put_str(cli, blank + 1);
+	put_str(cli, "\"");
+}
+
 static void begin(struct lz_cli *cli)
 {
-	const char *words = cli->command ? cli->command->words : "error";
-	size_t object = strcspn(words, " ");
+	const char *words = cli->command ? cli->command->words : cli->help ? "help" : "error";
 
 	if (cli->doc.begun)
 		return;
 	cli->doc.begun = true;
 	put_str(cli, "{\"schema\":\"lazaret/");
-	put(cli, words, object);
+	put(cli, words, strcspn(words, " "));
 	put_str(cli, "\",\"version\":1");
-	if (words[object]) {
-		put_name(cli, "command");
-		put_str(cli, "\"");
-		put_str(cli, words + object + 1);
-		put_str(cli, "\"");
-	}
+	put_command(cli, words);
 }
 
 static void begin_list(struct lz_cli *cli, const char *name, const char *bracket)
@@ -212,6 +219,22 @@ void lz_doc_end(struct lz_cli *cli, const char *rows, const cJSON *reply)
 		begin_list(cli, rows, "[");
 		put_str(cli, "]");
 	}
+	put_members(cli, reply);
+	end(cli);
+}
+
+void lz_doc_program(struct lz_cli *cli, const char *json, size_t len, enum lz_code code,
+		    const char *error)
+{
+	lz_autojson cJSON *reply = cJSON_CreateObject();
+
+	lz_json_add_u64(reply, "code", code);
+	if (error)
+		lz_json_add_str(reply, "error", error);
+	cli->doc.begun = true;
+	put(cli, json, len - 1);
+	if (cli->command)
+		put_command(cli, cli->command->words);
 	put_members(cli, reply);
 	end(cli);
 }

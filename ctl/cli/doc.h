@@ -28,6 +28,14 @@ void lz_doc_line(struct lz_cli *cli, const char *schema, const char *json, size_
  */
 void lz_doc_end(struct lz_cli *cli, const char *rows, const cJSON *reply);
 
+/**
+ * lz_doc_program() - the document that a started program printed, and what it could not know
+ * @json: "{..}", with schema and version
+ * @error: NULL when @code is 0
+ */
+void lz_doc_program(struct lz_cli *cli, const char *json, size_t len, enum lz_code code,
+		    const char *error);
+
 /** lz_doc_fail() - the end of a document whose answer did not come */
 void lz_doc_fail(struct lz_cli *cli, enum lz_code code, const char *error);
 

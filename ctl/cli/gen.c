@@ -3,8 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/mem.h"
-#include "cli/cli.h"
+#include "cli/doc.h"
 
 #define HELP_INDENT 6
 
@@ -76,7 +77,46 @@ void lz_cli_print_help(const char *words)
 		print_option_words(&lz_cli_options[i]);
 		printf("%*s%s\n", HELP_INDENT, "", lz_cli_options[i].help);
 	}
-	puts("\nTIME is a duration (90s, 72h, 7d), DATE is 2027-03-01 or 2027-03-01T12:00:00Z.");
+	puts("\nTIME is a duration (90s, 10m, 1h30m, 7d), m being minutes; DATE is 2027-03-01 or\n"
+	     "2027-03-01T12:00:00Z.");
+}
+
+static void add_option(cJSON *list, const struct lz_cli_option *o)
+{
+	cJSON *one = cJSON_CreateObject();
+
+	lz_json_add_str(one, "word", o->word);
+	if (o->longer)
+		lz_json_add_str(one, "longer", o->longer);
+	if (o->value)
+		lz_json_add_str(one, "value", o->value);
+	lz_json_add_str(one, "help", o->help);
+	cJSON_AddItemToArray(list, one);
+}
+
+void lz_cli_help_document(struct lz_cli *cli, const char *words)
+{
+	lz_autojson cJSON *end = cJSON_CreateObject();
+	cJSON *commands = cJSON_AddArrayToObject(end, "commands"), *options;
+
+	cli->command = NULL; /* the document is of help, not of what is explained */
+	for (size_t i = 0; i < lz_cli_commands_n; i++) {
+		const struct lz_cli_command *c = &lz_cli_commands[i];
+		cJSON *one;
+
+		if (!begins_with(c->words, words))
+			continue;
+		one = cJSON_CreateObject();
+		lz_json_add_str(one, "words", c->words);
+		lz_json_add_str(one, "pattern", c->pattern);
+		lz_json_add_str(one, "help", c->help);
+		cJSON_AddItemToArray(commands, one);
+	}
+	options = cJSON_AddArrayToObject(end, "options");
+	for (size_t i = 0; i < lz_cli_options_n; i++)
+		add_option(options, &lz_cli_options[i]);
+	lz_json_add_u64(end, "code", LZ_CODE_OK);
+	lz_doc_end(cli, NULL, end);
 }
 
 /* ---------------------------------------------------------------- man page */
@@ -168,7 +208,9 @@ static const char man_head[] =
 	"Data goes to standard output, messages to standard error.\n"
 	"Words may be shortened as long as only one fits, except with \\fB\\-j\\fR.\n"
 	".PP\n"
-	"\\fITIME\\fR is a duration such as 90s, 72h or 7d;\n"
+	"\\fITIME\\fR is a duration such as 90s, 10m, 1h30m or 7d, as output has it, too:\n"
+	"units are d, h, m or min, s and ms, the larger ones first,\n"
+	"and m is always minutes;\n"
 	"after \\fB\\-\\-since\\fR it means so long ago, and a \\fIDATE\\fR may stand there, too.\n"
 	"A \\fIDATE\\fR is 2027\\-03\\-01 or 2027\\-03\\-01T12:00:00Z.\n"
 	"IPv4 sources are held by address, IPv6 sources by prefix:\n"
@@ -178,9 +220,11 @@ static const char man_output[] =
 	".SH OUTPUT\n"
 	"With \\fB\\-j\\fR the answer is one JSON document\n"
 	"{\"schema\":\"lazaret/OBJECT\",\"version\":1,\"command\":\"COMMAND\", ...}\n"
-	"with the exit code in \"code\" and, if that is not 0, the message in \"error\".\n"
+	"with the exit code in \"code\" and, if that is not 0, the message in \"error\";\n"
+	"so are help, what is said of a wrong command line, and what\n"
+	"\\fBpreflight\\fR, \\fBbacktest\\fR and a \\fBbypass\\fR without a daemon find.\n"
 	"Times are RFC 3339 UTC, units stand in the keys.\n"
-	"\\fBmonitor\\fR prints one document a line.\n"
+	"\\fBmonitor\\fR, and \\fBtop\\fR with \\fBcount\\fR, print one document a line.\n"
 	"Text is coloured only on a terminal and only if NO_COLOR is not set.\n"
 	".SH LISTS\n"
 	"\\fBquarantine import\\fR reads one entry a line, fields separated by blanks,\n"

@@ -66,6 +66,20 @@ const char *lz_text_safe(const struct lz_cli *cli, const char *text, char *buf, 
 	return buf;
 }
 
+bool lz_text_is_utf8(const char *text)
+{
+	__u32 c;
+
+	while (*text) {
+		unsigned int len = read_utf8((const unsigned char *)text, &c);
+
+		if (!len)
+			return false;
+		text += len;
+	}
+	return true;
+}
+
 const char *lz_text_span(__u64 ns, char *buf, size_t size)
 {
 	__u64 s = ns / LZ_NS_PER_S;

@@ -365,7 +365,10 @@ int lz_cli_words(struct lz_cli *cli, int argc, char **argv)
 	if (code)
 		return code;
 	if (cli->help) {
-		lz_cli_print_help(cli->command ? cli->command->words : words);
+		if (cli->json)
+			lz_cli_help_document(cli, words);
+		else
+			lz_cli_print_help(words);
 		return LZ_CODE_OK;
 	}
 	code = check_complete(&rd);

@@ -112,12 +112,23 @@ void lz_json_held(struct lz_ctl *ctl, cJSON *obj, const struct lz_held *held)
 	}
 }
 
+const char *lz_ctl_command(const struct lz_ctl *ctl, const char *words, char buf[static LZ_COMMAND_TEXT_MAX])
+{
+	const char *name = ctl->options->instance;
+
+	snprintf(buf, LZ_COMMAND_TEXT_MAX, "lazaretctl%s%s %s", name[0] ? " --instance " : "", name, words);
+	return buf;
+}
+
 bool lz_ctl_need(struct lz_ctl *ctl, struct lz_request *req)
 {
+	char command[LZ_COMMAND_TEXT_MAX], text[LZ_COMMAND_TEXT_MAX + 64];
+
 	if (ctl->opened)
 		return true;
-	lz_reply_end(req, LZ_CODE_REFUSED,
-		     "gateway: no policy was ever applied; say lazaretctl policy apply FILE", NULL);
+	snprintf(text, sizeof(text), "gateway: no policy was ever applied; say %s",
+		 lz_ctl_command(ctl, "policy apply FILE", command));
+	lz_reply_end(req, LZ_CODE_REFUSED, text, NULL);
 	return false;
 }
 

@@ -92,12 +92,15 @@ unsigned long long lz_ctl_silent_s(const struct lz_ctl *ctl)
 
 static int silent(struct lz_ctl *ctl, int wait_ms, struct lz_err *reterr)
 {
+	const char *name = ctl->options->instance;
+
 	if (!ctl->silent_since_s) {
 		ctl->silent_since_s = lz_ctl_now().mono_s - (__u64)wait_ms / 1000;
 		lz_log(LZ_LOG_ERROR, "keeper-silent", "silent_s=%llu", lz_ctl_silent_s(ctl));
 	}
 	return lz_err_set(reterr, ETIMEDOUT, "keeper: no answer for %llu s; hooks stay as they are; "
-			  "systemctl restart lazaret", lz_ctl_silent_s(ctl));
+			  "%s%s", lz_ctl_silent_s(ctl),
+			  name[0] ? "restart lazaretd --instance " : "systemctl restart lazaret", name);
 }
 
 static void wire_answer(struct lz_ctl *ctl);

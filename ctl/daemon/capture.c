@@ -148,14 +148,17 @@ void lz_capture_close(struct lz_capture **capture)
 int lz_capture_open(const char *path, struct lz_capture **ret, struct lz_err *reterr)
 {
 	struct lz_capture *c = calloc(1, sizeof(*c));
-	char why[PCAP_ERRBUF_SIZE] = "";
+	char text[PCAP_ERRBUF_SIZE] = "", *why = text;
+	size_t len = strlen(path);
 	int r = c ? lz_strdup_to(&c->path, path) : -ENOMEM;
 
 	if (r < 0) {
 		lz_capture_close(&c);
 		return lz_err_set(reterr, r, "backtest: out of memory");
 	}
-	c->pcap = pcap_open_offline_with_tstamp_precision(path, PCAP_TSTAMP_PRECISION_NANO, why);
+	c->pcap = pcap_open_offline_with_tstamp_precision(path, PCAP_TSTAMP_PRECISION_NANO, text);
+	if (!strncmp(text, path, len) && !strncmp(text + len, ": ", 2)) /* libpcap names some files */
+		why += len + 2;
 	if (!c->pcap)
 		r = lz_err_set(reterr, EINVAL, "%s: cannot read the capture: %s", path, why);
 	else

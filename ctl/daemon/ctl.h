@@ -400,6 +400,10 @@ bool lz_ctl_wait_policy(struct lz_ctl *ctl, struct lz_request *req, lz_serve_han
 bool lz_ctl_defer(struct lz_ctl *ctl, struct lz_request *req, lz_serve_handler again);
 void lz_ctl_resume(struct lz_ctl *ctl);
 
+/** lz_ctl_command() - "lazaretctl --instance NAME WORDS", what an operator is to type; returns @buf */
+#define LZ_COMMAND_TEXT_MAX 160
+const char *lz_ctl_command(const struct lz_ctl *ctl, const char *words, char buf[static LZ_COMMAND_TEXT_MAX]);
+
 /** lz_ctl_need() - is there an instance? if not, the request is answered and false returned */
 bool lz_ctl_need(struct lz_ctl *ctl, struct lz_request *req);
 

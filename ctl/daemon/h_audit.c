@@ -14,7 +14,6 @@
 #include "serve/peer.h"
 
 #define LZ_AUDIT_WAITING 256 /* rows between two turns; more only in a flood, which is counted */
-#define LZ_AUDIT_ROWS	 1000
 
 static struct lz_audit waiting[LZ_AUDIT_WAITING];
 static size_t waiting_n;
@@ -95,9 +94,9 @@ void lz_h_audit_list(struct lz_request *req, void *arg)
 
 	if (lz_ctl_wait(ctl, req, lz_h_audit_list))
 		return;
-	if (!limit || limit > LZ_AUDIT_ROWS) {
+	if (!limit || limit > LZ_PROTO_TOP_MAX) {
 		lz_end_invalid(req, "audit: --limit %llu: want 1..%d", (unsigned long long)limit,
-			       LZ_AUDIT_ROWS);
+			       LZ_PROTO_TOP_MAX);
 		return;
 	}
 	rows = calloc(limit, sizeof(*rows));

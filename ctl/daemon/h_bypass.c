@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "daemon/ctl.h"
@@ -56,6 +57,23 @@ static void learn_switches(struct lz_ctl *ctl)
 	ctl->bypass_switches = control->bypass_switches - (control->bypass_switches && differs);
 }
 
+/* Who threw a switch that is not on record. What the controller did stands in its ledger; if not in this
+ * one, that was before it, or there was no room. A controller that is root is not to be told from root. */
+static void name_switch(const struct lz_control *control, __u32 n, char actor[static LZ_ACTOR_TEXT_MAX],
+			char reason[static LZ_REASON_TEXT_MAX])
+{
+	if (control->bypass_uid && control->bypass_uid == getuid()) {
+		lz_text_set(actor, LZ_ACTOR_TEXT_MAX, "lazaretd");
+		lz_text_set(reason, LZ_REASON_TEXT_MAX, "before this ledger: who asked for it is not known");
+		return;
+	}
+	snprintf(actor, LZ_ACTOR_TEXT_MAX, "lazaretd --bypass, uid %u", control->bypass_uid);
+	if (n > 1)
+		snprintf(reason, LZ_REASON_TEXT_MAX, "the last of %u switches by hand", n);
+	else
+		lz_text_set(reason, LZ_REASON_TEXT_MAX, "by hand");
+}
+
 void lz_bypass_look(struct lz_ctl *ctl)
 {
 	const struct lz_control *control = ctl->view.control;
@@ -67,8 +85,7 @@ void lz_bypass_look(struct lz_ctl *ctl)
 		learn_switches(ctl);
 	n = control->bypass_switches - ctl->bypass_switches;
 	if (n) {
-		snprintf(actor, sizeof(actor), "lazaretd --bypass, uid %u", control->bypass_uid);
-		snprintf(reason, sizeof(reason), n > 1 ? "the last of %u switches by hand" : "by hand", n);
+		name_switch(control, n, actor, reason);
 		note_switch(ctl, on, actor, lz_ctl_wall_of(control->bypass_at_s), reason);
 	} else if (on != ctl->was_bypassed) {
 		note_switch(ctl, on, "clock", 0, "its time is over, or a reboot");

@@ -302,6 +302,7 @@ static void show_target(struct lz_ctl *ctl, struct lz_request *req, const struct
 {
 	char address[LZ_ADDR_TEXT_MAX];
 	struct lz_held held;
+	char words[80], command[LZ_COMMAND_TEXT_MAX];
 	struct lz_err err;
 	struct lz_case c;
 	cJSON *end;
@@ -319,7 +320,9 @@ static void show_target(struct lz_ctl *ctl, struct lz_request *req, const struct
 		lz_json_case(ctl, end, target);
 		lz_reply_end(req, LZ_CODE_OK, NULL, end);
 	} else {
-		lz_err_set(&err, ENOENT, "%s: is not held; lazaretctl why tells its history", address);
+		snprintf(words, sizeof(words), "why %.64s", address);
+		lz_err_set(&err, ENOENT, "%s: is not held; %s tells its history", address,
+			   lz_ctl_command(ctl, words, command));
 		lz_end(req, -ENOENT, &err);
 	}
 }

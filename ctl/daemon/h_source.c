@@ -11,7 +11,6 @@
 #include "datapath/bypass.h"
 
 #define LZ_LIST_DEFAULT 1000
-#define LZ_LIST_MAX	1000000
 #define LZ_TOP_MS	1000
 
 static const char *const sort_words[LZ_SORT_N] = {
@@ -112,8 +111,8 @@ void lz_h_source_list(struct lz_request *req, void *arg)
 
 	if (sort < 0 || !lz_ctl_need(ctl, req))
 		return;
-	if (limit < 1 || limit > LZ_LIST_MAX) {
-		lz_end_invalid(req, "limit: want 1..%d", LZ_LIST_MAX);
+	if (limit < 1 || limit > LZ_PROTO_LIST_MAX) {
+		lz_end_invalid(req, "limit: want 1..%d", LZ_PROTO_LIST_MAX);
 		return;
 	}
 	if (limit > ctl->view.slots)
@@ -347,8 +346,8 @@ void lz_h_top(struct lz_request *req, void *arg)
 
 	if (sort < 0 || !lz_ctl_need(ctl, req))
 		return;
-	if (limit < 1 || limit > 1000) {
-		lz_end_invalid(req, "limit: want 1..1000");
+	if (limit < 1 || limit > LZ_PROTO_TOP_MAX) {
+		lz_end_invalid(req, "limit: want 1..%d", LZ_PROTO_TOP_MAX);
 		return;
 	}
 	t = calloc(1, sizeof(*t));

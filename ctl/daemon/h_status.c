@@ -13,8 +13,13 @@
 #include "daemon/rules.h"
 #include "datapath/bypass.h"
 
+/* @why: an error may begin with the name of what failed, which is said already */
 static void check(struct lz_health *h, const char *name, const char *why)
 {
+	size_t len = strlen(name);
+
+	if (!strncmp(why, name, len) && !strncmp(why + len, ": ", 2))
+		why += len + 2;
 	h->name = name;
 	h->ok = !why[0];
 	lz_text_set(h->why, sizeof(h->why), why);
@@ -235,7 +240,7 @@ void lz_h_health(struct lz_request *req, void *arg)
 	size_t n = lz_health_look(ctl, checks);
 	cJSON *end = cJSON_CreateObject();
 	cJSON *list = cJSON_AddArrayToObject(end, "checks");
-	const char *first = NULL;
+	char first[300] = "";
 
 	for (size_t i = 0; i < n; i++) {
 		cJSON *one = cJSON_CreateObject();
@@ -244,11 +249,12 @@ void lz_h_health(struct lz_request *req, void *arg)
 		lz_json_add_bool(one, "ok", checks[i].ok);
 		if (!checks[i].ok) {
 			lz_json_add_str(one, "why", checks[i].why);
-			first = first ? first : checks[i].why;
+			if (!first[0])
+				snprintf(first, sizeof(first), "%s: %s", checks[i].name, checks[i].why);
 		}
 		cJSON_AddItemToArray(list, one);
 	}
-	lz_json_add_bool(end, "healthy", !first);
+	lz_json_add_bool(end, "healthy", !first[0]);
 	lz_bypass_say(ctl, end);
-	lz_reply_end(req, first ? LZ_CODE_REFUSED : LZ_CODE_OK, first, end);
+	lz_reply_end(req, first[0] ? LZ_CODE_REFUSED : LZ_CODE_OK, first[0] ? first : NULL, end);
 }

@@ -30,21 +30,33 @@
 #define LZ_BACKOFF_FIRST_NS (100 * LZ_NS_PER_MS)
 #define LZ_BACKOFF_LAST_NS  (10 * LZ_NS_PER_S)
 
+static int dir_error(struct lz_err *reterr, const char *path, const char *what)
+{
+	int error = errno;
+
+	if (error == EROFS)
+		return lz_err_set(reterr, error, "%s: is on a read-only file system; mount it for writing", path);
+	return lz_err_set(reterr, error, "%s: cannot %s: %s", path, what, strerror(error));
+}
+
+/* What is right already is left alone: an owner that nobody has to change needs no right to. */
 static int make_dir(const char *path, mode_t mode, const struct lz_identity *who,
 		    struct lz_err *reterr)
 {
 	struct stat st;
 
 	if (mkdir(path, mode) < 0 && errno != EEXIST)
-		return lz_err_set(reterr, errno, "%s: cannot make: %s", path, strerror(errno));
+		return dir_error(reterr, path, "make");
 	if (lstat(path, &st) < 0)
 		return lz_err_set(reterr, errno, "%s: %s", path, strerror(errno));
 	if (!S_ISDIR(st.st_mode))
 		return lz_err_set(reterr, ENOTDIR, "%s: is not a folder", path);
-	if (chown(path, who->uid, who->gid) < 0)
-		return lz_err_set(reterr, errno, "%s: cannot change owner: %s", path, strerror(errno));
-	if (chmod(path, mode) < 0)
-		return lz_err_set(reterr, errno, "%s: cannot change mode: %s", path, strerror(errno));
+	if ((st.st_uid != who->uid || st.st_gid != who->gid) && chown(path, who->uid, who->gid) < 0)
+		return dir_error(reterr, path, "change owner");
+	if ((st.st_mode & ALLPERMS) != mode && chmod(path, mode) < 0)
+		return dir_error(reterr, path, "change mode");
+	if (access(path, W_OK) < 0 && errno == EROFS)
+		return dir_error(reterr, path, "write");
 	return 0;
 }
 

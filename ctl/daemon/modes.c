@@ -131,6 +131,25 @@ static int print_preflight(const struct lz_preflight *report, bool json)
 	return 0;
 }
 
+/* The exit code, and why it is not 0: a script that sees only that must not search for it. */
+static int judge_preflight(const struct lz_preflight *report)
+{
+	const struct lz_preflight_row *first = NULL;
+	size_t n = 0;
+
+	if (lz_preflight_worst(report) != LZ_PREFLIGHT_FAIL)
+		return LZ_CODE_OK;
+	for (size_t i = report->n; i--;) {
+		if (report->v[i].result != LZ_PREFLIGHT_FAIL)
+			continue;
+		first = &report->v[i];
+		n++;
+	}
+	fprintf(stderr, "lazaretd: preflight: %zu check%s failed, the first: %s: %s\n", n, n == 1 ? "" : "s",
+		first->check, first->what);
+	return LZ_CODE_REFUSED;
+}
+
 #define LZ_POLICY_PATH "/etc/lazaret/policy.json"
 
 int lz_preflight_main(const struct lz_options *o)
@@ -168,7 +187,7 @@ int lz_preflight_main(const struct lz_options *o)
 	if (r < 0)
 		fputs("lazaretd: preflight: out of memory\n", stderr);
 	else
-		r = lz_preflight_worst(&report) == LZ_PREFLIGHT_FAIL ? LZ_CODE_REFUSED : LZ_CODE_OK;
+		r = judge_preflight(&report);
 	lz_preflight_done(&report);
 	return r < 0 ? LZ_CODE_REFUSED : r;
 }

@@ -35,11 +35,30 @@ static int errno_of(int rc)
 	}
 }
 
+/* For what is the disk's fault, and the operator's to mend; NULL for the rest. */
+static const char *todo_of(int rc)
+{
+	switch (rc & 0xff) {
+	case SQLITE_FULL:
+		return "make room on its disk, nothing is changed until then";
+	case SQLITE_READONLY:
+		return "mount its disk for writing, or let the file be lazaretd's again";
+	case SQLITE_IOERR:
+	case SQLITE_CANTOPEN:
+		return "is its disk there, sound and not full? see dmesg and df";
+	default:
+		return NULL;
+	}
+}
+
 int lz_db_error(struct lz_ledger *l, const char *what, struct lz_err *reterr)
 {
 	int rc = sqlite3_extended_errcode(l->db);
+	const char *todo = todo_of(rc), *path = todo ? sqlite3_db_filename(l->db, "main") : NULL;
+	bool named = path && *path && !strstr(what, path);
 
-	return lz_err_set(reterr, errno_of(rc), "ledger: %s: %s", what, sqlite3_errmsg(l->db));
+	return lz_err_set(reterr, errno_of(rc), "ledger: %s%s%s: %s%s%s", named ? path : "", named ? ": " : "",
+			  what, sqlite3_errmsg(l->db), todo ? "; " : "", todo ? todo : "");
 }
 
 sqlite3_stmt *lz_db_stmt(struct lz_ledger *l, enum lz_sql which)

@@ -150,7 +150,8 @@ struct lz_ledger {
 /* Their texts. */
 extern const char *const lz_db_sql[LZ_SQL_N];
 
-/** lz_db_error() - -errno of the connection's last failure, @reterr set: "ledger: <what>: <why>" */
+/** lz_db_error() - -errno of the connection's last failure, @reterr set: "ledger: <what>: <why>",
+ * with the path and what to do where the disk is at fault */
 int lz_db_error(struct lz_ledger *l, const char *what, struct lz_err *reterr);
 
 /** lz_db_stmt() - the statement, reset and without bindings */

@@ -39,14 +39,12 @@ static int check_text(const char *name, const char *text, struct lz_err *reterr)
 {
 	if (strlen(text) > LZ_PROTO_REASON_BYTES)
 		return lz_err_set(reterr, EINVAL,
-				  "args: %s: %zu bytes are too long (want at most %d)", name,
+				  "%s: %zu bytes are too long (want at most %d)", name,
 				  strlen(text), LZ_PROTO_REASON_BYTES);
 	for (const char *p = text; *p; p++) {
 		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			return lz_err_set(
-				reterr, EINVAL,
-				"args: %s: '%s' has control characters (want one line of text)",
-				name, text);
+			return lz_err_set(reterr, EINVAL, "%s: has control characters (want one line of text)",
+					  name); /* not shown: they would be escaped on every way out */
 	}
 	return 0;
 }
@@ -56,7 +54,7 @@ static int check_word(const char *name, const char *text, struct lz_err *reterr)
 	if (!*text || strlen(text) > LZ_PROTO_TICKET_BYTES || strchr(text, ' '))
 		return lz_err_set(
 			reterr, EINVAL,
-			"args: %s: '%s' is no single word (want 1 to %d bytes, no blanks)", name,
+			"%s: '%s' is no single word (want 1 to %d bytes, no blanks)", name,
 			text, LZ_PROTO_TICKET_BYTES);
 	return check_text(name, text, reterr);
 }
@@ -80,7 +78,7 @@ static int check_kind(const struct arg_spec *spec, const char *text, struct lz_e
 		return check_word(spec->name, text, reterr);
 	else
 		return check_text(spec->name, text, reterr);
-	return r ? lz_err_set(reterr, EINVAL, "args: %s: %s", spec->name, why.text) : 0;
+	return r ? lz_err_set(reterr, EINVAL, "%s: %s", spec->name, why.text) : 0;
 }
 
 static int check_value(const struct arg_spec *spec, const cJSON *item, struct lz_err *reterr)

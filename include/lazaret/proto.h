@@ -57,6 +57,8 @@
 #define LZ_PROTO_OUT_SLICE_BYTES (1024 * 1024) /* what it adds in one call, at most */
 #define LZ_PROTO_REASON_BYTES	256
 #define LZ_PROTO_TICKET_BYTES	64
+#define LZ_PROTO_LIST_MAX	1000000 /* "limit" of source.list */
+#define LZ_PROTO_TOP_MAX	1000	/* and of top and audit.list */
 
 #define LZ_PROTO_GREETING_MS	 2000  /* client: no greeting by then = the daemon hangs */
 #define LZ_PROTO_ALIVE_MS	 2000  /* daemon: speaks at least this often during a request */

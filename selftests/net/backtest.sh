@@ -93,6 +93,12 @@ odd_files()
 	t_ok "one line" one_line "cannot read the capture"
 	run missing "$ALL"
 	t_eq "no such file" $? 1
+	t_eq "says its name once" "$(cat "$WORK/err")" \
+		"lazaretd: $WORK/missing.pcap: cannot read the capture: No such file or directory"
+	t_eq "lazaretctl -j has one document" "$("${LAZARETD%d}ctl" -j backtest --policy "$ALL" "$WORK/missing.pcap" 2>/dev/null)" \
+		"{\"schema\":\"lazaret/backtest\",\"version\":1,\"code\":1,\"error\":\"$(sed 's/^lazaretd: //' "$WORK/err")\"}"
+	t_eq "lazaretctl -j preflight knows its code" "$("${LAZARETD%d}ctl" -j preflight 2>/dev/null | jq .code)" \
+		"$("${LAZARETD%d}ctl" preflight >/dev/null 2>&1; echo $?)"
 	echo '{ "version": 1, "mode": "off" }' >"$WORK/bad.json"
 	run odd "$WORK/bad.json"
 	t_eq "policy with an error" $? 1

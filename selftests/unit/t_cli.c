@@ -23,6 +23,7 @@ static void health_is_strict(void)
 	T_EQ(ctl("-j health"), 2, "nor with -j");
 	doc = document("lazaret/health");
 	T_EQ(cJSON_GetNumberValue(cJSON_GetObjectItem(doc, "code")), 2, "the document agrees");
+	T_OK(cJSON_IsString(cJSON_GetObjectItem(doc, "error")), "and says why");
 	cJSON_Delete(doc);
 }
 
@@ -94,7 +95,11 @@ static void hold_says_what_it_touched(void)
 	      "what is, not what was asked");
 	T_EQ(ctl("-q quarantine add 2001:db8:1::5"), 0, "quiet");
 	T_STR(ran.out, "", "no confirmation");
-	T_EQ(ctl("-j quarantine add 2001:db8:1::5 garden strict ticket RT-1 reason -j for 72h"), 0,
+	T_EQ(ctl("-j quarantine add 2001:db8:1::5 garden strict ticket RT-1 reason -j for 2d24h"), 1,
+	     "no day has 24 h and more");
+	T_EQ(ctl("-j quarantine add 2001:db8:1::5 garden strict ticket RT-1 reason -j for 2d23h60m"), 1,
+	     "no hour has 60 min and more");
+	T_EQ(ctl("-j quarantine add 2001:db8:1::5 garden strict ticket RT-1 reason -j for 3d00h"), 0,
 	     "any order, and a text that looks like an option");
 	doc = document("lazaret/quarantine");
 	asked = cJSON_Parse("{\"address\":\"2001:db8:1::5\",\"for_s\":259200,\"reason\":\"-j\","
@@ -105,6 +110,7 @@ static void hold_says_what_it_touched(void)
 	T_EQ(ctl("quarantine del 192.0.2.9"), 4, "no such object");
 	T_STR(ran.err, "lazaretctl: 192.0.2.9: not held\n", "says so");
 	T_EQ(ctl("quarantine undo --since 10min --source mad-ids"), 0, "undo");
+	T_EQ(ctl("quarantine undo --since 10m --source mad-ids"), 0, "undo, as README.md writes it");
 	T_STR(ran.out, "freed 192.0.2.1, held by mad-ids\n1 freed\n", "each and the sum");
 }
 
@@ -169,6 +175,7 @@ static void policies(void)
 	doc = document("lazaret/policy");
 	T_OK(cJSON_IsFalse(cJSON_GetObjectItem(doc, "valid")), "not valid");
 	T_OK(cJSON_GetArraySize(cJSON_GetObjectItem(doc, "errors")) > 0, "errors");
+	T_HAS(cJSON_GetStringValue(cJSON_GetObjectItem(doc, "error")), "bad.json: ", "their sum");
 	cJSON_Delete(doc);
 	run_dir = dir;
 	snprintf(words, sizeof(words), "policy apply %s", bad);
@@ -193,6 +200,13 @@ static void policies(void)
 		     cJSON_GetObjectItem(cJSON_GetObjectItem(doc, "policy"), "version")),
 	     1, "policy inside");
 	cJSON_Delete(doc);
+	snprintf(words, sizeof(words), "policy apply %s --yes", good);
+	T_EQ(ctl(words), 0, "applied");
+	T_HAS(ran.out, "\n  lazaretctl policy confirm\n", "what comes next");
+	snprintf(words, sizeof(words), "--instance lz-t policy apply %s --yes", good);
+	T_EQ(ctl(words), 0, "applied to an instance");
+	T_HAS(ran.out, "\n  lazaretctl --instance lz-t policy confirm\n", "as it is to be typed");
+	T_HAS(ran.out, "\n  lazaretctl --instance lz-t policy undo\n", "both of them");
 	unlink(good);
 	unlink(bad);
 }
@@ -222,8 +236,8 @@ static void bypass(void)
 	write_file(script, "#!/bin/sh\necho \"$@\"\nexit 6\n");
 	chmod(script, 0755);
 	run_dir = "/nonexistent";
-	T_EQ(ctl("-j --instance lz-t bypass on for 1h"), 6, "exit code of lazaretd");
-	T_STR(ran.out, "--bypass on 3600 --instance lz-t -j\n", "its words");
+	T_EQ(ctl("--instance lz-t bypass on for 1h"), 6, "exit code of lazaretd");
+	T_STR(ran.out, "--bypass on 3600 --instance lz-t\n", "its words");
 	T_EQ(ctl("bypass status"), 6, "status");
 	T_STR(ran.out, "--bypass status\n", "its words");
 	T_EQ(ctl("backtest a.pcap --policy p.json"), 6, "backtest");
@@ -232,6 +246,55 @@ static void bypass(void)
 	T_STR(ran.out, "--preflight\n", "but tells what it can");
 	run_dir = dir;
 	unlink(script);
+}
+
+/* What lazaretd prints and says as a program, with -j: one document with code and error. */
+static void programs(void)
+{
+	static const struct {
+		const char *words, *script;
+		int code;
+		const char *document;
+	} rows[] = {
+		{ "-j preflight", "echo '{\"schema\":\"lazaret/preflight\",\"version\":1,\"checks\":[]}'", 0,
+		  "{\"schema\":\"lazaret/preflight\",\"version\":1,\"checks\":[],\"code\":0}\n" },
+		{ "-p preflight", "echo '{\"checks\":[]}'", 0, "{\n  \"checks\": [],\n  \"code\": 0\n}\n" },
+		{ "-j doctor", "echo '{\"checks\":[]}'; exit 2", 3,
+		  "{\"checks\":[],\"code\":3,\"error\":\"lazaretd does not answer: this is what preflight found\"}\n" },
+		{ "-j bypass on", "echo '{\"bypass\":{\"on\":true}}'; echo level=warning event=bypass-on >&2", 0,
+		  "{\"bypass\":{\"on\":true},\"command\":\"on\",\"code\":0}\n" },
+		{ "-j backtest --policy P c", "echo 'lazaretd: c: cannot read' >&2; exit 1", 1,
+		  "{\"schema\":\"lazaret/backtest\",\"version\":1,\"code\":1,\"error\":\"c: cannot read\"}\n" },
+		{ "-j backtest --policy P c", "echo '{\"packets\":7}'; echo 'lazaretd: c: breaks off' >&2; exit 6", 6,
+		  "{\"packets\":7,\"code\":6,\"error\":\"c: breaks off\"}\n" },
+		{ "-j preflight", "echo 'event=x'; exit 0", 2,
+		  "{\"schema\":\"lazaret/preflight\",\"version\":1,\"code\":2," },
+		{ "-j preflight", "kill -9 $$", 2,
+		  "{\"schema\":\"lazaret/preflight\",\"version\":1,\"code\":2,\"error\":\"" },
+	};
+	char script[64], text[256];
+
+	snprintf(script, sizeof(script), "%s/lazaretd", dir);
+	run_dir = "/nonexistent";
+	for (size_t i = 0; i < LZ_ARRAY_SIZE(rows); i++) {
+		size_t len = strlen(rows[i].document);
+		cJSON *doc = NULL;
+
+		snprintf(text, sizeof(text), "#!/bin/sh\n%s\n", rows[i].script);
+		write_file(script, text);
+		chmod(script, 0755);
+		T_EQ(ctl(rows[i].words), rows[i].code, rows[i].script);
+		T_EQ(lz_json_parse(ran.out, strlen(ran.out), &doc, NULL), 0, "one document");
+		T_EQ(cJSON_GetNumberValue(cJSON_GetObjectItem(doc, "code")), rows[i].code, "its code");
+		cJSON_Delete(doc);
+		ran.out[rows[i].document[len - 1] == '\n' ? strlen(ran.out) : len] = '\0';
+		T_STR(ran.out, rows[i].document, rows[i].words);
+	}
+	unlink(script);
+	T_EQ(ctl("-j preflight"), 2, "no lazaretd");
+	cJSON_Delete(document("lazaret/preflight"));
+	T_HAS(ran.out, "\"code\":2,\"error\":\"cannot run ", "says so");
+	run_dir = dir;
 }
 
 static const struct t_case cases[] = {
@@ -246,6 +309,7 @@ static const struct t_case cases[] = {
 	{ "cli: policies", policies },
 	{ "cli: monitor and top", events },
 	{ "cli: kill switch, backtest, doctor without a daemon", bypass },
+	{ "cli: a started program with -j", programs },
 };
 
 int main(void)

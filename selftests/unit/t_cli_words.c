@@ -27,12 +27,28 @@ static void words_and_hints(void)
 		{ "exception add 192.0.2.1 port26 until 2099-01-01 ticket X", 1,
 		  "'port26' is not accepted (want port25|all)" },
 		{ "quarantine add 192.0.2.1 throttle", 1, "'throttle' needs RATE" },
+		{ "source list --limit 1000000", 0, "" },
+		{ "source list --limit 1000001", 1, "source list: --limit: 1000001 is out of range (want 1..1000000)\n" },
+		{ "source list --limit many", 1, "source list: --limit: 'many' is not a number (want 1..1000000)\n" },
+		{ "top --limit 1001 count 1", 1, "top: --limit: 1001 is out of range (want 1..1000)\n" },
+		{ "audit list --limit 0", 1, "audit list: --limit: 0 is out of range (want 1..1000)\n" },
+		{ "quarantine add 192.0.2.1 throttle 10/min block25", 1,
+		  "quarantine add: only one of garden, block25, throttle\n" },
+		{ "quarantine add 192.0.2.1 garden strict block25", 1,
+		  "quarantine add: only one of garden, block25, throttle\n" },
+		{ "quarantine add 192.0.2.1 reason \xff\xfe", 1, "quarantine add: reason: is not UTF-8\n" },
+		{ "quarantine add 192.0.2.1 reason \xc3\xa4\xe2\x82", 1, "quarantine add: reason: is not UTF-8\n" },
+		{ "quarantine add 192.0.2.1 ticket a\x1b[31m", 1,
+		  "quarantine add: ticket: has control characters (want one line of text)\n" },
+		{ "quarantine add 192.0.2.1 throttle 1/s\xff", 1, "quarantine add: throttle: is not UTF-8\n" },
+		{ "quarantine add 192.0.2.1 reason \xc3\xa4", 0, "" },
 		{ "quarantine add 192.0.2.1 for 1h for 2h", 1, "'for' is given twice" },
 		{ "exception add 192.0.2.0/24 port25 until soon ticket X", 1, "until: 'soon'" },
 		{ "--instance a/b status", 1, "option --instance: 'a/b' is no name" },
 		{ "--color status", 1, "option '--color' is unknown" },
 		{ "status more", 1, "'more' is not expected here\n  want: status\n" },
-		{ "quarantine undo --since 10m", 1, "'10m' is neither so long ago nor a time (want e.g. 10min" },
+		{ "quarantine undo --since 10mo", 1, "'10mo' is neither so long ago nor a time (want e.g. 10m" },
+		{ "quarantine add 192.0.2.1 for 1h90m", 1, "for: '1h90m' is not a duration (want e.g. 30s, " },
 	};
 
 	for (size_t i = 0; i < LZ_ARRAY_SIZE(rows); i++) {
@@ -53,6 +69,8 @@ static void no_daemon(void)
 	      "lazaretctl: lazaretd is not running: cannot connect to /nonexistent/read.sock",
 	      "one clear line");
 	T_HAS(ran.err, "start it with 'systemctl start lazaret'", "by the name of the unit");
+	T_EQ(ctl("--instance lz-t status"), 3, "no socket of an instance");
+	T_HAS(ran.err, "start it with 'lazaretd --instance lz-t'\n", "which no unit starts");
 	snprintf(path, sizeof(path), "%s/hung", dir);
 	mkdir(path, 0755);
 	run_dir = path;
@@ -105,6 +123,36 @@ static void tables_fit(void)
 		T_OK(lz_cli_commands[j].run || (lz_cli_commands[j].ask && lz_cli_commands[j].view),
 		     lz_cli_commands[j].words);
 	}
+}
+
+static void help_as_document(void)
+{
+	static const struct {
+		const char *words;
+		int commands; /* -1: all */
+	} rows[] = { { "-j help", -1 },
+		     { "-j --help", -1 },
+		     { "-j range --help", 5 },
+		     { "-p quarantine add -h", 1 },
+		     { "-j help health", 1 } };
+
+	for (size_t i = 0; i < LZ_ARRAY_SIZE(rows); i++) {
+		int all = (int)lz_cli_commands_n;
+		const cJSON *first;
+		cJSON *doc;
+
+		T_EQ(ctl(rows[i].words), 0, rows[i].words);
+		doc = document("lazaret/help");
+		first = cJSON_GetArrayItem(cJSON_GetObjectItem(doc, "commands"), 0);
+		T_EQ(cJSON_GetArraySize(cJSON_GetObjectItem(doc, "commands")),
+		     rows[i].commands < 0 ? all : rows[i].commands, rows[i].words);
+		T_OK(cJSON_IsString(cJSON_GetObjectItem(first, "pattern")), "with patterns");
+		T_EQ(cJSON_GetArraySize(cJSON_GetObjectItem(doc, "options")), (int)lz_cli_options_n, "options");
+		T_EQ(cJSON_GetNumberValue(cJSON_GetObjectItem(doc, "code")), 0, "code");
+		cJSON_Delete(doc);
+	}
+	T_EQ(ctl("-j help nonsense"), 1, "no such command");
+	cJSON_Delete(document("lazaret/help"));
 }
 
 /* Complete `lazaretctl WORDS` in a real bash; the candidates, one blank between them. */
@@ -171,6 +219,7 @@ static const struct t_case cases[] = {
 	{ "cli: no daemon, or one that hangs", no_daemon },
 	{ "cli: not permitted", not_permitted },
 	{ "cli: tables fit", tables_fit },
+	{ "cli: help with -j is a document", help_as_document },
 	{ "cli: completion in bash", completion },
 	{ "cli: man page", man_page },
 };

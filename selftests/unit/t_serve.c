@@ -30,7 +30,7 @@ static void refuses_and_stays(void)
 	say(fd, "{\"v\":2,\"id\":2,\"cmd\":\"status\"}\n");
 	expect_part(fd, "{\"id\":2,\"code\":1,\"error\":\"request: version 2 is not spoken here");
 	say(fd, "{\"v\":1,\"id\":3,\"cmd\":\"quarantine.add\",\"args\":{\"address\":\"x\"}}\n");
-	expect_part(fd, "{\"id\":3,\"code\":1,\"error\":\"args: address: ");
+	expect_part(fd, "{\"id\":3,\"code\":1,\"error\":\"address: ");
 	say(fd, "{\"v\":1,\"id\":4,\"cmd\":\"status\",\"args\":[]}\n");
 	expect_part(fd, "{\"id\":4,\"code\":1,");
 	say(fd, "{\"v\":1,\"id\":5,\"cmd\":\"bypass.off\"}\n");

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/units.h"
+#include "cli/text.h"
 #include "lib/t.h"
 
 #define S 1000000000ULL
@@ -40,8 +41,29 @@ static const struct {
 	{ "1.5h", -EINVAL, 0, NULL },
 	{ "05s", -EINVAL, 0, NULL },
 	{ "5 s", -EINVAL, 0, NULL },
-	{ "5m", -EINVAL, 0, NULL },
-	{ "1h30min", -EINVAL, 0, NULL },
+	{ "5M", -EINVAL, 0, NULL },
+	{ "3mo", -EINVAL, 0, NULL },
+	{ "5m", 0, 300 * S, "5min" },
+	{ "5m00s", 0, 300 * S, "5min" },
+	{ "3m27s", 0, 207 * S, "207s" },
+	{ "1h30min", 0, 5400 * S, "90min" },
+	{ "1h00m", 0, 3600 * S, "1h" },
+	{ "2d03h", 0, 51 * 3600 * S, "51h" },
+	{ "1d2h3m4s5ms", 0, 93784 * S + 5000000, "93784005ms" },
+	{ "1s5ms", 0, S + 5000000, "1005ms" },
+	{ "1h90m", -EINVAL, 0, NULL },
+	{ "1h60m", -EINVAL, 0, NULL },
+	{ "5m1h", -EINVAL, 0, NULL },
+	{ "1m1min", -EINVAL, 0, NULL },
+	{ "1h0h", -EINVAL, 0, NULL },
+	{ "1h30", -EINVAL, 0, NULL },
+	{ "1h 30m", -EINVAL, 0, NULL },
+	{ "1h-5m", -EINVAL, 0, NULL },
+	{ "5m000s", -EINVAL, 0, NULL },
+	{ "05m00s", -EINVAL, 0, NULL },
+	{ "106751d23h47m16s854ms", 0, 9223372036854ULL * 1000000, "9223372036854ms" },
+	{ "106751d23h47m16s855ms", -ERANGE, 0, NULL },
+	{ "1h99999999999999999999s", -ERANGE, 0, NULL },
 };
 
 static void reads_durations(void)
@@ -56,6 +78,25 @@ static void reads_durations(void)
 		if (durations[i].canonical)
 			T_STR(lz_duration_format(ns, text), durations[i].canonical,
 			      durations[i].text);
+	}
+}
+
+/* What lazaretctl prints can be typed back: it means what was cut off it, no more. */
+static void reads_spans(void)
+{
+	static const __u64 around_s[] = { 0, 1, 59, 60, 61, 207, 300, 599, 3599, 3600, 3660, 6120, 86399,
+					  86400, 90000, 183600, 31 * 86400, 9223372036 };
+
+	for (size_t i = 0; i < LZ_ARRAY_SIZE(around_s); i++) {
+		__u64 s = around_s[i], unit_s = s >= 86400 ? 3600 : s >= 3600 ? 60 : 1, ns = 1;
+		char text[LZ_DURATION_TEXT_MAX];
+
+		lz_text_span(s * S + 1, text, sizeof(text));
+		T_EQ(lz_duration_parse(text, &ns, NULL), 0, text);
+		T_EQ(ns, s / unit_s * unit_s * S, text);
+		lz_duration_format(s * S, text);
+		T_EQ(lz_duration_parse(text, &ns, NULL), 0, text);
+		T_EQ(ns, s * S, text);
 	}
 }
 
@@ -79,6 +120,8 @@ static const struct {
 	{ "1000/24h", 0, 1000, 86400 * S, "1000/d" },
 	{ "3/1h", 0, 3, 3600 * S, "3/h" },
 	{ "7/10d", 0, 7, 864000 * S, "7/10d" },
+	{ "40/5m", 0, 40, 300 * S, "40/5min" },
+	{ "40/5m00s", -EINVAL, 0, 0, NULL },
 	{ "0/s", 0, 0, S, "0/s" },
 	{ "9007199254740993/s", -ERANGE, 0, 0, NULL },
 	{ "100", -EINVAL, 0, 0, NULL },
@@ -274,6 +317,7 @@ static void grows_strings(void)
 
 static const struct t_case cases[] = {
 	{ "durations", reads_durations },
+	{ "what output prints can be typed back", reads_spans },
 	{ "rests of time are rounded up", rounds_up_rests },
 	{ "rates", reads_rates },
 	{ "rates compared", compares_rates },

@@ -1,0 +1,113 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# The state folder: its disk gets full and has room again, the ledger is a new one, the disk is
+# read-only; what operators are told meanwhile, and what works nevertheless.
+set -u
+
+ROOT=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=selftests/lib/gateway.sh
+. "$ROOT/selftests/lib/gateway.sh"
+
+lz_gateway_enter 240 "$@"
+
+HELD=198.51.100.10
+
+policy()
+{
+	cat >"$LZ_DIR/$1.json" <<-END
+	{ "version": 1, "name": "$1",
+	  "interfaces": { "access": { "side": "customer", "match": ["acc0"] },
+			  "transit": { "side": "uplink", "match": ["upl0"] } },
+	  "sets": { "homes": ["198.51.100.0/24"] },
+	  "classes": { "homes": { "of": ["homes"], "port25": "leave-alone" } },
+	  "capacity": { "sources": 4096, "colony": 4096 } }
+	END
+}
+
+# say COMMAND...: of lazaretctl; what it says in said
+say()
+{
+	ctl "$@" >"$LZ_DIR/said" 2>&1
+}
+
+held()
+{
+	ctl -j status | jq .colony.held
+}
+
+t_need lz_provider_add
+t_need lz_customer_add host "$HELD" 2001:db8:2000:61::10
+policy home
+t_need mkdir "$STATE"
+t_need mount -t tmpfs -o size=8m,mode=755 lz-state "$STATE"
+t_need daemon_start "$LZ_DIR/home.json"
+t_need ctl quarantine add "$HELD" for 1h
+
+# ---------------------------------------------------------------- its disk is full
+
+dd if=/dev/zero of="$STATE/other" bs=4k >/dev/null 2>&1
+FULL="$STATE/ledger.db: .*: database or disk is full; make room on its disk, nothing is changed until then"
+say quarantine add 198.51.100.77
+t_ok "full: a hold is refused, with path and what to do" grep -q "ledger: $FULL" "$LZ_DIR/said"
+BEFORE=$(held)
+t_eq "full: a release, too" "$(status_of say quarantine del "$HELD")" 2
+t_ok "full: it names the same" grep -q "^lazaretctl: .*ledger: $FULL" "$LZ_DIR/said"
+t_eq "full: in one line" "$(wc -l <"$LZ_DIR/said")" 1
+t_eq "full: nothing is changed" "$(held)" "$BEFORE"
+say health
+t_ok "full: health says it" grep -q "^FAILED ledger: $FULL" "$LZ_DIR/said"
+t_ok "full: and what it comes to" grep -q "^lazaretctl: ledger: $FULL" "$LZ_DIR/said"
+say doctor
+t_ok "full: doctor says that, and that all agree" \
+	grep -q "^lazaretctl: ledger: $FULL; intent, ledger and kernel agree$" "$LZ_DIR/said"
+t_ok "full: doctor says what to type" grep -qx "       lazaretctl --instance lab status" "$LZ_DIR/said"
+t_eq "not held: no such object" "$(status_of say quarantine show 198.51.100.99)" 4
+t_ok "not held: says what to type" \
+	grep -q "is not held; lazaretctl --instance lab why 198.51.100.99 tells its history" "$LZ_DIR/said"
+t_ok "full: bypass on works" say bypass on
+t_eq "full: it is on" "$(ctl -j bypass status | jq .bypass.on)" true
+t_ok "full: bypass off works" say bypass off
+t_need rm "$STATE/other"
+t_ok "room again: the release is done" ctl quarantine del "$HELD"
+t_ok "room again: healthy" ctl health
+t_ok "room again: doctor agrees" ctl doctor
+
+# ---------------------------------------------------------------- a new ledger
+
+t_need daemon_stop
+t_need rm "$STATE"/ledger.db*
+t_need daemon_start "$LZ_DIR/home.json"
+t_ok "new ledger: a switch that the controller threw before is its own" \
+	lz_wait 5 grep -q 'event=bypass-off .*actor=lazaretd .*reason="before this ledger' "$LZ_DIR/log/daemon.log"
+t_eq "new ledger: nobody did it by hand" "$(grep -c "by hand" "$LZ_DIR/log/daemon.log")" 0
+t_need daemon_stop
+t_need lz_ns_run gw "$BUILD/lazaretd" --instance lab --bypass off
+t_need rm "$STATE"/ledger.db*
+t_need daemon_start "$LZ_DIR/home.json"
+t_ok "new ledger: one that root threw is root's" lz_wait 5 \
+	grep -q 'event=bypass-off .*actor="lazaretd --bypass, uid 0" .*reason="by hand"' "$LZ_DIR/log/daemon.log"
+t_need daemon_stop
+
+# ---------------------------------------------------------------- its disk is read-only
+
+start_says()
+{
+	lz_ns_run gw timeout 20 "$BUILD/lazaretd" --instance lab --state "$STATE" --run /run/lazaret-lab \
+		>"$LZ_DIR/said" 2>&1
+}
+
+READ_ONLY="lazaretd: $STATE: is on a read-only file system; mount it for writing"
+t_need mount -o remount,ro "$STATE"
+t_eq "read-only: refused" "$(start_says; echo $?)" 2
+t_ok "read-only: says so, not of the owner, who is right" grep -qF "$READ_ONLY" "$LZ_DIR/said"
+t_need mount -o remount,rw "$STATE"
+t_need chown root "$STATE"
+t_need mount -o remount,ro "$STATE"
+t_eq "read-only and another owner: refused" "$(start_says; echo $?)" 2
+t_ok "read-only and another owner: says the same" grep -qF "$READ_ONLY" "$LZ_DIR/said"
+t_need mount -o remount,rw "$STATE"
+t_need daemon_start "$LZ_DIR/home.json"
+t_eq "writable again: the folder is the controller's" "$(stat -c %U "$STATE")" lazaret
+
+t_end
