@@ -212,16 +212,28 @@ static void show_refused(struct lz_cli *cli, const cJSON *row, size_t shown)
 		lz_text_get(cli, row, "error", error));
 }
 
+/* What most lists have none of. */
+static void show_more(struct lz_cli *cli, const cJSON *reply, const char *name, const char *what)
+{
+	char text[LZ_CELL_BYTES];
+
+	if (cJSON_GetNumberValue(cJSON_GetObjectItem(reply, name)) > 0)
+		printf(", %s %s", lz_text_get(cli, reply, name, text), what);
+}
+
 static void show_imported(struct lz_cli *cli, const cJSON *reply)
 {
 	char entries[LZ_CELL_BYTES], held[LZ_CELL_BYTES], extended[LZ_CELL_BYTES],
 		unchanged[LZ_CELL_BYTES], refused[LZ_CELL_BYTES];
 
-	printf("%s entries: %s held, %s extended, %s unchanged, %s refused\n",
+	printf("%s entries: %s held, %s extended, %s unchanged, %s refused",
 	       lz_text_get(cli, reply, "entries", entries), lz_text_get(cli, reply, "held", held),
 	       lz_text_get(cli, reply, "extended", extended),
 	       lz_text_get(cli, reply, "unchanged", unchanged),
 	       lz_text_get(cli, reply, "refused", refused));
+	show_more(cli, reply, "doubled", "listed twice");
+	show_more(cli, reply, "over", "over already");
+	putchar('\n');
 }
 
 const struct lz_cli_view lz_view_import = {

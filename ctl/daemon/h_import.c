@@ -454,7 +454,8 @@ static void end_import(struct import *im)
 	lz_text_set(note.event, sizeof(note.event), "imported");
 	lz_text_set(note.object, sizeof(note.object), im->file);
 	lz_text_set(note.actor, sizeof(note.actor), im->actor);
-	snprintf(note.reason, sizeof(note.reason), "%llu held, %llu extended, %llu unchanged, %llu refused, %llu doubled, %llu over already",
+	snprintf(note.reason, sizeof(note.reason), "%llu held, %llu extended, %llu unchanged, %llu refused, "
+		 "%llu doubled, %llu over already",
 		 (unsigned long long)im->held, (unsigned long long)im->extended,
 		 (unsigned long long)im->unchanged, (unsigned long long)im->refused.total,
 		 (unsigned long long)im->doubled, (unsigned long long)im->list.over);

@@ -42,7 +42,7 @@ static void say_held(struct lz_ctl *ctl, const struct lz_target *t, __u64 word, 
 		lz_json_time(end, "since", held.since_s);
 		lz_json_add_u64(end, "generation", held.generation);
 	} else {
-		lz_json_add_str(end, "rule", "limit");
+		lz_json_add_str(end, "rule", LZ_HOLD_FLAGS(word) & LZ_HOLD_F_KERNEL ? "limit" : "unknown");
 		lz_json_add_str(end, "actor", "kernel");
 		lz_json_add_u64(end, "generation", lz_ctl_generation(ctl));
 	}
