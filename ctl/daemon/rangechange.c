@@ -140,7 +140,7 @@ static int read_chain(struct lz_ctl *ctl, __u64 generation, struct chain *chain,
 
 static int parse(__u64 generation, const char *text, struct lz_policy **ret, struct lz_err *reterr)
 {
-	struct lz_report report = { 0 };
+	struct lz_report report = { .in_force = true };
 	int r = lz_policy_parse_text(text, strlen(text), NULL, ret, &report);
 
 	if (r < 0)

@@ -64,9 +64,9 @@ static void check_width(struct lz_context *ctx, const struct lz_prefix *prefix, 
 	char text[LZ_PREFIX_TEXT_MAX];
 
 	if (lz_prefix_is_too_wide(prefix))
-		lz_error(ctx, place, NULL,
-			 "%s is no range of customers (want at most " LZ_CUSTOMERS_WIDEST "); a class of everybody says so in its \"of\"",
-			 lz_prefix_format(prefix, text));
+		lz_error_since(ctx, place, NULL,
+			       "%s is no range of customers (want at most " LZ_CUSTOMERS_WIDEST "); a class of "
+			       "everybody says so in its \"of\"", lz_prefix_format(prefix, text));
 }
 
 typedef void range_fn(struct lz_context *ctx, const struct lz_prefix *prefix, __u32 owner,

@@ -31,6 +31,10 @@ void lz_context_note(struct lz_context *ctx, enum lz_severity severity, struct l
 
 #define lz_error(ctx, place, key, ...) \
 	lz_context_note(ctx, LZ_SEVERITY_ERROR, place, key, __VA_ARGS__)
+/* A rule younger than some policies in force: they must still be read at a start. */
+#define lz_error_since(ctx, place, key, ...) \
+	lz_context_note(ctx, (ctx)->report->in_force ? LZ_SEVERITY_WARNING : LZ_SEVERITY_ERROR, place, key, \
+			__VA_ARGS__)
 #define lz_warning(ctx, place, key, ...) \
 	lz_context_note(ctx, LZ_SEVERITY_WARNING, place, key, __VA_ARGS__)
 

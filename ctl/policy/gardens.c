@@ -181,9 +181,10 @@ static bool parse_step_rate(struct lz_context *ctx, struct lz_val val, const cha
 		return false;
 	}
 	if (lz_rate_exceeds(&step->rate, LZ_THROTTLE_MAX_PER_S)) {
-		lz_error(ctx, lz_place_of(val), NULL, "'%s' is out of range (want at most %d/s)", text,
-			 LZ_THROTTLE_MAX_PER_S);
-		return false;
+		lz_error_since(ctx, lz_place_of(val), NULL, "'%s' is out of range (want at most %d/s)", text,
+			       LZ_THROTTLE_MAX_PER_S);
+		if (!ctx->report->in_force)
+			return false;
 	}
 	if (step->rate.count && step->rate.count <= LZ_POLICY_COUNT_MAX &&
 	    step->rate.window_ns <= LZ_POLICY_HOLD_MAX_S * 1000000000ULL)

@@ -31,6 +31,7 @@ struct lz_report_item {
 
 /* All zeros is an empty report. */
 struct lz_report {
+	bool in_force; /* of a policy that has been: what was allowed then is a warning, not an error */
 	struct lz_report_item *items;
 	size_t n;
 	size_t cap;

@@ -297,11 +297,35 @@ static void tells_what_sleeps(void)
 	T_HAS(all.data, "'web': \"page\"", "page");
 }
 
+/* A start reads what was in force before these rules came; who writes such a policy now is refused. */
+static void reads_what_was_in_force(void)
+{
+	static const char *const texts[] = {
+		"{\"version\": 1, " OF_SET("0.0.0.0/0") "}",
+		"{\"version\": 1, " STRICT ", \"ladders\": {\"l\": {\"steps\": [\"throttle 5000/s 1h\"]}}, "
+			ONE("\"port25\": \"leave-alone\"") "}",
+	};
+
+	for (size_t i = 0; i < LZ_ARRAY_SIZE(texts); i++) {
+		struct lz_report now = { 0 }, before = { .in_force = true };
+		struct lz_policy *policy = NULL;
+
+		T_OK(lz_policy_parse_text(texts[i], strlen(texts[i]), NULL, &policy, &now) < 0, "refused");
+		T_EQ(now.total[LZ_SEVERITY_ERROR], 1, "for this alone");
+		T_EQ(lz_policy_parse_text(texts[i], strlen(texts[i]), NULL, &policy, &before), 0, "read");
+		T_EQ(before.total[LZ_SEVERITY_WARNING], now.total[LZ_SEVERITY_WARNING] + 1, "with a warning");
+		lz_policy_free(&policy);
+		lz_report_done(&now);
+		lz_report_done(&before);
+	}
+}
+
 static const struct t_case cases[] = {
 	{ "one row a rule", judges_each_row },
 	{ "N items pass, N + 1 do not", knows_its_maxima },
 	{ "destination lists are bounded", bounds_destination_lists },
 	{ "what is not in force is told", tells_what_sleeps },
+	{ "what was in force is read", reads_what_was_in_force },
 };
 
 int main(void)
