@@ -20,13 +20,34 @@ static bool begins_word(const char *line, const char *at)
 	return at == line || at[-1] == ' ' || at[-1] == '\t';
 }
 
-/* The end of what is no comment; a quoted # loses its quote. */
+/* The first of the backslashes before a # that begins a word but for them; or @at. */
+static const char *quotes_before(const char *line, const char *at)
+{
+	const char *first = at;
+
+	while (first > line && first[-1] == '\\')
+		first--;
+	return begins_word(line, first) ? first : at;
+}
+
+void lz_lines_quote(struct lz_str *s, const char *text)
+{
+	for (const char *c = text; *c; c++) {
+		const char *first = c + strspn(c, "\\");
+
+		if (*first == '#' && begins_word(text, c))
+			lz_str_append(s, "\\");
+		lz_str_append_n(s, c, 1);
+	}
+}
+
+/* The end of what is no comment; a quoted # loses one quote. */
 static char *cut_comment(char *line, char *end)
 {
 	for (char *at = line; (at = memchr(at, '#', (size_t)(end - at))); at++) {
 		if (begins_word(line, at))
 			return at;
-		if (at[-1] != '\\' || !begins_word(line, at - 1))
+		if (quotes_before(line, at) == at)
 			continue;
 		memmove(at - 1, at, (size_t)(end - at));
 		at--;

@@ -30,6 +30,8 @@ int lz_cli_doctor(struct lz_cli *cli)
 
 	if (code != LZ_CODE_NOT_RUNNING)
 		return code;
+	if (cli->doc.begun)
+		return lz_cli_fail(cli, code, "lazaretd broke off its answer; once more, or lazaretctl preflight");
 	fprintf(stderr, "lazaretctl: lazaretd does not answer; this is what preflight finds:\n");
 	return lz_cli_program(cli, preflight, "lazaretd does not answer: this is what preflight found");
 }

@@ -134,6 +134,7 @@ static void on_second(uv_timer_t *timer)
 		if (lz_ledger_tick(ctl->ledger, now, &err) < 0)
 			lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", err.text);
 		lz_text_set(ctl->ledger_fault, sizeof(ctl->ledger_fault), err.text);
+		lz_strangers_look(ctl); /* again, if it failed */
 	}
 	if (now.mono_s - ctl->pruned_s >= LZ_PRUNE_EVERY_S && now.wall_s > LZ_PRUNE_AGE_S) {
 		ctl->pruned_s = now.mono_s;

@@ -49,15 +49,15 @@ int lz_exception_to_kernel(struct lz_ctl *ctl, const struct lz_granted *row, str
 {
 	struct lz_now now = lz_ctl_now();
 	struct lz_exception exception = { .flags = row->flags };
-	char text[LZ_PREFIX_TEXT_MAX];
+	char text[LZ_PREFIX_TEXT_MAX], command[LZ_COMMAND_TEXT_MAX];
 	struct lz_prefix_key key = { 0 };
 	struct lz_keyprefix kp;
 	int r;
 
 	if (lz_prefix_is_too_wide(&row->prefix))
 		return lz_err_set(reterr, EINVAL, "%s: an exception for everybody; want at most "
-				  LZ_CUSTOMERS_WIDEST " (to let everything pass: lazaretctl bypass on)",
-				  lz_prefix_format(&row->prefix, text));
+				  LZ_CUSTOMERS_WIDEST " (to let everything pass: %s)",
+				  lz_prefix_format(&row->prefix, text), lz_ctl_command(ctl, "bypass on", command));
 	r = lz_keyprefix_from_prefix(&row->prefix, ctl->view.instance.ipv6_key_len, &kp);
 	if (r < 0)
 		return refuse_key(ctl, &row->prefix, r, reterr);
@@ -205,9 +205,10 @@ static void add_line(struct lz_str *text, const struct lz_granted *row)
 {
 	char prefix[LZ_PREFIX_TEXT_MAX], until[LZ_TIME_TEXT_MAX];
 
-	lz_str_appendf(text, "%s %s %s %s\n", lz_prefix_format(&row->prefix, prefix),
-		       what_word(row->flags), lz_time_format(row->until_s * LZ_NS_PER_S, until),
-		       row->ticket);
+	lz_str_appendf(text, "%s %s %s ", lz_prefix_format(&row->prefix, prefix), what_word(row->flags),
+		       lz_time_format(row->until_s * LZ_NS_PER_S, until));
+	lz_lines_quote(text, row->ticket);
+	lz_str_append(text, "\n");
 }
 
 static void list_fill(struct lz_request *req, void *arg)

@@ -375,14 +375,15 @@ static void show_case_alone(struct lz_ctl *ctl, struct lz_request *req, const st
 static void show_case(struct lz_ctl *ctl, struct lz_request *req, __u64 id)
 {
 	struct lz_target target = { 0 };
+	char command[LZ_COMMAND_TEXT_MAX];
 	struct lz_case c, now;
 	struct lz_err err;
 
 	if (!lz_ctl_need(ctl, req))
 		return;
 	if (lz_case_get(ctl->ledger, id, &c) < 0) {
-		lz_err_set(&err, ENOENT, "case %llu: there is none; lazaretctl quarantine list says who is held",
-			   (unsigned long long)id);
+		lz_err_set(&err, ENOENT, "case %llu: there is none; %s says who is held",
+			   (unsigned long long)id, lz_ctl_command(ctl, "quarantine list", command));
 		lz_end(req, -ENOENT, &err);
 		return;
 	}

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/lines.h"
 #include "daemon/heldrow.h"
 
 #define LZ_DAY_S 86400
@@ -60,16 +61,6 @@ static void say_state(struct lz_str *s, const char *text)
 		add_member(s, ",\"garden\":", grade.garden);
 }
 
-/* A word that begins with # would be a comment. */
-static void say_words_of(struct lz_str *s, const char *text)
-{
-	for (const char *c = text; *c; c++) {
-		if (*c == '#' && (c == text || c[-1] == ' ' || c[-1] == '\t'))
-			lz_str_append(s, "\\");
-		lz_str_append_n(s, c, 1);
-	}
-}
-
 /* A line is words: "throttle 10/min" is throttle:10/min there. A ticket has no blank. */
 static void say_line(struct lz_str *s, const struct lz_held *held)
 {
@@ -82,9 +73,9 @@ static void say_line(struct lz_str *s, const struct lz_held *held)
 	if (lz_streq(grade, "garden:leaky") || lz_streq(grade, "garden:strict"))
 		name = strchr(grade, ':') + 1;
 	add_plain(s, " ", name, " ");
-	say_words_of(s, held->ticket[0] ? held->ticket : "-");
+	lz_lines_quote(s, held->ticket[0] ? held->ticket : "-");
 	lz_str_append(s, " ");
-	say_words_of(s, held->reason[0] ? held->reason : "-");
+	lz_lines_quote(s, held->reason[0] ? held->reason : "-");
 	lz_str_append(s, "\n");
 }
 

@@ -144,7 +144,9 @@ void lz_hold_grade(const struct lz_ctl *ctl, __u64 word, struct lz_grade *ret)
 		ret->kind = LZ_GRADE_IS_BLOCK25;
 	} else if (LZ_GRADE_KIND(grade) == LZ_GRADE_THROTTLE && t->step_ms) {
 		ret->kind = LZ_GRADE_IS_THROTTLE;
-		ret->rate = (struct lz_rate){ .count = 1, .window_ns = t->step_ms * 1000000ULL };
+		/* as many at once as it has: the same row comes of it again */
+		ret->rate.count = t->burst_ms / t->step_ms + 1;
+		ret->rate.window_ns = ret->rate.count * t->step_ms * 1000000ULL;
 	} else if (LZ_GRADE_KIND(grade) == LZ_GRADE_GARDEN && ctl->now.image &&
 		   ctl->now.image->garden_names[row][0]) {
 		lz_text_set(ret->garden, sizeof(ret->garden), ctl->now.image->garden_names[row]);

@@ -19,6 +19,9 @@ static size_t restore_slice(struct lz_ctl *ctl, const struct lz_held *rows, int 
 		if (lz_hold_word(ctl, &rows[i], &entries[m].word, NULL) == 0)
 			m++;
 	}
+	/* What the books could not learn must not be shortened by them. */
+	if (!ctl->strangers_known)
+		return lz_hold_set_bulk(&ctl->view, entries, m, 0);
 	return lz_hold_set_beside(&ctl->view, entries, m, lz_hold_beside_kernel, ctl);
 }
 

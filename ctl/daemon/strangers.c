@@ -9,6 +9,7 @@
  * Holds of limits are found by the sweep (lz_hold_learn()) in either case.
  */
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,6 +75,8 @@ static int learn(struct lz_ctl *ctl, const struct lz_hold_entry *hold, struct lz
 			theirs = ours;
 	}
 	lz_grade_format(&theirs, by->grade);
+	lz_text_set(by->source, sizeof(by->source),
+		    LZ_HOLD_FLAGS(hold->word) & LZ_HOLD_F_OPERATOR ? "operator" : "kernel");
 	if (!row->known || later) {
 		row->expiry_s = LZ_HOLD_EXPIRY(hold->word);
 		row->ttl_s = LZ_HOLD_TTL(hold->word);
@@ -92,7 +95,6 @@ static int learn_slice(struct lz_ctl *ctl, const struct lz_hold_entry *holds, st
 	size_t m = 0;
 	int r = 0;
 
-	lz_text_set(by.source, sizeof(by.source), "kernel");
 	lz_text_set(by.actor, sizeof(by.actor), "lazaretd");
 	lz_text_set(by.reason, sizeof(by.reason), "was held in the kernel, this ledger does not say by whom");
 	for (size_t i = 0; i < n && r >= 0; i++) {
@@ -119,11 +121,17 @@ static int learn_exception(void *arg, const struct lz_prefix_key *key, const str
 				  .until_s = lz_ctl_wall_of(e->until_s), .flags = e->flags }, has;
 	int r;
 
-	if (e->until_s <= lz_tables_now_s(&learnt->ctl->view) ||
-	    lz_granted_get(learnt->ctl->ledger, &row.prefix, &has) == 0)
+	if (e->until_s <= lz_tables_now_s(&learnt->ctl->view))
 		return 0;
 	lz_text_set(row.ticket, sizeof(row.ticket), "unknown");
 	lz_text_set(row.actor, sizeof(row.actor), "lazaretd");
+	if (lz_granted_get(learnt->ctl->ledger, &row.prefix, &has) == 0) {
+		if (has.until_s + 1 >= row.until_s && (has.flags | row.flags) == has.flags)
+			return 0; /* the clocks' seconds are cut down apart */
+		has.until_s = has.until_s > row.until_s ? has.until_s : row.until_s;
+		has.flags |= row.flags;
+		row = has;
+	}
 	r = lz_granted_put(learnt->ctl->ledger, &row, learnt->reterr);
 	learnt->n += r == 0;
 	return r;
@@ -147,8 +155,8 @@ static const char *wrong_ledger(const struct lz_ctl *ctl)
 	const struct lz_tables *t = ctl->view.tables;
 	struct lz_ledger_mark mark = lz_ledger_mark(ctl->ledger);
 
-	if (!t->ledger_id)
-		return NULL;
+	if (!t->ledger_id) /* tables of a build that wrote no mark: all that can be told is that nothing is in it */
+		return lz_held_count(ctl->ledger) ? NULL : "this ledger has nobody";
 	if (t->ledger_id != mark.id)
 		return "this ledger is not the one that they were held by";
 	return mark.turn < t->ledger_turn ? "this ledger is an older copy of the one that they were held by" : NULL;
@@ -221,10 +229,14 @@ void lz_strangers_look(struct lz_ctl *ctl)
 	if (lz_holds_each(&ctl->view, lz_tables_now_s(&ctl->view), add_hold, &f) == 0) {
 		if (f.n)
 			qsort(f.v, f.n, sizeof(*f.v), compare_keys);
+		if (!f.n && !ctl->view.tables->ledger_id)
+			why = NULL; /* the first start of all */
 		n = why ? learn_all(ctl, &f, &excepted, &err) : look_through(ctl, &f, false, &err);
 	}
 	free(f.v);
-	if (n < 0) { /* they stay held; the next start looks again */
+	if (n < 0) { /* They stay held, and are looked for again; until then no ledger has come far enough. */
+		if (why)
+			*(volatile __u64 *)&ctl->view.tables->ledger_turn = UINT64_MAX;
 		lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", err.text);
 		return;
 	}

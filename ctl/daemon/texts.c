@@ -88,6 +88,6 @@ int lz_texts_gone(__u64 generation, struct lz_err *reterr)
 {
 	return lz_err_set(reterr, ENOENT,
 			  "policy: generation %llu: its text is not kept any more; kept are what is in force and "
-			  "the %d that undo leads back to, see lazaretctl policy history",
+			  "the %d that undo leads back to, see `policy history`",
 			  (unsigned long long)generation, LZ_TEXTS_KEPT);
 }

@@ -254,7 +254,7 @@ void lz_json_case_row(struct lz_ctl *ctl, struct cJSON *obj, const struct lz_cas
 
 void lz_json_case(struct lz_ctl *ctl, struct cJSON *obj, const struct lz_target *t)
 {
-	char release[LZ_ADDR_TEXT_MAX + 40], address[LZ_ADDR_TEXT_MAX];
+	char words[LZ_ADDR_TEXT_MAX + 40], address[LZ_ADDR_TEXT_MAX], command[LZ_COMMAND_TEXT_MAX];
 	struct lz_case_view view;
 	struct lz_case c;
 
@@ -265,8 +265,7 @@ void lz_json_case(struct lz_ctl *ctl, struct cJSON *obj, const struct lz_target 
 		return;
 	if (lz_case_look(ctl, &t->addr, &view) == 0 && lz_case_holds(c.state))
 		lz_json_add_u64(obj, "self_releases_left", view.releases_left);
-	snprintf(release, sizeof(release), "lazaretctl quarantine del %s",
-		 lz_addr_format(&t->addr, address));
+	snprintf(words, sizeof(words), "quarantine del %s", lz_addr_format(&t->addr, address));
 	if (!cJSON_GetObjectItemCaseSensitive(obj, "release"))
-		lz_json_add_str(obj, "release", release);
+		lz_json_add_str(obj, "release", lz_ctl_command(ctl, words, command));
 }

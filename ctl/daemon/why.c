@@ -86,7 +86,7 @@ static void say_refusing(const struct lz_counted *counted, cJSON *end)
 static void say_port25(const struct lz_ctl *ctl, const struct lz_target *t,
 		       const struct lz_policy_class *class, cJSON *end)
 {
-	char text[LZ_PREFIX_TEXT_MAX + 80], key[LZ_PREFIX_TEXT_MAX];
+	char text[LZ_PREFIX_TEXT_MAX + 80], key[LZ_PREFIX_TEXT_MAX], command[LZ_COMMAND_TEXT_MAX];
 
 	lz_json_add_str(end, "verdict",
 			ctl->now.policy->mode == LZ_MODE_MONITOR ? "monitor" :
@@ -95,9 +95,9 @@ static void say_port25(const struct lz_ctl *ctl, const struct lz_target *t,
 	lz_json_add_str(end, "rule", text);
 	lz_json_add_str(end, "reason", "the class may not reach port 25 of the world");
 	/* the whole key: an exception for one address of an IPv6 key is refused */
-	snprintf(text, sizeof(text), "lazaretctl exception add %s port25 until DATE ticket ID",
+	snprintf(text, sizeof(text), "exception add %s port25 until DATE ticket ID",
 		 lz_key_format(t->key, ctl->view.instance.ipv6_key_len, key));
-	lz_json_add_str(end, "release", text);
+	lz_json_add_str(end, "release", lz_ctl_command(ctl, text, command));
 }
 
 /* A limit that refuses comes before the class's rule: it stops also what the rule lets through, and

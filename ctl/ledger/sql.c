@@ -66,7 +66,8 @@ const char *const lz_db_sql[LZ_SQL_N] = {
 				 "case_id, prior, address, expiry_s FROM entry WHERE true ON CONFLICT (key) DO UPDATE SET "
 				 "since_s = excluded.since_s, expiry_s = excluded.expiry_s, "
 				 "ttl_s = excluded.ttl_s, origin = excluded.origin, "
-				 "prior = excluded.prior, address = excluded.address",
+				 "prior = excluded.prior, "
+				 "address = iif(excluded.address = '', held.address, excluded.address)",
 	[LZ_SQL_HELD_ROWS_DEL] = "DELETE FROM held WHERE key IN (SELECT key FROM entry)",
 	[LZ_SQL_CHANGE_BOUND] = "DELETE FROM change WHERE id <= ?1 AND id < (SELECT min(id) FROM change) + ?2",
 	[LZ_SQL_CHANGE_LAST] = "SELECT max(id) FROM change",

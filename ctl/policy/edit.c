@@ -99,9 +99,10 @@ static bool is_all_never(const struct lz_policy *policy, __u32 class_)
 	return any;
 }
 
-static int check_new(const struct lz_policy *policy, __u32 class_, const struct lz_prefix *prefix,
+static int check_new(const struct lz_policy *policy, __u32 class_, const struct lz_edit *edit,
 		     struct lz_err *reterr)
 {
+	const struct lz_prefix *prefix = &edit->prefix;
 	const struct lz_range *there = lz_ranges_find(&policy->class_ranges, prefix);
 	char text[LZ_PREFIX_TEXT_MAX];
 	struct lz_keyprefix ignored;
@@ -114,7 +115,7 @@ static int check_new(const struct lz_policy *policy, __u32 class_, const struct 
 	if (r < 0)
 		return lz_err_set(reterr, EINVAL, "%s: no customer is in 0000::/8, 0100::/8 or ff00::/8",
 				  text);
-	if (lz_prefix_is_too_wide(prefix))
+	if (!edit->in_force && lz_prefix_is_too_wide(prefix))
 		return lz_err_set(reterr, EINVAL, "%s: is no range of customers; want at most "
 				  LZ_CUSTOMERS_WIDEST, text);
 	if (there && !lz_prefix_cmp(&there->prefix, prefix) && there->owner != class_)
@@ -182,7 +183,7 @@ int lz_edit_make(struct lz_policy *policy, const struct lz_edit *edit, struct lz
 	if (set->uses != (class_ != LZ_RANGE_NONE))
 		return lz_err_set(reterr, EOPNOTSUPP, "set %s: is more than a class", edit->set);
 	if (edit->add && class_ != LZ_RANGE_NONE)
-		r = check_new(policy, class_, &edit->prefix, reterr);
+		r = check_new(policy, class_, edit, reterr);
 	if (r == 0 && edit->add && put_entry(&set->entries, &edit->prefix) < 0)
 		r = lz_err_set(reterr, ENOMEM, "set %s: out of memory", edit->set);
 	if (r < 0)
@@ -211,7 +212,7 @@ int lz_edit_parse(const char *text, struct lz_edit *ret, __u64 *ret_base, struct
 {
 	lz_autojson cJSON *json = NULL;
 	const char *add, *set, *prefix;
-	struct lz_edit edit = { 0 };
+	struct lz_edit edit = { .in_force = true };
 	__u64 base;
 	int r;
 

@@ -13,6 +13,7 @@
 
 struct lz_edit {
 	bool add;
+	bool in_force; /* it has been, as lz_report.in_force */
 	char set[LZ_NAME_MAX + 1];
 	struct lz_prefix prefix;
 };

@@ -150,6 +150,11 @@ t_eq "exceptions: who is refused is named with his line" \
 	"$(said exception "# two\n\n198.51.100.60 port25 $DAY RT-1\n198.51.100.61 port25 2020-01-01 RT-2\n" | cut -d: -f 2,3)" \
 	" line 4: 198.51.100.61
  some lines were refused"
+t_need ctl exception add 198.51.100.62 port25 until "$DAY" ticket '#4711'
+ctl exception export >"$LZ_DIR/exported"
+t_ok "exceptions: what is exported can be imported" ctl exception import "$LZ_DIR/exported"
+t_eq "exceptions: a ticket that begins with # stays one" \
+	"$(ctl -j exception list | jq -r '.exceptions[] | select(.prefix == "198.51.100.62") | .ticket')" "#4711"
 
 daemon_stop
 t_eq "nothing failed" "$(grep -cE 'event=(ledger-failed|controller-hangs)' "$LZ_DIR/log/daemons.log")" 0

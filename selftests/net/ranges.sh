@@ -82,17 +82,17 @@ t_ok "IPv6: add" ctl range add closed 2001:db8:2000::/64
 # What the program tells the operator to type, is taken as it is printed.
 WAY_OUT=$(ctl -j why 2001:db8:2000::10 | jq -r .release)
 t_eq "way out: of the whole key" "$WAY_OUT" \
-	"lazaretctl exception add 2001:db8:2000::/64 port25 until DATE ticket ID"
+	"lazaretctl --instance lab exception add 2001:db8:2000::/64 port25 until DATE ticket ID"
 WAY_OUT=${WAY_OUT/DATE/$(date -u -d "+1 day" +%F)}
 read -ra WAY_OUT <<<"${WAY_OUT/ticket ID/ticket RT-3}"
-t_ok "way out: typed as printed" ctl "${WAY_OUT[@]:1}"
+t_ok "way out: typed as printed" lz_ns_run gw "$BUILD/lazaretctl" "${WAY_OUT[@]:1}"
 t_eq "way out: taken for this host" "$(ctl -j why 2001:db8:2000::10 | jq -r '.exception, .verdict' | cut -d' ' -f1 | tr '\n' ' ')" \
 	"2001:db8:2000::/64 pass "
 t_ok "way out: away again" ctl exception del 2001:db8:2000::/64
 t_ok "less than a key: refused with what to write" grep -q '; write 2001:db8:2000::/64$' \
 	<(ctl exception add 2001:db8:2000::10 port25 until 2030-01-01 ticket RT-3 2>&1)
 t_eq "way out: IPv4 as ever" "$(ctl -j why "$HOST" | jq -r .release)" \
-	"lazaretctl exception add $HOST port25 until DATE ticket ID"
+	"lazaretctl --instance lab exception add $HOST port25 until DATE ticket ID"
 t_eq "IPv6: is in force" "$(status_of reach 2001:db8:ffff::25)" 1
 t_ok "IPv6: del" ctl range del closed 2001:db8:2000::/64
 t_ok "IPv6: passes again" reach 2001:db8:ffff::25

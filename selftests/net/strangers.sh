@@ -63,6 +63,7 @@ lz_proc_start world world "${ENDS[@]}" serve "$LZ_DIR/reached" 443
 t_need lz_port_wait 5 world 443
 t_need daemon_start "$POLICY"
 t_need ctl quarantine add 198.51.100.10 garden leaky for 1h reason before
+t_need ctl exception add 198.51.100.13 port25 until 2029-01-01 ticket RT-6
 daemon_stop
 cp -a "$STATE" "$LZ_DIR/backup"
 
@@ -74,21 +75,28 @@ t_need ctl quarantine add 198.51.100.11 garden care for 3h reason after
 t_need ctl quarantine add 198.51.100.10 garden strict for 2h
 t_ok "held" eval "! reaches new"
 t_need ctl exception add 198.51.100.12 port25 until 2030-01-01 ticket RT-7
+t_need ctl exception add 198.51.100.13 all until 2031-01-01 ticket RT-8
+t_need ctl quarantine add 198.51.100.14 throttle 10/min for 3h
+t_need ctl quarantine add 2001:db8:2000:15::15 garden strict for 3h
 daemon_kill
 
 # ---------------------------------------------------------------- a backup that was put back
 
 rm -rf "$STATE" && cp -a "$LZ_DIR/backup" "$STATE"
 t_need daemon_start "$POLICY"
-t_ok "a backup put back: says what it is" logged "event=holds-learnt .*reason=\"2 stay held, 1 excepted: this ledger is an older copy"
+t_ok "a backup put back: says what it is" logged "event=holds-learnt .*reason=\"4 stay held, 2 excepted: this ledger is an older copy"
 t_ok "a backup put back: who was held since then stays held" eval "! reaches new"
-t_eq "a backup put back: how hard, and by whom" "$(row 198.51.100.11)" "garden:care kernel"
+t_eq "a backup put back: how hard, and by whom" "$(row 198.51.100.11)" "garden:care operator"
 t_ok "a backup put back: until when" test "$(left_s 198.51.100.11)" -gt 10700
-t_eq "a backup put back: who was held harder since then stays so" "$(row 198.51.100.10)" "garden:strict kernel"
+t_eq "a backup put back: who was held harder since then stays so" "$(row 198.51.100.10)" "garden:strict operator"
 t_ok "a backup put back: and longer" test "$(left_s 198.51.100.10)" -gt 7000
 t_ok "a backup put back: why says that nobody knows" grep -q "this ledger does not say by whom" <(ctl why 198.51.100.11)
 t_eq "a backup put back: who was excepted since then is on the books" "$(ctl -j exception list |
-	jq -r '.exceptions[] | "\(.prefix) \(.what) \(.ticket)"')" "198.51.100.12 port25 unknown"
+	jq -r '.exceptions[] | "\(.prefix) \(.what) \(.ticket)"')" "198.51.100.12 port25 unknown
+198.51.100.13 all RT-6"
+t_eq "a backup put back: whose exception was extended keeps it" \
+	"$(ctl -j exception list | jq -r '.exceptions[1].until >= "2030-12-31"')" true
+t_eq "a backup put back: a rate is the same rate, three at once" "$(row 198.51.100.14)" "throttle 3/18s operator"
 agreed "a backup put back"
 daemon_stop
 
@@ -108,7 +116,7 @@ rm -rf "$STATE"
 t_need daemon_start "$POLICY"
 t_ok "a new ledger: says what it is" logged "event=holds-learnt .*this ledger is not the one that they were held by"
 t_ok "a new ledger: nobody is let go" eval "! reaches new"
-t_eq "a new ledger: all are on its books" "$(ctl -j quarantine list | jq '.entries | length')" 2
+t_eq "a new ledger: all are on its books" "$(ctl -j quarantine list | jq '.entries | length')" 4
 agreed "a new ledger"
 daemon_kill
 t_need daemon_start "$POLICY"
@@ -121,7 +129,7 @@ t_need daemon_start ""
 t_need ctl policy apply "$POLICY" --yes
 t_ok "a new ledger, and the policy comes later: nobody is let go" eval "! reaches new"
 t_eq "a new ledger, and the policy comes later: all are on its books" \
-	"$(ctl -j quarantine list | jq '.entries | length')" 2
+	"$(ctl -j quarantine list | jq '.entries | length')" 4
 daemon_stop
 
 # ---------------------------------------------------------------- a release that was cut off

@@ -72,10 +72,24 @@ static void goes_on_after_a_bad_line(void)
 	T_EQ(lz_lines_next(&lines, &line, NULL), 0, "no more");
 }
 
+static void reads_what_it_quotes(void)
+{
+	static const char *const texts[] = { "#7", "\\#7", "\\\\#7", "RT#7", "a #b \\#c d\\#e \\", "" };
+
+	for (size_t i = 0; i < LZ_ARRAY_SIZE(texts); i++) {
+		lz_autostr struct lz_str s = { 0 };
+
+		lz_str_append(&s, "x ");
+		lz_lines_quote(&s, texts[i]);
+		T_STR(only(s.data, s.len, NULL) + 2 - !texts[i][0], texts[i], texts[i]);
+	}
+}
+
 static const struct t_case cases[] = {
 	{ "a word that begins with # ends the line", cuts_comments },
 	{ "what is no text is refused", refuses_what_is_no_text },
 	{ "a bad line is not the end", goes_on_after_a_bad_line },
+	{ "what is quoted is read as it was", reads_what_it_quotes },
 };
 
 int main(void)
