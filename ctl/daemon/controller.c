@@ -110,7 +110,6 @@ static void on_second(uv_timer_t *timer)
 
 	lz_ctl_say(ctl, ctl->silent_since_s ? LZ_ASK_PING : LZ_ASK_ALIVE);
 	if (ctl->opened) {
-		lz_mark_write(ctl);
 		lz_ctl_wire_turn(ctl);
 		lz_running_keep_turn(ctl);
 		lz_events_read(ctl->events, 4096);
@@ -243,7 +242,6 @@ static void on_term(uv_signal_t *handle, int signum)
 	struct lz_ctl *ctl = handle->data;
 
 	(void)signum;
-	lz_mark_write(ctl);
 	lz_serve_close(&ctl->serve);
 	lz_gate_close(&ctl->gate);
 	uv_stop(&ctl->loop);

@@ -277,8 +277,6 @@ void lz_hold_restore(struct lz_ctl *ctl);
  * Let go if the ledger drives this kernel; if it is another one or an older copy, the ledger learns them.
  */
 void lz_strangers_look(struct lz_ctl *ctl);
-/** lz_mark_write() - how far the ledger has come, for the next start; after what it says is in the kernel */
-void lz_mark_write(struct lz_ctl *ctl);
 
 /** lz_hold_learn() - of a limit in the kernel, found by the sweep: into the evidence queue */
 void lz_hold_learn(void *ctl, __u64 key, __u64 word);

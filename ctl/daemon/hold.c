@@ -32,10 +32,8 @@ int lz_hold_to_kernel(struct lz_ctl *ctl, const struct lz_held *held, struct lz_
 	if (r < 0)
 		return r;
 	r = lz_hold_set(&ctl->view, held->key, word, LZ_HOLD_SET_EXACT, &stands);
-	if (r >= 0 && LZ_HOLD_EXPIRY(stands) == held->expiry_s) {
-		lz_mark_write(ctl);
+	if (r >= 0 && LZ_HOLD_EXPIRY(stands) == held->expiry_s)
 		return 0;
-	}
 	lz_key_format(held->key, ctl->view.instance.ipv6_key_len, key);
 	return lz_err_set(reterr, r < 0 ? -r : EIO, "%s: the kernel did not take it: %s", key,
 			  r == -ENOSPC ? "table full" : strerror(r < 0 ? -r : EIO));

@@ -139,12 +139,12 @@ static int learn_exception(void *arg, const struct lz_prefix_key *key, const str
 
 /* ---------------------------------------------------------------- both */
 
-void lz_mark_write(struct lz_ctl *ctl)
+/* After a commit and before the kernel hears of it: what is in the kernel is of this turn or an older one. */
+static void write_mark(void *arg)
 {
+	struct lz_ctl *ctl = arg;
 	struct lz_ledger_mark mark = lz_ledger_mark(ctl->ledger);
 
-	if (!ctl->opened || !ctl->strangers_known)
-		return;
 	*(volatile __u64 *)&ctl->view.tables->ledger_id = mark.id;
 	*(volatile __u64 *)&ctl->view.tables->ledger_turn = mark.turn;
 }
@@ -247,5 +247,6 @@ void lz_strangers_look(struct lz_ctl *ctl)
 	else if (n)
 		lz_log(LZ_LOG_NOTICE, "releases-finished", "sources=%d", n);
 	ctl->strangers_known = true;
-	lz_mark_write(ctl);
+	write_mark(ctl);
+	lz_ledger_on_commit(ctl->ledger, write_mark, ctl);
 }

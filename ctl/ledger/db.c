@@ -180,6 +180,12 @@ struct lz_ledger_mark lz_ledger_mark(const struct lz_ledger *l)
 	return l->mark;
 }
 
+void lz_ledger_on_commit(struct lz_ledger *l, void (*fn)(void *arg), void *arg)
+{
+	l->committed = fn;
+	l->committed_arg = arg;
+}
+
 int lz_ledger_part(struct lz_ledger *l, struct lz_err *reterr)
 {
 	int r = lz_db_run(l, lz_db_stmt(l, LZ_SQL_PART), "write its mark", reterr);
@@ -208,6 +214,8 @@ int lz_ledger_commit_end(struct lz_ledger *l, int r)
 		lz_db_read_mark(l, NULL);
 	l->parts = false;
 	end_lazy(l, NULL);
+	if (l->committed)
+		l->committed(l->committed_arg);
 	return 0;
 }
 

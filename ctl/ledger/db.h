@@ -135,6 +135,8 @@ struct lz_ledger {
 	__u64 granted;
 	__u64 outbox;
 	struct lz_ledger_mark mark;
+	void (*committed)(void *arg); /* or NULL */
+	void *committed_arg;
 	bool parts; /* the batch gives it another id */
 	bool batch;
 	bool lazy; /* the batch is not synced */

@@ -10,7 +10,7 @@ ROOT=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=selftests/lib/gateway.sh
 . "$ROOT/selftests/lib/gateway.sh"
 
-lz_gateway_enter 240 "$@"
+lz_gateway_enter 300 "$@"
 
 WORLD=203.0.113.25
 POLICY=$LZ_DIR/policy.json
@@ -147,6 +147,40 @@ t_ok "a release that was cut off: free" reaches new
 t_ok "a release that was cut off: the other is not" eval "! reaches old"
 agreed "a release that was cut off"
 t_ok "who was never held is free all the time" reaches free
+daemon_stop
+
+# ---------------------------------------------------------------- no room to learn
+
+learnt()
+{
+	logged "event=holds-learnt .*reason=\"[0-9]* stay held, .*older copy"
+}
+
+mv "$STATE" "$LZ_DIR/whole"
+t_need mkdir "$STATE"
+t_need mount -t tmpfs -o size=8m,mode=755 lz-state "$STATE"
+cp -a "$LZ_DIR/whole/." "$STATE"
+t_need daemon_start "$POLICY"
+for n in {0..11}; do
+	printf "198.18.$n.%d 3h\n" {0..255}
+done >"$LZ_DIR/many"
+echo "198.51.100.11 3h strict" >>"$LZ_DIR/many"
+t_need ctl quarantine import "$LZ_DIR/many" --yes
+daemon_kill
+rm -rf "${STATE:?}"/* && cp -a "$LZ_DIR/whole/." "$STATE"
+dd if=/dev/zero of="$STATE/other" bs=4k >/dev/null 2>&1
+truncate -s -160K "$STATE/other"
+t_need daemon_start "$POLICY"
+t_ok "no room to learn: says so" logged "event=ledger-failed .*database or disk is full"
+t_ok "no room to learn: nobody is let go" eval "! reaches new"
+daemon_kill
+t_need daemon_start "$POLICY"
+t_ok "no room to learn: nor by the start after" eval "! reaches new"
+rm "$STATE/other"
+t_ok "with room they are learnt" lz_wait 45 learnt
+t_eq "all of them" "$(ctl -j status | jq .colony.held)" 3076
+t_ok "who are held still" eval "! reaches new"
+agreed "learnt late"
 daemon_stop
 [ "$T_FAILED" = 0 ] || sed 's/^/# /' "$LZ_DIR/log/daemons.log" | tail -n 60
 t_end
