@@ -233,7 +233,7 @@ operator()
 	t_ok "why: held, in which garden" said '^grade +garden:leaky$'
 	t_ok "why: by whom, and why" said '^(by +root|reason +spam run)$'
 	t_ok "why: until when" said "^until +$(ctl -j quarantine show $BOT4 | jq -r .until) "
-	t_ok "why: the way out" said "^way out +lazaretctl quarantine del $BOT4\$"
+	t_ok "why: the way out" said "^way out +lazaretctl --instance $INSTANCE quarantine del $BOT4\$"
 	t_ok "why: who let him go before, and with which ticket" said 'freed +- +root +RT-2 +cleaned$'
 	fits why $PC4
 	t_ok "why of a free one: passes" said '^verdict +pass$'

@@ -218,7 +218,7 @@ done
 OLD=$(ctl -j policy history | jq '[.generations[] | select(.name == "n14")][0].generation')
 t_eq "many policies: an undone one's text is gone" "$(status_of ctl policy show generation "$OLD")" 4
 t_ok "many policies: says what is kept" grep -q \
-	'kept are what is in force and the 10 that undo leads back to, see lazaretctl policy history$' \
+	'kept are what is in force and the 10 that undo leads back to, see .policy history.$' \
 	<(ctl policy show generation "$OLD" 2>&1)
 daemon_kill
 t_need daemon_start "$LZ_DIR/tc.json"
