@@ -127,15 +127,28 @@ def ask(s):
     return s.recv(4096).decode().replace("\r", "")
 
 
-def again(address, port, count):
-    source = 0
-    for _ in range(count):
+def connect_from(source, address, port):
+    """Of one's own port; while the last connection's end is not acknowledged yet, the kernel has none."""
+    for left in range(50, -1, -1):
         s = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         s.settimeout(2.5)  # one retransmission
         s.bind(("", source))
+        try:
+            s.connect((address, port))
+            return s
+        except OSError as e:
+            s.close()
+            if e.errno != errno.EADDRNOTAVAIL or not left:
+                raise
+            time.sleep(0.02)
+
+
+def again(address, port, count):
+    source = 0
+    for _ in range(count):
+        s = connect_from(source, address, port)
         source = s.getsockname()[1]
-        s.connect((address, port))
         s.sendall(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
         while s.recv(4096):
             pass
