@@ -45,6 +45,15 @@ void lz_close_ref(int *fd);
 		taken_;              \
 	})
 
+/* Would this text end a line, or move a terminal's cursor? C0 and DEL. */
+static inline bool lz_text_has_control(const char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			return true;
+	return false;
+}
+
 static inline bool lz_streq(const char *a, const char *b)
 {
 	return !strcmp(a, b);

@@ -68,10 +68,8 @@ static int add_text(cJSON *args, const char *arg, const char *text, struct lz_er
 {
 	if (!lz_text_is_utf8(text))
 		return lz_err_set(err, EINVAL, "is not UTF-8");
-	for (const char *p = text; *p; p++) {
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			return lz_err_set(err, EINVAL, "has control characters (want one line of text)");
-	}
+	if (lz_text_has_control(text))
+		return lz_err_set(err, EINVAL, "has control characters (want one line of text)");
 	return lz_json_add_str(args, arg, text);
 }
 

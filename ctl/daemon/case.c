@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "daemon/ctl.h"
 
 #define LZ_LINES_MAX 20 /* keys of a customer in a line each; then one for all */

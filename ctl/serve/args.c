@@ -41,11 +41,8 @@ static int check_text(const char *name, const char *text, struct lz_err *reterr)
 		return lz_err_set(reterr, EINVAL,
 				  "%s: %zu bytes are too long (want at most %d)", name,
 				  strlen(text), LZ_PROTO_REASON_BYTES);
-	for (const char *p = text; *p; p++) {
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			return lz_err_set(reterr, EINVAL, "%s: has control characters (want one line of text)",
-					  name); /* not shown: they would be escaped on every way out */
-	}
+	if (lz_text_has_control(text)) /* not shown: they would be escaped on every way out */
+		return lz_err_set(reterr, EINVAL, "%s: has control characters (want one line of text)", name);
 	return 0;
 }
 

@@ -90,13 +90,6 @@ static int other_prog(const struct variant *v)
 	return bpf_program__fd(prog);
 }
 
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static void print_row(const struct variant *ours, const struct variant *theirs, unsigned n)
 {
 	/* The median lies between these of the differences, 99 % sure: binomial, whatever they look like. */
@@ -106,7 +99,7 @@ static void print_row(const struct variant *ours, const struct variant *theirs, 
 
 	for (unsigned t = 0; t < n; t++)
 		more[t] = ours->ns[t] - theirs->ns[t];
-	qsort(more, n, sizeof(*more), compare);
+	qsort(more, n, sizeof(*more), stat_compare);
 	share = more[n / 2] / that;
 	sure = (more[low] > 0 && share > LEAST) || (more[high] < 0 && share < -LEAST);
 	printf("%-18s %7.0f %7.0f %+7.1f %+7.1f .. %+6.1f %+6.1f %%  %s\n", ours->name,

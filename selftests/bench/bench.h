@@ -187,6 +187,8 @@ const char *bench_unsteady(void);
 void variant_once(struct variant *v, __u32 repeats);
 void variant_prepare(const struct variant *v);
 double variant_time(const struct variant *v, __u32 repeats, __u32 *ret_answer);
+/** stat_compare() - for qsort() of doubles */
+int stat_compare(const void *a, const void *b);
 struct spread stat_of(const double *values, unsigned n);
 
 /**

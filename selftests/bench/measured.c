@@ -22,13 +22,6 @@
 
 static double values[VALUES_MAX];
 
-static int ascending(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 /* Sorted, in `values`; how many. */
 static unsigned read_values(const char *text)
 {
@@ -41,7 +34,7 @@ static unsigned read_values(const char *text)
 			break;
 	}
 	bench_must(n ? 0 : -EPROTO, "read a value that control.sh measured");
-	qsort(values, n, sizeof(*values), ascending);
+	qsort(values, n, sizeof(*values), stat_compare);
 	return n;
 }
 

@@ -40,7 +40,7 @@ struct variant *variant_find(const char *name)
 	return NULL;
 }
 
-static int compare(const void *a, const void *b)
+int stat_compare(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
 
@@ -52,7 +52,7 @@ struct spread stat_of(const double *values, unsigned n)
 	double sorted[BENCH_ROUNDS_MAX];
 
 	memcpy(sorted, values, n * sizeof(*values));
-	qsort(sorted, n, sizeof(*sorted), compare);
+	qsort(sorted, n, sizeof(*sorted), stat_compare);
 	return (struct spread){
 		.median = n & 1 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2,
 		.min = sorted[0],
