@@ -17,6 +17,12 @@ static __always_inline struct lz_cell *lz_search_cell(__u32 slot)
 	return bpf_map_lookup_elem(&lz_cells, &slot);
 }
 
+/* The other half of a cell. */
+static __always_inline struct lz_cold *lz_cold_of(__u32 slot)
+{
+	return bpf_map_lookup_elem(&lz_cold, &slot);
+}
+
 static __always_inline struct lz_block_line *lz_search_blocks(__u32 line)
 {
 	return bpf_map_lookup_elem(&lz_blocks, &line);
@@ -62,8 +68,18 @@ static __always_inline struct lz_cell *lz_cell_ask(struct lz_pkt *p)
 	p->cell = lz_block_find(p->key);
 	cell = p->cell >= 0 ? lz_search_cell(p->cell) : 0;
 	if (cell)
-		*(volatile __u32 *)&cell->seen_s = p->now_s;
+		*(volatile __u16 *)&cell->seen = lz_seen(p->now_s);
 	return cell;
+}
+
+/* Ask for the other half, where lz_cell_ask() said; by a load, for there is nothing in it that may be stored
+ * blindly. */
+static __always_inline void lz_cold_ask(const struct lz_pkt *p)
+{
+	struct lz_cold *cold = p->cell >= 0 ? lz_cold_of(p->cell) : 0;
+
+	if (cold)
+		(void)*(volatile __u64 *)cold->dests;
 }
 
 /* The cell of a packet's source, or NULL. @asked: what lz_cell_ask() said, where nearly every source lives:
@@ -141,6 +157,36 @@ __noinline int lz_cell_make(__u64 key, __u32 family, __u32 row)
 static __always_inline void lz_count_pair(__u32 *low, __u32 add_low, __u32 add_high)
 {
 	__sync_fetch_and_add((__u64 *)low, (__u64)add_high << 32 | add_low);
+}
+
+/* One more in a counter whose lower bits are the upper end of the four bytes at @at. Returns 1 if they wrapped. */
+static __always_inline int lz_count_low(__u32 *at, __u32 shift)
+{
+	__u32 one = 1u << shift;
+
+	return __sync_fetch_and_add(at, one) > ~one;
+}
+
+static __always_inline void lz_count_dropped(struct lz_cell *cell, __u32 slot)
+{
+	struct lz_cold *cold;
+
+	if (!lz_count_low((__u32 *)&cell->seen, 16))
+		return;
+	cold = lz_cold_of(slot);
+	if (cold)
+		lz_count_low((__u32 *)&cold->told_s, 16);
+}
+
+static __always_inline void lz_count_other(struct lz_cell *cell, __u32 slot)
+{
+	struct lz_cold *cold;
+
+	if (!lz_count_low((__u32 *)&cell->known_class, 24))
+		return;
+	cold = lz_cold_of(slot);
+	if (cold)
+		__sync_fetch_and_add(&cold->others_256s, 1);
 }
 
 /* The last steps of a hold: the HELD bit of its tag, by which the controller finds it, and the

@@ -55,28 +55,46 @@ __noinline int lz_limit_slot(const struct lz_pkt *p, const struct lz_limit_ask *
 		lz_count(p->port_row, LZ_C_TABLE_FULL, 1);
 		return LZ_SEARCH_NONE;
 	}
-	if (cell->seen_s != p->now_s)
-		cell->seen_s = p->now_s;
+	if (cell->seen != lz_seen(p->now_s))
+		cell->seen = lz_seen(p->now_s);
 	return slot;
 }
 
-static __always_inline enum lz_charge lz_limit_charge(struct lz_cell *cell,
+/* The words of a limit, which all lie in the same half of the cell; NULL never happens. */
+static __always_inline __u64 *lz_limit_state(const struct lz_limit *l, struct lz_cell *cell, __u32 slot,
+					     __u32 proven)
+{
+	__u32 word = l->word + proven;
+	struct lz_cold *cold;
+
+	if (word < LZ_CELL_NEAR_WORDS)
+		return &cell->state[word];
+	cold = lz_cold_of(slot);
+	return cold ? &cold->state[word & 1] : 0;
+}
+
+static __always_inline enum lz_charge lz_limit_charge(struct lz_cell *cell, __u32 slot,
 						      const struct lz_limit *l, __u64 now_ns,
 						      __u32 proven, __u32 *ret_value)
 {
-	/* below LZ_CELL_WORDS, but the verifier asks */
-	__u64 *state = &cell->state[(l->word + proven) & 7];
 	enum lz_charge charge;
+	struct lz_cold *cold;
+	__u64 *state;
 
 	if (!l->slot_ns)
 		return LZ_CHARGE_OK;
+	if (l->kind == LZ_LIMIT_DESTS) {
+		cold = lz_cold_of(slot);
+		*ret_value = cold ? lz_dests_estimate(cold->dests, now_ns / l->slot_ns) : 0;
+		return *ret_value > l->n ? LZ_CHARGE_OVER : LZ_CHARGE_OK;
+	}
+	state = lz_limit_state(l, cell, slot, proven);
+	if (!state)
+		return LZ_CHARGE_OK;
 	if (l->kind == LZ_LIMIT_WINDOW) {
 		charge = lz_window_charge(state, l, now_ns, ret_value);
-	} else if (l->kind == LZ_LIMIT_BUCKET) {
-		charge = lz_bucket_charge(state, l, now_ns, ret_value);
 	} else {
-		*ret_value = lz_dests_estimate(cell->dests, now_ns / l->slot_ns);
-		charge = *ret_value > l->n ? LZ_CHARGE_OVER : LZ_CHARGE_OK;
+		charge = lz_bucket_charge(state, l, now_ns, ret_value);
 	}
 	return LZ_FORGET(charge);
 }
@@ -92,8 +110,8 @@ __noinline int lz_limit_again(const struct lz_pkt *p, struct lz_limit_ask *ask, 
 	if (!p || !ask || !cell)
 		return LZ_CHARGE_OK;
 	l = lz_asked(p, ask);
-	state = &cell->state[(l->word + p->proven) & 7];
-	if (!l->slot_ns)
+	state = lz_limit_state(l, cell, slot, p->proven);
+	if (!l->slot_ns || !state)
 		return LZ_CHARGE_OK;
 	return l->kind == LZ_LIMIT_WINDOW ? lz_window_charge(state, l, p->now_ns, &ask->value) :
 					    lz_bucket_charge(state, l, p->now_ns, &ask->value);
@@ -137,7 +155,7 @@ static __always_inline enum lz_charge lz_limit_ask(const struct lz_pkt *p, const
 		if (!cell)
 			return LZ_CHARGE_OK;
 	}
-	charge = lz_limit_charge(cell, l, p->now_ns, p->proven, &ask->value);
+	charge = lz_limit_charge(cell, slot, l, p->now_ns, p->proven, &ask->value);
 	LZ_NO_UNROLL
 	for (int i = 0; charge == LZ_CHARGE_LOST && i < LZ_CAS_TRIES; i++)
 		charge = lz_limit_again(p, ask, slot);
@@ -157,8 +175,8 @@ static __always_inline enum lz_charge lz_limit_ask(const struct lz_pkt *p, const
 }
 
 /* What an exceeded limit does to the packet and its source. */
-static __always_inline void lz_limit_act(const struct lz_pkt *p, const struct lz_limit *l,
-					 struct lz_cell *cell, struct lz_ruling *r)
+static __always_inline void lz_limit_act(const struct lz_pkt *p, const struct lz_limit *l, __u32 slot,
+					 struct lz_ruling *r)
 {
 	__u32 verdict = l->then == LZ_THEN_DROP && l->refuse ? l->refuse : LZ_V_DROP;
 
@@ -170,7 +188,7 @@ static __always_inline void lz_limit_act(const struct lz_pkt *p, const struct lz
 		r->told.verdict = l->then == LZ_THEN_NOTIFY ? LZ_V_PASS : verdict;
 		if (l->then != LZ_THEN_NOTIFY && !r->would)
 			r->would = verdict;
-		lz_tell(p, cell, &r->told);
+		lz_tell(p, lz_cold_of(slot), &r->told);
 		return;
 	}
 	r->verdict = verdict;
@@ -214,7 +232,7 @@ static __always_inline const struct lz_limit *lz_limits(const struct lz_pkt *p,
 		if (lz_limit_ask(p, l, ask, cell, slot, r->limits_lifted) == LZ_CHARGE_OK)
 			continue;
 		r->told.value = ask->value;
-		lz_limit_act(p, l, cell, r);
+		lz_limit_act(p, l, slot, r);
 		if (r->verdict != LZ_V_PASS)
 			return l;
 	}

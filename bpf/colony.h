@@ -51,43 +51,46 @@ static __always_inline int lz_hold_lingers(__u64 word, __u32 now_s)
 
 /**
  * lz_held_allowed() - the one bucket of a held source
+ * @slot:     of its cell
  * @step_ms:  what this packet costs, and how fast it comes back
  * @burst_ms: refused while more than this is used up
  *
  * A host whose grade changes finds a full bucket: what stands there beyond the burst is of another rate.
  */
-static __always_inline int lz_held_allowed(struct lz_cell *cell, __u64 now_ns, __u32 step_ms,
-					   __u32 burst_ms)
+static __always_inline int lz_held_allowed(__u32 slot, __u64 now_ns, __u32 step_ms, __u32 burst_ms)
 {
+	struct lz_cold *cold = lz_cold_of(slot);
 	__u32 now_ms = now_ns / NSEC_PER_MSEC;
 
+	if (!cold)
+		return 0;
 	LZ_NO_UNROLL
 	for (int i = 0; i < LZ_HELD_RETRIES; i++) {
-		__u32 old = *(volatile __u32 *)&cell->reach_ms, used_ms = old - now_ms;
+		__u32 old = *(volatile __u32 *)&cold->reach_ms, used_ms = old - now_ms;
 
 		/* Wrapping difference: the past is "more than the burst" too. */
 		if (used_ms > burst_ms + step_ms)
 			used_ms = 0;
 		if (used_ms > burst_ms)
 			return 0;
-		if (__sync_val_compare_and_swap(&cell->reach_ms, old, now_ms + used_ms + step_ms) ==
+		if (__sync_val_compare_and_swap(&cold->reach_ms, old, now_ms + used_ms + step_ms) ==
 		    old)
 			return 1;
 	}
 	return 0;
 }
 
-static __always_inline int lz_reach_allowed(struct lz_cell *cell, __u64 now_ns)
+static __always_inline int lz_reach_allowed(__u32 slot, __u64 now_ns)
 {
-	return lz_held_allowed(cell, now_ns, LZ_REACH_STEP_MS, LZ_REACH_BURST_MS);
+	return lz_held_allowed(slot, now_ns, LZ_REACH_STEP_MS, LZ_REACH_BURST_MS);
 }
 
 /* May a throttled source open one more port-25 connection? A row nobody filled stops nothing. */
-static __always_inline int lz_throttle_allowed(struct lz_cell *cell, __u64 now_ns, __u32 row)
+static __always_inline int lz_throttle_allowed(__u32 slot, __u64 now_ns, __u32 row)
 {
 	const struct lz_throttle *t = &lz_control.throttle[row & (LZ_THROTTLES_MAX - 1)];
 
-	return !t->step_ms || lz_held_allowed(cell, now_ns, t->step_ms, t->burst_ms);
+	return !t->step_ms || lz_held_allowed(slot, now_ns, t->step_ms, t->burst_ms);
 }
 
 /* Keep the link alive: neighbour discovery (133..137, RFC 4861), DHCP and DHCPv6. */
@@ -151,8 +154,7 @@ static __always_inline int lz_garden_open(const struct lz_pkt *p, const struct l
  * lz_garden_fate() - the fate of one packet of a held source
  * Return: LZ_FATE(verdict, other).
  */
-static __always_inline __u32 lz_garden_fate(const struct lz_pkt *p, struct lz_cell *cell, __u32 row,
-					    __u64 sets, __u32 class_)
+static __always_inline __u32 lz_garden_fate(const struct lz_pkt *p, __u32 row, __u64 sets, __u32 class_)
 {
 	const struct lz_garden_row *g = lz_garden_of(p->slot, row);
 	int tcp = p->proto == LZ_IP_TCP && (p->flags & LZ_P_PORTS);
@@ -162,7 +164,7 @@ static __always_inline __u32 lz_garden_fate(const struct lz_pkt *p, struct lz_ce
 	if (lz_is_link_upkeep(p) && lz_is_on_link(p))
 		return LZ_V_PASS;
 	if (lz_is_link_upkeep(p) || (sets & LZ_SET_REACH))
-		return lz_reach_allowed(cell, p->now_ns) ? LZ_V_PASS : LZ_V_DROP;
+		return lz_reach_allowed(p->cell, p->now_ns) ? LZ_V_PASS : LZ_V_DROP;
 	/* A tiny first fragment may hide any port: it is treated as the harmful one. */
 	if (p->flags & LZ_P_TINY_FRAG)
 		return LZ_V_DROP;

@@ -103,16 +103,16 @@ struct lz_told {
 /* At most one event a source and second, but a hold is always told. All CPUs share the ring and its lock:
  * once one has found it full, nobody but a hold asks again in that tick. In a flood of refused sources every
  * packet would, 20 ns each, one CPU at a time (bench, a refused SYN: 516 -> 500 ns alone). */
-__noinline int lz_tell(const struct lz_pkt *p, struct lz_cell *cell, const struct lz_told *t)
+__noinline int lz_tell(const struct lz_pkt *p, struct lz_cold *cold, const struct lz_told *t)
 {
 	struct lz_event *e = 0;
 	__u64 jiffies;
 
-	if (!p || !cell || !t)
+	if (!p || !cold || !t)
 		return 0;
-	if (cell->told_s == (__u16)p->now_s && t->kind != LZ_EVENT_HOLD)
+	if (cold->told_s == (__u16)p->now_s && t->kind != LZ_EVENT_HOLD)
 		return 0;
-	cell->told_s = p->now_s;
+	cold->told_s = p->now_s;
 	jiffies = bpf_jiffies64();
 	if (*(volatile __u64 *)&lz_tick.ring_full != jiffies || t->kind == LZ_EVENT_HOLD) {
 		e = bpf_ringbuf_reserve(&lz_events, sizeof(*e), 0);

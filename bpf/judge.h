@@ -107,7 +107,7 @@ __noinline int lz_judge_held(const struct lz_pkt *p, struct lz_cell *cell)
 	sets = lz_sets_of(p, 0);
 	r.told.class_ = LZ_KNOWN_IS(lz_class_known(p, cell));
 	if (grade == LZ_GRADE_GARDEN) {
-		fate = lz_garden_fate(p, cell, row, sets, r.told.class_);
+		fate = lz_garden_fate(p, row, sets, r.told.class_);
 	} else if (grade == LZ_GRADE_BLOCK25) {
 		if (sets & LZ_SET_REACH)
 			return LZ_HELD_NOT;
@@ -116,7 +116,7 @@ __noinline int lz_judge_held(const struct lz_pkt *p, struct lz_cell *cell)
 			       lz_mail_fate(lz_garden_of(p->slot, LZ_GARDEN_LEAKY), p->slot,
 					    r.told.class_);
 	} else {
-		fate = lz_garden_fate(p, cell, LZ_GARDEN_STRICT, sets, r.told.class_);
+		fate = lz_garden_fate(p, LZ_GARDEN_STRICT, sets, r.told.class_);
 	}
 	r.verdict = fate & 0xff;
 	r.other = fate >> 8;
@@ -126,7 +126,7 @@ __noinline int lz_judge_held(const struct lz_pkt *p, struct lz_cell *cell)
 		 * packet *to* one is the colony's business all the same. */
 		lz_overrule(p, &r, lz_is_never(p, r.told.class_));
 		if (r.verdict != LZ_V_PASS)
-			__sync_fetch_and_add(&cell->dropped, 1);
+			lz_count_dropped(cell, p->cell);
 	}
 	return lz_ruling_end(p, &r);
 }
@@ -179,7 +179,7 @@ static __always_inline const struct lz_limit *lz_rules(const struct lz_pkt *p,
 	}
 	if (j->r.verdict != LZ_V_PASS || !((p->flags & LZ_P_SYN) || p->proven))
 		return 0;
-	if (p->throttle && j->ask.fresh && !lz_throttle_allowed(e->cell, p->now_ns, p->throttle)) {
+	if (p->throttle && j->ask.fresh && !lz_throttle_allowed(e->slot, p->now_ns, p->throttle)) {
 		j->r.verdict = LZ_V_DROP;
 		j->r.reason = LZ_R_DROP_THROTTLED;
 		return 0;
@@ -228,14 +228,32 @@ static __always_inline int lz_judge_tiny(const struct lz_pkt *p, const struct lz
 	return lz_ruling_end(p, r);
 }
 
+/* Note a destination, unless it is the one that was noted last: who has a smarthost mostly sends there, and
+ * the other half of his cell stays where it is. */
+static __always_inline void lz_note_dest(const struct lz_pkt *p, const struct lz_examined *e)
+{
+	__u64 slot = p->now_ns / e->c->dests_slot_ns;
+	__u8 mark = lz_dest_mark(p->dest, slot);
+	struct lz_cold *cold;
+
+	if (e->cell->last_dest == mark)
+		return;
+	cold = lz_cold_of(e->slot);
+	if (!cold)
+		return;
+	lz_dests_note(cold->dests, slot, p->dest);
+	e->cell->last_dest = mark;
+}
+
 /* Count a packet that the rules look at, before they do. */
 static __always_inline void lz_examine(const struct lz_pkt *p, const struct lz_examined *e)
 {
 	struct lz_judgement *j = e->j;
 
-	e->cell->seen_s = p->now_s; /* its line is written anyway */
+	e->cell->seen = lz_seen(p->now_s); /* its line is written anyway */
 	j->r.limits_lifted = lz_lifted(p);
-	if (p->dport == 25 || (e->c->flags & LZ_CLASS_F_SYN_TO))
+	j->ask.sets = p->sets;
+	if (!e->line && (p->dport == 25 || (e->c->flags & LZ_CLASS_F_SYN_TO)))
 		j->ask.sets = lz_sets_of(p, 0);
 	if (e->line) {
 		j->known = lz_flow_find(e->line, p->flow, p->now_ns);
@@ -243,11 +261,11 @@ static __always_inline void lz_examine(const struct lz_pkt *p, const struct lz_e
 	}
 	/* A destination is noted by its SYN, or, where a limit on them holds, by its handshake. */
 	if ((e->c->flags & LZ_CLASS_F_PROOF_DESTS ? p->proven : j->ask.fresh) && e->c->dests_slot_ns)
-		lz_dests_note(e->cell->dests, p->now_ns / e->c->dests_slot_ns, p->dest);
+		lz_note_dest(p, e);
 	if (p->flags & LZ_P_SYN)
 		lz_count_pair(&e->cell->syn, 1, j->ask.fresh);
 	else
-		__sync_fetch_and_add(&e->cell->others, 1);
+		lz_count_other(e->cell, e->slot);
 }
 
 /* The rules have spoken: remember, count and tell it. */
@@ -255,18 +273,21 @@ static __always_inline int lz_examined_end(const struct lz_pkt *p, const struct 
 					   const struct lz_limit *refused_by)
 {
 	struct lz_judgement *j = e->j;
+	struct lz_cold *cold = 0;
 
 	if (e->line && j->ask.fresh)
 		lz_flow_note(e->line, p->flow, p->now_ns, j->r.verdict);
 	if (j->r.verdict != LZ_V_PASS) {
-		__sync_fetch_and_add(&e->cell->dropped, 1);
+		lz_count_dropped(e->cell, e->slot);
 		if (refused_by && refused_by->then == LZ_THEN_HOLD &&
 		    (p->proven || !(refused_by->flags & LZ_LIMIT_F_PROOF)))
 			lz_limit_hold(p, e->cell, e->slot, &j->r, refused_by);
 		if (j->r.told.kind)
-			lz_tell(p, e->cell, &j->r.told);
+			lz_tell(p, lz_cold_of(e->slot), &j->r.told);
 	} else if (j->r.would) {
-		__sync_fetch_and_add(&e->cell->would_drop, 1);
+		cold = lz_cold_of(e->slot);
+		if (cold)
+			__sync_fetch_and_add(&cold->would_drop, 1);
 		if (j->r.reason == LZ_R_PASS_EXAMINED)
 			j->r.reason = LZ_R_PASS_MONITOR;
 	}

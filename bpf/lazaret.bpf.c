@@ -113,6 +113,9 @@ static __always_inline int lz_decide(const struct lz_frame *f, struct lz_pkt *p,
 	if ((p->flags & LZ_P_SYN) && p->dport == 25) {
 		p->flow = lz_flow_hash(p);
 		lz_flow_touch(p->flow);
+		p->sets = lz_sets_of(p, 0);
+		if (!p->sets) /* to the world, and each time elsewhere, perhaps: lz_note_dest() */
+			lz_cold_ask(p);
 	}
 	cell = lz_cell_of(p, cell);
 	if ((p->gen_flags & LZ_GEN_F_PROOF) && lz_is_ack(p))

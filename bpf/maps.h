@@ -46,6 +46,14 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* at creation: 64 * tag_lines */
+	__type(key, __u32);
+	__type(value, struct lz_cold);
+} lz_cold SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 2); /* at creation: lz_held_lines_all() */
 	__type(key, __u32);
 	__type(value, struct lz_held_line);

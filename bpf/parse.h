@@ -54,6 +54,7 @@ struct lz_pkt {
 	__u64 now_ns;	/* 0 until somebody asks: most packets never need the clock */
 	__u64 flow;	/* of a SYN to port 25: lz_flow_hash() */
 	__u64 dest;	/* hash of the destination: lz_flow_dest(), or 0 */
+	__u64 sets;	/* of a SYN to port 25: the destination's, lz_sets_of() */
 	__u8 saddr[16]; /* IPv4 as ::ffff:a.b.c.d; filled by lz_parse_addresses() */
 	__u8 daddr[16];
 	__u32 seq;
@@ -83,7 +84,7 @@ struct lz_pkt {
 	__u32 number;
 	__u32 pad2_;
 };
-_Static_assert(sizeof(struct lz_pkt) == 128, "no holes: the verifier wants every byte set");
+_Static_assert(sizeof(struct lz_pkt) == 136, "no holes: the verifier wants every byte set");
 #define LZ_PKT_FACTS_BYTES __builtin_offsetof(struct lz_pkt, ifindex)
 
 /* A bounds-checked view. BPF keeps the packet pointers in registers; so does the native build. */

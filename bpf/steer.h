@@ -130,7 +130,7 @@ static __always_inline int lz_steer_allowed(const struct lz_pkt *p, __u64 now_ns
 	struct lz_cell *cell = slot >= 0 ? lz_search_cell(slot) : 0;
 
 	if (cell && LZ_GRADE_KIND(LZ_HOLD_GRADE(cell->hold)) != LZ_GRADE_THROTTLE &&
-	    !lz_held_allowed(cell, now_ns, LZ_STEER_STEP_MS, LZ_STEER_BURST_MS))
+	    !lz_held_allowed(slot, now_ns, LZ_STEER_STEP_MS, LZ_STEER_BURST_MS))
 		return 0;
 	return lz_cpu_allowed(LZ_REPLY_STEER, now_ns, LZ_STEER_STEP_NS);
 }

@@ -253,9 +253,15 @@ static int judge_capture(struct lz_backtest *b, struct lz_replay_box *box, struc
 
 /* ---------------------------------------------------------------- what came of it */
 
-static int take_cell(void *arg, __u64 key, const struct lz_cell *cell)
+struct taking {
+	struct lz_backtest *b;
+	const struct lz_tables_view *view;
+};
+
+static int take_cell(void *arg, __u64 key, __u32 slot)
 {
-	struct lz_backtest *b = arg;
+	const struct taking *t = arg;
+	struct lz_backtest *b = t->b;
 	struct lz_backtest_source *source;
 	int r = lz_array_grow(&b->sources, &b->sources_cap, b->n_sources + 1, sizeof(*b->sources));
 
@@ -263,10 +269,10 @@ static int take_cell(void *arg, __u64 key, const struct lz_cell *cell)
 		return r;
 	source = &b->sources[b->n_sources++];
 	source->key = key;
-	source->cell = *cell;
+	lz_cell_read(t->view, slot, &source->cell);
 	source->smtp_destinations = 0;
 	source->class_ = lz_image_class_of(b->image, key, key >> 32 ? 6 : 4);
-	b->held += lz_hold_is_active(cell->hold, b->end_s);
+	b->held += lz_hold_is_active(source->cell.hold, b->end_s);
 	return 0;
 }
 
@@ -288,7 +294,8 @@ static int compare_sources(const void *a, const void *b)
 static int read_result(struct lz_backtest *b, const struct lz_replay_box *box, struct pairs *tried)
 {
 	const struct lz_tables_view *view = lz_replay_view(box);
-	int r = lz_cells_each(view, take_cell, b);
+	struct taking taking = { b, view };
+	int r = lz_cells_each(view, take_cell, &taking);
 
 	fold_pairs(tried);
 	for (size_t i = 0; i < b->n_sources; i++)

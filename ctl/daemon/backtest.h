@@ -8,7 +8,7 @@
 
 struct lz_backtest_source {
 	__u64 key;
-	struct lz_cell cell;
+	struct lz_cell_copy cell;
 	__u32 class_;
 	__u32 smtp_destinations; /* exact */
 };

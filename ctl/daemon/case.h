@@ -167,7 +167,7 @@ int lz_case_drain(struct lz_ctl *ctl);
 void lz_case_event(struct lz_ctl *ctl, const struct lz_event *event);
 
 /** lz_case_found() - a source, of the sweep: is it over a limit whose event was lost with a full ring? */
-void lz_case_found(void *ctl, __u64 key, const struct lz_cell *cell);
+void lz_case_found(void *ctl, __u64 key, __u32 slot);
 /** lz_case_lost_look() - between two passes of the sweep: were events lost since the last one? */
 void lz_case_lost_look(struct lz_ctl *ctl);
 

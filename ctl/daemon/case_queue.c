@@ -132,7 +132,8 @@ void lz_case_lost_look(struct lz_ctl *ctl)
 {
 	__u64 lost = lz_events_lost(ctl), now_s = lz_tables_now_s(&ctl->view);
 
-	ctl->lost_from = TAKE_PTR(ctl->lost_full);
+	ctl->lost_from = ctl->lost_full;
+	ctl->lost_full = 0;
 	if (ctl->lost_from)
 		return;
 	if (!ctl->lost_looked_s)
@@ -142,15 +143,15 @@ void lz_case_lost_look(struct lz_ctl *ctl)
 	ctl->lost_looked_s = now_s;
 }
 
-void lz_case_found(void *arg, __u64 key, const struct lz_cell *cell)
+void lz_case_found(void *arg, __u64 key, __u32 slot)
 {
 	struct lz_ctl *ctl = arg;
 	struct lz_counted counted[LZ_LIMITS_PER_CLASS];
-	__u16 told_s = *(const volatile __u16 *)&cell->told_s; /* 0 = never, or one second in 18.2 h */
+	__u16 told_s = *(const volatile __u16 *)&ctl->view.cold[slot].told_s; /* 0 = never, or one second in 18.2 h */
 	__u64 now_ns, now_s, ago_s;
 	size_t n;
 
-	if (!ctl->lost_since_s || !told_s || cell < ctl->lost_from)
+	if (!ctl->lost_since_s || !told_s || slot + 1 < ctl->lost_from)
 		return;
 	now_ns = lz_tables_now_ns(&ctl->view);
 	now_s = now_ns / LZ_NS_PER_S;
@@ -169,7 +170,7 @@ void lz_case_found(void *arg, __u64 key, const struct lz_cell *cell)
 		if (limit && counted[i].value >= counted[i].limit->n &&
 		    (limit->then == LZ_ACTION_LADDER || limit->then == LZ_ACTION_NOTIFY) &&
 		    !queue(ctl, &e) && !ctl->lost_full)
-			ctl->lost_full = cell;
+			ctl->lost_full = slot + 1;
 	}
 }
 
@@ -180,7 +181,7 @@ static void fill_evidence(struct lz_ctl *ctl, const struct entry *e,
 			  struct lz_evidence *ret)
 {
 	__u64 ago_ns = lz_tables_now_ns(&ctl->view) - e->mono_ns;
-	struct lz_cell cell = { 0 };
+	struct lz_cell_copy cell = { 0 };
 
 	*ret = (struct lz_evidence){ .time_s = (lz_clock_wall_ns() - ago_ns) / LZ_NS_PER_S,
 				     .value = e->value,

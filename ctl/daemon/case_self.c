@@ -83,7 +83,7 @@ int lz_case_look(struct lz_ctl *ctl, const struct lz_addr *addr, struct lz_case_
 {
 	struct lz_case_view v = { .release = LZ_RELEASE_NOT_HELD };
 	struct lz_release_rule rule = rule_of(ctl);
-	struct lz_cell cell = { 0 };
+	struct lz_cell_copy cell = { 0 };
 	struct lz_target t;
 	struct lz_case c;
 	__u64 word;

@@ -13,7 +13,7 @@ unsigned int lz_key_family(__u64 key)
 }
 
 /* The cell a limit of this source counts in: its own, or that of its prefix or customer. */
-static int cell_of(const struct lz_ctl *ctl, __u64 key, const struct lz_limit *l, struct lz_cell *ret)
+static int cell_of(const struct lz_ctl *ctl, __u64 key, const struct lz_limit *l, struct lz_cell_copy *ret)
 {
 	bool is_v4 = lz_key_family(key) == 4;
 	unsigned int len = is_v4 ? l->per_len4 : l->per_len6;
@@ -37,7 +37,7 @@ size_t lz_counted_read(const struct lz_ctl *ctl, __u64 key,
 	class = &image->gen.class_[lz_image_class_of(image, key, lz_key_family(key))];
 	for (size_t i = 0; i < class->limits; i++) {
 		const struct lz_limit *l = &class->limit[i];
-		struct lz_cell cell;
+		struct lz_cell_copy cell;
 
 		ret[i] = (struct lz_counted){ .limit = l, .name = &image->limits[l->id] };
 		if (cell_of(ctl, key, l, &cell) == 0)

@@ -105,8 +105,8 @@ struct lz_ctl {
 	__u64 lost_swept; /* as of the end of the last sweep */
 	__u64 lost_looked_s; /* when that was, the data plane's clock; 0 = never */
 	__u64 lost_since_s; /* this sweep looks for sources told of since; 0 = for none */
-	const struct lz_cell *lost_from; /* this sweep looks from this one on; NULL = at all */
-	const struct lz_cell *lost_full; /* the first of this sweep that the queue had no room for; or NULL */
+	__u32 lost_from; /* this sweep looks from this slot on, plus 1; 0 = at all */
+	__u32 lost_full; /* the first slot of this sweep that the queue had no room for, plus 1; or 0 */
 	char ledger_fault[256]; /* last write error, "" = fine */
 	char checkpoint_fault[256]; /* how the last checkpoint failed, "" = it did not */
 	char lost_hooks[256]; /* names, "" = none */

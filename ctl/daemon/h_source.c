@@ -38,7 +38,7 @@ static int read_sort(struct lz_request *req, int missing)
 	return -1;
 }
 
-static void add_source(struct lz_ctl *ctl, cJSON *obj, __u64 key, const struct lz_cell *cell)
+static void add_source(struct lz_ctl *ctl, cJSON *obj, __u64 key, const struct lz_cell_copy *cell)
 {
 	__u32 class_ = ctl->now.image ? lz_image_class_of(ctl->now.image, key, lz_key_family(key)) : 0;
 	__u64 slot_ns = ctl->now.image ? ctl->now.image->gen.class_[class_].dests_slot_ns : 0;
@@ -83,7 +83,7 @@ static void list_fill(struct lz_request *req, void *arg)
 
 	for (int i = 0; i < 64 && l->at < l->n && lz_request_writable(req); i++) {
 		row = cJSON_CreateObject();
-		add_source(l->ctl, row, l->v[l->at].key, &l->v[l->at].cell);
+		add_source(l->ctl, row, l->v[l->at].key, &l->v[l->at]);
 		lz_reply_row(req, row);
 		l->at++;
 	}
@@ -176,7 +176,7 @@ void lz_h_source_show(struct lz_request *req, void *arg)
 {
 	struct lz_ctl *ctl = arg;
 	struct lz_target target;
-	struct lz_cell cell;
+	struct lz_cell_copy cell;
 	struct lz_err err = { "" };
 	cJSON *end;
 	int r;
@@ -236,19 +236,20 @@ static void count_packets(struct lz_ctl *ctl, __u64 *received, __u64 *dropped)
 	}
 }
 
-static void take_sample(const struct lz_cell *cell, struct sample *ret)
+static void take_sample(const struct lz_tables_view *view, __u32 slot, struct sample *ret)
 {
-	ret->syn = cell->syn;
-	ret->smtp_connections = cell->smtp_connections;
-	ret->dropped = cell->dropped;
+	ret->syn = view->cells[slot].syn;
+	ret->smtp_connections = view->cells[slot].smtp_connections;
+	ret->dropped = lz_cell_dropped(view, slot);
 }
 
 static __u32 difference(const struct top *t, __u32 slot, struct sample *ret)
 {
-	take_sample(&t->ctl->view.cells[slot], ret);
+	take_sample(&t->ctl->view, slot, ret);
 	ret->syn -= t->before[slot].syn;
 	ret->smtp_connections -= t->before[slot].smtp_connections;
-	ret->dropped -= t->before[slot].dropped;
+	/* An instant after its lower bits wrapped it is less than before. */
+	ret->dropped = (__s32)(ret->dropped - t->before[slot].dropped) < 0 ? 0 : ret->dropped - t->before[slot].dropped;
 	return t->sort == LZ_SORT_SYN	  ? ret->syn :
 	       t->sort == LZ_SORT_DROPPED ? ret->dropped :
 					    ret->smtp_connections;
@@ -256,14 +257,15 @@ static __u32 difference(const struct top *t, __u32 slot, struct sample *ret)
 
 static void send_busiest(struct top *t, __u32 slot, const struct sample *diff, __u64 ms)
 {
-	const struct lz_cell *cell = &t->ctl->view.cells[slot];
-	__u64 key = lz_cell_key(cell), word;
+	__u64 key = lz_cell_key(&t->ctl->view.cells[slot]), word;
 	__u32 class_ = t->ctl->now.image ?
 			       lz_image_class_of(t->ctl->now.image, key, lz_key_family(key)) : 0;
 	__u64 slot_ns = t->ctl->now.image ? t->ctl->now.image->gen.class_[class_].dests_slot_ns : 0;
 	char text[LZ_PREFIX_TEXT_MAX];
 	cJSON *row = cJSON_CreateObject();
+	struct lz_cell_copy cell;
 
+	lz_cell_read(&t->ctl->view, slot, &cell);
 	lz_json_add_str(row, "address",
 			lz_key_format(key, t->ctl->view.instance.ipv6_key_len, text));
 	if (lz_class_name(t->ctl, class_))
@@ -273,7 +275,7 @@ static void send_busiest(struct top *t, __u32 slot, const struct sample *diff, _
 	lz_json_add_u64(row, "syn_per_s", diff->syn * 1000ULL / ms);
 	lz_json_add_u64(row, "smtp_connections_per_s", diff->smtp_connections * 1000ULL / ms);
 	lz_json_add_u64(row, "smtp_destinations",
-			lz_cell_destinations(cell, slot_ns, lz_tables_now_ns(&t->ctl->view)));
+			lz_cell_destinations(&cell, slot_ns, lz_tables_now_ns(&t->ctl->view)));
 	lz_json_add_u64(row, "dropped_per_s", diff->dropped * 1000ULL / ms);
 	lz_json_add_bool(row, "held", lz_hold_read(&t->ctl->view, key, &word) == 0);
 	lz_reply_row(t->req, row);
@@ -365,7 +367,7 @@ void lz_h_top(struct lz_request *req, void *arg)
 	t->timer.data = t;
 	for (__u32 slot = 0; slot < ctl->view.slots; slot++)
 		if (ctl->view.cells[slot].key)
-			take_sample(&ctl->view.cells[slot], &t->before[slot]);
+			take_sample(&ctl->view, slot, &t->before[slot]);
 	count_packets(ctl, &t->received, &t->dropped);
 	t->began_ns = lz_clock_mono_ns();
 	uv_timer_init(&ctl->loop, &t->timer);

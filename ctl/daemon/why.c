@@ -123,7 +123,7 @@ static void say_free(struct lz_ctl *ctl, const struct lz_target *t, __u32 lifted
 	lz_json_add_u64(end, "generation", lz_ctl_generation(ctl));
 }
 
-static void say_evidence(const struct lz_cell *cell, cJSON *end)
+static void say_evidence(const struct lz_cell_copy *cell, cJSON *end)
 {
 	char text[160], would[40] = "";
 
@@ -185,7 +185,7 @@ void lz_h_why(struct lz_request *req, void *arg)
 {
 	struct lz_ctl *ctl = arg;
 	struct lz_target target;
-	struct lz_cell cell;
+	struct lz_cell_copy cell;
 	struct lz_err err = { "" };
 	__u32 lifted;
 	bool seen;

@@ -13,27 +13,73 @@
 #include "datapath/search_view.h"
 #include "datapath/tables.h"
 
+#define SEEN_AHEAD 0xff00 /* "so long ago" is: in the next unit; the sweep forgets what is that old */
+
 __u64 lz_key_aggregate(const struct lz_instance *instance, __u64 what, __u64 number)
 {
 	return lz_aggregate_key(what, number, instance);
 }
 
-int lz_cell_get(const struct lz_tables_view *view, __u64 key, struct lz_cell *ret)
+__u32 lz_cell_dropped(const struct lz_tables_view *view, __u32 slot)
+{
+	return (__u32)*(const volatile __u16 *)&view->cold[slot].dropped_65536s << 16 |
+	       *(const volatile __u16 *)&view->cells[slot].dropped;
+}
+
+static __u32 others_of(const struct lz_tables_view *view, __u32 slot)
+{
+	return *(const volatile __u32 *)&view->cold[slot].others_256s << 8 |
+	       *(const volatile __u8 *)&view->cells[slot].others;
+}
+
+__u32 lz_cell_seen_s(const struct lz_cell *cell, __u32 now_s)
+{
+	__u16 seen = *(const volatile __u16 *)&cell->seen, ago = lz_seen(now_s) - seen;
+	__u32 unit = now_s >> LZ_SEEN_SHIFT;
+
+	if (!seen)
+		return 0;
+	if (ago > unit || ago > SEEN_AHEAD) /* the packet's clock may be a tick ahead */
+		ago = 0;
+	return (unit - ago) << LZ_SEEN_SHIFT ?: 1;
+}
+
+void lz_cell_read(const struct lz_tables_view *view, __u32 slot, struct lz_cell_copy *ret)
+{
+	const struct lz_cell *cell = &view->cells[slot];
+	const struct lz_cold *cold = &view->cold[slot];
+
+	*ret = (struct lz_cell_copy){
+		.key = lz_cell_key(cell),
+		.hold = cell->hold,
+		.syn = cell->syn,
+		.smtp_connections = cell->smtp_connections,
+		.others = others_of(view, slot),
+		.dropped = lz_cell_dropped(view, slot),
+		.would_drop = cold->would_drop,
+		.seen_s = lz_cell_seen_s(cell, lz_tables_now_s(view)),
+	};
+	memcpy(ret->state, cell->state, sizeof(cell->state));
+	memcpy(ret->state + LZ_CELL_NEAR_WORDS, cold->state, sizeof(cold->state));
+	memcpy(ret->dests, cold->dests, sizeof(cold->dests));
+}
+
+int lz_cell_get(const struct lz_tables_view *view, __u64 key, struct lz_cell_copy *ret)
 {
 	int slot = lz_view_find(view, key);
 
 	if (slot < 0)
 		return -ENOENT;
-	memcpy(ret, &view->cells[slot], sizeof(*ret));
+	lz_cell_read(view, (__u32)slot, ret);
 	return 0;
 }
 
-__u32 lz_cell_destinations(const struct lz_cell *cell, __u64 slot_ns, __u64 now_ns)
+__u32 lz_cell_destinations(const struct lz_cell_copy *cell, __u64 slot_ns, __u64 now_ns)
 {
 	return slot_ns ? lz_dests_estimate(cell->dests, now_ns / slot_ns) : 0;
 }
 
-__u32 lz_cell_limit_value(const struct lz_cell *cell, const struct lz_limit *limit, __u64 now_ns)
+__u32 lz_cell_limit_value(const struct lz_cell_copy *cell, const struct lz_limit *limit, __u64 now_ns)
 {
 	/* What somebody is held for are his handshakes. */
 	const __u64 *state = &cell->state[limit->word + !!(limit->flags & LZ_LIMIT_F_PROOF)];
@@ -54,22 +100,22 @@ static __u64 live_tags(__u64 word)
 }
 
 static int visit_word(const struct lz_tables_view *view, __u32 base, __u64 tags,
-		      int (*visit)(void *arg, __u64 key, const struct lz_cell *cell), void *arg)
+		      int (*visit)(void *arg, __u64 key, __u32 slot), void *arg)
 {
 	int r = 0;
 
 	for (; tags && !r; tags &= tags - 1) {
-		const struct lz_cell *cell = &view->cells[base + lz_first_byte(tags)];
-		__u64 stored = *(const volatile __u64 *)&cell->key;
+		__u32 slot = base + lz_first_byte(tags);
+		__u64 stored = *(const volatile __u64 *)&view->cells[slot].key;
 
 		if (stored && !lz_key_is_aggregate(~stored))
-			r = visit(arg, ~stored, cell);
+			r = visit(arg, ~stored, slot);
 	}
 	return r;
 }
 
 int lz_cells_each(const struct lz_tables_view *view,
-		  int (*visit)(void *arg, __u64 key, const struct lz_cell *cell), void *arg)
+		  int (*visit)(void *arg, __u64 key, __u32 slot), void *arg)
 {
 	const __u64 *words = view->tags[0].word;
 	__u32 n = view->instance.tag_lines * LZ_TAG_LINE_WORDS;
@@ -81,15 +127,16 @@ int lz_cells_each(const struct lz_tables_view *view,
 }
 
 struct hold_walk {
+	const struct lz_tables_view *view;
 	__u32 now_s;
 	int (*visit)(void *arg, __u64 key, __u64 word);
 	void *arg;
 };
 
-static int visit_hold(void *arg, __u64 key, const struct lz_cell *cell)
+static int visit_hold(void *arg, __u64 key, __u32 slot)
 {
 	const struct hold_walk *walk = arg;
-	__u64 word = *(const volatile __u64 *)&cell->hold;
+	__u64 word = *(const volatile __u64 *)&walk->view->cells[slot].hold;
 
 	return lz_hold_is_active(word, walk->now_s) ? walk->visit(walk->arg, key, word) : 0;
 }
@@ -97,7 +144,7 @@ static int visit_hold(void *arg, __u64 key, const struct lz_cell *cell)
 int lz_holds_each(const struct lz_tables_view *view, __u32 now_s,
 		  int (*visit)(void *arg, __u64 key, __u64 word), void *arg)
 {
-	struct hold_walk walk = { now_s, visit, arg };
+	struct hold_walk walk = { view, now_s, visit, arg };
 	const __u64 *words = view->tags[0].word;
 	__u32 n = view->instance.tag_lines * LZ_TAG_LINE_WORDS;
 	int r = 0;
@@ -129,12 +176,14 @@ __u64 lz_holds_count(const struct lz_tables_view *view, __u32 now_s)
 /* ---------------------------------------------------------------- the largest */
 
 struct top {
+	const struct lz_tables_view *view;
 	struct lz_cell_copy *heap; /* the smallest kept is heap[0] */
 	enum lz_cell_sort sort;
+	__u32 now_s;
 	size_t n, max, total;
 };
 
-static __u32 value_of(enum lz_cell_sort sort, const struct lz_cell *cell)
+static __u32 value_of(enum lz_cell_sort sort, const struct lz_cell_copy *cell)
 {
 	switch (sort) {
 	case LZ_SORT_SYN:
@@ -152,11 +201,32 @@ static __u32 value_of(enum lz_cell_sort sort, const struct lz_cell *cell)
 	}
 }
 
+/* The same of a cell where it lies: nearly all are left out by it, half of them by half of the cell. */
+static __u32 value_at(const struct top *t, __u32 slot)
+{
+	const struct lz_cell *cell = &t->view->cells[slot];
+
+	switch (t->sort) {
+	case LZ_SORT_SYN:
+		return cell->syn;
+	case LZ_SORT_SMTP_CONNECTIONS:
+		return cell->smtp_connections;
+	case LZ_SORT_DROPPED:
+		return lz_cell_dropped(t->view, slot);
+	case LZ_SORT_WOULD_DROP:
+		return t->view->cold[slot].would_drop;
+	case LZ_SORT_SEEN:
+		return lz_cell_seen_s(cell, t->now_s);
+	default:
+		return cell->syn + others_of(t->view, slot);
+	}
+}
+
 /* Does a come before b in the answer? */
 static bool is_before(enum lz_cell_sort sort, const struct lz_cell_copy *a,
 		      const struct lz_cell_copy *b)
 {
-	__u32 x = value_of(sort, &a->cell), y = value_of(sort, &b->cell);
+	__u32 x = value_of(sort, a), y = value_of(sort, b);
 
 	return x != y ? x > y : a->key < b->key;
 }
@@ -179,17 +249,16 @@ static void sift_down(const struct top *t, size_t at)
 	}
 }
 
-static int offer(void *arg, __u64 key, const struct lz_cell *cell)
+static int offer(void *arg, __u64 key, __u32 slot)
 {
 	struct top *t = arg;
 	struct lz_cell_copy copy;
 
 	t->total++;
-	if (!t->max || (t->n == t->max &&
-			value_of(t->sort, cell) < value_of(t->sort, &t->heap[0].cell)))
+	if (!t->max || (t->n == t->max && value_at(t, slot) < value_of(t->sort, &t->heap[0])))
 		return 0;
+	lz_cell_read(t->view, slot, &copy);
 	copy.key = key;
-	memcpy(&copy.cell, cell, sizeof(copy.cell));
 	if (t->n < t->max) {
 		t->heap[t->n++] = copy;
 		if (t->n == t->max)
@@ -205,7 +274,7 @@ static int offer(void *arg, __u64 key, const struct lz_cell *cell)
 size_t lz_cells_top(const struct lz_tables_view *view, enum lz_cell_sort sort, size_t max,
 		    struct lz_cell_copy *ret, size_t *ret_total)
 {
-	struct top t = { .heap = ret, .sort = sort, .max = max };
+	struct top t = { .view = view, .heap = ret, .sort = sort, .now_s = lz_tables_now_s(view), .max = max };
 	size_t found;
 
 	lz_cells_each(view, offer, &t);

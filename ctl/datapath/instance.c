@@ -44,7 +44,7 @@ __u64 lz_instance_bytes(const struct lz_instance *instance)
 	__u64 fixed = sizeof(struct lz_control) + LZ_PORTS_SIZE * sizeof(__u32) + (1 << 20);
 
 	return (__u64)instance->tag_lines *
-		       (sizeof(struct lz_tag_line) + LZ_TAG_LINE_SLOTS * sizeof(struct lz_cell)) +
+		       (sizeof(struct lz_tag_line) + LZ_TAG_LINE_SLOTS * (sizeof(struct lz_cell) + sizeof(struct lz_cold))) +
 	       (__u64)lz_block_lines_all(instance->tag_lines) * sizeof(struct lz_block_line) +
 	       (__u64)lz_held_lines_all(instance->held_lines) * sizeof(struct lz_held_line) +
 	       (__u64)instance->flow_lines * sizeof(struct lz_flow_line) +

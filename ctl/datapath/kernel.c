@@ -27,6 +27,9 @@ static int set_sizes(struct lazaret *skel, const struct lz_instance *instance)
 		r = bpf_map__set_max_entries(skel->maps.lz_cells,
 					     instance->tag_lines * LZ_TAG_LINE_SLOTS);
 	if (!r)
+		r = bpf_map__set_max_entries(skel->maps.lz_cold,
+					     instance->tag_lines * LZ_TAG_LINE_SLOTS);
+	if (!r)
 		r = bpf_map__set_max_entries(skel->maps.lz_blocks,
 					     lz_block_lines_all(instance->tag_lines));
 	if (!r)

@@ -20,6 +20,7 @@ static const char *const map_names[LZ_MAP_N] = {
 	[LZ_MAP_REPLAY] = ".data.replay",
 	[LZ_MAP_TAGS] = "lz_tags",
 	[LZ_MAP_CELLS] = "lz_cells",
+	[LZ_MAP_COLD] = "lz_cold",
 	[LZ_MAP_BLOCKS] = "lz_blocks",
 	[LZ_MAP_HELD] = "lz_held",
 	[LZ_MAP_FLOWS] = "lz_flows",

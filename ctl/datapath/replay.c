@@ -71,6 +71,8 @@ static int load(struct lz_replay_box *b, const struct lz_instance *instance, str
 	if (!r)
 		r = bpf_map__set_max_entries(b->skel->maps.lz_cells, instance->tag_lines * LZ_TAG_LINE_SLOTS);
 	if (!r)
+		r = bpf_map__set_max_entries(b->skel->maps.lz_cold, instance->tag_lines * LZ_TAG_LINE_SLOTS);
+	if (!r)
 		r = bpf_map__set_max_entries(b->skel->maps.lz_blocks,
 					     lz_block_lines_all(instance->tag_lines));
 	if (!r)

@@ -12,6 +12,7 @@
 #include "datapath/recount.h"
 #include "datapath/search_view.h"
 
+#define SEEN_FORGOTTEN_S (45 * 86400u) /* longer than any "idle", less than lz_cell.seen takes to come round */
 #define ORPHAN 0x80000000u /* beside a slot: it was nobody's to find */
 
 struct lz_sweep {
@@ -110,11 +111,21 @@ static void restore_tag(const struct lz_tables_view *v, __u32 slot)
 
 /* ---------------------------------------------------------------- which cells go */
 
+/* Never gone too early: he was seen up to the end of that unit. */
 static bool is_recent(const struct lz_sweep *s, const struct lz_cell *cell, __u32 now_s)
 {
-	__u32 seen_s = *(const volatile __u32 *)&cell->seen_s;
+	__u32 seen_s = lz_cell_seen_s(cell, now_s);
 
-	return seen_s && (__s32)(now_s - seen_s) <= (__s32)s->config.idle_s;
+	return seen_s && now_s - seen_s < s->config.idle_s + LZ_SEEN_UNIT_S;
+}
+
+/* Who is held and silent for longer than units of "seen" tell apart would be new again. */
+static void forget_seen(struct lz_cell *cell, __u32 now_s)
+{
+	__u16 seen = *(const volatile __u16 *)&cell->seen;
+
+	if (seen && now_s - lz_cell_seen_s(cell, now_s) > SEEN_FORGOTTEN_S)
+		__sync_bool_compare_and_swap(&cell->seen, seen, 0);
 }
 
 /* An aggregate's hold counts the cells below a /48: while there are any, it stays. */
@@ -162,9 +173,10 @@ static void mark_slot(struct lz_sweep *s, __u32 slot, __u32 now_s)
 
 	if (!stored)
 		return; /* being claimed at this instant */
+	forget_seen(cell, now_s);
 	look_at_hold(s, slot, key, now_s);
 	if (s->config.on_source && !lz_key_is_aggregate(key))
-		s->config.on_source(s->config.arg, key, cell);
+		s->config.on_source(s->config.arg, key, slot);
 	/* A second cell of one key is never found by anybody: it goes, whatever its age; a hold on it
 	 * moves to the one that is found. */
 	orphan = lz_view_find(v, key) != (int)slot;
@@ -190,9 +202,10 @@ static void forget_child(const struct lz_tables_view *v, __u64 key)
 
 /* The counts, then the key, then the word that hides the key at its place in a block: a cell without a
  * key is anybody's who gets its tag. */
-static void clear_cell(struct lz_cell *cell)
+static void clear_cell(struct lz_cell *cell, struct lz_cold *cold)
 {
-	memset(&cell->hold + 1, 0, sizeof(*cell) - offsetof(struct lz_cell, syn));
+	memset(cold, 0, sizeof(*cold));
+	memset(&cell->hold + 1, 0, sizeof(*cell) - offsetof(struct lz_cell, state));
 	__sync_synchronize();
 	*(volatile __u64 *)&cell->key = 0;
 	__sync_synchronize();
@@ -227,7 +240,7 @@ static void reclaim_slot(struct lz_sweep *s, __u32 dying, __u32 now_s)
 	}
 	if (alone && !lz_key_is_aggregate(key) && key >> 32)
 		forget_child(v, key);
-	clear_cell(cell);
+	clear_cell(cell, &v->cold[slot]);
 	replace_tag(v, slot, LZ_TAG_RECLAIMED);
 	__sync_fetch_and_add(&v->tables->cells_used, -1ULL);
 	s->totals.reclaimed++;

@@ -20,7 +20,7 @@ struct lz_sweep_config {
 	/* A hold with LZ_HOLD_F_KERNEL: the ledger may not know it. May be NULL. */
 	void (*on_kernel_hold)(void *arg, __u64 key, __u64 word);
 	/* Each source with a cell, once a pass. May be NULL. */
-	void (*on_source)(void *arg, __u64 key, const struct lz_cell *cell);
+	void (*on_source)(void *arg, __u64 key, __u32 slot);
 	void *arg;
 };
 

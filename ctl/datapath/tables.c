@@ -50,6 +50,7 @@ void lz_tables_close(struct lz_tables_view *view)
 {
 	unmap(view->tags, view->instance.tag_lines * sizeof(*view->tags));
 	unmap(view->cells, view->slots * sizeof(*view->cells));
+	unmap(view->cold, view->slots * sizeof(*view->cold));
 	unmap(view->blocks, lz_block_lines_all(view->instance.tag_lines) * sizeof(*view->blocks));
 	unmap(view->held, lz_held_lines_all(view->instance.held_lines) * sizeof(*view->held));
 	unmap(view->control, sizeof(*view->control));
@@ -70,6 +71,8 @@ static int map_all(struct lz_tables_view *v, struct lz_err *reterr)
 		v->cells = map_fd(fd[LZ_MAP_CELLS], v->slots * sizeof(*v->cells), rw, LZ_MAP_CELLS,
 				  reterr);
 	if (v->cells)
+		v->cold = map_fd(fd[LZ_MAP_COLD], v->slots * sizeof(*v->cold), rw, LZ_MAP_COLD, reterr);
+	if (v->cold)
 		v->blocks = map_fd(fd[LZ_MAP_BLOCKS], lz_block_lines_all(v->instance.tag_lines) *
 				   sizeof(*v->blocks), rw, LZ_MAP_BLOCKS, reterr);
 	if (v->blocks)
@@ -228,7 +231,7 @@ static int set_hold(struct lz_tables_view *v, __u64 key, __u64 word, const struc
 			return -ENOSPC;
 		if (slot & LZ_SEARCH_MADE) {
 			slot &= ~LZ_SEARCH_MADE;
-			v->cells[slot].seen_s = 0; /* lz_cell_ask() may have left one in a free cell */
+			v->cells[slot].seen = 0; /* lz_cell_ask() may have left one in a free cell */
 			++*made;
 		}
 	}

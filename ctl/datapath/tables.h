@@ -21,6 +21,7 @@ struct lz_tables_view {
 	struct lz_instance instance;
 	struct lz_tag_line *tags;   /* instance.tag_lines */
 	struct lz_cell *cells;	    /* 64 * tag_lines */
+	struct lz_cold *cold;	    /* as many: the other half of each */
 	struct lz_block_line *blocks; /* lz_block_lines_all(tag_lines) */
 	struct lz_held_line *held;  /* lz_held_lines_all() */
 	struct lz_control *control;
@@ -133,8 +134,34 @@ size_t lz_hold_set_beside(struct lz_tables_view *view, struct lz_hold_entry *ent
 
 /* ---------------------------------------------------------------- cells */
 
+/* What a cell says at an instant, both halves put together: see struct lz_cell and struct lz_cold. */
+struct lz_cell_copy {
+	__u64 key;
+	__u64 hold;
+	__u32 syn, smtp_connections, others, dropped, would_drop; /* packets */
+	__u32 seen_s; /* the data plane's clock, cut to LZ_SEEN_UNIT_S; 0 = never, or more than 45 days ago */
+	__u64 state[LZ_CELL_WORDS];
+	__u64 dests[4];
+};
+
+/** lz_cell_read() - copy of the cell in a slot, whosever it is; it may change meanwhile */
+void lz_cell_read(const struct lz_tables_view *view, __u32 slot, struct lz_cell_copy *ret);
+
 /** lz_cell_get() - copy of a source's cell; -ENOENT: never seen, or reclaimed */
-int lz_cell_get(const struct lz_tables_view *view, __u64 key, struct lz_cell *ret);
+int lz_cell_get(const struct lz_tables_view *view, __u64 key, struct lz_cell_copy *ret);
+
+/** lz_cell_dropped() - packets refused or dropped, of the cell in a slot. An instant after its lower bits have
+ * wrapped it may say 65,536 too few. */
+__u32 lz_cell_dropped(const struct lz_tables_view *view, __u32 slot);
+
+/** lz_cell_seen_s() - lz_cell.seen as seconds of the data plane's clock, cut to LZ_SEEN_UNIT_S; 0 = never */
+__u32 lz_cell_seen_s(const struct lz_cell *cell, __u32 now_s);
+
+/* Packets of a source that reached class rules. */
+static inline __u32 lz_cell_examined(const struct lz_cell_copy *cell)
+{
+	return cell->syn + cell->others;
+}
 
 static inline __u64 lz_cell_key(const struct lz_cell *cell)
 {
@@ -146,20 +173,20 @@ __u64 lz_key_aggregate(const struct lz_instance *instance, __u64 what, __u64 num
 
 /** lz_cell_destinations() - distinct port-25 destinations, estimated: see bpf/limit.h
  * @slot_ns: dests_slot_ns of the source's class; 0 = the class counts none */
-__u32 lz_cell_destinations(const struct lz_cell *cell, __u64 slot_ns, __u64 now_ns);
+__u32 lz_cell_destinations(const struct lz_cell_copy *cell, __u64 slot_ns, __u64 now_ns);
 
 /** lz_cell_limit_value() - what a limit has counted in its cell now: units in the window, tokens in
  * use, or destinations */
-__u32 lz_cell_limit_value(const struct lz_cell *cell, const struct lz_limit *limit, __u64 now_ns);
+__u32 lz_cell_limit_value(const struct lz_cell_copy *cell, const struct lz_limit *limit, __u64 now_ns);
 
 /**
  * lz_cells_each() - every source's cell, in no order; aggregates are left out
- * @visit: gets the cell where it lies: it may change while it is read. Non-zero ends the walk.
+ * @visit: gets the cell's slot. Non-zero ends the walk.
  *
  * Return: what @visit returned last, or 0. A million cells: see p_table (tens of ms).
  */
 int lz_cells_each(const struct lz_tables_view *view,
-		  int (*visit)(void *arg, __u64 key, const struct lz_cell *cell), void *arg);
+		  int (*visit)(void *arg, __u64 key, __u32 slot), void *arg);
 
 /** lz_holds_each() - only cells whose tag says "held" and whose word is in force; looks at no other */
 int lz_holds_each(const struct lz_tables_view *view, __u32 now_s,
@@ -176,11 +203,6 @@ enum lz_cell_sort {
 	LZ_SORT_WOULD_DROP,
 	LZ_SORT_SEEN,
 	LZ_SORT_N,
-};
-
-struct lz_cell_copy {
-	__u64 key;
-	struct lz_cell cell;
 };
 
 /**

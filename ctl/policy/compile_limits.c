@@ -163,6 +163,14 @@ static void widen_windows(const struct lz_policy_class *class, struct lz_class *
 	}
 }
 
+/* Both words of a limit lie in one half of the cell. */
+static bool is_place(const struct lz_limit *l, unsigned word)
+{
+	unsigned end = word + words_of(l);
+
+	return end <= LZ_CELL_WORDS && (end <= LZ_CELL_NEAR_WORDS || word >= LZ_CELL_NEAR_WORDS);
+}
+
 static __u32 words_mask(const struct lz_limit *l, unsigned word)
 {
 	return ((1u << words_of(l)) - 1) << word;
@@ -177,8 +185,10 @@ static bool place_words(const struct lz_compile *c, struct lz_class *to, bool ke
 
 	for (size_t i = 0; i < to->limits && keep; i++) {
 		old[i] = is_of_source(&to->limit[i]) ? predecessor(c, &to->limit[i]) : NULL;
-		if (!old[i])
+		if (!old[i] || !is_place(&to->limit[i], old[i]->word)) {
+			old[i] = NULL;
 			continue;
+		}
 		to->limit[i].word = old[i]->word;
 		used |= words_mask(old[i], old[i]->word);
 	}
@@ -188,9 +198,9 @@ static bool place_words(const struct lz_compile *c, struct lz_class *to, bool ke
 
 		if (!is_of_source(l) || old[i])
 			continue;
-		while (word + words_of(l) <= LZ_CELL_WORDS && (used & words_mask(l, word)))
+		while (word < LZ_CELL_WORDS && (!is_place(l, word) || (used & words_mask(l, word))))
 			word++;
-		if (word + words_of(l) > LZ_CELL_WORDS)
+		if (word == LZ_CELL_WORDS)
 			return false;
 		l->word = (__u8)word;
 		used |= words_mask(l, word);

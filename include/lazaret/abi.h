@@ -13,7 +13,8 @@
  *   lz_control (global data)   switch, generation word, two generations of classes
  *   lz_ports   (global data)   ifindex -> role in each generation, statistics slot
  *   lz_tags    ARRAY           one 64-byte line of 64 tags; a tag says "maybe here" and "held"
- *   lz_cells   ARRAY           one 128-byte cell a source (or aggregate); slot n <-> tag n
+ *   lz_cells   ARRAY           one 64-byte cell a source (or aggregate); slot n <-> tag n
+ *   lz_cold    ARRAY           its other 64 bytes, which few packets touch; slot n <-> tag n
  *   lz_blocks  ARRAY           256 neighbouring keys -> the 256 cells where they would like to live
  *   lz_held    ARRAY           one bit a source: "maybe held"; two copies, one of them read
  *   lz_flows   ARRAY           recent port-25 SYNs, so that a retransmission is known
@@ -30,7 +31,7 @@
 #include <lazaret/cells.h>
 
 #ifndef LZ_ABI_VERSION /* a test makes a daemon of another one */
-#define LZ_ABI_VERSION 6
+#define LZ_ABI_VERSION 7
 #endif
 
 /* ---------------------------------------------------------------- sizes */

@@ -98,10 +98,21 @@ static __always_inline int lz_key_is_aggregate(__u64 key)
 	return key >> 56 == LZ_KEY_AGGREGATE >> 56;
 }
 
-/* Packets of a source that reached class rules. */
-static __always_inline __u32 lz_cell_examined(const struct lz_cell *cell)
+/* See lz_cell.seen. */
+static __always_inline __u16 lz_seen(__u32 now_s)
 {
-	return cell->syn + cell->others;
+	__u16 seen = now_s >> LZ_SEEN_SHIFT;
+
+	return seen ? seen : 1;
+}
+
+/* See lz_cell.last_dest: of a destination's hash and the slot of time it is noted in. Of two that follow one
+ * another one in 255 is taken for the other, and not noted. */
+static __always_inline __u8 lz_dest_mark(__u64 hash, __u64 slot)
+{
+	__u8 mark = (hash >> 56) ^ slot;
+
+	return mark ? mark : 255;
 }
 
 /* How far the part of a key lies from its end that tells neighbours apart. */

@@ -20,7 +20,7 @@ struct {
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1); /* at creation: one a source */
 	__type(key, __u32);
-	__type(value, struct lz_cell);
+	__type(value, struct bench_line);
 } bench_lines SEC(".maps");
 
 static __always_inline __u64 next_random(void)
@@ -120,11 +120,11 @@ int bench_line(struct xdp_md *ctx)
 {
 	__u64 r = generate(ctx);
 	__u32 i = lz_scale(r >> 32, bench_gen.line_n);
-	struct lz_cell *line = bpf_map_lookup_elem(&bench_lines, &i);
+	struct bench_line *line = bpf_map_lookup_elem(&bench_lines, &i);
 
 	if (!line)
 		return XDP_ABORTED;
-	__sync_fetch_and_add(&line->key, 1);
+	__sync_fetch_and_add(&line->count, 1);
 	return XDP_PASS;
 }
 
@@ -135,12 +135,12 @@ int bench_wait(struct xdp_md *ctx)
 {
 	__u64 r = generate(ctx), *state;
 	__u32 i = lz_scale(r >> 32, bench_gen.line_n);
-	struct lz_cell *line = bpf_map_lookup_elem(&bench_lines, &i);
+	struct bench_line *line = bpf_map_lookup_elem(&bench_lines, &i);
 
 	if (!line)
 		return XDP_ABORTED;
 	state = bench_gen.random[bpf_get_smp_processor_id() & (BENCH_CPUS - 1)];
-	*state += *(volatile __u64 *)&line->key * *(volatile __u32 *)&lz_control.zero;
+	*state += *(volatile __u64 *)&line->count * *(volatile __u32 *)&lz_control.zero;
 	return XDP_PASS;
 }
 

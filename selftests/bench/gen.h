@@ -26,6 +26,13 @@ struct stock_prefix {
 	__u8 bits[8]; /* of the key space, big endian */
 };
 
+/* Of the calibration's table, which has as many as there are sources: the bytes of a customer's cell, both
+ * halves, so that U is what a line costs in memory of the tested size. */
+struct bench_line {
+	__u64 count;
+	__u64 pad_[15];
+};
+
 struct bench_gen {
 	__u64 random[BENCH_CPUS][8]; /* xorshift state, a cache line a CPU */
 	__u64 turn;		     /* BENCH_EACH: packets made */

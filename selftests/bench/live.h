@@ -63,7 +63,7 @@ SEC("xdp")
 int live_line(struct xdp_md *ctx)
 {
 	__u8 *p = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	struct lz_cell *line;
+	struct bench_line *line;
 	__u32 i;
 
 	if (p + 78 > end)
@@ -72,7 +72,7 @@ int live_line(struct xdp_md *ctx)
 	line = bpf_map_lookup_elem(&bench_lines, &i);
 	if (!line)
 		return XDP_ABORTED;
-	__sync_fetch_and_add(&line->key, 1);
+	__sync_fetch_and_add(&line->count, 1);
 	bench_found[bpf_get_smp_processor_id() & (BENCH_CPUS - 1)]++;
 	return XDP_DROP;
 }

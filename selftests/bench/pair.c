@@ -109,7 +109,7 @@ static void row_source(void)
 	struct scene *s = scene_find("main4");
 	struct variant v = { .name = "f-source", .scene = s, .program = "bench_ours", .n = 1 };
 	double ns[BENCH_ROUNDS_MAX];
-	struct lz_cell cell;
+	struct lz_cell_copy cell;
 	struct result *r;
 	bool exact = true;
 	__u64 wanted;

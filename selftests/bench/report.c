@@ -76,7 +76,7 @@ static void row_flood(const char *name, const char *usual)
 static void row_flood_kept(const char *name, struct scene *s)
 {
 	__u64 exact = 0, held = lz_holds_count(&s->view, lz_tables_now_s(&s->view));
-	struct lz_cell cell;
+	struct lz_cell_copy cell;
 	struct result *r;
 	double percent;
 

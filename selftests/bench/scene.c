@@ -126,6 +126,8 @@ static void size_maps(struct scene *s)
 	bpf_map__set_max_entries(scene_map(s, "lz_tags"), s->instance.tag_lines);
 	bpf_map__set_max_entries(scene_map(s, "lz_cells"),
 				 s->instance.tag_lines * LZ_TAG_LINE_SLOTS);
+	bpf_map__set_max_entries(scene_map(s, "lz_cold"),
+				 s->instance.tag_lines * LZ_TAG_LINE_SLOTS);
 	bpf_map__set_max_entries(scene_map(s, "lz_blocks"),
 				 lz_block_lines_all(s->instance.tag_lines));
 	bpf_map__set_max_entries(scene_map(s, "lz_held"), lz_held_lines_all(s->instance.held_lines));

@@ -41,6 +41,7 @@ static void size_maps(struct world *w)
 
 	bpf_map__set_max_entries(s->maps.lz_tags, w->tag_lines);
 	bpf_map__set_max_entries(s->maps.lz_cells, w->tag_lines * LZ_TAG_LINE_SLOTS);
+	bpf_map__set_max_entries(s->maps.lz_cold, w->tag_lines * LZ_TAG_LINE_SLOTS);
 	bpf_map__set_max_entries(s->maps.lz_blocks, lz_block_lines_all(w->tag_lines));
 	bpf_map__set_max_entries(s->maps.lz_held, lz_held_lines_all(WORLD_HELD_LINES));
 	bpf_map__set_max_entries(s->maps.lz_flows, WORLD_FLOW_LINES);
@@ -83,6 +84,8 @@ struct world *world_open(__u32 tag_lines, __u32 key_len)
 	w->tags = map_fd_whole(bpf_map__fd(w->skel->maps.lz_tags), w->tag_lines * 64ul);
 	w->cells = map_fd_whole(bpf_map__fd(w->skel->maps.lz_cells),
 				w->tag_lines * 64ul * sizeof(*w->cells));
+	w->cold = map_fd_whole(bpf_map__fd(w->skel->maps.lz_cold),
+			       w->tag_lines * 64ul * sizeof(*w->cold));
 	w->blocks = map_fd_whole(bpf_map__fd(w->skel->maps.lz_blocks),
 				 lz_block_lines_all(w->tag_lines) * sizeof(*w->blocks));
 	w->held = map_fd_whole(bpf_map__fd(w->skel->maps.lz_held),
@@ -96,6 +99,7 @@ void world_close(struct world *w)
 {
 	munmap(w->tags, w->tag_lines * 64ul);
 	munmap(w->cells, w->tag_lines * 64ul * sizeof(*w->cells));
+	munmap(w->cold, w->tag_lines * 64ul * sizeof(*w->cold));
 	munmap(w->blocks, lz_block_lines_all(w->tag_lines) * sizeof(*w->blocks));
 	munmap(w->held, lz_held_lines_all(WORLD_HELD_LINES) * sizeof(*w->held));
 	world_policy_done(w);
@@ -134,6 +138,7 @@ void world_reset(struct world *w)
 {
 	memset(w->tags, 0, w->tag_lines * 64ul);
 	memset(w->cells, 0, w->tag_lines * 64ul * sizeof(*w->cells));
+	memset(w->cold, 0, w->tag_lines * 64ul * sizeof(*w->cold));
 	memset(w->blocks, 0, lz_block_lines_all(w->tag_lines) * sizeof(*w->blocks));
 	memset(w->held, 0, lz_held_lines_all(WORLD_HELD_LINES) * sizeof(*w->held));
 	clear_array(w->skel->maps.lz_flows, sizeof(struct lz_flow_line));

@@ -51,6 +51,7 @@ struct world {
 	struct lz_control *control;
 	struct lz_tag_line *tags;
 	struct lz_cell *cells;
+	struct lz_cold *cold; /* the other half of each */
 	struct lz_block_line *blocks;
 	struct lz_held_line *held; /* two copies */
 	__u32 *ports;
@@ -103,6 +104,7 @@ __u64 world_key(const struct world *w, const char *addr);
 
 /** world_cell() - the cell of a key, or NULL */
 struct lz_cell *world_cell(const struct world *w, __u64 key);
+struct lz_cold *world_cold(const struct world *w, __u64 key); /* the cell is there */
 __u64 world_cells_used(const struct world *w);
 struct lz_replay *world_last(const struct world *w);
 

@@ -361,6 +361,14 @@ struct lz_cell *world_cell(const struct world *w, __u64 key)
 	return slot < 0 ? NULL : &w->cells[slot];
 }
 
+struct lz_cold *world_cold(const struct world *w, __u64 key)
+{
+	const struct lz_cell *cell = world_cell(w, key);
+
+	world_must(cell ? 0 : -ENOENT, "find a cell");
+	return &w->cold[cell - w->cells];
+}
+
 void world_hold(struct world *w, const char *text, __u64 word)
 {
 	__u64 key = world_key(w, text);

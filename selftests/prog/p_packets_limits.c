@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* p_packets_limits.c - limits as packets meet them: counts, windows, budgets, holds, destinations. */
+#include "bpf/limit.h"
 #include "prog/limit_rows.h"
 
 static void exactly_n(void)
@@ -21,7 +22,7 @@ static void exactly_n(void)
 	cell = world_cell(w, world_key(w, LIM4));
 	T_EQ(cell->smtp_connections, 50, "attempts");
 	T_EQ(cell->syn, 50, "SYNs");
-	T_EQ(lz_cell_examined(cell), 50, "examined");
+	T_EQ(cell->others, 0, "and nothing else");
 	T_EQ(cell->dropped, 10, "dropped");
 }
 
@@ -227,7 +228,7 @@ static void notify_only(void)
 	limited(l, (struct lz_class){ 0 });
 	T_EQ(admitted(LIM4, 3), 3, "three");
 	T_EQ(attempt(LIM4, WORLD_XDP).reason, LZ_R_PASS_MONITOR, "a monitored limit only says so");
-	T_EQ(world_cell(w, world_key(w, LIM4))->would_drop, 1, "in the cell");
+	T_EQ(world_cold(w, world_key(w, LIM4))->would_drop, 1, "in the cell");
 }
 
 static void destinations(void)
@@ -251,6 +252,58 @@ static void destinations(void)
 	}
 	printf("# \"over 30\" destinations fired at %u\n", first);
 	T_OK(first >= 24 && first <= 43, "over 30 destinations");
+}
+
+/* Noted once in each slot of time, however often it comes and whatever lies between. */
+static void noted_in_each_slot(void)
+{
+	struct pkt_spec other = { .src = LIM4, .dst = "198.51.100.7", .dport = 25, .seq = 900000 };
+	struct world_run r;
+	__u64 *dests, key;
+
+	limited(window(40, 300 * S), (struct lz_class){ .dests_slot_ns = 600 * S });
+	key = world_key(w, LIM4);
+	T_EQ(admitted(LIM4, 2), 2, "one destination");
+	dests = world_cold(w, key)->dests;
+	T_EQ(lz_dests_estimate(dests, WORLD_START_S / 600), 1, "one");
+	dests[0] = dests[1] = dests[2] = dests[3] = 0;
+	T_EQ(admitted(LIM4, 1), 1, "the same");
+	T_EQ(lz_dests_estimate(dests, WORLD_START_S / 600), 0, "was noted, and nothing is done");
+	world_frame(w, WORLD_XDP, &other, &r);
+	T_EQ(lz_dests_estimate(dests, WORLD_START_S / 600), 1, "another one");
+	T_EQ(admitted(LIM4, 1), 1, "the first again");
+	T_EQ(lz_dests_estimate(dests, WORLD_START_S / 600), 2, "is noted beside it");
+	world_clock(w, (WORLD_START_S + 600) * S);
+	T_EQ(admitted(LIM4, 1), 1, "the same in the next slot");
+	dests[2 * (WORLD_START_S / 600 & 1)] = dests[2 * (WORLD_START_S / 600 & 1) + 1] = 0;
+	T_EQ(lz_dests_estimate(dests, WORLD_START_S / 600 + 1), 1, "stands there, too");
+}
+
+/* What does not fit a counter's lower bits is in the other half of the cell, and nobody beside it notices. */
+static void counters_carry(void)
+{
+	struct pkt_spec data = { .src = LIM4, .dst = WORLD4, .dport = 25, .tcp = PKT_ACK };
+	struct world_run r;
+	struct lz_cell *cell;
+	struct lz_cold *cold;
+
+	limited(window(40, 300 * S), (struct lz_class){ 0 });
+	T_EQ(admitted(LIM4, 40), 40, "forty");
+	cell = world_cell(w, world_key(w, LIM4));
+	cold = world_cold(w, world_key(w, LIM4));
+	cell->dropped = 0xfffe;
+	cold->told_s = 0xffff;
+	T_EQ(admitted(LIM4, 5), 0, "five refused");
+	T_EQ(cell->dropped, 3, "wrapped");
+	T_EQ(cold->dropped_65536s, 1, "once");
+	T_EQ(cell->seen, lz_seen(WORLD_START_S), "what lies below is what it was");
+	T_EQ(cold->told_s, (__u16)WORLD_START_S, "there as well");
+	for (int i = 0; i < 600; i++)
+		world_frame(w, i % 2 ? WORLD_TC : WORLD_XDP, &data, &r);
+	T_EQ(cold->others_256s, 2, "twice");
+	T_EQ(cell->others, 600 - 512, "and the rest");
+	T_EQ(LZ_KNOWN_IS(cell->known_class), ROWS_LIMITED, "the class is known still");
+	T_EQ(cell->syn, 45, "SYNs have nothing to do with it");
 }
 
 /* I8 over everything at once. */
@@ -293,6 +346,8 @@ static const struct t_case cases[] = {
 	{ "a harder hold in a longer one", hold_harder },
 	{ "notify and monitored limits", notify_only },
 	{ "distinct destinations", destinations },
+	{ "a destination in each slot", noted_in_each_slot },
+	{ "counters of both halves", counters_carry },
 	{ "received is passed plus dropped", conservation },
 };
 

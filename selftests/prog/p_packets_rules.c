@@ -228,7 +228,7 @@ static void monitor(void)
 	world_class_stats(w, ROWS_DYNAMIC, &stats);
 	T_EQ(stats.would[LZ_V_ICMP_ADMIN], 1, "would have been refused, once");
 	T_EQ(stats.verdict[LZ_V_PASS], 2, "passed twice");
-	T_EQ(world_cell(w, world_key(w, DYN4))->would_drop, 1, "and said so in its cell");
+	T_EQ(world_cold(w, world_key(w, DYN4))->would_drop, 1, "and said so in its cell");
 	w->control->gen[0].flags = 0;
 	ROWS_OK("rows");
 }

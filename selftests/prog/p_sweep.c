@@ -12,7 +12,7 @@ static void waits_aside(void)
 	struct lz_sweep_config config = { .idle_s = 1, .slice_lines = view.instance.tag_lines };
 	__u32 key = FIRST + 0x48000;
 	struct lz_sweep *sweep;
-	struct lz_cell cell;
+	struct lz_cell_copy cell;
 	__u64 word;
 	size_t n;
 
@@ -127,10 +127,60 @@ static void holds_while_bits_are_filled(void)
 	T_EQ(missed, 0, "and at the end");
 }
 
+static __u32 seen_of(__u32 key)
+{
+	struct lz_cell_copy cell = {};
+
+	T_EQ(lz_cell_get(&view, key, &cell), 0, "a cell");
+	return cell.seen_s;
+}
+
+/* "seen" is kept in units of 64 s, which come round in 48 days: nobody is forgotten too early, nobody who
+ * is silent is new again. */
+static void seen_in_units(void)
+{
+	__u32 key = FIRST + 0x380000, start_s = LZ_SEEN_UNIT_S * 65530u;
+	struct lz_sweep_totals t = {};
+	struct lz_cell_copy cell;
+
+	set_clock(5); /* the first unit, which would be 0 */
+	send_syn(key, 443);
+	T_EQ(seen_of(key), 1, "seen in the first unit of all");
+	sweep_all(60, &t);
+	T_EQ(seen_of(key), 1, "and not taken for never seen");
+	set_clock(start_s + LZ_SEEN_UNIT_S - 1);
+	send_syn(key, 443);
+	T_EQ(seen_of(key), start_s, "cut to the unit");
+	set_clock(start_s + LZ_SEEN_UNIT_S - 2 + 60);
+	sweep_all(60, &t);
+	T_EQ(seen_of(key), start_s, "idle counts from the unit's end");
+	set_clock(start_s - 1); /* this CPU's clock is a tick behind the packet's, and that was a new unit */
+	T_EQ(seen_of(key), start_s - LZ_SEEN_UNIT_S, "as of now");
+	sweep_all(1, &t);
+	T_EQ(seen_of(key), start_s - LZ_SEEN_UNIT_S, "it stays");
+	set_clock(start_s + 31 * 86400); /* units have come round meanwhile */
+	T_EQ(seen_of(key), start_s, "31 days ago");
+	sweep_all(31 * 86400, &t);
+	T_EQ(seen_of(key), start_s, "no longer than the longest idle");
+	T_OK(lz_hold_set(&view, key, LZ_HOLD_WORD(start_s + 45 * 86400, 14 * 86400, 1, 0), 0, NULL) >= 0, "held");
+	set_clock(start_s + 44 * 86400);
+	T_OK(lz_hold_set(&view, key, LZ_HOLD_WORD(start_s + 70 * 86400, 26 * 86400, 1, 0), 0, NULL) >= 0, "longer");
+	set_clock(start_s + 46 * 86400);
+	sweep_all(60, &t);
+	T_EQ(seen_of(key), 0, "who is held and silent for 45 days: nobody knows when");
+	set_clock(start_s + 50 * 86400);
+	T_EQ(seen_of(key), 0, "he is not new again");
+	lz_hold_release(&view, key, NULL);
+	set_clock(start_s + 50 * 86400 + LZ_RELEASED_S);
+	sweep_all(60, &t);
+	T_EQ(lz_cell_get(&view, key, &cell), -ENOENT, "and gone with his hold");
+}
+
 static const struct t_case cases[] = {
 	{ "a sweep waits elsewhere", waits_aside },
 	{ "and counts what comes meanwhile", counts_what_comes_meanwhile },
 	{ "holds while the bits are filled anew", holds_while_bits_are_filled },
+	{ "when somebody was seen", seen_in_units },
 };
 
 int main(void)

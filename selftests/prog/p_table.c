@@ -74,6 +74,8 @@ static void empties(void)
 	T_OK(word_is_zero(view.tags[0].word, view.slots / 8), "every tag is free again");
 	T_OK(word_is_zero(&view.cells[0].key, view.slots * (sizeof(struct lz_cell) / 8)),
 	     "every cell is zero");
+	T_OK(word_is_zero(&view.cold[0].state[0], view.slots * (sizeof(struct lz_cold) / 8)),
+	     "and its other half");
 }
 
 /* Hosts from anywhere, each without a neighbour, take all blocks first; then come a provider's own. */
@@ -201,9 +203,9 @@ static void ranks(void)
 	for (int i = 0; i < 20; i++)
 		send_syn(FIRST + 0x70002, 443);
 	T_EQ(lz_cells_top(&view, LZ_SORT_SEEN, 3, top, &total), 3, "three");
-	T_EQ(top[0].cell.seen_s, 50000, "the newest first");
+	T_EQ(top[0].seen_s, 50000 / LZ_SEEN_UNIT_S * LZ_SEEN_UNIT_S, "the newest first");
 	T_EQ(top[0].key, FIRST + 0x70001, "ties by key");
-	T_EQ(top[0].cell.syn, 30, "with its counters");
+	T_EQ(top[0].syn, 30, "with its counters");
 	T_EQ(top[1].key, FIRST + 0x70002, "then the next");
 	T_OK(total > 3, "and how many there are");
 }

@@ -133,7 +133,7 @@ static void make_orphan(__u64 key, __u32 now_s)
 	struct lz_cell *cell = &view.cells[line * LZ_TAG_LINE_SLOTS + 63];
 
 	cell->key = ~key;
-	cell->seen_s = now_s;
+	cell->seen = lz_seen(now_s);
 	cell->hold = LZ_HOLD_WORD(now_s + 60, 60, LZ_GARDEN_STRICT, LZ_HOLD_F_KERNEL);
 	view.tags[line].word[7] |= (__u64)(lz_tag_of(hash) | LZ_TAG_HELD) << 56;
 	view.tables->cells_used++;
@@ -212,7 +212,7 @@ static void takes_over_what_was_dying(void)
 	__u64 key = FIRST + 0x51000, hash = lz_hash(key, view.instance.seed);
 	__u64 claimed = FIRST + 0x52000, claimed_hash = lz_hash(claimed, view.instance.seed);
 	struct lz_sweep_totals t = {};
-	struct lz_cell cell;
+	struct lz_cell_copy cell;
 	__u8 *tag, *unclaimed;
 	__u32 slot;
 

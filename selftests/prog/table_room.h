@@ -133,11 +133,11 @@ struct keys {
 	size_t n;
 };
 
-static inline int note_key(void *arg, __u64 key, const struct lz_cell *cell)
+static inline int note_key(void *arg, __u64 key, __u32 slot)
 {
 	struct keys *k = arg;
 
-	(void)cell;
+	(void)slot;
 	k->v[k->n++] = key;
 	return 0;
 }

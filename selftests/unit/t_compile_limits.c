@@ -62,6 +62,28 @@ static void shares_out_words(void)
 	T_EQ(used, 63, "all six in use");
 }
 
+/* A window's two words lie in one half of the cell, also where it stood across the border before. */
+static void keeps_words_together(void)
+{
+	auto_image *image = compile_text(LIMITS(BUCKET("a", "1/s") "," BUCKET("b", "1/s") "," BUCKET("c", "1/s") ","
+		WINDOW("wide", "1000/24h")), NULL);
+	auto_image *again = NULL;
+	__u32 id;
+
+	if (!T_OK(image, "compiles"))
+		return;
+	T_EQ(limit_named(image, "wide")->words, 2, "two words");
+	T_EQ(limit_named(image, "wide")->word, LZ_CELL_NEAR_WORDS, "not across the border");
+	id = limit_named(image, "wide")->id;
+	for (unsigned c = 0; c < LZ_CLASSES_MAX; c++)
+		for (unsigned i = 0; i < image->gen.class_[c].limits; i++)
+			if (image->gen.class_[c].limit[i].id == id)
+				image->gen.class_[c].limit[i].word = LZ_CELL_NEAR_WORDS - 1;
+	again = compile_text(LIMITS(BUCKET("a", "1/s") "," BUCKET("b", "1/s") "," BUCKET("c", "1/s") ","
+		WINDOW("wide", "1000/24h")), image);
+	T_EQ(again ? limit_named(again, "wide")->word : 0, LZ_CELL_NEAR_WORDS, "nor because it was there");
+}
+
 static void keeps_words_over_a_reload(void)
 {
 	auto_image *first = compile_text(LIMITS(WINDOW("a", "40/1h") "," WINDOW("b", "30/1h") "," BUCKET("d", "10/s")), NULL);
@@ -170,6 +192,7 @@ static void holds_by_handshakes(void)
 static const struct t_case cases[] = {
 	{ "arithmetic of limits", computes_windows },
 	{ "six words for all limits", shares_out_words },
+	{ "two words in one half", keeps_words_together },
 	{ "words and stamps over reloads", keeps_words_over_a_reload },
 	{ "old words are never read", never_reads_old_words },
 	{ "stamps over an undo", outlives_an_undo },
