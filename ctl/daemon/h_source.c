@@ -248,8 +248,9 @@ static __u32 difference(const struct top *t, __u32 slot, struct sample *ret)
 	take_sample(&t->ctl->view, slot, ret);
 	ret->syn -= t->before[slot].syn;
 	ret->smtp_connections -= t->before[slot].smtp_connections;
-	/* An instant after its lower bits wrapped it is less than before. */
-	ret->dropped = (__s32)(ret->dropped - t->before[slot].dropped) < 0 ? 0 : ret->dropped - t->before[slot].dropped;
+	ret->dropped -= t->before[slot].dropped;
+	if ((__s32)ret->dropped < 0) /* its lower bits wrapped this instant: lz_cell_dropped() */
+		ret->dropped = 0;
 	return t->sort == LZ_SORT_SYN	  ? ret->syn :
 	       t->sort == LZ_SORT_DROPPED ? ret->dropped :
 					    ret->smtp_connections;
