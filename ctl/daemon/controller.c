@@ -362,8 +362,10 @@ static int start(struct lz_ctl *ctl, const struct lz_identity *who, struct lz_er
 		r = read_boot_id(boot_id, sizeof(boot_id), reterr);
 	if (r == 0)
 		r = lz_ledger_open(ctl->options->state, boot_id, lz_ctl_now(), &ctl->ledger, reterr);
-	if (r == 0)
+	if (r == 0) {
+		ctl->opened_as = lz_ledger_mark(ctl->ledger);
 		r = lz_ctl_keeper_start(ctl);
+	}
 	if (r == 0)
 		r = lz_running_restore(ctl, first, ctl->options->policy, reterr);
 	if (r == 0 && bad < 0 && !ctl->now.policy) {

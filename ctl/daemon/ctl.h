@@ -63,6 +63,7 @@ struct lz_ctl {
 	struct lz_gate *gate; /* NULL: there is no account for the portal */
 	char *portal_given; /* the settings that the portal was told; NULL: none */
 	struct lz_ledger *ledger;
+	struct lz_ledger_mark opened_as; /* its mark when it was opened: what is added since is ours */
 	struct lz_serve_grant grants[2];
 	size_t n_grants;
 
@@ -277,6 +278,8 @@ void lz_hold_restore(struct lz_ctl *ctl);
  * Let go if the ledger drives this kernel; if it is another one or an older copy, the ledger learns them.
  */
 void lz_strangers_look(struct lz_ctl *ctl);
+/** lz_strangers_taken_over() - the same, of an instance that was beside another one until now */
+void lz_strangers_taken_over(struct lz_ctl *ctl);
 
 /** lz_hold_learn() - of a limit in the kernel, found by the sweep: into the evidence queue */
 void lz_hold_learn(void *ctl, __u64 key, __u64 word);
