@@ -191,6 +191,7 @@ static void policies(void)
 	T_HAS(ran.out, "applied 'cable' as generation 8\n", "what");
 	T_HAS(ran.out, "lazaretctl policy confirm\n", "how to confirm");
 	T_HAS(ran.out, "not-in-force: /gardens/leaky/web: needs the portal\n", "what sleeps");
+	T_HAS(ran.out, "  warning: /sets/d: a newer daemon finds it odd\n", "what only the daemon finds");
 	T_EQ(ctl("policy confirm"), 2, "refused");
 	T_EQ(ctl("policy show"), 0, "show");
 	T_STR(ran.out, "{\n  \"version\": 1\n}\n", "as it is");
