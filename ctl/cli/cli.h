@@ -32,6 +32,7 @@
 
 struct lz_cli;
 struct lz_cli_view;
+struct lz_report;
 
 /* One row of the command table. */
 struct lz_cli_command {
@@ -70,6 +71,7 @@ struct lz_cli {
 	const char *instance; /* "" = the default one */
 	const char *run_dir; /* NULL = by the instance */
 	const char *daemon; /* path or name of lazaretd */
+	const struct lz_report *said; /* what is printed already of the policy that is sent; NULL: nothing */
 	__u64 now_wall_ns; /* relative times of one answer agree */
 	struct lz_cli_doc doc;
 };

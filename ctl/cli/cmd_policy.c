@@ -117,32 +117,26 @@ int lz_cli_policy_check(struct lz_cli *cli)
 }
 
 /* The policy as text that needs no other file; NULL when it is wrong and that was said. */
-static char *load_text(struct lz_cli *cli, const char *path)
+static char *load_text(struct lz_cli *cli, const char *path, struct lz_report *ret_report)
 {
-	struct lz_report report = { 0 };
 	struct lz_policy *policy = NULL;
 	char *text = NULL;
 
-	if (lz_policy_load(path, &policy, &report))
-		end_check(cli, path, NULL, &report);
+	if (lz_policy_load(path, &policy, ret_report))
+		end_check(cli, path, NULL, ret_report);
 	else if (lz_policy_print(policy, LZ_PRINT_INLINE_FILES | LZ_PRINT_PACKED, &text))
 		lz_cli_fail(cli, LZ_CODE_REFUSED, "%s: out of memory", path);
 	else if (!cli->quiet)
-		print_report(path, &report);
+		print_report(path, ret_report);
 	lz_policy_free(&policy);
-	lz_report_done(&report);
 	return text;
 }
 
-int lz_cli_policy_send(struct lz_cli *cli)
+static int send_text(struct lz_cli *cli, const char *path, const char *text)
 {
 	struct lz_cli_call call = { .cmd = cli->command->ask, .view = cli->command->view };
-	const char *path = lz_cli_value(cli, "FILE");
-	lz_autofree char *text = load_text(cli, path);
 	lz_autofree char *whole = NULL;
 
-	if (!text)
-		return LZ_CODE_INVALID;
 	call.args = lz_cli_args(cli);
 	if (!call.args)
 		return LZ_CODE_INVALID;
@@ -152,6 +146,21 @@ int lz_cli_policy_send(struct lz_cli *cli)
 	call.payload = text;
 	call.payload_bytes = strlen(text);
 	return lz_cli_ask(cli, &call);
+}
+
+int lz_cli_policy_send(struct lz_cli *cli)
+{
+	const char *path = lz_cli_value(cli, "FILE");
+	struct lz_report report = { 0 };
+	lz_autofree char *text = load_text(cli, path, &report);
+	int code = LZ_CODE_INVALID;
+
+	cli->said = &report;
+	if (text)
+		code = send_text(cli, path, text);
+	cli->said = NULL;
+	lz_report_done(&report);
+	return code;
 }
 
 /* ---------------------------------------------------------------- answers */
@@ -189,6 +198,22 @@ const struct lz_cli_view lz_view_diff = {
 	.none = "this is what is in force: nothing would change",
 };
 
+/* load_text() has said it, with line and column? Not if the daemon is newer and finds more than we do. What was
+ * in a file of its own has another place in what was sent. */
+static bool is_said(const struct lz_cli *cli, const cJSON *row)
+{
+	const char *path = cJSON_GetStringValue(cJSON_GetObjectItem(row, "path"));
+	const char *text = cJSON_GetStringValue(cJSON_GetObjectItem(row, "text"));
+
+	for (size_t i = 0; path && text && cli->said && i < cli->said->n; i++) {
+		const struct lz_report_item *item = &cli->said->items[i];
+
+		if (lz_streq(item->text, text) && (item->file || lz_streq(item->pointer, path)))
+			return true;
+	}
+	return false;
+}
+
 static void show_note(struct lz_cli *cli, const cJSON *row, size_t shown)
 {
 	char kind[LZ_CELL_BYTES], path[LZ_CELL_BYTES], text[LZ_CELL_BYTES];
@@ -197,7 +222,7 @@ static void show_note(struct lz_cli *cli, const cJSON *row, size_t shown)
 
 	(void)shown;
 	lz_text_get(cli, row, "kind", kind);
-	if (placed && lz_streq(kind, "warning")) /* load_text() has said it, with line and column */
+	if (is_said(cli, row))
 		return;
 	lz_text_get(cli, row, "path", path);
 	named = placed && path[0] == '/';

@@ -52,6 +52,7 @@ static int cannot_run(struct lz_cli *cli, int error)
 struct heard {
 	struct lz_str out, err;
 	int code, killed_by; /* killed_by: a signal, or 0 */
+	int deaf; /* an errno: not all of it was heard; or 0 */
 };
 
 /* Its exit code, and the signal that killed it or 0. */
@@ -85,22 +86,28 @@ static void drain(int *fd, struct lz_str *into, bool pass_on)
 		fwrite(buf, 1, (size_t)n, stderr);
 }
 
-/* stdout and stderr of the program, until both are at their end. */
-static void gather(int out_fd, int err_fd, struct lz_str *out, struct lz_str *err)
+/* stdout and stderr of the program, until both are at their end; 0, or an errno: then it was not heard out. */
+static int gather(int out_fd, int err_fd, struct lz_str *out, struct lz_str *err)
 {
-	int fds[] = { out_fd, err_fd };
+	int fds[] = { out_fd, err_fd }, r = 0;
 
-	while (fds[0] >= 0 || fds[1] >= 0) {
+	while (!r && (fds[0] >= 0 || fds[1] >= 0)) {
 		struct pollfd p[] = { { .fd = fds[0], .events = POLLIN },
 				      { .fd = fds[1], .events = POLLIN } };
 
-		if (poll(p, 2, -1) < 0)
+		if (poll(p, 2, -1) < 0) {
+			r = errno == EINTR ? 0 : errno;
 			continue;
+		}
 		if (p[0].revents)
 			drain(&fds[0], out, false);
 		if (p[1].revents)
 			drain(&fds[1], err, true);
 	}
+	for (int i = 0; i < 2; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	return r;
 }
 
 /* What went wrong, in one line: the first message, without the name of who says it and without what
@@ -158,7 +165,7 @@ static int hear(const struct lz_cli *cli, const char *const *words, struct heard
 	posix_spawn_file_actions_destroy(&files);
 	close(out[1]);
 	close(err[1]);
-	gather(out[0], err[0], &ret->out, &ret->err); /* at once at its end if nothing was started */
+	ret->deaf = gather(out[0], err[0], &ret->out, &ret->err); /* at once at its end if nothing was started */
 	if (!r)
 		ret->code = wait_for(pid, &ret->killed_by);
 	return r;
@@ -203,7 +210,10 @@ int lz_cli_program(struct lz_cli *cli, const char *const *words, const char *abs
 		struct heard heard = { .code = LZ_CODE_OK };
 
 		r = hear(cli, words, &heard);
-		code = r ? cannot_run(cli, r) : document_of(cli, &heard, absent);
+		code = r	  ? cannot_run(cli, r) :
+		       heard.deaf ? lz_cli_fail(cli, LZ_CODE_REFUSED, "%s: what it said was not heard: %s; ask "
+						"again, or without -j", cli->daemon, strerror(heard.deaf)) :
+				    document_of(cli, &heard, absent);
 		lz_str_done(&heard.out);
 		lz_str_done(&heard.err);
 		return code;

@@ -120,14 +120,32 @@ const char *lz_ctl_command(const struct lz_ctl *ctl, const char *words, char buf
 	return buf;
 }
 
+bool lz_ctl_is_unknown(const struct lz_ctl *ctl)
+{
+	return !ctl->opened && ctl->found;
+}
+
+const char *lz_ctl_say_unknown(const struct lz_ctl *ctl, char buf[static LZ_UNKNOWN_TEXT_MAX])
+{
+	char command[LZ_COMMAND_TEXT_MAX];
+
+	snprintf(buf, LZ_UNKNOWN_TEXT_MAX, "an instance of before judges on, this ledger knows neither its policy nor "
+		 "whom it holds; put its ledger back, or say %s",
+		 lz_ctl_command(ctl, "policy apply FILE", command));
+	return buf;
+}
+
 bool lz_ctl_need(struct lz_ctl *ctl, struct lz_request *req)
 {
-	char command[LZ_COMMAND_TEXT_MAX], text[LZ_COMMAND_TEXT_MAX + 64];
+	char command[LZ_COMMAND_TEXT_MAX], unknown[LZ_UNKNOWN_TEXT_MAX], text[sizeof(unknown) + 64];
 
 	if (ctl->opened)
 		return true;
-	snprintf(text, sizeof(text), "gateway: no policy was ever applied; say %s",
-		 lz_ctl_command(ctl, "policy apply FILE", command));
+	if (lz_ctl_is_unknown(ctl))
+		snprintf(text, sizeof(text), "gateway: %s", lz_ctl_say_unknown(ctl, unknown));
+	else
+		snprintf(text, sizeof(text), "gateway: no policy was ever applied; say %s",
+			 lz_ctl_command(ctl, "policy apply FILE", command));
 	lz_reply_end(req, LZ_CODE_REFUSED, text, NULL);
 	return false;
 }

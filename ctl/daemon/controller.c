@@ -21,6 +21,7 @@
 #include "daemon/keeper.h"
 #include "daemon/names.h"
 #include "daemon/sandbox.h"
+#include "datapath/bypass.h"
 
 #define LZ_MMAP_BYTES	  (256 << 10)
 #define LZ_SECOND_MS	  250 /* a rollback of the data plane is on record that soon */
@@ -356,14 +357,18 @@ static int start(struct lz_ctl *ctl, const struct lz_identity *who, struct lz_er
 	gate = lz_portal_listen(ctl->options, &portal, reterr);
 	if (gate < 0 && gate != -ENOENT) /* without the account there is no portal */
 		return gate;
+	/* Before the privileges go: should no policy open it, it judges all the same, and has its switch. */
+	lz_bypass_open(ctl->options->instance, &ctl->found, NULL);
 	umask(0077); /* the ledger names customers */
 	r = lz_sandbox_enter(who, reterr);
 	if (r == 0)
 		r = read_boot_id(boot_id, sizeof(boot_id), reterr);
 	if (r == 0)
 		r = lz_ledger_open(ctl->options->state, boot_id, lz_ctl_now(), &ctl->ledger, reterr);
-	if (r == 0)
+	if (r == 0) {
+		ctl->opened_as = lz_ledger_mark(ctl->ledger);
 		r = lz_ctl_keeper_start(ctl);
+	}
 	if (r == 0)
 		r = lz_running_restore(ctl, first, ctl->options->policy, reterr);
 	if (r == 0 && bad < 0 && !ctl->now.policy) {
@@ -383,6 +388,7 @@ static int start(struct lz_ctl *ctl, const struct lz_identity *who, struct lz_er
 int lz_controller_main(const struct lz_options *options, const struct lz_identity *who, int chan)
 {
 	static struct lz_ctl ctl;
+	char unknown[LZ_UNKNOWN_TEXT_MAX];
 	struct lz_err err = { "" };
 
 	/* Lists of half a million come and go: each is a mapping, which goes back to the kernel with it.
@@ -401,6 +407,8 @@ int lz_controller_main(const struct lz_options *options, const struct lz_identit
 	lz_log(LZ_LOG_NOTICE, "ready", "instance=%s generation=%llu held=%llu", options->instance,
 	       (unsigned long long)lz_ctl_generation(&ctl),
 	       (unsigned long long)lz_held_count(ctl.ledger));
+	if (lz_ctl_is_unknown(&ctl))
+		lz_log(LZ_LOG_WARNING, "instance-unknown", "why=%s", lz_ctl_say_unknown(&ctl, unknown));
 	uv_run(&ctl.loop, UV_RUN_DEFAULT);
 	while (ctl.committing || ctl.checkpointing)
 		uv_run(&ctl.loop, UV_RUN_ONCE);

@@ -63,6 +63,7 @@ struct lz_ctl {
 	struct lz_gate *gate; /* NULL: there is no account for the portal */
 	char *portal_given; /* the settings that the portal was told; NULL: none */
 	struct lz_ledger *ledger;
+	struct lz_ledger_mark opened_as; /* its mark when it was opened: what is added since is ours */
 	struct lz_serve_grant grants[2];
 	size_t n_grants;
 
@@ -71,6 +72,7 @@ struct lz_ctl {
 	__u32 asked; /* number of the last request */
 	__u64 silent_since_s; /* the keeper did not answer, CLOCK_MONOTONIC; 0 = it does */
 	bool opened; /* there is an instance: view, events and sweep are there */
+	struct lz_control *found; /* the head of one that was pinned when this controller started; or NULL */
 	bool strangers_known; /* lz_strangers_look() was there: the ledger drives this kernel */
 	bool beside; /* another instance judges until the first KEEP */
 	__u32 sources_min, colony_min; /* room of a new instance: at least what --policy asks for */
@@ -277,6 +279,8 @@ void lz_hold_restore(struct lz_ctl *ctl);
  * Let go if the ledger drives this kernel; if it is another one or an older copy, the ledger learns them.
  */
 void lz_strangers_look(struct lz_ctl *ctl);
+/** lz_strangers_taken_over() - the same, of an instance that was beside another one until now */
+void lz_strangers_taken_over(struct lz_ctl *ctl);
 
 /** lz_hold_learn() - of a limit in the kernel, found by the sweep: into the evidence queue */
 void lz_hold_learn(void *ctl, __u64 key, __u64 word);
@@ -402,6 +406,16 @@ void lz_ctl_resume(struct lz_ctl *ctl);
 #define LZ_COMMAND_TEXT_MAX 160
 const char *lz_ctl_command(const struct lz_ctl *ctl, const char *words, char buf[static LZ_COMMAND_TEXT_MAX]);
 
+/**
+ * lz_ctl_is_unknown() - is an instance pinned that no policy of this ledger has opened?
+ *
+ * It judges on, and nothing is known here of what it does; but its kill switch works.
+ */
+bool lz_ctl_is_unknown(const struct lz_ctl *ctl);
+/** lz_ctl_say_unknown() - that it is there, and what to do, for whoever asks after it; returns @buf */
+#define LZ_UNKNOWN_TEXT_MAX 256
+const char *lz_ctl_say_unknown(const struct lz_ctl *ctl, char buf[static LZ_UNKNOWN_TEXT_MAX]);
+
 /** lz_ctl_need() - is there an instance? if not, the request is answered and false returned */
 bool lz_ctl_need(struct lz_ctl *ctl, struct lz_request *req);
 
@@ -414,6 +428,7 @@ struct lz_health {
 /** lz_events_lost() - with a full ring, since the instance was made; each look keeps the alarm up to date */
 __u64 lz_events_lost(struct lz_ctl *ctl);
 size_t lz_health_look(struct lz_ctl *ctl, struct lz_health ret[static LZ_HEALTH_CHECKS]);
+bool lz_bypass_is_on(const struct lz_ctl *ctl);
 void lz_bypass_say(struct lz_ctl *ctl, cJSON *obj);
 
 /* ---------------------------------------------------------------- handlers, by object */

@@ -10,11 +10,22 @@
 #include "daemon/ctl.h"
 #include "datapath/bypass.h"
 
+/* The switch: of the instance that is open, or of one that is there all the same; NULL: there is none. */
+static struct lz_control *switch_of(const struct lz_ctl *ctl)
+{
+	return ctl->opened ? ctl->view.control : ctl->found;
+}
+
+bool lz_bypass_is_on(const struct lz_ctl *ctl)
+{
+	return switch_of(ctl) && lz_bypass_get(switch_of(ctl), NULL);
+}
+
 static __u64 until_s(const struct lz_ctl *ctl)
 {
 	__u64 left_s = 0;
 
-	if (!lz_bypass_get(ctl->view.control, &left_s) || left_s == LZ_BYPASS_FOREVER)
+	if (!lz_bypass_get(switch_of(ctl), &left_s) || left_s == LZ_BYPASS_FOREVER)
 		return 0;
 	return lz_clock_wall_ns() / LZ_NS_PER_S + left_s;
 }
@@ -30,7 +41,7 @@ static void note_switch(struct lz_ctl *ctl, bool on, const char *actor, __u64 ti
 	lz_text_set(note.reason, sizeof(note.reason), reason);
 	lz_tell_note(ctl, LZ_LOG_WARNING, &note);
 	ctl->was_bypassed = on;
-	ctl->bypass_switches = ctl->view.control->bypass_switches;
+	ctl->bypass_switches = switch_of(ctl)->bypass_switches;
 	ctl->bypass_since_s = on ? note.time_s : 0;
 	lz_text_set(ctl->bypass_actor, sizeof(ctl->bypass_actor), on ? actor : "");
 }
@@ -95,7 +106,7 @@ void lz_bypass_look(struct lz_ctl *ctl)
 void lz_bypass_say(struct lz_ctl *ctl, cJSON *obj)
 {
 	cJSON *bypass = cJSON_AddObjectToObject(obj, "bypass");
-	bool on = ctl->opened && lz_bypass_get(ctl->view.control, NULL);
+	bool on = lz_bypass_is_on(ctl);
 
 	lz_json_add_bool(bypass, "on", on);
 	if (!on)
@@ -121,7 +132,7 @@ static void set_switch(struct lz_ctl *ctl, struct lz_request *req, bool on)
 	char actor[LZ_ACTOR_TEXT_MAX];
 	__u64 for_s = lz_arg_int(req, "for_s", 0);
 
-	if (!lz_ctl_need(ctl, req))
+	if (!switch_of(ctl) && !lz_ctl_need(ctl, req))
 		return;
 	if (on && lz_arg_int(req, "for_s", 1) - 1 >= LZ_BYPASS_MAX_S) {
 		lz_end_invalid(req, "bypass: for %llus: want 1s..%ud, or no time at all: until `bypass off`",
@@ -129,9 +140,9 @@ static void set_switch(struct lz_ctl *ctl, struct lz_request *req, bool on)
 		return;
 	}
 	if (on)
-		lz_bypass_set(ctl->view.control, for_s);
+		lz_bypass_set(switch_of(ctl), for_s);
 	else
-		lz_bypass_clear(ctl->view.control);
+		lz_bypass_clear(switch_of(ctl));
 	lz_tell_actor(req, actor);
 	note_switch(ctl, on, actor, 0, "");
 	end_with_state(ctl, req);

@@ -381,6 +381,24 @@ void lz_h_exception_import(struct lz_request *req, void *arg)
 
 /* ---------------------------------------------------------------- over time */
 
+/* As lz_hold_restore(): what the books could not learn must not be shortened by them. */
+static void keep_unlearnt(const struct lz_ctl *ctl, struct lz_granted *row)
+{
+	struct lz_prefix_key key = { 0 };
+	struct lz_exception has;
+	struct lz_keyprefix kp;
+
+	if (ctl->strangers_known || lz_keyprefix_from_prefix(&row->prefix, ctl->view.instance.ipv6_key_len, &kp) < 0)
+		return;
+	key.bits = kp.bits;
+	key.len = kp.len;
+	if (lz_exception_read(&ctl->view, &key, &has) < 0 || has.until_s <= lz_tables_now_s(&ctl->view))
+		return;
+	row->flags |= has.flags;
+	if (lz_ctl_wall_of(has.until_s) > row->until_s)
+		row->until_s = lz_ctl_wall_of(has.until_s);
+}
+
 void lz_exception_restore(struct lz_ctl *ctl)
 {
 	struct lz_granted rows[LZ_GRANTED_SLICE], last;
@@ -391,10 +409,12 @@ void lz_exception_restore(struct lz_ctl *ctl)
 
 	while ((n = lz_granted_next(ctl->ledger, begun ? &last.prefix : NULL, rows,
 				    LZ_GRANTED_SLICE)) > 0) {
-		for (int i = 0; i < n; i++)
+		last = rows[n - 1];
+		for (int i = 0; i < n; i++) {
+			keep_unlearnt(ctl, &rows[i]);
 			if (rows[i].until_s > wall_s && lz_exception_to_kernel(ctl, &rows[i], &err) < 0)
 				lz_log(LZ_LOG_ERROR, "exception-lost", "why=%s", err.text);
-		last = rows[n - 1];
+		}
 		begun = true;
 	}
 }

@@ -141,6 +141,11 @@ static void end_applied(struct lz_ctl *ctl, struct lz_request *req)
 	lz_reply_end(req, LZ_CODE_OK, NULL, end);
 }
 
+static int no_way_back(struct lz_err *reterr)
+{
+	return lz_err_set(reterr, EINVAL, "confirm: there is no way back from other tables; without --confirm, please");
+}
+
 /* It needs other tables: not without a yes, and for good. Answers the request, but for errors. */
 static int exchange(struct lz_ctl *ctl, struct lz_request *req, struct lz_policy *policy,
 		    struct lz_err *reterr)
@@ -152,8 +157,7 @@ static int exchange(struct lz_ctl *ctl, struct lz_request *req, struct lz_policy
 	if (!lz_arg_bool(req, "yes"))
 		r = -EPERM; /* what lz_ctl_fits() said */
 	else if (lz_arg_int(req, "confirm_s", 0))
-		r = lz_err_set(reterr, EINVAL, "confirm: there is no way back from other tables; without "
-			       "--confirm, please");
+		r = no_way_back(reterr);
 	if (r < 0) {
 		lz_policy_free(&policy);
 		return r;
@@ -171,6 +175,18 @@ static int exchange(struct lz_ctl *ctl, struct lz_request *req, struct lz_policy
 	return 1;
 }
 
+/* The first policy of this daemon, where an instance judges that has other keys or less room. */
+static int may_take_over(struct lz_request *req, struct lz_err *reterr)
+{
+	if (!lz_arg_bool(req, "yes"))
+		return lz_err_set(reterr, EPERM, "policy: an instance of before judges, with another ipv6-key or too "
+				  "small for it; --yes changes that under traffic: held hosts stay held; counters, "
+				  "and what sources have used of their limits, begin anew");
+	if (lz_arg_int(req, "confirm_s", 0))
+		return no_way_back(reterr);
+	return 0;
+}
+
 /* Compile and apply; takes the policy. 1: the request is answered. */
 static int apply(struct lz_ctl *ctl, struct lz_request *req, struct lz_policy *policy,
 		 struct lz_err *reterr)
@@ -182,8 +198,12 @@ static int apply(struct lz_ctl *ctl, struct lz_request *req, struct lz_policy *p
 	if (r < 0)
 		return exchange(ctl, req, policy, reterr);
 	r = lz_running_prepare(ctl, policy, ctl->now.image, &next, reterr);
-	if (r < 0)
+	if (r == 0 && ctl->beside)
+		r = may_take_over(req, reterr);
+	if (r < 0) {
+		lz_running_done(&next);
 		return r;
+	}
 	lz_tell_actor(req, next.row.actor);
 	lz_text_set(next.row.file, sizeof(next.row.file), lz_arg_text(req, "file"));
 	return lz_running_apply(ctl, &next, (__u32)confirm_s, lz_arg_bool(req, "yes"), reterr);

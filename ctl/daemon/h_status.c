@@ -118,9 +118,11 @@ size_t lz_health_look(struct lz_ctl *ctl, struct lz_health ret[static LZ_HEALTH_
 
 	if (ctl->opened)
 		lz_swap_state_get(&ctl->view, &state);
-	check(&ret[n++], "bypass",
-	      ctl->opened && lz_bypass_get(ctl->view.control, NULL) ? "the kill switch is on" : "");
-	check(&ret[n++], "policy", ctl->now.policy ? "" : "no policy is in force");
+	check(&ret[n++], "bypass", lz_bypass_is_on(ctl) ? "the kill switch is on" : "");
+	check(&ret[n++], "policy", ctl->now.policy	  ? "" :
+				   lz_ctl_is_unknown(ctl) ? lz_ctl_say_unknown(ctl, why) :
+							    "no policy is in force");
+	why[0] = '\0';
 	if (ctl->opened) {
 		check_hooks(ctl, &ret[n++]);
 		check_tables(ctl, &ret[n], &ret[n + 1]);
@@ -201,11 +203,32 @@ static void send_port(struct lz_ctl *ctl, struct lz_request *req, const struct l
 	lz_reply_row(req, row);
 }
 
+/* Of an instance that nobody has opened nothing is known: what the ledger has is not what that does. */
+static void add_size(const struct lz_ctl *ctl, cJSON *obj, const char *name, __u64 n)
+{
+	if (lz_ctl_is_unknown(ctl))
+		cJSON_AddNullToObject(obj, name);
+	else
+		lz_json_add_u64(obj, name, n);
+}
+
+static void add_sizes(struct lz_ctl *ctl, cJSON *end)
+{
+	cJSON *part = cJSON_AddObjectToObject(end, "sources");
+
+	add_size(ctl, part, "used", sources_used(ctl));
+	add_size(ctl, part, "capacity", ctl->opened ? ctl->view.control->sources_max : 0);
+	part = cJSON_AddObjectToObject(end, "colony");
+	add_size(ctl, part, "held", lz_held_count(ctl->ledger));
+	add_size(ctl, part, "capacity", ctl->now.image ? ctl->now.image->colony_max : 0);
+	add_size(ctl, end, "exceptions", lz_granted_count(ctl->ledger));
+}
+
 void lz_h_status(struct lz_request *req, void *arg)
 {
 	struct lz_ctl *ctl = arg;
 	lz_autofree struct lz_port_told *ports = NULL;
-	cJSON *end = cJSON_CreateObject(), *part;
+	cJSON *end = cJSON_CreateObject();
 	struct utsname un;
 	size_t n = 0;
 
@@ -220,13 +243,7 @@ void lz_h_status(struct lz_request *req, void *arg)
 	add_policy(ctl, end);
 	if (ctl->opened && ctl->view.instance.made_s)
 		lz_json_time(end, "counted_since", lz_ctl_wall_of(ctl->view.instance.made_s));
-	part = cJSON_AddObjectToObject(end, "sources");
-	lz_json_add_u64(part, "used", sources_used(ctl));
-	lz_json_add_u64(part, "capacity", ctl->opened ? ctl->view.control->sources_max : 0);
-	part = cJSON_AddObjectToObject(end, "colony");
-	lz_json_add_u64(part, "held", lz_held_count(ctl->ledger));
-	lz_json_add_u64(part, "capacity", ctl->now.image ? ctl->now.image->colony_max : 0);
-	lz_json_add_u64(end, "exceptions", lz_granted_count(ctl->ledger));
+	add_sizes(ctl, end);
 	lz_courier_say(ctl, end);
 	lz_names_say(ctl, end);
 	add_alarms(ctl, end);

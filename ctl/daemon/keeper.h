@@ -42,6 +42,12 @@ int lz_keeper_serve(struct lz_keeper *k);
 /** lz_keeper_tell() - tell the controller and the log; the controller may be deaf */
 void lz_keeper_tell(void *keeper, enum lz_told_what what, const char *text);
 
+/**
+ * lz_strangers_carry() - before lz_kernel_take_over(): what only the old tables know, if the ledger that filled
+ * these is a wrong one. 0; -ENOSPC or another -errno: they must not take over.
+ */
+int lz_strangers_carry(const struct lz_kernel *kernel, struct lz_err *reterr);
+
 /** lz_controller_main() - the child; returns its exit code */
 int lz_controller_main(const struct lz_options *options, const struct lz_identity *who, int chan);
 

@@ -154,8 +154,10 @@ static int keep(struct lz_keeper *k, struct lz_err *reterr)
 	if (k->ask.slot >= LZ_GENERATIONS)
 		return lz_err_set(reterr, EINVAL, "keep: slot %u: out of range", k->ask.slot);
 	if (k->kernel.beside_fd >= 0) {
-		int r = lz_kernel_take_over(&k->kernel, reterr);
+		int r = lz_strangers_carry(&k->kernel, reterr);
 
+		if (r == 0)
+			r = lz_kernel_take_over(&k->kernel, reterr);
 		if (r < 0)
 			return r;
 		lz_log(LZ_LOG_NOTICE, "instance-replaced", "instance=%s ipv6_key=%u",

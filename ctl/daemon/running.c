@@ -168,7 +168,10 @@ static void settle(struct lz_ctl *ctl)
 	r = lz_ctl_keep(ctl, state.slot, &err);
 	ctl->keep_due = r == -ETIMEDOUT;
 	if (r == 0) {
-		ctl->beside = false;
+		if (ctl->beside) {
+			ctl->beside = false;
+			lz_strangers_taken_over(ctl);
+		}
 		return;
 	}
 	lz_log(LZ_LOG_ERROR, "keep-failed", "why=%s", err.text);

@@ -7,6 +7,10 @@
  * that the kernel was driven by. A backup that was put back, or a new ledger because the old one was
  * damaged, knows less than the kernel does: then nobody is let go (I1), the books learn from the kernel.
  * Holds of limits are found by the sweep (lz_hold_learn()) in either case.
+ *
+ * New tables that are filled beside those that judge are asked nothing before they have taken over. They have
+ * this ledger's mark, by which the keeper sees whether it is the one of the others; if it is not, they get
+ * what those have, and their mark: strangers_carry.c.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -139,21 +143,27 @@ static int learn_exception(void *arg, const struct lz_prefix_key *key, const str
 
 /* ---------------------------------------------------------------- both */
 
+static void put_mark(struct lz_ctl *ctl, const struct lz_ledger_mark *mark)
+{
+	*(volatile __u64 *)&ctl->view.tables->ledger_id = mark->id;
+	*(volatile __u64 *)&ctl->view.tables->ledger_turn = mark->turn;
+}
+
 /* After a commit and before the kernel hears of it: what is in the kernel is of this turn or an older one. */
 static void write_mark(void *arg)
 {
 	struct lz_ctl *ctl = arg;
 	struct lz_ledger_mark mark = lz_ledger_mark(ctl->ledger);
 
-	*(volatile __u64 *)&ctl->view.tables->ledger_id = mark.id;
-	*(volatile __u64 *)&ctl->view.tables->ledger_turn = mark.turn;
+	put_mark(ctl, &mark);
 }
 
-/* NULL: it is the one that drives this kernel; or what it is. */
+/* NULL: it is the one that drives this kernel; or what it is. As it was opened: a copy that this start has
+ * written a policy to has come further, and knows no more. */
 static const char *wrong_ledger(const struct lz_ctl *ctl)
 {
 	const struct lz_tables *t = ctl->view.tables;
-	struct lz_ledger_mark mark = lz_ledger_mark(ctl->ledger);
+	struct lz_ledger_mark mark = ctl->opened_as;
 
 	if (!t->ledger_id) /* tables of a build that wrote no mark: all that can be told is that nothing is in it */
 		return lz_held_count(ctl->ledger) ? NULL : "this ledger has nobody";
@@ -225,6 +235,10 @@ void lz_strangers_look(struct lz_ctl *ctl)
 
 	if (ctl->strangers_known || !ctl->opened)
 		return;
+	if (ctl->beside) {
+		put_mark(ctl, &ctl->opened_as);
+		return;
+	}
 	why = wrong_ledger(ctl);
 	if (lz_holds_each(&ctl->view, lz_tables_now_s(&ctl->view), add_hold, &f) == 0) {
 		if (f.n)
@@ -249,4 +263,29 @@ void lz_strangers_look(struct lz_ctl *ctl)
 	ctl->strangers_known = true;
 	write_mark(ctl);
 	lz_ledger_on_commit(ctl->ledger, write_mark, ctl);
+}
+
+/* The keeper has added some: how many of each length there are is known on either side. */
+static int count_exception(void *arg, const struct lz_prefix_key *key, const struct lz_exception *e)
+{
+	struct lz_tables_view *view = arg;
+
+	(void)e;
+	view->exceptions++;
+	view->exception_count[key->len]++;
+	return 0;
+}
+
+void lz_strangers_taken_over(struct lz_ctl *ctl)
+{
+	bool wrong = wrong_ledger(ctl);
+
+	memset(ctl->view.exception_count, 0, sizeof(ctl->view.exception_count));
+	ctl->view.exceptions = 0;
+	lz_exceptions_each(&ctl->view, count_exception, &ctl->view);
+	lz_strangers_look(ctl);
+	if (wrong) { /* what the books make of both */
+		lz_hold_restore(ctl);
+		lz_exception_restore(ctl);
+	}
 }

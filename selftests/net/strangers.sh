@@ -126,7 +126,21 @@ daemon_stop
 
 rm -rf "$STATE"
 t_need daemon_start ""
+UNKNOWN="an instance of before judges on, this ledger knows neither its policy nor whom it holds; put its ledger back, or say lazaretctl --instance lab policy apply FILE"
+t_ok "a new ledger without a policy: nobody is let go" eval "! reaches new"
+t_eq "a new ledger without a policy: who is held is not known, not nobody" "$(ctl -j status | jq .colony.held)" null
+t_ok "a new ledger without a policy: status says so" grep -qF "policy: $UNKNOWN" <(ctl status)
+t_eq "a new ledger without a policy: health, too" "$(ctl health 2>&1 >/dev/null)" "lazaretctl: policy: $UNKNOWN"
+t_eq "a new ledger without a policy: who asks for more is told the same" \
+	"$(ctl quarantine del 198.51.100.11 2>&1)" "lazaretctl: gateway: $UNKNOWN"
+t_ok "a new ledger without a policy: and the log" logged event=instance-unknown
+t_ok "a new ledger without a policy: the kill switch works" ctl bypass on for 60
+t_ok "everything passes" reaches new
+t_eq "and status says so" "$(ctl -j status | jq .bypass.on)" true
+t_ok "and off again" ctl bypass off
+t_ok "held again" eval "! reaches new"
 t_need ctl policy apply "$POLICY" --yes
+t_eq "a new ledger, and the policy comes later: then it is known" "$(ctl -j status | jq .colony.held)" 4
 t_ok "a new ledger, and the policy comes later: nobody is let go" eval "! reaches new"
 t_eq "a new ledger, and the policy comes later: all are on its books" \
 	"$(ctl -j quarantine list | jq '.entries | length')" 4

@@ -127,6 +127,8 @@ static inline void answer_payload(struct lz_request *req)
 			req,
 			cJSON_Parse("{\"kind\":\"not-in-force\",\"path\":\"/gardens/leaky/web\","
 				    "\"text\":\"needs the portal\"}"));
+		lz_reply_row(req, cJSON_Parse("{\"kind\":\"warning\",\"path\":\"/sets/d\","
+					      "\"text\":\"a newer daemon finds it odd\"}"));
 		lz_reply_end(req, LZ_CODE_OK, NULL, fields);
 	}
 }

@@ -3,6 +3,8 @@
  * t_cli.c - what lazaretctl makes of answers. What is checked is what people and
  * scripts see: exit codes, stdout, stderr.
  */
+#include <sys/syscall.h>
+
 #include "unit/cli_fake.h"
 
 static void status_text(void)
@@ -191,6 +193,7 @@ static void policies(void)
 	T_HAS(ran.out, "applied 'cable' as generation 8\n", "what");
 	T_HAS(ran.out, "lazaretctl policy confirm\n", "how to confirm");
 	T_HAS(ran.out, "not-in-force: /gardens/leaky/web: needs the portal\n", "what sleeps");
+	T_HAS(ran.out, "  warning: /sets/d: a newer daemon finds it odd\n", "what only the daemon finds");
 	T_EQ(ctl("policy confirm"), 2, "refused");
 	T_EQ(ctl("policy show"), 0, "show");
 	T_STR(ran.out, "{\n  \"version\": 1\n}\n", "as it is");
@@ -248,6 +251,19 @@ static void bypass(void)
 	unlink(script);
 }
 
+/* With an error of our choice, but not for who listens to lazaretctl here. */
+static int poll_error;
+static pid_t listener;
+
+int poll(struct pollfd *fds, nfds_t n, int timeout_ms)
+{
+	if (poll_error && getpid() != listener) {
+		errno = poll_error;
+		return -1;
+	}
+	return (int)syscall(SYS_poll, fds, n, timeout_ms);
+}
+
 /* What lazaretd prints and says as a program, with -j: one document with code and error. */
 static void programs(void)
 {
@@ -290,6 +306,13 @@ static void programs(void)
 		ran.out[rows[i].document[len - 1] == '\n' ? strlen(ran.out) : len] = '\0';
 		T_STR(ran.out, rows[i].document, rows[i].words);
 	}
+	listener = getpid();
+	poll_error = ENOMEM;
+	T_EQ(ctl("-j preflight"), 2, "a kernel without memory");
+	poll_error = 0;
+	cJSON_Delete(document("lazaret/preflight"));
+	T_HAS(ran.out, "lazaretd: what it said was not heard: Cannot allocate memory; ask again, or without -j\"",
+	      "says so, once");
 	unlink(script);
 	T_EQ(ctl("-j preflight"), 2, "no lazaretd");
 	cJSON_Delete(document("lazaret/preflight"));

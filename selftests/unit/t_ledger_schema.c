@@ -87,10 +87,43 @@ static void migrates(void)
 	T_EQ(lz_note_before(l, 0xc0000207, UINT64_MAX, &note, 1), 1, "the timeline");
 	lz_ledger_close(&l);
 	T_EQ(ask_sql("PRAGMA user_version"), LZ_LEDGER_SCHEMA, "today's schema");
+	T_EQ(ask_sql("SELECT count(*) FROM held WHERE look_s = expiry_s"), 4, "each is looked for at its end");
+	T_EQ(ask_sql("SELECT count(*) FROM book WHERE turn > 0"), 1, "which ledger it is, and how far");
 	T_EQ(ask_sql("SELECT count(*) FROM origin"), 3, "two entries of a list share who and why");
 	l = open_at(BOOT_A, noon);
 	T_EQ(lz_held_count(l), 4, "opened again");
 	lz_ledger_close(&l);
+	remove_dir();
+}
+
+/* Made of today's, so that it has all that 2 and 3 brought. */
+static void migrates_3(void)
+{
+	struct lz_ledger_mark mark;
+	struct lz_ended due[2];
+	struct lz_ledger *l;
+
+	make_dir();
+	l = open_at(BOOT_A, noon);
+	put_one(l, 0xc0000207, 3600, noon);
+	put_one(l, 0xc0000208, 60, noon);
+	lz_ledger_close(&l);
+	run_sql("DROP INDEX held_look; ALTER TABLE held DROP COLUMN look_s;"
+		"CREATE INDEX held_expiry ON held (expiry_s); DROP TABLE book; PRAGMA user_version = 3");
+	l = open_at(BOOT_A, noon);
+	T_EQ(lz_held_count(l), 2, "every hold");
+	T_EQ(lz_held_due(l, (__u32)noon.mono_s + 61, due, 2), 1, "is looked for where it ends");
+	T_EQ(due[0].key, 0xc0000208, "the first");
+	mark = lz_ledger_mark(l);
+	T_EQ(mark.turn, 1, "its first turn");
+	lz_ledger_close(&l);
+	T_EQ(ask_sql("PRAGMA user_version"), 4, "schema 4");
+	T_EQ(ask_sql("SELECT count(*) FROM held WHERE look_s = expiry_s"), 2, "each by its own end");
+	T_EQ(ask_sql("SELECT count(*) FROM sqlite_master WHERE name = 'held_look'"), 1, "by an index");
+	T_EQ(ask_sql("SELECT count(*) FROM sqlite_master WHERE name = 'held_expiry'"), 0, "in place of the old one");
+	T_EQ(ask_sql("SELECT count(*) FROM book"), 1, "which ledger it is");
+	T_EQ((__u64)ask_sql("SELECT id FROM book"), mark.id, "as it says itself");
+	T_OK(mark.id != 0, "one that tables can have");
 	remove_dir();
 }
 
@@ -143,6 +176,7 @@ static void stays_when_killed(void)
 
 static const struct t_case cases[] = {
 	{ "a ledger of schema 1 is migrated", migrates },
+	{ "a ledger of schema 3 is migrated", migrates_3 },
 	{ "a migration that fails leaves schema 1", stays_when_interrupted },
 	{ "a migration that is killed leaves schema 1", stays_when_killed },
 };
