@@ -269,7 +269,7 @@ static int take_cell(void *arg, __u64 key, __u32 slot)
 		return r;
 	source = &b->sources[b->n_sources++];
 	source->key = key;
-	lz_cell_read(t->view, slot, &source->cell);
+	lz_cell_read(t->view, slot, b->end_s, &source->cell);
 	source->smtp_destinations = 0;
 	source->class_ = lz_image_class_of(b->image, key, key >> 32 ? 6 : 4);
 	b->held += lz_hold_is_active(source->cell.hold, b->end_s);

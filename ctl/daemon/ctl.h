@@ -413,7 +413,7 @@ const char *lz_ctl_command(const struct lz_ctl *ctl, const char *words, char buf
  */
 bool lz_ctl_is_unknown(const struct lz_ctl *ctl);
 /** lz_ctl_say_unknown() - that it is there, and what to do, for whoever asks after it; returns @buf */
-#define LZ_UNKNOWN_TEXT_MAX 256
+#define LZ_UNKNOWN_TEXT_MAX (128 + LZ_COMMAND_TEXT_MAX)
 const char *lz_ctl_say_unknown(const struct lz_ctl *ctl, char buf[static LZ_UNKNOWN_TEXT_MAX]);
 
 /** lz_ctl_need() - is there an instance? if not, the request is answered and false returned */

@@ -266,7 +266,7 @@ static void send_busiest(struct top *t, __u32 slot, const struct sample *diff, _
 	cJSON *row = cJSON_CreateObject();
 	struct lz_cell_copy cell;
 
-	lz_cell_read(&t->ctl->view, slot, &cell);
+	lz_cell_read(&t->ctl->view, slot, lz_tables_now_s(&t->ctl->view), &cell);
 	lz_json_add_str(row, "address",
 			lz_key_format(key, t->ctl->view.instance.ipv6_key_len, text));
 	if (lz_class_name(t->ctl, class_))

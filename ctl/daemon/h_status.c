@@ -113,7 +113,7 @@ size_t lz_health_look(struct lz_ctl *ctl, struct lz_health ret[static LZ_HEALTH_
 {
 	__u64 lost = lz_events_lost(ctl);
 	struct lz_swap_state state = { 0 };
-	char why[256] = "";
+	char why[LZ_UNKNOWN_TEXT_MAX] = "";
 	size_t n = 0;
 
 	if (ctl->opened)

@@ -44,7 +44,7 @@ __u32 lz_cell_seen_s(const struct lz_cell *cell, __u32 now_s)
 	return (unit - ago) << LZ_SEEN_SHIFT ?: 1;
 }
 
-void lz_cell_read(const struct lz_tables_view *view, __u32 slot, struct lz_cell_copy *ret)
+void lz_cell_read(const struct lz_tables_view *view, __u32 slot, __u32 now_s, struct lz_cell_copy *ret)
 {
 	const struct lz_cell *cell = &view->cells[slot];
 	const struct lz_cold *cold = &view->cold[slot];
@@ -57,7 +57,7 @@ void lz_cell_read(const struct lz_tables_view *view, __u32 slot, struct lz_cell_
 		.others = others_of(view, slot),
 		.dropped = lz_cell_dropped(view, slot),
 		.would_drop = cold->would_drop,
-		.seen_s = lz_cell_seen_s(cell, lz_tables_now_s(view)),
+		.seen_s = lz_cell_seen_s(cell, now_s),
 	};
 	memcpy(ret->state, cell->state, sizeof(cell->state));
 	memcpy(ret->state + LZ_CELL_NEAR_WORDS, cold->state, sizeof(cold->state));
@@ -70,7 +70,7 @@ int lz_cell_get(const struct lz_tables_view *view, __u64 key, struct lz_cell_cop
 
 	if (slot < 0)
 		return -ENOENT;
-	lz_cell_read(view, (__u32)slot, ret);
+	lz_cell_read(view, (__u32)slot, lz_tables_now_s(view), ret);
 	return 0;
 }
 
@@ -253,11 +253,18 @@ static int offer(void *arg, __u64 key, __u32 slot)
 {
 	struct top *t = arg;
 	struct lz_cell_copy copy;
+	__u32 value, least;
 
 	t->total++;
-	if (!t->max || (t->n == t->max && value_at(t, slot) < value_of(t->sort, &t->heap[0])))
+	if (!t->max)
 		return 0;
-	lz_cell_read(t->view, slot, &copy);
+	if (t->n == t->max) { /* many are alike: only who is kept is copied, which takes both halves */
+		value = value_at(t, slot);
+		least = value_of(t->sort, &t->heap[0]);
+		if (value < least || (value == least && key > t->heap[0].key))
+			return 0;
+	}
+	lz_cell_read(t->view, slot, t->now_s, &copy);
 	copy.key = key;
 	if (t->n < t->max) {
 		t->heap[t->n++] = copy;

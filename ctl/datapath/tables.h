@@ -144,8 +144,9 @@ struct lz_cell_copy {
 	__u64 dests[4];
 };
 
-/** lz_cell_read() - copy of the cell in a slot, whosever it is; it may change meanwhile */
-void lz_cell_read(const struct lz_tables_view *view, __u32 slot, struct lz_cell_copy *ret);
+/** lz_cell_read() - copy of the cell in a slot, whosever it is; it may change meanwhile
+ * @now_s: lz_tables_now_s(), once for many */
+void lz_cell_read(const struct lz_tables_view *view, __u32 slot, __u32 now_s, struct lz_cell_copy *ret);
 
 /** lz_cell_get() - copy of a source's cell; -ENOENT: never seen, or reclaimed */
 int lz_cell_get(const struct lz_tables_view *view, __u64 key, struct lz_cell_copy *ret);

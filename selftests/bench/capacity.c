@@ -52,6 +52,7 @@ static void row_holds(void)
 
 struct sums {
 	const struct lz_tables_view *view;
+	__u32 now_s;
 	__u64 cells, syn, would_drop;
 };
 
@@ -62,7 +63,7 @@ static int add_up(void *arg, __u64 key, __u32 slot)
 	struct lz_cell_copy cell;
 
 	(void)key;
-	lz_cell_read(sum->view, slot, &cell);
+	lz_cell_read(sum->view, slot, sum->now_s, &cell);
 	sum->cells++;
 	sum->syn += cell.syn;
 	sum->would_drop += cell.would_drop;
@@ -79,7 +80,7 @@ static void row_read(void)
 	size_t total;
 
 	for (unsigned i = 0; i < options.rounds; i++) {
-		struct sums sum = { .view = &s->view };
+		struct sums sum = { .view = &s->view, .now_s = lz_tables_now_s(&s->view) };
 		__u64 t = bench_now_ns();
 
 		lz_cells_each(&s->view, add_up, &sum);
