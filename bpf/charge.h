@@ -91,11 +91,10 @@ static __always_inline enum lz_charge lz_limit_charge(struct lz_cell *cell, __u3
 	state = lz_limit_state(l, cell, slot, proven);
 	if (!state)
 		return LZ_CHARGE_OK;
-	if (l->kind == LZ_LIMIT_WINDOW) {
+	if (l->kind == LZ_LIMIT_WINDOW)
 		charge = lz_window_charge(state, l, now_ns, ret_value);
-	} else {
+	else
 		charge = lz_bucket_charge(state, l, now_ns, ret_value);
-	}
 	return LZ_FORGET(charge);
 }
 

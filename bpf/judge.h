@@ -241,8 +241,8 @@ static __always_inline void lz_note_dest(const struct lz_pkt *p, const struct lz
 	cold = lz_cold_of(e->slot);
 	if (!cold)
 		return;
-	lz_dests_note(cold->dests, slot, p->dest);
-	e->cell->last_dest = mark;
+	if (lz_dests_note(cold->dests, slot, p->dest))
+		e->cell->last_dest = mark;
 }
 
 /* Count a packet that the rules look at, before they do. */
@@ -273,7 +273,7 @@ static __always_inline int lz_examined_end(const struct lz_pkt *p, const struct 
 					   const struct lz_limit *refused_by)
 {
 	struct lz_judgement *j = e->j;
-	struct lz_cold *cold = 0;
+	struct lz_cold *cold;
 
 	if (e->line && j->ask.fresh)
 		lz_flow_note(e->line, p->flow, p->now_ns, j->r.verdict);

@@ -225,9 +225,9 @@ static __always_inline __u32 lz_popcount(__u64 x)
  * @dests: the four words of a cell
  * @hash:  of the destination under the instance seed
  *
- * A lost race costs one bit once: the next packet to that destination sets it.
+ * Return: 1 if it stands there; 0: another CPU was at the same word, the next packet to that destination sets it.
  */
-static __always_inline void lz_dests_note(__u64 *dests, __u64 slot, __u64 hash)
+static __always_inline int lz_dests_note(__u64 *dests, __u64 slot, __u64 hash)
 {
 	__u32 bit = lz_scale((__u32)hash, 2 * LZ_DESTS_BITS);
 	__u64 *at = dests + 2 * (slot & 1) + (bit >= LZ_DESTS_BITS);
@@ -235,8 +235,7 @@ static __always_inline void lz_dests_note(__u64 *dests, __u64 slot, __u64 hash)
 	__u64 fresh = lz_dests_word(old, slot) | (slot & 0xfff) << LZ_DESTS_BITS |
 		      1ULL << (bit >= LZ_DESTS_BITS ? bit - LZ_DESTS_BITS : bit);
 
-	if (old != fresh)
-		__sync_val_compare_and_swap(at, old, fresh);
+	return old == fresh || __sync_val_compare_and_swap(at, old, fresh) == old;
 }
 
 /**

@@ -155,7 +155,6 @@ int lz_case_refilled(struct lz_ctl *ctl, const struct lz_held *held, const char 
 /* ---------------------------------------------------------------- case_queue.c, case_clock.c */
 
 struct lz_event;
-struct lz_cell;
 struct lz_policy_limit;
 
 int lz_queue_new(struct lz_queue **ret);

@@ -147,11 +147,14 @@ void lz_case_found(void *arg, __u64 key, __u32 slot)
 {
 	struct lz_ctl *ctl = arg;
 	struct lz_counted counted[LZ_LIMITS_PER_CLASS];
-	__u16 told_s = *(const volatile __u16 *)&ctl->view.cold[slot].told_s; /* 0 = never, or one second in 18.2 h */
+	__u16 told_s; /* 0 = never, or one second in 18.2 h */
 	__u64 now_ns, now_s, ago_s;
 	size_t n;
 
-	if (!ctl->lost_since_s || !told_s || slot + 1 < ctl->lost_from)
+	if (!ctl->lost_since_s || slot + 1 < ctl->lost_from)
+		return;
+	told_s = *(const volatile __u16 *)&ctl->view.cold[slot].told_s;
+	if (!told_s)
 		return;
 	now_ns = lz_tables_now_ns(&ctl->view);
 	now_s = now_ns / LZ_NS_PER_S;

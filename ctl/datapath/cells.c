@@ -22,24 +22,27 @@ __u64 lz_key_aggregate(const struct lz_instance *instance, __u64 what, __u64 num
 
 __u32 lz_cell_dropped(const struct lz_tables_view *view, __u32 slot)
 {
-	return (__u32)*(const volatile __u16 *)&view->cold[slot].dropped_65536s << 16 |
-	       *(const volatile __u16 *)&view->cells[slot].dropped;
+	__u32 wraps = *(const volatile __u16 *)&view->cold[slot].dropped_65536s;
+
+	return wraps << 16 | *(const volatile __u16 *)&view->cells[slot].dropped;
 }
 
 static __u32 others_of(const struct lz_tables_view *view, __u32 slot)
 {
-	return *(const volatile __u32 *)&view->cold[slot].others_256s << 8 |
-	       *(const volatile __u8 *)&view->cells[slot].others;
+	__u32 wraps = *(const volatile __u32 *)&view->cold[slot].others_256s;
+
+	return wraps << 8 | *(const volatile __u8 *)&view->cells[slot].others;
 }
 
 __u32 lz_cell_seen_s(const struct lz_cell *cell, __u32 now_s)
 {
-	__u16 seen = *(const volatile __u16 *)&cell->seen, ago = lz_seen(now_s) - seen;
 	__u32 unit = now_s >> LZ_SEEN_SHIFT;
+	__u16 seen = *(const volatile __u16 *)&cell->seen, ago = unit - seen;
 
 	if (!seen)
 		return 0;
-	if (ago > unit || ago > SEEN_AHEAD) /* the packet's clock may be a tick ahead */
+	/* Unit 0 is kept as 1; and the packet's clock may be a tick ahead. */
+	if (ago > unit || ago > SEEN_AHEAD)
 		ago = 0;
 	return (unit - ago) << LZ_SEEN_SHIFT ?: 1;
 }

@@ -152,7 +152,7 @@ void lz_cell_read(const struct lz_tables_view *view, __u32 slot, __u32 now_s, st
 int lz_cell_get(const struct lz_tables_view *view, __u64 key, struct lz_cell_copy *ret);
 
 /** lz_cell_dropped() - packets refused or dropped, of the cell in a slot. An instant after its lower bits have
- * wrapped it may say 65,536 too few. */
+ * wrapped it may say 65,536 too few; what was examined, 256. */
 __u32 lz_cell_dropped(const struct lz_tables_view *view, __u32 slot);
 
 /** lz_cell_seen_s() - lz_cell.seen as seconds of the data plane's clock, cut to LZ_SEEN_UNIT_S; 0 = never */

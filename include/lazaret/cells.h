@@ -128,8 +128,8 @@ enum lz_garden {
  * of a table of its own. What fewer packets touch is in the cell's other half, lz_cold, as far apart as can
  * be: BPF maps have 4 KB pages, and with both halves side by side a million sources lie in 44,000 of them,
  * with these in 22,000: b, c and e cost 5 to 12 % less (both layouts in one run, each with its own tables,
- * turns of 40,000 packets). state[] belongs to the limits of the source's class, see struct lz_limit; compile fills what
- * lies here first. syn and smtp_connections are added to with one locked instruction: when the lower one
+ * turns of 40,000 packets). state[] belongs to the limits of the source's class, see struct lz_limit; compile
+ * fills what lies here first. syn and smtp_connections are added to with one locked instruction: when the lower one
  * wraps it carries into its neighbour, once in 2^32 packets of one source. others and dropped are the lower
  * bits of counters; each lies at the upper end of its four bytes, which are added to, and whoever makes it
  * wrap adds one to what lies in the other half. */

@@ -107,10 +107,11 @@ static __always_inline __u16 lz_seen(__u32 now_s)
 }
 
 /* See lz_cell.last_dest: of a destination's hash and the slot of time it is noted in. Of two that follow one
- * another one in 255 is taken for the other, and not noted. */
+ * another one in 255 is taken for the other, and not noted until a third lies between; which two, nobody
+ * outside knows, and it changes with each slot. */
 static __always_inline __u8 lz_dest_mark(__u64 hash, __u64 slot)
 {
-	__u8 mark = (hash >> 56) ^ slot;
+	__u8 mark = hash * (slot << 1 | 1) >> 56;
 
 	return mark ? mark : 255;
 }

@@ -51,6 +51,7 @@ struct m_cell {
 	__u32 syn, smtp_connections, dropped, examined, would_drop;
 	__u64 dest_slot[2];
 	bool dest_bit[2][104];
+	__u8 dest_mark; /* of the one noted last */
 	__u64 reach_at_ms, reach_level_ms; /* how much was used up then */
 	struct m_count count[M_LIMITS_MAX];
 };

@@ -202,7 +202,8 @@ bool m_charge(struct model *m, struct m_cell *cell, const struct lz_limit *l, __
 	return ok;
 }
 
-/* The one thing taken over by formula, not by thought: which bit a destination sets. */
+/* The two things taken over by formula, not by thought: which bit a destination sets, and its mark, which one
+ * in 255 others has as well. */
 static __u64 mix(__u64 x, __u64 seed)
 {
 	x ^= seed;
@@ -215,18 +216,22 @@ void m_note_destination(struct model *m, struct m_cell *cell, __u64 slot_ns,
 			const struct m_packet *p)
 {
 	__u64 slot = world_now(m->w) / slot_ns, half[2], hash;
-	unsigned bank = slot & 1;
+	unsigned bank = slot & 1, mark;
 	__u8 full[16] = { 0 };
 
 	memcpy(full + (p->family == 4 ? 12 : 0), p->dst, p->family == 4 ? 4 : 16);
 	if (p->family == 4)
 		full[10] = full[11] = 0xff;
 	memcpy(half, full, 16);
+	hash = mix(half[1], half[0] ? mix(half[0], ~m->w->seed) : ~m->w->seed);
+	mark = hash * (2 * slot + 1) >> 56 ? hash * (2 * slot + 1) >> 56 : 255;
+	if (cell->dest_mark == mark)
+		return;
+	cell->dest_mark = mark;
 	if (cell->dest_slot[bank] != slot) {
 		memset(cell->dest_bit[bank], 0, sizeof(cell->dest_bit[bank]));
 		cell->dest_slot[bank] = slot;
 	}
-	hash = mix(half[1], half[0] ? mix(half[0], ~m->w->seed) : ~m->w->seed);
 	cell->dest_bit[bank][((hash & 0xffffffff) * 104) >> 32] = true;
 }
 

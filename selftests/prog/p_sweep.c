@@ -158,6 +158,14 @@ static void seen_in_units(void)
 	T_EQ(seen_of(key), start_s - LZ_SEEN_UNIT_S, "as of now");
 	sweep_all(1, &t);
 	T_EQ(seen_of(key), start_s - LZ_SEEN_UNIT_S, "it stays");
+	set_clock(LZ_SEEN_UNIT_S * 65536u - 1); /* the last before they come round */
+	send_syn(key, 443);
+	set_clock(LZ_SEEN_UNIT_S * 65536u);
+	T_EQ(seen_of(key), LZ_SEEN_UNIT_S * 65535u, "a second ago");
+	set_clock(LZ_SEEN_UNIT_S * 65536u + 59);
+	sweep_all(60, &t);
+	T_EQ(seen_of(key), LZ_SEEN_UNIT_S * 65535u, "and stays where unit 0 would be 1");
+	start_s = LZ_SEEN_UNIT_S * 65535u;
 	set_clock(start_s + 31 * 86400); /* units have come round meanwhile */
 	T_EQ(seen_of(key), start_s, "31 days ago");
 	sweep_all(31 * 86400, &t);

@@ -304,6 +304,31 @@ static void dests_look_back(void)
 	T_EQ(lz_dests_estimate(dests, 13), 0, "nothing");
 }
 
+/* Of what follows one another, one in 255 is taken for what was before; another in each slot. */
+static void marks(void)
+{
+	unsigned alike = 0, again = 0, n = 200000;
+	__u64 a, b, slot;
+
+	for (unsigned i = 0; i < n; i++) {
+		a = random64();
+		b = random64();
+		slot = i;
+		T_OK(lz_dest_mark(a, slot) != 0, "0 is none");
+		if (lz_dest_mark(a, slot) != lz_dest_mark(b, slot))
+			continue;
+		alike++;
+		again += lz_dest_mark(a, slot + 1) == lz_dest_mark(b, slot + 1);
+	}
+	T_OK(alike > n / 255 / 2 && alike < n / 255 * 2, "one in 255");
+	T_OK(again < alike / 20, "not the same two in the next slot");
+	for (unsigned i = again = 0; i < 1000; i++) {
+		a = random64();
+		again += lz_dest_mark(a, i) == lz_dest_mark(a, i + 1);
+	}
+	T_OK(again < 30, "in the next slot a destination is noted anew");
+}
+
 static const struct t_case cases[] = {
 	{ "window: never more than N in any window", never_more_than_n },
 	{ "window: exactly N, room back between W and W + W/k", exactly_n_then_none },
@@ -316,6 +341,7 @@ static const struct t_case cases[] = {
 	{ "destinations: error of the estimate", dests_error },
 	{ "destinations: \"over 30\"", over_thirty },
 	{ "destinations: this slot and the one before", dests_look_back },
+	{ "destinations: the mark of the last", marks },
 };
 
 int main(void)
