@@ -73,7 +73,7 @@ throttled()
 		reaches slow 25 && n=$((n + 1))
 	done
 	echo "# $n of 8 passed"
-	[ $n -le 4 ]
+	[ "$n" -le 4 ]
 }
 
 # agreed WHAT: books and kernel say the same
