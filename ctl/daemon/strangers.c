@@ -265,24 +265,11 @@ void lz_strangers_look(struct lz_ctl *ctl)
 	lz_ledger_on_commit(ctl->ledger, write_mark, ctl);
 }
 
-/* The keeper has added some: how many of each length there are is known on either side. */
-static int count_exception(void *arg, const struct lz_prefix_key *key, const struct lz_exception *e)
-{
-	struct lz_tables_view *view = arg;
-
-	(void)e;
-	view->exceptions++;
-	view->exception_count[key->len]++;
-	return 0;
-}
-
 void lz_strangers_taken_over(struct lz_ctl *ctl)
 {
 	bool wrong = wrong_ledger(ctl);
 
-	memset(ctl->view.exception_count, 0, sizeof(ctl->view.exception_count));
-	ctl->view.exceptions = 0;
-	lz_exceptions_each(&ctl->view, count_exception, &ctl->view);
+	lz_exceptions_recount(&ctl->view); /* the keeper has added some */
 	lz_strangers_look(ctl);
 	if (wrong) { /* what the books make of both */
 		lz_hold_restore(ctl);

@@ -28,7 +28,6 @@
 struct carry {
 	struct lz_tables_view *to;
 	__u32 from_len;
-	bool all; /* the ledger does not know those that are not of limits, either */
 	__u64 left; /* holds that found no room */
 };
 
@@ -39,9 +38,8 @@ static int carry_hold(void *arg, __u64 key, __u64 word)
 	__u32 len = c->to->instance.ipv6_key_len;
 	__u64 step = 1ULL << (64 - len), n = 1;
 
-	if (!(LZ_HOLD_FLAGS(word) & LZ_HOLD_F_KERNEL) && !c->all)
-		return 0; /* the ledger has it */
-	word |= LZ_HOLD_FLAG(LZ_HOLD_F_KERNEL); /* the sweep finds it for the books */
+	if (!(LZ_HOLD_FLAGS(word) & LZ_HOLD_F_KERNEL))
+		return 0; /* the ledger has it, or the caller has brought it: lz_strangers_carry() */
 	if (key >> 32) {
 		if (len > c->from_len)
 			n = 1ULL << (len - c->from_len);
@@ -70,12 +68,6 @@ struct exchange {
 	const struct lz_tables_view *from; /* NULL: of another ABI, or not whole */
 };
 
-/* Has the ledger that filled the new tables not come as far as the one of the old? See strangers.c. */
-static bool is_other_ledger(const struct lz_tables *from, const struct lz_tables *to)
-{
-	return from->ledger_id && (from->ledger_id != to->ledger_id || from->ledger_turn > to->ledger_turn);
-}
-
 static int carry(const struct exchange *x, struct lz_err *reterr)
 {
 	struct carry c = { .to = x->to };
@@ -85,7 +77,6 @@ static int carry(const struct exchange *x, struct lz_err *reterr)
 	if (!x->from)
 		return 0;
 	c.from_len = x->from->instance.ipv6_key_len;
-	c.all = is_other_ledger(x->from->tables, x->to->tables);
 	lz_holds_each(x->from, lz_tables_now_s(x->from), carry_hold, &c);
 	return c.left ? lz_err_set(reterr, ENOSPC, "kernel: no room for %llu holds of limits",
 				   (unsigned long long)c.left) : 0;

@@ -89,7 +89,5 @@ bool lz_held_marked(const struct lz_tables_view *view, __u64 key);
  */
 int lz_held_rebuild(struct lz_tables_view *view);
 
-/** lz_exceptions_recount() - lens and counts in lz_control from the map itself */
-int lz_exceptions_recount(struct lz_tables_view *view);
 
 #endif

@@ -232,6 +232,8 @@ int lz_exception_add(struct lz_tables_view *view, const struct lz_prefix_key *pr
 int lz_exception_del(struct lz_tables_view *view, const struct lz_prefix_key *prefix);
 int lz_exception_read(const struct lz_tables_view *view, const struct lz_prefix_key *prefix,
 		      struct lz_exception *ret);
+/** lz_exceptions_recount() - lens and counts, here and in lz_control, from the map itself: another process wrote */
+int lz_exceptions_recount(struct lz_tables_view *view);
 /** lz_exceptions_each() - non-zero from @visit ends the walk and is returned */
 int lz_exceptions_each(const struct lz_tables_view *view,
 		       int (*visit)(void *arg, const struct lz_prefix_key *prefix,

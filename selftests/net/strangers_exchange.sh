@@ -9,6 +9,8 @@ set -u
 ROOT=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=selftests/lib/gateway.sh
 . "$ROOT/selftests/lib/gateway.sh"
+# shellcheck source=selftests/lib/held.sh
+. "$ROOT/selftests/lib/held.sh"
 
 lz_gateway_enter 300 "$@"
 
@@ -46,19 +48,6 @@ not()
 	! "$@"
 }
 
-# row ADDRESS: GRADE SOURCE of its entry
-row()
-{
-	ctl -j quarantine list | jq -r --arg a "$1" '.entries[] | select(.address == $a) | "\(.grade) \(.source)"'
-}
-
-# left_s ADDRESS: seconds until its end
-left_s()
-{
-	ctl -j quarantine list | jq -r --arg a "$1" \
-		'.entries[] | select(.address == $a) | (.until | fromdateiso8601) - now | floor'
-}
-
 exceptions()
 {
 	ctl -j exception list | jq -r '.exceptions[] | "\(.prefix) \(.what) \(.ticket) \(.until[:4])"' | sort
@@ -74,18 +63,6 @@ throttled()
 	done
 	echo "# $n of 8 passed"
 	[ "$n" -le 4 ]
-}
-
-# agreed WHAT: books and kernel say the same
-agreed()
-{
-	t_ok "$1: intent, ledger and kernel agree" ctl doctor
-	t_ok "$1: healthy" ctl health
-}
-
-logged()
-{
-	grep -q "$@" "$LZ_DIR/log/daemon.log"
 }
 
 # stands WHAT: everything as it did under the ledger that was lost
