@@ -27,7 +27,8 @@ override LDFLAGS += -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
 
 # ---------------------------------------------------------------- what is in which program
 
-ROOMS := base policy colony datapath ledger detect serve tell
+ROOMS := base policy colony datapath ledger serve tell
+DAEMON_ROOMS := privsep backtest keeper control cases handlers daemon
 room = $(patsubst %.c,$(O)/%.o,$(wildcard ctl/$(1)/*.c))
 
 BASE_LIBS := -lcjson -lm
@@ -38,7 +39,7 @@ override CPPFLAGS += -I/usr/include/libnl3
 PORTAL_LIBS := $(BASE_LIBS) -luv -lmicrohttpd -lgnutls -lcap -lseccomp
 
 CLI_OBJS := $(call room,cli) $(call room,policy) $(call room,base)
-DAEMON_OBJS := $(call room,daemon) $(foreach r,$(ROOMS),$(call room,$(r)))
+DAEMON_OBJS := $(foreach r,$(ROOMS) $(DAEMON_ROOMS),$(call room,$(r)))
 PORTAL_OBJS := $(call room,portal) $(call room,base)
 # Every room but the three main programs' own: what tests link.
 TEST_OBJS := $(foreach r,$(ROOMS),$(call room,$(r)))

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "base/clock.h"
 #include "base/json.h"
 
 #include <errno.h>
@@ -252,4 +253,9 @@ int lz_json_add_time(cJSON *obj, const char *key, __u64 wall_ns)
 	if (!wall_ns)
 		return cJSON_AddNullToObject(obj, key) ? 0 : -ENOMEM;
 	return lz_json_add_str(obj, key, lz_time_format(wall_ns, text));
+}
+
+void lz_json_time(cJSON *obj, const char *key, __u64 wall_s)
+{
+	lz_json_add_time(obj, key, wall_s * LZ_NS_PER_S);
 }

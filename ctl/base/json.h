@@ -94,5 +94,7 @@ int lz_json_add_bool(cJSON *obj, const char *key, bool value);
 
 /** lz_json_add_time() - RFC 3339 UTC; 0 stands for "no time" and becomes null */
 int lz_json_add_time(cJSON *obj, const char *key, __u64 wall_ns);
+/** lz_json_time() - the same of whole seconds */
+void lz_json_time(cJSON *obj, const char *key, __u64 wall_s);
 
 #endif

@@ -215,3 +215,11 @@ char *lz_str_take(struct lz_str *s)
 	lz_str_done(s);
 	return data;
 }
+
+void lz_text_set(char *dst, size_t size, const char *text)
+{
+	size_t len = text ? strnlen(text, size - 1) : 0;
+
+	memmove(dst, text ? text : "", len);
+	dst[len] = '\0';
+}

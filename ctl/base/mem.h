@@ -54,6 +54,9 @@ static inline bool lz_text_has_control(const char *text)
 	return false;
 }
 
+/** lz_text_set() - a fixed field from a text that may be NULL; cut if need be */
+void lz_text_set(char *dst, size_t size, const char *text);
+
 static inline bool lz_streq(const char *a, const char *b)
 {
 	return !strcmp(a, b);

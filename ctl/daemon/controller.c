@@ -17,11 +17,23 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "daemon/ctl.h"
-#include "daemon/keeper.h"
-#include "daemon/names.h"
-#include "daemon/sandbox.h"
+#include "base/log.h"
+#include "cases/case.h"
+#include "control/ask.h"
+#include "control/courier.h"
+#include "control/ctl.h"
+#include "control/exception.h"
+#include "control/hold.h"
+#include "control/names.h"
+#include "control/running.h"
+#include "control/strangers.h"
+#include "control/tell.h"
+#include "daemon/modes.h"
 #include "datapath/bypass.h"
+#include "handlers/handlers.h"
+#include "privsep/chan.h"
+#include "privsep/options.h"
+#include "privsep/sandbox.h"
 
 #define LZ_MMAP_BYTES	  (256 << 10)
 #define LZ_SECOND_MS	  250 /* a rollback of the data plane is on record that soon */
@@ -268,15 +280,9 @@ static int listen_on(const struct lz_options *o, const char *name, mode_t mode, 
 		     struct lz_err *reterr)
 {
 	char path[PATH_MAX + 32];
-	int fd = -EADDRINUSE;
 
 	snprintf(path, sizeof(path), "%s/%s", o->run, name);
-	for (int i = 0; fd == -EADDRINUSE && i < LZ_LISTEN_TRIES; i++) {
-		if (i)
-			usleep(LZ_LISTEN_TRY_US);
-		fd = lz_serve_listen(path, mode, gid, reterr);
-	}
-	return fd;
+	return lz_serve_listen(path, mode, gid, reterr);
 }
 
 static int read_boot_id(char *ret, size_t size, struct lz_err *reterr)
@@ -337,6 +343,20 @@ static int open_serve(struct lz_ctl *ctl, int control, int read_only, struct lz_
 	return lz_serve_open(&config, &ctl->serve, reterr);
 }
 
+static void on_event(void *ctl, const struct lz_event *event)
+{
+	if (event->kind >= LZ_EVENT_KIND_N)
+		return;
+	lz_tell_event(ctl, event);
+	lz_case_event(ctl, event);
+}
+
+static const struct lz_ears ears = {
+	.event = on_event,
+	.kernel_hold = lz_hold_learn,
+	.source = lz_case_found,
+};
+
 static int start(struct lz_ctl *ctl, const struct lz_identity *who, struct lz_err *reterr)
 {
 	char boot_id[LZ_BOOT_ID_TEXT_MAX];
@@ -395,6 +415,7 @@ int lz_controller_main(const struct lz_options *options, const struct lz_identit
 	 * Left to itself malloc moves the threshold up, and what is freed lies between what is not. */
 	mallopt(M_MMAP_THRESHOLD, LZ_MMAP_BYTES);
 	ctl.options = options;
+	ctl.ears = &ears;
 	ctl.keeper = chan;
 	ctl.started_s = lz_clock_mono_ns() / LZ_NS_PER_S;
 	if (uv_loop_init(&ctl.loop) < 0 || lz_queue_new(&ctl.queue) < 0)

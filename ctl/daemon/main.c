@@ -8,10 +8,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backtest/backtest.h"
 #include "base/mem.h"
-#include "daemon/options.h"
-#include "daemon/teller.h"
+#include "daemon/modes.h"
 #include "datapath/kernel.h"
+#include "keeper/keeper.h"
+#include "keeper/teller.h"
+#include "privsep/options.h"
 
 enum option_id {
 	OPT_INSTANCE = 256,
@@ -186,5 +189,5 @@ int main(int argc, char **argv)
 		return lz_detach_main(&o);
 	if (o.teller)
 		return lz_teller_main(&o);
-	return lz_keeper_main(&o);
+	return lz_keeper_main(&o, lz_controller_main);
 }

@@ -15,12 +15,13 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/units.h"
-#include "daemon/options.h"
-#include "daemon/rules.h"
+#include "control/rules.h"
+#include "daemon/modes.h"
 #include "datapath/bypass.h"
 #include "datapath/kernel.h"
 #include "datapath/preflight.h"
 #include "datapath/steer.h"
+#include "privsep/options.h"
 #include "tell/teller.h"
 
 static int fail(int error, const struct lz_err *err)

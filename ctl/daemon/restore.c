@@ -11,7 +11,14 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "daemon/ctl.h"
+#include "base/log.h"
+#include "cases/case.h"
+#include "control/ask.h"
+#include "control/ctl.h"
+#include "control/exception.h"
+#include "control/hold.h"
+#include "control/running.h"
+#include "daemon/modes.h"
 
 /* A policy of the ledger, parsed and compiled. */
 static int load(struct lz_ctl *ctl, __u64 generation, struct lz_running *ret, struct lz_err *reterr)

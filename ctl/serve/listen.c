@@ -10,6 +10,9 @@
 #include "serve/gate.h"
 #include "serve/serve.h"
 
+#define LZ_LISTEN_TRIES	 40
+#define LZ_LISTEN_TRY_US 50000
+
 /* Is anybody behind this socket file? A full backlog counts as somebody. */
 static bool answers(const struct sockaddr_un *sun, int type)
 {
@@ -31,8 +34,8 @@ static int bind_mode(int fd, const struct sockaddr_un *sun, mode_t mode)
 	return r;
 }
 
-static int listen_typed(const char *path, int type, mode_t mode, uid_t uid, gid_t gid,
-			struct lz_err *reterr)
+static int try_to_listen(const char *path, int type, mode_t mode, uid_t uid, gid_t gid,
+			 struct lz_err *reterr)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	lz_autoclose int fd = -1;
@@ -67,6 +70,20 @@ static int listen_typed(const char *path, int type, mode_t mode, uid_t uid, gid_
 		return lz_err_set(reterr, errno, "%s: cannot set owner and group: %s", path,
 				  strerror(errno));
 	return TAKE_FD(fd);
+}
+
+/* The process before this one may not have let go of the socket yet. */
+static int listen_typed(const char *path, int type, mode_t mode, uid_t uid, gid_t gid,
+			struct lz_err *reterr)
+{
+	int fd = -EADDRINUSE;
+
+	for (int i = 0; fd == -EADDRINUSE && i < LZ_LISTEN_TRIES; i++) {
+		if (i)
+			usleep(LZ_LISTEN_TRY_US);
+		fd = try_to_listen(path, type, mode, uid, gid, reterr);
+	}
+	return fd;
 }
 
 int lz_serve_listen(const char *path, mode_t mode, gid_t gid, struct lz_err *reterr)

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# Includes go downward only: programs -> serve, detect -> datapath, ledger -> colony, policy -> base;
-# two rooms on one floor do not know each other; each library has one room.
+# Includes go downward only: programs -> handlers -> cases -> control -> serve, tell -> datapath, ledger ->
+# colony, policy -> base; keeper and control, which are two processes, share no more than privsep; two rooms on
+# one floor do not know each other; each library has one room.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . selftests/lib/t.sh
@@ -35,6 +36,12 @@ t_ok "datapath does not know ledger, serve, detect" may datapath policy colony b
 t_ok "ledger does not know datapath" may ledger policy colony base
 t_ok "serve stands below the programs" may serve datapath ledger policy colony base
 t_ok "tell stands on base" may tell base
+t_ok "privsep is what two processes share" may privsep datapath base
+t_ok "the keeper knows nothing of the controller" may keeper privsep tell datapath policy colony base
+t_ok "control does not know what becomes of cases" may control privsep tell serve datapath ledger policy colony base
+t_ok "cases do not know who asks" may cases control privsep serve datapath ledger policy colony base
+t_ok "handlers do not know the keeper" may handlers cases control privsep serve datapath ledger policy colony base
+t_ok "a backtest needs no daemon" may backtest privsep datapath policy colony base bpf
 t_ok "the CLI needs no privilege" may cli policy base
 t_ok "the portal stands on base" may portal base
 t_ok "only datapath knows libbpf" only 'bpf/' datapath

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * case.c - the one way by which a host is held, held harder, or let go.
+ *
+ *   plan     what becomes of each key; nothing is touched
+ *   write    one transaction, one sync: from here on it is durable (I6)
+ *   kernel   each key, read back; refused: taken back, with a transition that says so
+ *   say      log, monitors
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "cases/case.h"
+#include "control/ctl.h"
+#include "control/exception.h"
+#include "control/hold.h"
+#include "control/news.h"
+#include "control/target.h"
+#include "control/tell.h"
+
+#define LZ_LINES_MAX 20 /* keys of a customer in a line each; then one for all */
+
+/* What becomes of the keys. */
+struct plan {
+	struct lz_held *v; /* held anew, or to be freed */
+	size_t n;
+	size_t fresh; /* of those: were not held */
+	bool frees;
+	bool changed;
+	__u32 end_s; /* the latest end */
+};
+
+/* ---------------------------------------------------------------- plan */
+
+static void fill_order(struct lz_ctl *ctl, const struct lz_move *m, struct lz_held *held)
+{
+	char key[LZ_PREFIX_TEXT_MAX], address[LZ_ADDR_TEXT_MAX];
+
+	held->case_id = m->c->id;
+	held->made_s = lz_ctl_now().wall_s;
+	held->generation = lz_ctl_generation(ctl);
+	lz_addr_format(&m->target->addr, address);
+	lz_key_format(held->key, ctl->view.instance.ipv6_key_len, key);
+	lz_text_set(held->address, sizeof(held->address),
+		    held->key != m->target->key || lz_streq(key, address) ? "" : address);
+	lz_text_set(held->actor, sizeof(held->actor), m->actor);
+	lz_text_set(held->source, sizeof(held->source), m->source);
+	if (m->reason)
+		lz_text_set(held->reason, sizeof(held->reason), m->reason);
+	if (m->ticket)
+		lz_text_set(held->ticket, sizeof(held->ticket), m->ticket);
+}
+
+/* One key of a hold: into the plan if the move changes it. */
+static void plan_key(struct lz_ctl *ctl, const struct lz_move *m, __u64 key, __u32 now_s,
+		     struct plan *p)
+{
+	struct lz_held *held = &p->v[p->n];
+	struct lz_terms old = { .end_s = 0 }, terms;
+	bool stands = lz_held_get(ctl->ledger, key, held) == 0;
+	bool known = stands;
+
+	stands = stands && held->expiry_s > now_s;
+	if (stands) {
+		old.end_s = held->expiry_s;
+		old.ttl_s = held->ttl_s;
+		lz_grade_parse(held->grade, &old.grade, NULL);
+	}
+	if (!lz_terms_merge(stands ? &old : NULL, m->grade, m->end_s, m->exact, now_s, &terms)) {
+		p->end_s = held->expiry_s > p->end_s ? held->expiry_s : p->end_s;
+		return;
+	}
+	if (!stands) {
+		*held = (struct lz_held){ .key = key, .since_s = lz_ctl_now().wall_s };
+		p->fresh++;
+	}
+	held->known = known;
+	held->expiry_s = (__u32)terms.end_s;
+	held->ttl_s = terms.ttl_s;
+	lz_grade_format(&terms.grade, held->grade);
+	fill_order(ctl, m, held);
+	p->end_s = held->expiry_s > p->end_s ? held->expiry_s : p->end_s;
+	p->changed = true;
+	p->n++;
+}
+
+/* All that is held of the case; and by who is asked, of the target as the policy knows it now. Time and
+ * undo do not free what came to the customer with a hold of its own. */
+static int plan_release(struct lz_ctl *ctl, const struct lz_move *m, struct plan *p,
+			struct lz_err *reterr)
+{
+	int n = lz_held_of_all(ctl->ledger, m->c->id, m->target->n_keys, &p->v);
+	__u64 word;
+
+	if (n < 0)
+		return lz_err_set(reterr, -n, "ledger: cannot read what case %llu holds",
+				  (unsigned long long)m->c->id);
+	p->n = (size_t)n;
+	for (size_t i = 0; !m->own_keys && i < m->target->n_keys; i++) {
+		struct lz_held *held = &p->v[p->n];
+		bool known;
+
+		*held = (struct lz_held){ .key = m->target->keys[i] };
+		known = lz_held_get(ctl->ledger, held->key, held) == 0;
+		if (known && m->c->id && held->case_id == m->c->id)
+			continue; /* listed already */
+		if (known || lz_hold_read(&ctl->view, held->key, &word) == 0)
+			p->n++;
+	}
+	p->frees = p->changed = true;
+	return 0;
+}
+
+static int plan_move(struct lz_ctl *ctl, const struct lz_move *m, struct plan *p,
+		     struct lz_err *reterr)
+{
+	__u32 now_s = lz_tables_now_s(&ctl->view);
+	int r = 0;
+
+	if (m->to != m->c->state && !lz_case_may_move(m->c->state, m->to))
+		return lz_err_set(reterr, EPROTO, "case %llu: no way leads from %s to %s",
+				  (unsigned long long)m->c->id, lz_case_state_words[m->c->state],
+				  lz_case_state_words[m->to]);
+	if (m->keys_done) {
+		*p = (struct plan){ .frees = !m->end_s, .changed = true, .end_s = m->end_s };
+		return 0;
+	}
+	if (!lz_case_holds(m->to) && !lz_case_holds(m->c->state))
+		return 0;
+	if (!lz_case_holds(m->to))
+		return plan_release(ctl, m, p, reterr);
+	p->v = calloc(m->target->n_keys + 1, sizeof(*p->v));
+	if (!p->v)
+		return lz_err_set(reterr, ENOMEM, "quarantine: out of memory");
+	for (size_t i = 0; i < m->target->n_keys; i++)
+		plan_key(ctl, m, m->target->keys[i], now_s, p);
+	if (p->fresh)
+		r = lz_hold_room(ctl, p->fresh, reterr);
+	for (size_t i = 0; r == 0 && i < p->n; i++) {
+		__u64 word;
+
+		r = lz_hold_word(ctl, &p->v[i], &word, reterr); /* a grade the kernel has no room for */
+	}
+	return r;
+}
+
+/* ---------------------------------------------------------------- write */
+
+static void fill_transition(struct lz_ctl *ctl, const struct lz_move *m, const struct lz_case *was,
+			    struct lz_transition *ret)
+{
+	const struct lz_case *c = m->c;
+
+	*ret = (struct lz_transition){ .case_id = c->id, .time_s = c->changed_s,
+				       .until_s = c->until_s, .due_s = c->due_s,
+				       .generation = lz_ctl_generation(ctl), .step_from = was->step,
+				       .step_to = c->step, .from = was->state, .to = c->state };
+	if (lz_case_holds(c->state) || c->state == LZ_CASE_NOTIFIED)
+		lz_grade_format(&c->grade, ret->grade);
+	lz_text_set(ret->source, sizeof(ret->source), m->source);
+	lz_text_set(ret->actor, sizeof(ret->actor), m->actor);
+	lz_text_set(ret->ticket, sizeof(ret->ticket), m->ticket);
+	lz_text_set(ret->reason, sizeof(ret->reason), m->reason);
+	lz_text_set(ret->evidence, sizeof(ret->evidence), m->evidence);
+}
+
+static int post_news(struct lz_ctl *ctl, const struct lz_move *m, struct lz_err *reterr)
+{
+	char address[LZ_ADDR_TEXT_MAX], grade[LZ_GRADE_TEXT_MAX];
+	const struct lz_case *c = m->c;
+	struct lz_news news = { .event = (enum lz_tell)c->state,
+				.case_id = c->id,
+				.opened_s = c->opened_s,
+				.since_s = c->changed_s,
+				.until_s = c->state == LZ_CASE_NOTIFIED ? c->due_s : c->until_s,
+				.reason = c->reason_class,
+				.source = m->source,
+				.ticket = m->ticket,
+				.customer = c->customer };
+
+	news.address = lz_addr_format(&m->target->addr, address);
+	if (lz_case_holds(c->state) || c->state == LZ_CASE_NOTIFIED)
+		news.grade = lz_grade_format(&c->grade, grade);
+	return lz_news_post(ctl, &news, reterr);
+}
+
+static int write_keys(struct lz_ctl *ctl, const struct plan *p, __u64 case_id, struct lz_err *reterr)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < p->n; i++) {
+		struct lz_held was = { .case_id = 0 };
+
+		lz_held_get(ctl->ledger, p->v[i].key, &was);
+		p->v[i].case_id = case_id;
+		r = p->frees ? lz_held_del(ctl->ledger, p->v[i].key, reterr) :
+			       lz_held_put(ctl->ledger, &p->v[i], reterr);
+		if (p->frees && r == -ENOENT) /* held by the kernel alone */
+			r = 0;
+		if (r == 0 && was.case_id && was.case_id != case_id)
+			r = lz_case_emptied(ctl, was.case_id, reterr);
+	}
+	return r;
+}
+
+static int write_rows(struct lz_ctl *ctl, const struct lz_move *m, const struct lz_case *was,
+		      const struct plan *p, bool changed, struct lz_err *reterr)
+{
+	struct lz_transition t;
+	int r = lz_case_put(ctl->ledger, m->c, reterr);
+
+	if (r == 0)
+		r = write_keys(ctl, p, m->c->id, reterr);
+	if (r == 0 && m->seen) {
+		struct lz_evidence e = *m->seen;
+
+		e.case_id = m->c->id;
+		r = lz_evidence_add(ctl->ledger, &e, reterr);
+	}
+	for (size_t i = 0; r == 0 && i < m->n_exempt; i++)
+		r = lz_granted_put(ctl->ledger, &m->exempt[i], reterr);
+	if (r == 0 && p->frees)
+		r = lz_token_end(ctl->ledger, m->c->id, reterr);
+	if (r < 0 || !changed)
+		return r;
+	fill_transition(ctl, m, was, &t);
+	r = lz_transition_add(ctl->ledger, &t, reterr);
+	return r < 0 ? r : post_news(ctl, m, reterr);
+}
+
+/* Within a batch of the caller it is part of that. */
+static int write_ledger(struct lz_ctl *ctl, const struct lz_move *m, const struct lz_case *was,
+			const struct plan *p, bool changed, struct lz_err *reterr)
+{
+	bool own = !lz_ledger_in_batch(ctl->ledger);
+	int r = own ? lz_ledger_begin(ctl->ledger, reterr) : 0;
+
+	if (r == 0)
+		r = write_rows(ctl, m, was, p, changed, reterr);
+	if (own && r == 0)
+		r = lz_ledger_commit(ctl->ledger, reterr);
+	else if (own && lz_ledger_in_batch(ctl->ledger))
+		lz_ledger_rollback(ctl->ledger);
+	lz_text_set(ctl->ledger_fault, sizeof(ctl->ledger_fault), r < 0 && reterr ? reterr->text : "");
+	return r;
+}
+
+/* ---------------------------------------------------------------- kernel */
+
+/* Not acknowledged, so it must not come back at the next start either. */
+static void take_back(struct lz_ctl *ctl, const struct lz_move *m, const struct lz_case *was,
+		      const struct plan *p, const char *why)
+{
+	struct lz_case failed = *m->c;
+	struct lz_held held, before;
+	struct lz_transition t;
+	int r = lz_ledger_begin(ctl->ledger, NULL);
+
+	for (size_t i = 0; r == 0 && i < p->n; i++) {
+		r = lz_held_get(ctl->ledger, p->v[i].key, &held);
+		if (r == 0 && held.prior && lz_held_prior(ctl->ledger, held.prior, &before) == 0) {
+			r = lz_held_back(ctl->ledger, held.key, held.prior, NULL);
+			if (r == 0 && before.case_id != held.case_id)
+				r = lz_case_refilled(ctl, &before, m->actor, NULL);
+			before.key = held.key;
+			if (before.expiry_s > lz_tables_now_s(&ctl->view))
+				lz_hold_to_kernel(ctl, &before, NULL);
+			else
+				lz_hold_release(&ctl->view, held.key, NULL);
+		} else if (r == 0) {
+			r = lz_held_del(ctl->ledger, held.key, NULL);
+			lz_hold_release(&ctl->view, held.key, NULL);
+		}
+	}
+	*m->c = *was;
+	m->c->id = failed.id;
+	if (!was->id)
+		m->c->state = LZ_CASE_CLOSED;
+	if (r == 0)
+		r = lz_case_put(ctl->ledger, m->c, NULL);
+	if (r == 0) {
+		fill_transition(ctl, m, &failed, &t);
+		lz_text_set(t.reason, sizeof(t.reason), why);
+		r = lz_transition_add(ctl->ledger, &t, NULL);
+	}
+	if (r == 0)
+		r = lz_ledger_commit(ctl->ledger, NULL);
+	else if (lz_ledger_in_batch(ctl->ledger))
+		lz_ledger_rollback(ctl->ledger);
+	if (r < 0)
+		lz_log(LZ_LOG_ERROR, "ledger-failed", "why=a hold could not be taken back");
+}
+
+static int write_kernel(struct lz_ctl *ctl, const struct lz_move *m, const struct lz_case *was,
+			const struct plan *p, struct lz_err *reterr)
+{
+	__u32 now_s = lz_tables_now_s(&ctl->view);
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < p->n; i++) {
+		/* what has ended is free; if it is held, then by a limit, anew */
+		if (p->frees && m->own_keys && p->v[i].expiry_s <= now_s)
+			continue;
+		if (p->frees)
+			lz_hold_release(&ctl->view, p->v[i].key, NULL);
+		else
+			r = lz_hold_to_kernel(ctl, &p->v[i], reterr);
+	}
+	if (r < 0)
+		take_back(ctl, m, was, p, reterr ? reterr->text : "the kernel did not take it");
+	for (size_t i = 0; r == 0 && i < m->n_exempt; i++)
+		r = lz_exception_to_kernel(ctl, &m->exempt[i], reterr);
+	return r;
+}
+
+/* ---------------------------------------------------------------- say */
+
+static const char *event_of(const struct lz_move *m, const struct lz_case *was, const struct plan *p)
+{
+	if (m->event)
+		return m->event;
+	if (lz_case_holds(m->to))
+		return p->fresh || !lz_case_holds(was->state) ? "held" : "extended";
+	return lz_case_state_words[m->to];
+}
+
+static void say_move(struct lz_ctl *ctl, const struct lz_move *m, const struct lz_case *was,
+		     const struct plan *p)
+{
+	size_t n = p->n ? p->n : 1;
+	struct lz_note note = { .time_s = m->c->changed_s, .until_s = m->c->until_s,
+				.generation = lz_ctl_generation(ctl) };
+
+	lz_text_set(note.event, sizeof(note.event), event_of(m, was, p));
+	lz_text_set(note.actor, sizeof(note.actor), m->actor);
+	lz_text_set(note.reason, sizeof(note.reason), m->reason ? m->reason : m->evidence);
+	for (size_t i = 0; i < n; i++) {
+		note.key = p->n ? p->v[i].key : m->target->key;
+		lz_key_format(note.key, ctl->view.instance.ipv6_key_len, note.object);
+		lz_tell_say(ctl, n <= LZ_LINES_MAX ? LZ_LOG_NOTICE : LZ_LOG_DEBUG, &note);
+	}
+	if (n > LZ_LINES_MAX)
+		lz_log(LZ_LOG_NOTICE, note.event, "case=%llu sources=%zu actor=%s",
+		       (unsigned long long)m->c->id, n, m->actor);
+}
+
+/* ---------------------------------------------------------------- move */
+
+static void change_case(const struct lz_move *m, const struct plan *p)
+{
+	struct lz_case *c = m->c;
+	__u64 now_s = lz_ctl_now().wall_s;
+
+	c->state = m->to;
+	c->changed_s = now_s;
+	if (!c->opened_s)
+		c->opened_s = now_s;
+	if (!c->source[0] || lz_case_holds(m->to))
+		lz_text_set(c->source, sizeof(c->source), m->source);
+	c->until_s = lz_case_holds(m->to) ? lz_ctl_wall_of(p->end_s) : 0;
+	if (lz_case_holds(m->to)) {
+		c->due_s = 0;
+		if (p->n)
+			lz_grade_parse(p->v[0].grade, &c->grade, NULL);
+	}
+}
+
+int lz_case_move(struct lz_ctl *ctl, struct lz_move *m, bool *ret_changed, struct lz_err *reterr)
+{
+	struct lz_case was = *m->c;
+	struct plan p = { 0 };
+	bool changed;
+	int r;
+
+	if (ctl->busy)
+		return lz_err_set(reterr, EBUSY, "ledger: an import is running; try again");
+	r = plan_move(ctl, m, &p, reterr);
+	if (r == 0) {
+		/* What the hold is, not what was asked for: it may be harder already. */
+		if (lz_case_holds(m->to) && p.n) {
+			struct lz_grade grade;
+
+			lz_grade_parse(p.v[0].grade, &grade, NULL);
+			m->to = lz_case_state_of(&grade);
+		}
+		changed = p.changed || m->to != was.state;
+		if (changed)
+			change_case(m, &p);
+		r = write_ledger(ctl, m, &was, &p, changed, reterr);
+		if (r < 0)
+			*m->c = was;
+	}
+	if (r == 0)
+		r = write_kernel(ctl, m, &was, &p, reterr);
+	if (r == 0 && changed)
+		say_move(ctl, m, &was, &p);
+	if (r == 0 && ret_changed)
+		*ret_changed = changed;
+	free(p.v);
+	return r;
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * ctl.h - the controller: the state that all its files share, and what each of them asks of it. One
+ * thread, one loop.
+ */
+#ifndef LZ_CONTROL_CTL_H
+#define LZ_CONTROL_CTL_H
+
+#include <uv.h>
+
+#include "base/mem.h"
+#include "colony/guard.h"
+#include "datapath/events.h"
+#include "datapath/policyswap.h"
+#include "datapath/sweep.h"
+#include "datapath/tables.h"
+#include "ledger/ledger.h"
+#include "policy/image.h"
+#include "policy/policy.h"
+#include "privsep/chan.h"
+#include "privsep/options.h"
+#include "serve/gate.h"
+#include "serve/serve.h"
+
+#define LZ_FOLLOWERS_MAX 16
+
+/* A policy that judges now, or would again if nobody confirms. */
+struct lz_running {
+	struct lz_policy *policy; /* NULL: none, everything passes */
+	struct lz_image *image;
+	__u32 *by_customer; /* indices of policy->customer_ranges.v, ordered by owner */
+	struct lz_live_tables live; /* nothing after a start: then a range change applies the whole */
+	unsigned int changes; /* range changes since it was written down whole */
+	struct lz_applied row;
+};
+
+/* A policy whose hooks are attached while the loop turns; then its request is taken up again. */
+struct lz_next {
+	struct lz_request *req; /* NULL: there is none */
+	struct lz_policy *policy;
+	struct lz_port_told *before; /* what was attached */
+	size_t n_before;
+	__u32 seq; /* of the question to the keeper */
+	__u64 asked_s; /* CLOCK_MONOTONIC */
+	bool yes, answered, more;
+	bool wired; /* all that could be */
+};
+
+/* Who listens to the data plane. Set before lz_ctl_open(); the first argument is the struct lz_ctl. */
+struct lz_ears {
+	void (*event)(void *ctl, const struct lz_event *event); /* of the ring */
+	void (*kernel_hold)(void *ctl, __u64 key, __u64 word); /* the sweep found one that a limit made */
+	void (*source)(void *ctl, __u64 key, __u32 slot); /* the sweep looks for what lost events told of */
+};
+
+struct lz_deferred;
+struct lz_courier;
+struct lz_names;
+struct lz_queue;
+
+struct lz_ctl {
+	const struct lz_options *options;
+	const struct lz_ears *ears;
+	uv_loop_t loop;
+	struct lz_serve *serve;
+	struct lz_gate *gate; /* NULL: there is no account for the portal */
+	char *portal_given; /* the settings that the portal was told; NULL: none */
+	struct lz_ledger *ledger;
+	struct lz_ledger_mark opened_as; /* its mark when it was opened: what is added since is ours */
+	struct lz_serve_grant grants[2];
+	size_t n_grants;
+
+	int keeper; /* the channel */
+	uv_poll_t keeper_poll;
+	__u32 asked; /* number of the last request */
+	__u64 silent_since_s; /* the keeper did not answer, CLOCK_MONOTONIC; 0 = it does */
+	bool opened; /* there is an instance: view, events and sweep are there */
+	struct lz_control *found; /* the head of one that was pinned when this controller started; or NULL */
+	bool strangers_known; /* lz_strangers_look() was there: the ledger drives this kernel */
+	bool beside; /* another instance judges until the first KEEP */
+	__u32 sources_min, colony_min; /* room of a new instance: at least what --policy asks for */
+	struct lz_map_fds fds;
+	struct lz_tables_view view;
+	struct lz_events *events;
+	uv_poll_t events_poll;
+	struct lz_sweep *sweep;
+	uv_work_t sweep_work; /* what takes long of it */
+	bool sweep_waits; /* for that, in a thread */
+	bool keep_due; /* the keeper did not hear which generation stays */
+
+	struct lz_running now;
+	struct lz_running before; /* while a confirm is pending */
+	struct lz_next next;
+
+	uv_timer_t second; /* deadlines, ends of holds, clocks */
+	uv_timer_t slice; /* sweep */
+	uv_signal_t term;
+	__u64 started_s; /* CLOCK_MONOTONIC */
+	__u64 ticked_s;
+	__u64 swept_s;
+	__u64 pruned_s;
+	bool was_bypassed;
+	bool bypass_known; /* the switches so far are on record, or have been looked at */
+	__u32 bypass_switches; /* how many */
+	__u64 bypass_since_s; /* wall clock */
+	char bypass_actor[LZ_ACTOR_TEXT_MAX];
+	unsigned int fill_alarm; /* 0, 80, 90, 95: told */
+	__u64 lost_before; /* when the alarm about them began */
+	__u64 lost_s; /* CLOCK_MONOTONIC: when more of them were last seen; 0 = never */
+	__u64 lost_swept; /* as of the end of the last sweep */
+	__u64 lost_looked_s; /* when that was, the data plane's clock; 0 = never */
+	__u64 lost_since_s; /* this sweep looks for sources told of since; 0 = for none */
+	__u32 lost_from; /* this sweep looks from this slot on, plus 1; 0 = at all */
+	__u32 lost_full; /* the first slot of this sweep that the queue had no room for, plus 1; or 0 */
+	char ledger_fault[256]; /* last write error, "" = fine */
+	char checkpoint_fault[256]; /* how the last checkpoint failed, "" = it did not */
+	char lost_hooks[256]; /* names, "" = none */
+	struct lz_names *names; /* host names of the policy; NULL = there are none */
+	struct lz_courier *courier; /* to the teller; NULL = there is none */
+	char portal_fault[256]; /* "" = it runs, or none is wanted */
+	__u64 news_lost; /* messages that found the outbox full */
+
+	struct lz_request *followers[LZ_FOLLOWERS_MAX];
+	bool busy; /* an import has the ledger: other changes wait */
+	bool committing; /* in a thread: who reads the ledger waits in SQLite's mutex; status does not */
+	bool checkpointing; /* in a thread; nobody waits for it, but what writes by the thousand rests */
+	uv_work_t checkpoint;
+	struct lz_err checkpoint_err; /* "" = none */
+	__u64 checkpoint_after_s; /* CLOCK_MONOTONIC; the last one failed */
+	bool ends_wait; /* more holds have ended than the last turn could close */
+	struct lz_queue *queue; /* evidence that waits for its turn */
+	struct lz_guard guard;
+	bool guard_told; /* that it has tripped stands in the timeline */
+	__u64 guarded; /* holds that the guard has refused or taken back */
+	struct lz_deferred *deferred;
+	struct lz_ask ask; /* too large for the stack */
+	struct lz_answer answer;
+	int code;
+};
+
+/** lz_ctl_now() - both clocks, in whole seconds */
+struct lz_now lz_ctl_now(void);
+__u64 lz_ctl_wall_of(__u32 mono_s); /* of a moment of the data plane's clock */
+__u32 lz_ctl_mono_of(__u64 wall_s); /* its inverse; cut to what that clock can say */
+__u64 lz_ctl_generation(const struct lz_ctl *ctl); /* that judges; 0 = none */
+const char *lz_class_name(const struct lz_ctl *ctl, __u32 class_); /* NULL = in no class */
+
+/** lz_events_lost() - with a full ring, since the instance was made; each look keeps the alarm up to date */
+__u64 lz_events_lost(struct lz_ctl *ctl);
+/** lz_events_lost_lately() - is that an alarm still? */
+bool lz_events_lost_lately(const struct lz_ctl *ctl);
+
+/** lz_ctl_command() - "lazaretctl --instance NAME WORDS", what an operator is to type; returns @buf */
+#define LZ_COMMAND_TEXT_MAX 160
+const char *lz_ctl_command(const struct lz_ctl *ctl, const char *words, char buf[static LZ_COMMAND_TEXT_MAX]);
+
+/**
+ * lz_ctl_is_unknown() - is an instance pinned that no policy of this ledger has opened?
+ *
+ * It judges on, and nothing is known here of what it does; but its kill switch works.
+ */
+bool lz_ctl_is_unknown(const struct lz_ctl *ctl);
+/** lz_ctl_say_unknown() - that it is there, and what to do, for whoever asks after it; returns @buf */
+#define LZ_UNKNOWN_TEXT_MAX (128 + LZ_COMMAND_TEXT_MAX)
+const char *lz_ctl_say_unknown(const struct lz_ctl *ctl, char buf[static LZ_UNKNOWN_TEXT_MAX]);
+
+#endif /* LZ_CONTROL_CTL_H */

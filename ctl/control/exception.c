@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * exception.c - who may send although his class may not: state, not policy; ends by itself.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "control/ctl.h"
+#include "control/exception.h"
+#include "control/tell.h"
+
+const char *lz_exception_word(__u32 flags)
+{
+	return flags & LZ_EXCEPTION_ALL ? "all" : "port25";
+}
+
+/* @r: why the data plane has no key for it */
+static int refuse_key(const struct lz_ctl *ctl, const struct lz_prefix *prefix, int r, struct lz_err *reterr)
+{
+	unsigned int key_len = ctl->view.instance.ipv6_key_len;
+	char text[LZ_PREFIX_TEXT_MAX], whole[LZ_PREFIX_TEXT_MAX];
+	struct lz_prefix key;
+
+	lz_prefix_format(prefix, text);
+	if (r != -ERANGE)
+		return lz_err_set(reterr, EINVAL, "%s: no exception for what is no source", text);
+	key = lz_prefix_cut(prefix, key_len);
+	return lz_err_set(reterr, EINVAL, "%s: no exception for less than a /%u, which is one customer; write %s",
+			  text, key_len, lz_prefix_format(&key, whole));
+}
+
+int lz_exception_to_kernel(struct lz_ctl *ctl, const struct lz_granted *row, struct lz_err *reterr)
+{
+	struct lz_now now = lz_ctl_now();
+	struct lz_exception exception = { .flags = row->flags };
+	char text[LZ_PREFIX_TEXT_MAX], command[LZ_COMMAND_TEXT_MAX];
+	struct lz_prefix_key key = { 0 };
+	struct lz_keyprefix kp;
+	int r;
+
+	if (lz_prefix_is_too_wide(&row->prefix))
+		return lz_err_set(reterr, EINVAL, "%s: an exception for everybody; want at most "
+				  LZ_CUSTOMERS_WIDEST " (to let everything pass: %s)",
+				  lz_prefix_format(&row->prefix, text), lz_ctl_command(ctl, "bypass on", command));
+	r = lz_keyprefix_from_prefix(&row->prefix, ctl->view.instance.ipv6_key_len, &kp);
+	if (r < 0)
+		return refuse_key(ctl, &row->prefix, r, reterr);
+	key.bits = kp.bits;
+	key.len = kp.len;
+	exception.until_s = row->until_s - now.wall_s > 0xffffffffULL - now.mono_s ?
+				    0xffffffff : (__u32)(row->until_s - now.wall_s + now.mono_s);
+	r = lz_exception_add(&ctl->view, &key, &exception);
+	return r < 0 ? lz_err_set(reterr, -r, "exception: kernel: %s", strerror(-r)) : 0;
+}
+
+static void out_of_kernel(struct lz_ctl *ctl, const struct lz_prefix *prefix)
+{
+	struct lz_prefix_key key = { 0 };
+	struct lz_keyprefix kp;
+
+	if (lz_keyprefix_from_prefix(prefix, ctl->view.instance.ipv6_key_len, &kp) < 0)
+		return;
+	key.bits = kp.bits;
+	key.len = kp.len;
+	lz_exception_del(&ctl->view, &key);
+}
+
+int lz_exception_grant(struct lz_ctl *ctl, const struct lz_granted *row, struct lz_err *reterr)
+{
+	char text[LZ_PREFIX_TEXT_MAX];
+	int r;
+
+	if (row->until_s <= lz_ctl_now().wall_s)
+		return lz_err_set(reterr, EINVAL, "%s: until: is in the past",
+				  lz_prefix_format(&row->prefix, text));
+	r = lz_granted_put(ctl->ledger, row, reterr);
+	if (r == 0 && (r = lz_exception_to_kernel(ctl, row, reterr)) < 0)
+		lz_granted_del(ctl->ledger, &row->prefix, NULL);
+	return r;
+}
+
+int lz_exception_revoke(struct lz_ctl *ctl, const struct lz_prefix *prefix, struct lz_err *reterr)
+{
+	int r = lz_granted_del(ctl->ledger, prefix, reterr);
+
+	if (r == 0)
+		out_of_kernel(ctl, prefix);
+	return r;
+}
+
+void lz_exception_tell(struct lz_ctl *ctl, const char *event, const struct lz_granted *row, const char *actor)
+{
+	struct lz_note note = { .until_s = row->until_s };
+
+	lz_text_set(note.event, sizeof(note.event), event);
+	lz_prefix_format(&row->prefix, note.object);
+	lz_text_set(note.actor, sizeof(note.actor), actor);
+	snprintf(note.reason, sizeof(note.reason), "%s %s", lz_exception_word(row->flags), row->ticket);
+	lz_tell_note(ctl, LZ_LOG_NOTICE, &note);
+}
+
+/* As lz_hold_restore(): what the books could not learn must not be shortened by them. */
+static void keep_unlearnt(const struct lz_ctl *ctl, struct lz_granted *row)
+{
+	struct lz_prefix_key key = { 0 };
+	struct lz_exception has;
+	struct lz_keyprefix kp;
+
+	if (ctl->strangers_known || lz_keyprefix_from_prefix(&row->prefix, ctl->view.instance.ipv6_key_len, &kp) < 0)
+		return;
+	key.bits = kp.bits;
+	key.len = kp.len;
+	if (lz_exception_read(&ctl->view, &key, &has) < 0 || has.until_s <= lz_tables_now_s(&ctl->view))
+		return;
+	row->flags |= has.flags;
+	if (lz_ctl_wall_of(has.until_s) > row->until_s)
+		row->until_s = lz_ctl_wall_of(has.until_s);
+}
+
+/* ---------------------------------------------------------------- over time */
+
+void lz_exception_restore(struct lz_ctl *ctl)
+{
+	struct lz_granted rows[LZ_GRANTED_SLICE], last;
+	__u64 wall_s = lz_ctl_now().wall_s;
+	struct lz_err err = { "" };
+	bool begun = false;
+	int n;
+
+	while ((n = lz_granted_next(ctl->ledger, begun ? &last.prefix : NULL, rows,
+				    LZ_GRANTED_SLICE)) > 0) {
+		last = rows[n - 1];
+		for (int i = 0; i < n; i++) {
+			keep_unlearnt(ctl, &rows[i]);
+			if (rows[i].until_s > wall_s && lz_exception_to_kernel(ctl, &rows[i], &err) < 0)
+				lz_log(LZ_LOG_ERROR, "exception-lost", "why=%s", err.text);
+		}
+		begun = true;
+	}
+}
+
+/* The kernel ended them by itself; once a minute or so the books are closed, a slice at a time. */
+void lz_exception_expire(struct lz_ctl *ctl)
+{
+	static struct lz_granted last;
+	static bool begun;
+	struct lz_granted rows[LZ_GRANTED_SLICE];
+	__u64 wall_s = lz_ctl_now().wall_s;
+	int n;
+
+	n = lz_granted_next(ctl->ledger, begun ? &last.prefix : NULL, rows, LZ_GRANTED_SLICE);
+	begun = false;
+	if (n <= 0)
+		return;
+	begun = true;
+	for (int i = 0; i < n; i++) {
+		last = rows[i];
+		if (rows[i].until_s > wall_s)
+			continue;
+		if (lz_exception_revoke(ctl, &rows[i].prefix, NULL) == 0)
+			lz_exception_tell(ctl, "exception-expired", &rows[i], "clock");
+	}
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * exception.h - who may send although his class may not: ledger and kernel.
+ */
+#ifndef LZ_CONTROL_EXCEPTION_H
+#define LZ_CONTROL_EXCEPTION_H
+
+#include "ledger/ledger.h"
+
+struct lz_ctl;
+
+#define LZ_GRANTED_SLICE 64 /* rows of the ledger at a time */
+
+/** lz_exception_word() - "port25" or "all" */
+const char *lz_exception_word(__u32 flags);
+
+/** lz_exception_grant() - written down, then in force; 0; -EINVAL over, too wide, no source; -errno */
+int lz_exception_grant(struct lz_ctl *ctl, const struct lz_granted *row, struct lz_err *reterr);
+/** lz_exception_revoke() - of exactly this prefix; 0 or -errno of the ledger, then it stands */
+int lz_exception_revoke(struct lz_ctl *ctl, const struct lz_prefix *prefix, struct lz_err *reterr);
+/** lz_exception_tell() - that it was added, ended, is over */
+void lz_exception_tell(struct lz_ctl *ctl, const char *event, const struct lz_granted *row, const char *actor);
+
+/** lz_exception_to_kernel() - a row of the ledger; -EINVAL: too wide, or no source */
+int lz_exception_to_kernel(struct lz_ctl *ctl, const struct lz_granted *row, struct lz_err *reterr);
+/** lz_exception_restore() - all of the ledger into the kernel, at the start */
+void lz_exception_restore(struct lz_ctl *ctl);
+/** lz_exception_expire() - the kernel ended them by itself; the books of a slice of them are closed */
+void lz_exception_expire(struct lz_ctl *ctl);
+
+#endif /* LZ_CONTROL_EXCEPTION_H */

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * rules.h - the interfaces of a policy as the keeper's fixed-size globs.
+ */
+#ifndef LZ_CONTROL_RULES_H
+#define LZ_CONTROL_RULES_H
+
+#include "datapath/netdev.h"
+#include "policy/policy.h"
+#include "privsep/chan.h"
+
+/** lz_rules_from_policy() - at most LZ_POLICY_GLOBS_MAX of them; returns how many */
+__u32 lz_rules_from_policy(const struct lz_policy *policy, struct lz_port_rule *ret);
+
+/**
+ * lz_interfaces_missing() - does the policy call for an interface that is not there?
+ * @ports: of lz_ctl_ports()
+ * @ret:   one line, written if so: a plain name that is missing, else a group that matches nothing.
+ *         A mistyped name must not look like a gateway at work.
+ */
+bool lz_interfaces_missing(const struct lz_policy *policy, const struct lz_port_told *ports, size_t n,
+			   char *ret, size_t size);
+
+#endif /* LZ_CONTROL_RULES_H */

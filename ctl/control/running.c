@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * running.c - from a checked policy to the one that judges: compile, write down, plan, fill, switch;
+ * and the ways back.
+ *
+ * Order of an apply: nothing is changed before everything that can fail has been done. The ledger
+ * knows of it ("applying") before the kernel does, so that no generation judges that is not on record.
+ */
+#include <errno.h>
+#include <malloc.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "control/ask.h"
+#include "control/ctl.h"
+#include "control/names.h"
+#include "control/running.h"
+#include "control/strangers.h"
+#include "control/tell.h"
+
+int lz_running_prepare(struct lz_ctl *ctl, struct lz_policy *policy, const struct lz_image *previous,
+		       struct lz_running *ret, struct lz_err *reterr)
+{
+	int r = lz_ctl_open(ctl, policy, reterr);
+
+	if (r < 0) {
+		lz_policy_free(&policy);
+		return r;
+	}
+	return lz_running_compile(ctl, policy, previous, ret, reterr);
+}
+
+void lz_running_done(struct lz_running *running)
+{
+	if (running->image)
+		lz_swap_live_unmap(running->image, &running->live);
+	lz_image_free(&running->image);
+	lz_policy_free(&running->policy);
+	free(running->by_customer);
+	memset(running, 0, sizeof(*running));
+}
+
+static int compare_owner(const void *a, const void *b, void *arg)
+{
+	const struct lz_range *v = arg;
+	__u32 x = v[*(const __u32 *)a].owner, y = v[*(const __u32 *)b].owner;
+
+	return x < y ? -1 : x > y;
+}
+
+static int index_customers(struct lz_running *running)
+{
+	struct lz_ranges *ranges = &running->policy->customer_ranges;
+
+	if (!ranges->n)
+		return 0;
+	running->by_customer = calloc(ranges->n, sizeof(*running->by_customer));
+	if (!running->by_customer)
+		return -ENOMEM;
+	for (size_t i = 0; i < ranges->n; i++)
+		running->by_customer[i] = (__u32)i;
+	qsort_r(running->by_customer, ranges->n, sizeof(*running->by_customer), compare_owner,
+		ranges->v);
+	return 0;
+}
+
+int lz_running_compile(struct lz_ctl *ctl, struct lz_policy *policy, const struct lz_image *previous,
+		       struct lz_running *ret, struct lz_err *reterr)
+{
+	struct lz_running next = { .policy = policy };
+	int r;
+
+	r = lz_image_compile(policy, previous, ctl->view.instance.seed, &next.image, reterr);
+	if (r == 0 && index_customers(&next) < 0)
+		r = lz_err_set(reterr, ENOMEM, "policy: out of memory");
+	if (r < 0) {
+		lz_running_done(&next);
+		return r;
+	}
+	lz_text_set(next.row.name, sizeof(next.row.name), policy->name);
+	*ret = next;
+	return 0;
+}
+
+static int fill_and_publish(struct lz_ctl *ctl, struct lz_running *next, __u32 confirm_s, bool yes,
+			    struct lz_err *reterr)
+{
+	int slot = lz_swap_idle_slot(&ctl->view);
+	struct lz_inner_sizes sizes;
+	struct lz_inner_fds inner;
+	int r;
+
+	if (slot < 0)
+		return lz_err_set(reterr, EBUSY,
+				  "policy: generation %llu waits for a confirm; say confirm or undo",
+				  (unsigned long long)lz_ctl_generation(ctl));
+	lz_swap_sizes(next->image, &sizes);
+	r = lz_ctl_inner(ctl, &sizes, &inner, reterr);
+	if (r < 0)
+		return r;
+	r = lz_swap_fill(next->image, &inner, reterr);
+	if (r == 0)
+		r = lz_ctl_plan(ctl, next->policy, (__u32)slot, yes, reterr);
+	if (r == 0)
+		r = lz_swap_live_map(&ctl->view, (__u32)slot, next->image, &inner, &next->live,
+				     reterr);
+	if (r == 0) {
+		lz_names_switch(ctl, next->image, (__u32)slot);
+		r = lz_swap_publish(&ctl->view, next->image, &inner, next->row.generation, confirm_s,
+				    reterr);
+	}
+	if (r == 0) /* one copy is enough: up to 120 MB for half a million ranges */
+		lz_image_lend_ranges(next->image, next->live.ranges);
+	lz_close_ref(&inner.ranges);
+	lz_close_ref(&inner.dests);
+	lz_close_ref(&inner.customers);
+	return r;
+}
+
+static void set_idle(struct lz_ctl *ctl)
+{
+	lz_sweep_idle_set(ctl->sweep, (__u32)(ctl->now.image->idle_ns / LZ_NS_PER_S));
+}
+
+/* The other generation is over: its interfaces may be let go. */
+static void settle(struct lz_ctl *ctl)
+{
+	struct lz_swap_state state;
+	struct lz_err err = { "" };
+	int r;
+
+	lz_swap_state_get(&ctl->view, &state);
+	if (state.slot >= LZ_GENERATIONS)
+		return;
+	r = lz_ctl_keep(ctl, state.slot, &err);
+	ctl->keep_due = r == -ETIMEDOUT;
+	if (r == 0) {
+		if (ctl->beside) {
+			ctl->beside = false;
+			lz_strangers_taken_over(ctl);
+		}
+		return;
+	}
+	lz_log(LZ_LOG_ERROR, "keep-failed", "why=%s", err.text);
+	if (ctl->beside) /* we hold tables that no packet meets: a new start tries it again */
+		exit(LZ_CODE_REFUSED);
+}
+
+void lz_running_keep_turn(struct lz_ctl *ctl)
+{
+	struct lz_swap_state state;
+
+	if (!ctl->keep_due || ctl->silent_since_s || ctl->next.req)
+		return;
+	lz_swap_state_get(&ctl->view, &state);
+	if (!state.pending)
+		settle(ctl);
+}
+
+static void note_policy(struct lz_ctl *ctl, const char *event, const struct lz_applied *row,
+			const char *actor)
+{
+	struct lz_note note = { .until_s = row->deadline_s };
+
+	lz_text_set(note.event, sizeof(note.event), event);
+	lz_text_set(note.object, sizeof(note.object), row->file[0] ? row->file : row->name);
+	lz_text_set(note.actor, sizeof(note.actor), actor);
+	lz_text_set(note.reason, sizeof(note.reason), row->name);
+	lz_tell_note(ctl, LZ_LOG_NOTICE, &note);
+}
+
+/* A policy has passed through: what its text took is not needed till the next. */
+static void shed(struct lz_ctl *ctl)
+{
+	lz_ledger_shed(ctl->ledger);
+	malloc_trim(0);
+}
+
+int lz_running_apply(struct lz_ctl *ctl, struct lz_running *next, __u32 confirm_s, bool yes,
+		     struct lz_err *reterr)
+{
+	lz_autofree char *text = NULL, *ids = NULL;
+	struct lz_now now = lz_ctl_now();
+	const char *state = confirm_s ? LZ_STATE_PENDING : LZ_STATE_CONFIRMED;
+	int r;
+
+	next->row.generation = lz_applied_highest(ctl->ledger) + 1;
+	if (!next->row.origin)
+		next->row.origin = next->row.generation;
+	next->row.base = 0;
+	next->row.applied_s = now.wall_s;
+	next->row.deadline_s = confirm_s ? now.wall_s + confirm_s : 0;
+	lz_text_set(next->row.state, sizeof(next->row.state), LZ_STATE_APPLYING);
+	r = lz_policy_print(next->policy, LZ_PRINT_INLINE_FILES | LZ_PRINT_PACKED, &text);
+	if (r == 0)
+		r = lz_image_ids_print(next->image, &ids);
+	if (r < 0)
+		r = lz_err_set(reterr, ENOMEM, "policy: out of memory");
+	if (r == 0)
+		r = lz_applied_add(ctl->ledger, &next->row, text, ids, reterr);
+	if (r < 0) {
+		lz_running_done(next);
+		return r;
+	}
+	r = fill_and_publish(ctl, next, confirm_s, yes, reterr);
+	if (r < 0) {
+		lz_applied_state(ctl->ledger, next->row.generation, LZ_STATE_FAILED, NULL);
+		lz_running_done(next);
+		return r;
+	}
+	/* It judges. Should the disk fail now, the start after a crash finds "applying" and asks the
+	 * kernel what became of it. */
+	r = lz_applied_state(ctl->ledger, next->row.generation, state, reterr);
+	if (r < 0)
+		lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", reterr ? reterr->text : "");
+	lz_text_set(next->row.state, sizeof(next->row.state), state);
+	lz_running_done(&ctl->before);
+	ctl->before = ctl->now;
+	ctl->now = *next;
+	memset(next, 0, sizeof(*next));
+	set_idle(ctl);
+	lz_strangers_look(ctl); /* of a ledger without policies */
+	if (!confirm_s) {
+		lz_running_done(&ctl->before);
+		settle(ctl);
+	}
+	lz_ctl_portal(ctl);
+	note_policy(ctl, "policy-applied", &ctl->now.row, ctl->now.row.actor);
+	lz_names_turn(ctl); /* what is known of its names is open before the answer, not a turn later */
+	lz_texts_forget(ctl);
+	shed(ctl);
+	return 0;
+}
+
+int lz_running_confirm(struct lz_ctl *ctl, struct lz_err *reterr)
+{
+	int r = lz_swap_confirm(&ctl->view);
+
+	if (r == -ENOENT)
+		return lz_err_set(reterr, ENOENT, "policy: nothing waits for a confirm");
+	if (r == -ETIMEDOUT)
+		return lz_err_set(reterr, EBUSY,
+				  "policy: too late: the deadline has passed and the data plane has "
+				  "gone back by itself");
+	if (r < 0)
+		return lz_err_set(reterr, -r, "policy: confirm: %s", strerror(-r));
+	r = lz_applied_state(ctl->ledger, ctl->now.row.generation, LZ_STATE_CONFIRMED, reterr);
+	if (r < 0)
+		return r;
+	lz_text_set(ctl->now.row.state, sizeof(ctl->now.row.state), LZ_STATE_CONFIRMED);
+	ctl->now.row.deadline_s = 0;
+	lz_running_done(&ctl->before);
+	settle(ctl);
+	return 0;
+}
+
+/* Also over a restart, and if the disk fails just now, at least until then. */
+static void outlive(struct lz_ctl *ctl)
+{
+	lz_autofree char *ids = NULL;
+	struct lz_err err = { "ids: out of memory" };
+
+	lz_image_outlive(ctl->before.image, ctl->now.image);
+	if (lz_image_ids_print(ctl->before.image, &ids) < 0 ||
+	    lz_applied_ids(ctl->ledger, ctl->before.row.generation, ids, &err) < 0)
+		lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", err.text);
+}
+
+int lz_running_back(struct lz_ctl *ctl, bool expired, const char *actor, struct lz_err *reterr)
+{
+	const char *state = expired ? LZ_STATE_EXPIRED : LZ_STATE_UNDONE;
+	struct lz_applied left = ctl->now.row;
+	int r;
+
+	if (expired)
+		lz_swap_settle(&ctl->view);
+	else if ((r = lz_swap_undo(&ctl->view)) < 0)
+		return lz_err_set(reterr, -r, "policy: nothing waits for a confirm");
+	r = lz_applied_state(ctl->ledger, left.generation, state, reterr);
+	if (ctl->before.image) /* stamps that the one left has used up are not used again */
+		outlive(ctl);
+	lz_running_done(&ctl->now);
+	ctl->now = ctl->before;
+	memset(&ctl->before, 0, sizeof(ctl->before));
+	if (ctl->now.policy) {
+		set_idle(ctl);
+		settle(ctl);
+	}
+	lz_ctl_portal(ctl);
+	left.deadline_s = 0;
+	note_policy(ctl, expired ? "policy-rolled-back" : "policy-undone", &left, actor);
+	return r;
+}

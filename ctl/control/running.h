@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * running.h - policies: compiled, put into force, changed in place, read back from the ledger.
+ */
+#ifndef LZ_CONTROL_RUNNING_H
+#define LZ_CONTROL_RUNNING_H
+
+#include "control/ctl.h"
+#include "policy/edit.h"
+
+#define LZ_TEXTS_KEPT 10 /* one is 8 MB with 500,000 prefixes */
+
+/** lz_running_keep_turn() - what a keeper that hung was not told: which generation's hooks stay */
+void lz_running_keep_turn(struct lz_ctl *ctl);
+
+/** lz_running_compile() - takes @policy in every case; @previous: for stable ids, may be NULL */
+int lz_running_compile(struct lz_ctl *ctl, struct lz_policy *policy, const struct lz_image *previous,
+		       struct lz_running *ret, struct lz_err *reterr);
+/** lz_running_prepare() - an instance that fits the policy, and its image; takes @policy in every case */
+int lz_running_prepare(struct lz_ctl *ctl, struct lz_policy *policy, const struct lz_image *previous,
+		       struct lz_running *ret, struct lz_err *reterr);
+void lz_running_done(struct lz_running *running);
+
+/**
+ * lz_running_apply() - write down, plan, fill, switch; @next is taken in every case
+ * @confirm_s: 0: for good
+ *
+ * Return: 0; -errno with @reterr set, then everything is as it was.
+ */
+int lz_running_apply(struct lz_ctl *ctl, struct lz_running *next, __u32 confirm_s, bool yes,
+		     struct lz_err *reterr);
+int lz_running_confirm(struct lz_ctl *ctl, struct lz_err *reterr);
+
+/** lz_running_back() - while pending: to the previous one; @expired: the data plane did it already */
+int lz_running_back(struct lz_ctl *ctl, bool expired, const char *actor, struct lz_err *reterr);
+
+/**
+ * lz_running_change() - one prefix more or less, in the tables that judge now
+ *
+ * In the ledger first, then in the kernel: a crash between the two is made good at the next start.
+ * @what: stands in log and history where else the policy's file stands
+ * Return: 0; -EOPNOTSUPP: apply the changed policy as a whole; else -errno with @reterr set, and
+ *         everything is as it was.
+ */
+int lz_running_change(struct lz_ctl *ctl, const struct lz_edit *edit, const char *actor,
+		      const char *what, struct lz_err *reterr);
+
+/**
+ * lz_running_read() - a policy as it was written down: a text, or changes of one
+ * @ret_ids, @ret_changes: may be NULL
+ * Return: 0 with *ret and *ret_ids on the heap; -ENOENT; else -errno; with @reterr set.
+ */
+int lz_running_read(struct lz_ctl *ctl, __u64 generation, struct lz_applied *ret_row,
+		    struct lz_policy **ret, char **ret_ids, unsigned int *ret_changes,
+		    struct lz_err *reterr);
+
+/**
+ * lz_texts_forget() - of all policies in the ledger only some keep their texts: what judges or waits, and
+ * the last LZ_TEXTS_KEPT that undo leads back to, each with what it is a change of
+ */
+void lz_texts_forget(struct lz_ctl *ctl);
+/** lz_texts_gone() - sets @reterr for a generation without one; -ENOENT */
+int lz_texts_gone(__u64 generation, struct lz_err *reterr);
+
+#endif /* LZ_CONTROL_RUNNING_H */

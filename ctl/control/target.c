@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * target.c - what an address stands for, and whether that may be held.
+ */
+#include <errno.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "control/ctl.h"
+#include "control/target.h"
+
+static void addr_of(const struct sockaddr *sa, struct lz_addr *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	if (sa && sa->sa_family == AF_INET) {
+		ret->family = 4;
+		memcpy(ret->bytes, &((const struct sockaddr_in *)(const void *)sa)->sin_addr, 4);
+	} else if (sa && sa->sa_family == AF_INET6) {
+		ret->family = 6;
+		memcpy(ret->bytes, &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr, 16);
+	}
+}
+
+/* Holding one's own address would cut the operator off, so this is asked each time anew. */
+static bool is_own(const struct lz_addr *addr)
+{
+	struct ifaddrs *all = NULL;
+	bool own = false;
+
+	if (getifaddrs(&all) < 0)
+		return false;
+	for (struct ifaddrs *i = all; i && !own; i = i->ifa_next) {
+		struct lz_addr mine;
+
+		addr_of(i->ifa_addr, &mine);
+		own = mine.family == addr->family && lz_addr_cmp(&mine, addr) == 0;
+	}
+	freeifaddrs(all);
+	return own;
+}
+
+/* How many keys a prefix of a customer has; SIZE_MAX for more than anybody holds at once. */
+static size_t keys_in(struct lz_ctl *ctl, const struct lz_prefix *prefix, struct lz_keyprefix *ret)
+{
+	unsigned int key_len = ctl->view.instance.ipv6_key_len;
+	unsigned int whole = prefix->addr.family == 4 ? 64 : key_len;
+	int r = lz_keyprefix_from_prefix(prefix, key_len, ret);
+
+	if (r == -ERANGE) { /* narrower than a key: the key around it */
+		struct lz_prefix around = lz_prefix_cut(prefix, key_len);
+
+		r = lz_keyprefix_from_prefix(&around, key_len, ret);
+	}
+	if (r < 0)
+		return 0;
+	return whole - ret->len > 16 ? SIZE_MAX : (size_t)1 << (whole - ret->len);
+}
+
+static int add_keys(struct lz_ctl *ctl, struct lz_target *t, const struct lz_prefix *prefix)
+{
+	struct lz_keyprefix kp;
+	size_t n = keys_in(ctl, prefix, &kp);
+	__u64 step = prefix->addr.family == 4 ? 1 : 1ULL << (64 - ctl->view.instance.ipv6_key_len);
+
+	for (size_t i = 0; i < n; i++)
+		t->keys[t->n_keys++] = kp.bits + i * step;
+	if (n)
+		t->touched[t->n_touched++] = *prefix;
+	return 0;
+}
+
+/* The customer's other prefixes: IPv4 and IPv6 of one customer share one fate. */
+static int add_customer(struct lz_ctl *ctl, struct lz_target *t, const struct lz_range *own)
+{
+	const struct lz_policy *policy = ctl->now.policy;
+	const struct lz_ranges *ranges = &policy->customer_ranges;
+	size_t low = 0, high = ranges->n, first, keys = 0, n = 0;
+
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+
+		if (ranges->v[ctl->now.by_customer[mid]].owner < own->owner)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	first = low;
+	for (size_t i = first; i < ranges->n; i++, n++) {
+		const struct lz_range *range = &ranges->v[ctl->now.by_customer[i]];
+		struct lz_keyprefix kp;
+		size_t more;
+
+		if (range->owner != own->owner)
+			break;
+		more = keys_in(ctl, &range->prefix, &kp);
+		keys = more == SIZE_MAX || keys == SIZE_MAX ? SIZE_MAX : keys + more;
+	}
+	t->customer = policy->customers[own->owner].id;
+	if (keys > LZ_TARGET_KEYS_MAX)
+		return 0; /* a whole company: the address alone, and `touched` says so */
+	free(t->keys);
+	free(t->touched);
+	t->n_keys = t->n_touched = 0;
+	t->keys = calloc(keys + 1, sizeof(*t->keys));
+	t->touched = calloc(n + 1, sizeof(*t->touched));
+	if (!t->keys || !t->touched)
+		return -ENOMEM;
+	for (size_t i = first; i < first + n; i++)
+		add_keys(ctl, t, &ranges->v[ctl->now.by_customer[i]].prefix);
+	return 0;
+}
+
+void lz_target_done(struct lz_target *target)
+{
+	free(target->keys);
+	free(target->touched);
+	memset(target, 0, sizeof(*target));
+}
+
+int lz_target_find(struct lz_ctl *ctl, const char *address, struct lz_target *ret,
+		   struct lz_err *reterr)
+{
+	const struct lz_policy *policy = ctl->now.policy;
+	struct lz_target t = { 0 };
+	const struct lz_range *own;
+	struct lz_prefix host;
+	int r;
+
+	r = lz_addr_parse(address, &t.addr, reterr);
+	if (r < 0)
+		return r;
+	lz_addr_unmap(&t.addr);
+	r = lz_key_from_addr(&t.addr, ctl->view.instance.ipv6_key_len, &t.key);
+	if (r < 0)
+		return lz_err_set(reterr, EINVAL, "%s: is no source: %s", address,
+				  lz_addr_kind_name(lz_addr_kind(&t.addr)));
+	t.keys = calloc(1, sizeof(*t.keys));
+	t.touched = calloc(1, sizeof(*t.touched));
+	if (!t.keys || !t.touched) {
+		lz_target_done(&t);
+		return lz_err_set(reterr, ENOMEM, "%s: out of memory", address);
+	}
+	t.keys[t.n_keys++] = t.key;
+	t.touched[t.n_touched++] = lz_key_to_prefix(t.key, ctl->view.instance.ipv6_key_len);
+	if (ctl->now.image)
+		t.class_ = lz_image_class_of(ctl->now.image, t.key, t.addr.family);
+	host = lz_prefix_host(&t.addr);
+	own = policy && policy->customer_ranges.n ?
+		      lz_ranges_find(&policy->customer_ranges, &host) :
+		      NULL;
+	if (own && add_customer(ctl, &t, own) < 0) {
+		lz_target_done(&t);
+		return lz_err_set(reterr, ENOMEM, "%s: out of memory", address);
+	}
+	*ret = t;
+	return 0;
+}
+
+static int name_never(const struct lz_policy *policy, const struct lz_range *range,
+		      struct lz_err *reterr)
+{
+	const struct lz_ref *ref = &policy->never.v[range->owner];
+	char prefix[LZ_PREFIX_TEXT_MAX];
+
+	lz_prefix_format(&range->prefix, prefix);
+	if (ref->kind == LZ_REF_SET)
+		return lz_err_set(reterr, EPERM, "is in the never-list: %s, set %s", prefix,
+				  policy->sets[ref->set].name);
+	return lz_err_set(reterr, EPERM, "is in the never-list: %s", prefix);
+}
+
+int lz_hold_check_addr(struct lz_ctl *ctl, const struct lz_addr *addr, __u64 key,
+		       struct lz_err *reterr)
+{
+	const struct lz_policy *policy = ctl->now.policy;
+	struct lz_prefix host = lz_prefix_host(addr);
+	const struct lz_range *never;
+	__u32 class_;
+
+	if (!lz_addr_is_host(addr))
+		return lz_err_set(reterr, EPERM, "cannot be held: %s",
+				  lz_addr_kind_name(lz_addr_kind(addr)));
+	if (!policy)
+		return 0;
+	never = lz_ranges_find(&policy->never_ranges, &host);
+	if (never)
+		return name_never(policy, never, reterr);
+	class_ = lz_image_class_of(ctl->now.image, key, addr->family);
+	if (ctl->now.image->gen.class_[class_].flags & LZ_CLASS_F_SHARED)
+		return lz_err_set(reterr, EPERM,
+				  "cannot be held: class %s is shared, many customers are behind "
+				  "one address",
+				  ctl->now.image->class_names[class_]);
+	return 0;
+}
+
+static int check_target(struct lz_ctl *ctl, const struct lz_target *target, struct lz_err *reterr)
+{
+	int r = lz_hold_check_addr(ctl, &target->addr, target->key, reterr);
+
+	if (r < 0)
+		return r;
+	if (is_own(&target->addr))
+		return lz_err_set(reterr, EPERM, "cannot be held: it is this gateway's own address");
+	for (size_t i = 0; ctl->now.policy && i < target->n_touched; i++) {
+		const struct lz_range *never =
+			lz_ranges_find(&ctl->now.policy->never_ranges, &target->touched[i]);
+
+		if (never)
+			return name_never(ctl->now.policy, never, reterr);
+	}
+	return 0;
+}
+
+int lz_target_check(struct lz_ctl *ctl, const struct lz_target *target, struct lz_err *reterr)
+{
+	struct lz_err why = { "" };
+	char text[LZ_ADDR_TEXT_MAX];
+	int r = check_target(ctl, target, &why);
+
+	return r < 0 ? lz_err_set(reterr, -r, "%s: %s", lz_addr_format(&target->addr, text), why.text) :
+		       0;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * modes.h - what lazaretd can be besides keeper, teller and backtest. Each returns an exit code of enum lz_code.
+ */
+#ifndef LZ_DAEMON_MODES_H
+#define LZ_DAEMON_MODES_H
+
+#include "privsep/options.h"
+
+struct lz_ctl;
+struct lz_err;
+struct lz_policy;
+
+int lz_bypass_main(const struct lz_options *options);
+int lz_preflight_main(const struct lz_options *options);
+int lz_detach_main(const struct lz_options *options);
+
+/** lz_controller_main() - the half without privileges; @chan: to the keeper */
+int lz_controller_main(const struct lz_options *options, const struct lz_identity *who, int chan);
+
+/** lz_running_restore() - at the start: adopt what judges, or restore what was confirmed last */
+int lz_running_restore(struct lz_ctl *ctl, struct lz_policy *first, const char *file,
+		       struct lz_err *reterr);
+
+#endif /* LZ_DAEMON_MODES_H */

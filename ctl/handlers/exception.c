@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * exception.c - who may send although his class may not: state, not policy; ends by itself.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/lines.h"
+#include "base/units.h"
+#include "control/ctl.h"
+#include "control/defer.h"
+#include "control/exception.h"
+#include "control/tell.h"
+#include "handlers/answer.h"
+#include "handlers/handlers.h"
+#include "handlers/refused.h"
+
+static int read_what(const char *word, __u32 *ret, struct lz_err *reterr)
+{
+	if (word && lz_streq(word, "port25"))
+		*ret = LZ_EXCEPTION_PORT25;
+	else if (word && lz_streq(word, "all"))
+		*ret = LZ_EXCEPTION_ALL;
+	else
+		return lz_err_set(reterr, EINVAL, "exception: %s: want port25 or all",
+				  word ? word : "-");
+	return 0;
+}
+
+static void add_members(struct lz_ctl *ctl, cJSON *obj, const struct lz_granted *row, bool listed)
+{
+	const struct lz_range *own = NULL;
+	char text[LZ_PREFIX_TEXT_MAX];
+	cJSON *touched;
+
+	lz_prefix_format(&row->prefix, text);
+	lz_json_add_str(obj, "prefix", text);
+	lz_json_add_str(obj, "what", lz_exception_word(row->flags));
+	if (!listed) {
+		touched = cJSON_AddArrayToObject(obj, "touched");
+		cJSON_AddItemToArray(touched, cJSON_CreateString(text));
+	}
+	if (ctl->now.policy)
+		own = lz_ranges_find(&ctl->now.policy->customer_ranges, &row->prefix);
+	if (own)
+		lz_json_add_str(obj, "customer", ctl->now.policy->customers[own->owner].id);
+	lz_json_time(obj, "until", row->until_s);
+	lz_json_add_str(obj, "ticket", row->ticket);
+	if (listed) {
+		lz_json_add_str(obj, "actor", row->actor);
+		lz_json_time(obj, "since", row->since_s);
+	}
+}
+
+void lz_h_exception_add(struct lz_request *req, void *arg)
+{
+	struct lz_ctl *ctl = arg;
+	struct lz_granted row = { .since_s = lz_ctl_now().wall_s };
+	struct lz_err err = { "" };
+	__u64 until_ns = 0;
+	cJSON *end;
+	int r;
+
+	if (lz_ctl_wait(ctl, req, lz_h_exception_add) || !lz_ctl_need(ctl, req))
+		return;
+	r = lz_prefix_parse(lz_arg_text(req, "prefix"), &row.prefix, &err);
+	if (r == 0)
+		r = read_what(lz_arg_text(req, "what"), &row.flags, &err);
+	if (r == 0)
+		r = lz_time_parse(lz_arg_text(req, "until"), &until_ns, &err);
+	row.until_s = until_ns / LZ_NS_PER_S;
+	lz_text_set(row.ticket, sizeof(row.ticket), lz_arg_text(req, "ticket"));
+	lz_tell_actor(req, row.actor);
+	if (r == 0)
+		r = lz_exception_grant(ctl, &row, &err);
+	if (r < 0) {
+		lz_end(req, r, &err);
+		return;
+	}
+	lz_exception_tell(ctl, "exception-added", &row, row.actor);
+	end = cJSON_CreateObject();
+	add_members(ctl, end, &row, false);
+	lz_reply_end(req, LZ_CODE_OK, NULL, end);
+}
+
+void lz_h_exception_del(struct lz_request *req, void *arg)
+{
+	struct lz_ctl *ctl = arg;
+	char actor[LZ_ACTOR_TEXT_MAX];
+	struct lz_err err = { "" };
+	struct lz_prefix prefix;
+	struct lz_granted row;
+	cJSON *end;
+	int r;
+
+	if (lz_ctl_wait(ctl, req, lz_h_exception_del) || !lz_ctl_need(ctl, req))
+		return;
+	r = lz_prefix_parse(lz_arg_text(req, "prefix"), &prefix, &err);
+	if (r == 0 && (r = lz_granted_get(ctl->ledger, &prefix, &row)) < 0)
+		lz_err_set(&err, -r, "exception: %s: there is none of exactly this prefix",
+			   lz_arg_text(req, "prefix"));
+	if (r == 0)
+		r = lz_exception_revoke(ctl, &prefix, &err);
+	if (r < 0) {
+		lz_end(req, r, &err);
+		return;
+	}
+	lz_tell_actor(req, actor);
+	lz_exception_tell(ctl, "exception-ended", &row, actor);
+	end = cJSON_CreateObject();
+	add_members(ctl, end, &row, false);
+	lz_reply_end(req, LZ_CODE_OK, NULL, end);
+}
+
+struct list {
+	struct lz_ctl *ctl;
+	bool text; /* as import reads it */
+	struct lz_granted last;
+	bool begun;
+	__u64 total;
+};
+
+static void add_line(struct lz_str *text, const struct lz_granted *row)
+{
+	char prefix[LZ_PREFIX_TEXT_MAX], until[LZ_TIME_TEXT_MAX];
+
+	lz_str_appendf(text, "%s %s %s ", lz_prefix_format(&row->prefix, prefix), lz_exception_word(row->flags),
+		       lz_time_format(row->until_s * LZ_NS_PER_S, until));
+	lz_lines_quote(text, row->ticket);
+	lz_str_append(text, "\n");
+}
+
+static void list_fill(struct lz_request *req, void *arg)
+{
+	struct lz_granted rows[LZ_GRANTED_SLICE];
+	lz_autostr struct lz_str text = { 0 };
+	struct list *l = arg;
+	cJSON *row;
+	int n;
+
+	n = lz_granted_next(l->ctl->ledger, l->begun ? &l->last.prefix : NULL, rows, LZ_GRANTED_SLICE);
+	for (int i = 0; i < n; i++) {
+		if (l->text) {
+			add_line(&text, &rows[i]);
+		} else {
+			row = cJSON_CreateObject();
+			add_members(l->ctl, row, &rows[i], true);
+			lz_reply_row(req, row);
+		}
+		l->last = rows[i];
+		l->begun = true;
+		l->total++;
+	}
+	if (text.len)
+		lz_reply_payload(req, text.data, text.len);
+	if (n > 0)
+		return;
+	row = cJSON_CreateObject();
+	lz_json_add_u64(row, l->text ? "entries" : "total", l->total);
+	lz_reply_end(req, LZ_CODE_OK, NULL, row);
+}
+
+static void list(struct lz_request *req, struct lz_ctl *ctl, bool text)
+{
+	struct list *l = calloc(1, sizeof(*l));
+
+	if (!l) {
+		lz_reply_end(req, LZ_CODE_REFUSED, "exception: out of memory", NULL);
+		return;
+	}
+	l->ctl = ctl;
+	l->text = text;
+	lz_reply_stream(req, list_fill, free, l);
+}
+
+void lz_h_exception_list(struct lz_request *req, void *arg)
+{
+	list(req, arg, false);
+}
+
+void lz_h_exception_export(struct lz_request *req, void *arg)
+{
+	list(req, arg, true);
+}
+
+/* ---------------------------------------------------------------- import */
+
+/* ADDRESS|PREFIX port25|all [until] UNTIL [ticket] TICKET: also as `exception add` takes it */
+static int read_line(char *line, struct lz_granted *ret, struct lz_err *reterr)
+{
+	static const char *const skip[4] = { [2] = "until", [3] = "ticket" };
+	char *save = NULL, *word[4];
+	__u64 until_ns;
+	int r;
+
+	for (int i = 0; i < 4; i++) {
+		word[i] = strtok_r(i ? NULL : line, " \t\r", &save);
+		if (word[i] && skip[i] && lz_streq(word[i], skip[i]))
+			word[i] = strtok_r(NULL, " \t\r", &save);
+		if (!word[i])
+			return lz_err_set(reterr, EINVAL,
+					  "want ADDRESS|PREFIX port25|all UNTIL TICKET");
+	}
+	r = lz_prefix_parse(word[0], &ret->prefix, reterr);
+	if (r == 0)
+		r = read_what(word[1], &ret->flags, reterr);
+	if (r == 0)
+		r = lz_time_parse(word[2], &until_ns, reterr);
+	if (r == 0)
+		ret->until_s = until_ns / LZ_NS_PER_S;
+	lz_text_set(ret->ticket, sizeof(ret->ticket), word[3]);
+	return r;
+}
+
+struct lines {
+	struct lz_granted *rows;
+	__u32 *line; /* of each row */
+	size_t n, rows_cap, line_cap;
+	struct lz_refused refused;
+};
+
+static void lines_done(struct lines *l)
+{
+	free(l->rows);
+	free(l->line);
+	lz_refused_done(&l->refused);
+}
+
+/* All lines as rows, the bad ones as refused; 0 or -ENOMEM */
+static int read_lines(struct lines *l, char *text, size_t len)
+{
+	struct lz_err err = { "" };
+	struct lz_lines lines;
+	char *line;
+	int r;
+
+	lz_lines_init(&lines, text, len);
+	while ((r = lz_lines_next(&lines, &line, &err)) != 0) {
+		if (r > 0 && !line[strspn(line, " \t")])
+			continue;
+		if (lz_array_grow(&l->rows, &l->rows_cap, l->n + 1, sizeof(*l->rows)) < 0 ||
+		    lz_array_grow(&l->line, &l->line_cap, l->n + 1, sizeof(*l->line)) < 0)
+			return -ENOMEM;
+		l->rows[l->n] = (struct lz_granted){ 0 };
+		l->line[l->n] = lines.line;
+		if (r > 0)
+			r = read_line(line, &l->rows[l->n++], &err);
+		if (r < 0)
+			lz_refused_add(&l->refused, lines.line, NULL, err.text);
+	}
+	return 0;
+}
+
+static void grant_lines(struct lz_request *req, struct lz_ctl *ctl, struct lines *l)
+{
+	char actor[LZ_ACTOR_TEXT_MAX], prefix[LZ_PREFIX_TEXT_MAX];
+	struct lz_err err = { "" };
+	bool refused;
+	cJSON *end;
+
+	lz_tell_actor(req, actor);
+	for (size_t i = 0; i < l->n; i++) {
+		struct lz_granted *row = &l->rows[i];
+
+		row->since_s = lz_ctl_now().wall_s;
+		lz_text_set(row->actor, sizeof(row->actor), actor);
+		if (lz_exception_grant(ctl, row, &err) == 0)
+			lz_exception_tell(ctl, "exception-added", row, actor);
+		else
+			lz_refused_add(&l->refused, l->line[i], lz_prefix_format(&row->prefix, prefix), err.text);
+	}
+	refused = l->refused.total;
+	end = cJSON_CreateObject();
+	lz_json_add_u64(end, "entries", l->n);
+	lz_json_add_u64(end, "added", l->n - l->refused.total);
+	lz_json_add_u64(end, "refused", l->refused.total);
+	lz_refused_tell(&l->refused, req, "prefix");
+	lz_reply_end(req, refused ? LZ_CODE_PARTLY : LZ_CODE_OK,
+		     refused ? "some lines were refused" : NULL, end);
+}
+
+void lz_h_exception_import(struct lz_request *req, void *arg)
+{
+	struct lz_ctl *ctl = arg;
+	lz_autofree char *text = NULL;
+	struct lines lines = { 0 };
+	size_t len = 0;
+
+	if (lz_ctl_wait(ctl, req, lz_h_exception_import) || !lz_ctl_need(ctl, req))
+		return;
+	text = lz_request_payload_take(req, &len);
+	if (!text || read_lines(&lines, text, len) < 0)
+		lz_reply_end(req, LZ_CODE_REFUSED, "exception: list: out of memory; nothing was done", NULL);
+	else if (lines.refused.total)
+		lz_refused_end(&lines.refused, req, "exception");
+	else
+		grant_lines(req, ctl, &lines);
+	lines_done(&lines);
+}

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* list.c - lines to entries. */
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/units.h"
+#include "control/ctl.h"
+#include "control/hold.h"
+#include "control/target.h"
+#include "handlers/answer.h"
+#include "handlers/hostlist.h"
+
+void lz_list_init(struct lz_list *list, struct lz_ctl *ctl, char *text, size_t len)
+{
+	*list = (struct lz_list){ .ctl = ctl, .text = text, .len = len,
+				  .now_s = lz_tables_now_s(&ctl->view) };
+	lz_lines_init(&list->lines, text, len);
+}
+
+void lz_list_done(struct lz_list *list)
+{
+	free(list->text);
+	free(list->v);
+	free(list->orders);
+	memset(list, 0, sizeof(*list));
+}
+
+const char *lz_list_address(const struct lz_list *list, const struct lz_list_entry *e)
+{
+	return list->text + e->address;
+}
+
+/* A word without cutting it off; NULL for none and for "-". */
+static const char *find_word(const char **at, size_t *ret_len)
+{
+	const char *word = *at + strspn(*at, " \t");
+
+	*ret_len = strcspn(word, " \t");
+	*at = word + *ret_len;
+	return !*ret_len || (*ret_len == 1 && *word == '-') ? NULL : word;
+}
+
+static const char *cut_word(char **at)
+{
+	const char *word = *at;
+	char *end;
+	size_t len;
+
+	*at += strspn(*at, " \t");
+	end = *at + strcspn(*at, " \t");
+	word = find_word(&word, &len);
+	*at = end + (*end != '\0');
+	*end = '\0';
+	return word;
+}
+
+/* UINT32_MAX: too late. An UNTIL that an export has written is the end it was written of. */
+static __u32 end_of(const struct lz_list *list, __u64 ns, bool until)
+{
+	__u64 s = ns / LZ_NS_PER_S;
+
+	if (until)
+		return lz_ctl_mono_of((ns + LZ_NS_PER_S - 1) / LZ_NS_PER_S);
+	if (s > LZ_HOLD_CAP_S)
+		return UINT32_MAX;
+	return s ? LZ_HOLD_END(list->now_s, (__u32)s) : 0;
+}
+
+/* A DATE, with or without the time of day, is told from a TIME by how it begins: 2027-.. */
+static bool is_date(const char *word)
+{
+	return strspn(word, "0123456789") == 4 && word[4] == '-';
+}
+
+static int parse_time(const char *word, bool until, __u64 *ret_ns, struct lz_err *reterr)
+{
+	int r = until ? lz_time_parse(word, ret_ns, reterr) : lz_duration_parse(word, ret_ns, reterr);
+
+	if (r == -EINVAL && !until)
+		lz_err_set(reterr, EINVAL, "'%.60s' is neither a time nor a date (want e.g. 72h, 7d, "
+			   "2027-03-01 or 2027-03-01T12:00:00Z)", word);
+	return r;
+}
+
+/* DATE or TIME; not given: 72 h. */
+static int read_time(struct lz_list *list, const char *word, __u32 *ret, struct lz_err *reterr)
+{
+	__u64 ns = LZ_HOLD_DEFAULT_S * LZ_NS_PER_S;
+	bool until = word && is_date(word);
+	int r = 0;
+
+	if (word && list->time && lz_streq(word, list->time)) {
+		*ret = list->time_end_s;
+		return 0;
+	}
+	if (word)
+		r = parse_time(word, until, &ns, reterr);
+	if (r < 0)
+		return r;
+	*ret = end_of(list, ns, until);
+	if (*ret > LZ_HOLD_END(list->now_s, LZ_HOLD_CAP_S))
+		return lz_err_set(reterr, ERANGE, "%s: is longer than 31 days", word);
+	list->time = word;
+	list->time_end_s = *ret;
+	return 0;
+}
+
+static int parse_order(struct lz_list *list, const char *text, struct lz_list_order *ret,
+		       struct lz_err *reterr)
+{
+	struct lz_list_order o = { .text = text };
+	char word[LZ_GRADE_TEXT_MAX];
+	const char *grade;
+	size_t len;
+	int r = 0;
+
+	grade = find_word(&text, &len);
+	if (grade && len >= sizeof(word))
+		return lz_err_set(reterr, EINVAL, "%.*s..: is no grade", (int)sizeof(word) - 1, grade);
+	if (grade) {
+		memcpy(word, grade, len);
+		word[len] = '\0';
+		o.graded = true;
+		r = lz_grade_parse(word, &o.grade, reterr);
+		if (r == 0)
+			r = lz_grade_check(list->ctl, &o.grade, reterr);
+	}
+	o.ticket = find_word(&text, &o.ticket_len);
+	text += strspn(text, " \t");
+	o.reason = *text && !lz_streq(text, "-") ? text : NULL;
+	if (r == 0)
+		*ret = o;
+	return r;
+}
+
+/* The order that @text is: one read lately, or a new one. */
+static int find_order(struct lz_list *list, const char *text, __u32 *ret, struct lz_err *reterr)
+{
+	__u32 hash = 2166136261u, *slot; /* FNV-1a */
+	int r;
+
+	for (const char *c = text; *c; c++)
+		hash = (hash ^ (__u8)*c) * 16777619u;
+	slot = &list->slots[(hash ^ hash >> 16) % LZ_LIST_SLOTS];
+	if (!*slot || !lz_streq(list->orders[*slot - 1].text, text)) {
+		r = lz_array_grow(&list->orders, &list->orders_cap, list->n_orders + 1,
+				  sizeof(*list->orders));
+		if (r < 0)
+			return lz_err_set(reterr, -r, "out of memory");
+		r = parse_order(list, text, &list->orders[list->n_orders], reterr);
+		if (r < 0)
+			return r;
+		*slot = (__u32)++list->n_orders;
+	}
+	*ret = *slot - 1;
+	return 0;
+}
+
+static int add_entry(struct lz_list *list, const struct lz_list_entry *e, struct lz_err *reterr)
+{
+	int r = lz_array_grow(&list->v, &list->cap, list->n + 1, sizeof(*list->v));
+
+	if (r < 0)
+		return lz_err_set(reterr, -r, "out of memory");
+	list->v[list->n++] = *e;
+	return 0;
+}
+
+/* Holding one address of a customer holds all of his. */
+static int add_customer(struct lz_list *list, const struct lz_list_entry *of, struct lz_err *reterr)
+{
+	struct lz_target target;
+	int r = lz_target_find(list->ctl, lz_list_address(list, of), &target, reterr);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; r == 0 && i < target.n_keys; i++) {
+		struct lz_list_entry e = *of;
+
+		e.key = target.keys[i];
+		e.address = (__u32)list->len; /* as the key is written */
+		if (e.key != of->key)
+			r = add_entry(list, &e, reterr);
+	}
+	lz_target_done(&target);
+	return r;
+}
+
+static int read_line(struct lz_list *list, char *line, struct lz_err *reterr)
+{
+	struct lz_list_entry e = { .line = list->lines.line };
+	const char *address;
+	struct lz_addr addr;
+	int r;
+
+	if (!line[strspn(line, " \t")])
+		return 0;
+	address = cut_word(&line);
+	r = lz_addr_parse(address ? address : "-", &addr, reterr);
+	if (r < 0)
+		return r;
+	lz_addr_unmap(&addr);
+	r = lz_key_from_addr(&addr, list->ctl->view.instance.ipv6_key_len, &e.key);
+	if (r < 0)
+		return lz_err_set(reterr, EINVAL, "%s: is no source", address);
+	r = read_time(list, cut_word(&line), &e.end_s, reterr);
+	if (r == 0)
+		r = find_order(list, line, &e.order, reterr);
+	list->over += r == 0 && e.end_s <= list->now_s; /* an old export */
+	if (r < 0 || e.end_s <= list->now_s)
+		return r;
+	e.address = (__u32)(address - list->text);
+	r = add_entry(list, &e, reterr);
+	if (r == 0 && list->ctl->now.policy && list->ctl->now.policy->customer_ranges.n)
+		r = add_customer(list, &e, reterr);
+	return r;
+}
+
+int lz_list_read(struct lz_list *list, __u64 until_ns, struct lz_err *reterr)
+{
+	for (int i = 0; (i & 63) || lz_clock_mono_ns() < until_ns; i++) {
+		char *line;
+		int r = lz_lines_next(&list->lines, &line, reterr);
+
+		if (r > 0)
+			r = read_line(list, line, reterr) ?: 1;
+		if (r <= 0)
+			return r;
+	}
+	return 1;
+}
+
+/* A key may be named twice, and an index likes its keys in order: in SQLite's, they have a sign. */
+static int compare_key(const void *a, const void *b)
+{
+	const struct lz_list_entry *x = a, *y = b;
+
+	if (x->key != y->key)
+		return (__s64)x->key < (__s64)y->key ? -1 : 1;
+	return x->line < y->line ? -1 : x->line > y->line;
+}
+
+void lz_list_sort(struct lz_list *list)
+{
+	lz_array_sort(list->v, list->n, sizeof(*list->v), compare_key);
+}
+
+/* By key alone; an entry that was refused does, too. */
+static int find_key(const void *key, const void *entry)
+{
+	const __u64 *k = key;
+	const struct lz_list_entry *e = entry;
+
+	return *k == e->key ? 0 : (__s64)*k < (__s64)e->key ? -1 : 1;
+}
+
+__u32 lz_list_line_of(const struct lz_list *list, __u64 key)
+{
+	const struct lz_list_entry *e = bsearch(&key, list->v, list->n, sizeof(*list->v), find_key);
+
+	while (e && e > list->v && e[-1].key == key)
+		e--;
+	return e ? e->line : 0;
+}
+
+const struct lz_list_entry *lz_list_next_of(const struct lz_list *list, const struct lz_list_entry *e)
+{
+	const struct lz_list_entry *end = list->v + list->n, *next = e + 1;
+
+	while (next < end && next->key == e->key && !next->end_s)
+		next++;
+	return next < end && next->key == e->key ? next : NULL;
+}
+
+const struct lz_list_entry *lz_list_merge(const struct lz_list *list, const struct lz_list_entry *first,
+					  const struct lz_terms *was, __u32 now_s, struct lz_terms *ret)
+{
+	const struct lz_list_entry *by = NULL;
+	struct lz_terms old;
+
+	for (const struct lz_list_entry *e = first, *next; e; e = next) {
+		const struct lz_list_order *o = &list->orders[e->order];
+
+		if (lz_terms_merge(was, o->graded ? &o->grade : NULL, e->end_s, 0, now_s, ret))
+			by = e;
+		next = lz_list_next_of(list, e);
+		if (next) {
+			old = *ret;
+			was = &old;
+		}
+	}
+	return by;
+}
+
+void lz_list_order_of(const struct lz_list *list, const struct lz_list_entry *first, struct lz_list_order *ret)
+{
+	*ret = list->orders[first->order];
+	for (const struct lz_list_entry *e = first; (e = lz_list_next_of(list, e));) {
+		const struct lz_list_order *o = &list->orders[e->order];
+
+		if (o->ticket) {
+			ret->ticket = o->ticket;
+			ret->ticket_len = o->ticket_len;
+		}
+		if (o->reason)
+			ret->reason = o->reason;
+	}
+}

@@ -1,0 +1,532 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * import.c - quarantine.import: hundreds of thousands of entries, all or nothing in the ledger.
+ *
+ *   read    every line is parsed before anything is done; bad ones are named, and nothing is done
+ *   close   the books of what has ended: a list holds anew, and extends no case that is over
+ *   write   one transaction; lines that may not be held are counted and named
+ *   commit  from here on it is durable
+ *   hold    the kernel's table, in bulk
+ *
+ * In slices between which the loop turns; other changes wait (lz_ctl_wait), questions do not.
+ */
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "cases/case.h"
+#include "control/counted.h"
+#include "control/ctl.h"
+#include "control/defer.h"
+#include "control/hold.h"
+#include "control/target.h"
+#include "control/tell.h"
+#include "handlers/answer.h"
+#include "handlers/handlers.h"
+#include "handlers/hostlist.h"
+#include "handlers/refused.h"
+
+#define LZ_IMPORT_SLICE_NS (15 * 1000000ULL) /* then others get their turn */
+#define LZ_IMPORT_ROWS	   1024		     /* written by one statement, some 4 ms */
+#define LZ_IMPORT_HOLD_SLICE 4096
+#define LZ_IMPORT_GUARD	   1000 /* more at once wants --yes */
+#define LZ_IMPORT_TOO_LATE "its time was over before it was held"
+
+enum phase { PHASE_READ, PHASE_CLOSE, PHASE_WRITE, PHASE_HOLD }; /* what the loop does; the rest is in threads */
+
+/* What an order comes to, worked out once while it stays the same. */
+struct order {
+	__s64 origin; /* in the ledger; 0 = not yet */
+	__u64 word; /* for the data plane, without end and time to live */
+	struct lz_grade grade; /* of these two */
+};
+
+struct import {
+	struct lz_ctl *ctl;
+	struct lz_request *req;
+	uv_idle_t idle;
+	enum phase phase;
+	struct lz_list list;
+	struct order *orders; /* beside list.orders */
+	struct order merged; /* of the entries of a key, the last one that has several */
+	struct lz_held_row rows[LZ_IMPORT_ROWS]; /* of a slice, and whose entries they are */
+	const struct lz_list_entry *of[LZ_IMPORT_ROWS]; /* the first of a key; others may follow it */
+	struct lz_hold_entry *holds;
+	size_t at, n_holds;
+	__u64 held, extended, unchanged, doubled;
+	struct lz_refused refused;
+	__s64 was_origin; /* 0 = none yet */
+	struct lz_grade was_grade; /* of it */
+	__u64 made_s; /* one moment for all: they share their origin on disk */
+	__u32 now_s; /* of the data plane's clock: whose end is later was not over when the list came */
+	uv_work_t work;
+	int committed;
+	struct lz_err commit_err;
+	char actor[LZ_ACTOR_TEXT_MAX];
+	char file[LZ_FILE_TEXT_MAX];
+};
+
+static void idle_closed(uv_handle_t *handle)
+{
+	struct import *im = handle->data;
+
+	lz_list_done(&im->list);
+	lz_refused_done(&im->refused);
+	free(im->orders);
+	free(im->holds);
+	free(im);
+}
+
+/* The request has been answered. */
+static void leave(struct import *im)
+{
+	struct lz_ctl *ctl = im->ctl;
+
+	uv_idle_stop(&im->idle);
+	uv_close((uv_handle_t *)&im->idle, idle_closed);
+	lz_ctl_resume(ctl);
+}
+
+static void finish(struct import *im, enum lz_code code, const char *error, cJSON *fields)
+{
+	lz_reply_end(im->req, code, error, fields);
+	leave(im);
+}
+
+/* ---------------------------------------------------------------- read */
+
+static void on_idle(uv_idle_t *idle);
+
+/* In a thread; the loop has nothing of the import to do until then, and may sleep. */
+static void run_aside(struct import *im, uv_work_cb work, uv_after_work_cb done)
+{
+	im->work.data = im;
+	uv_idle_stop(&im->idle);
+	if (uv_queue_work(&im->ctl->loop, &im->work, work, done) < 0) {
+		work(&im->work);
+		done(&im->work, 0);
+	}
+}
+
+static void go_on(struct import *im, enum phase phase)
+{
+	im->phase = phase;
+	uv_idle_start(&im->idle, on_idle);
+}
+
+/* 600,000 entries in no order take a tenth of a second: in a thread, as the commit. */
+static void sort_work(uv_work_t *work)
+{
+	struct import *im = work->data;
+
+	lz_list_sort(&im->list);
+}
+
+static void sort_done(uv_work_t *work, int status)
+{
+	struct import *im = work->data;
+	struct lz_err err = { "" };
+
+	(void)status;
+	im->holds = calloc(im->list.n + 1, sizeof(*im->holds));
+	im->orders = calloc(im->list.n_orders + 1, sizeof(*im->orders));
+	if (!im->holds || !im->orders)
+		lz_err_set(&err, ENOMEM, "quarantine: out of memory");
+	if (err.text[0])
+		finish(im, LZ_CODE_REFUSED, err.text, NULL);
+	else
+		go_on(im, PHASE_CLOSE);
+}
+
+/* Between lists and without a batch of its own, so cases may move. */
+static void close_slice(struct import *im)
+{
+	struct lz_ctl *ctl = im->ctl;
+	struct lz_err err = { "" };
+
+	im->now_s = lz_tables_now_s(&ctl->view);
+	ctl->busy = false;
+	lz_case_clock(ctl, lz_clock_mono_ns() + LZ_IMPORT_SLICE_NS);
+	ctl->busy = true;
+	if (ctl->ends_wait)
+		return;
+	if (lz_ledger_begin(ctl->ledger, &err) < 0)
+		finish(im, LZ_CODE_REFUSED, err.text, NULL);
+	else
+		im->phase = PHASE_WRITE;
+}
+
+static __u64 room_of(const struct lz_ctl *ctl)
+{
+	__u64 max = lz_colony_max(ctl), held = lz_held_count(ctl->ledger);
+
+	return held < max ? max - held : 0;
+}
+
+static void end_reading(struct import *im)
+{
+	struct lz_err err = { "" };
+	__u64 room = room_of(im->ctl);
+
+	if (im->list.n > LZ_IMPORT_GUARD && !lz_arg_bool(im->req, "yes")) {
+		lz_err_set(&err, EPERM,
+			   "quarantine: %zu hosts at once: more than %d want --yes; nothing was done",
+			   im->list.n, LZ_IMPORT_GUARD);
+		finish(im, LZ_CODE_GUARDED, err.text, NULL);
+		return;
+	}
+	if (im->list.n > room)
+		lz_log(LZ_LOG_WARNING, "import-large", "entries=%zu room=%llu", im->list.n,
+		       (unsigned long long)room);
+	run_aside(im, sort_work, sort_done);
+}
+
+static void read_slice(struct import *im)
+{
+	__u64 until_ns = lz_clock_mono_ns() + LZ_IMPORT_SLICE_NS;
+	struct lz_err err = { "" };
+	int r;
+
+	while ((r = lz_list_read(&im->list, until_ns, &err)) < 0 && r != -ENOMEM)
+		lz_refused_add(&im->refused, im->list.lines.line, NULL, err.text);
+	if (r > 0)
+		return;
+	if (r < 0) {
+		finish(im, LZ_CODE_REFUSED, "quarantine: list: out of memory; nothing was done", NULL);
+	} else if (im->refused.total) {
+		lz_refused_end(&im->refused, im->req, "quarantine");
+		leave(im);
+	} else {
+		end_reading(im);
+	}
+}
+
+/* ---------------------------------------------------------------- write */
+
+/* Origin and word of an order with this grade: the same for nearly all of a list. */
+static int work_out(struct import *im, const struct lz_list_order *o, const struct lz_grade *grade,
+		    struct order *ret, struct lz_err *reterr)
+{
+	struct lz_held held = { .made_s = im->made_s, .generation = lz_ctl_generation(im->ctl) };
+	int r;
+
+	if (ret->origin && lz_grade_equal(grade, &ret->grade))
+		return 0;
+	lz_grade_format(grade, held.grade);
+	lz_text_set(held.source, sizeof(held.source), "import");
+	lz_text_set(held.actor, sizeof(held.actor), im->actor);
+	if (o->ticket)
+		snprintf(held.ticket, sizeof(held.ticket), "%.*s", (int)o->ticket_len, o->ticket);
+	lz_text_set(held.reason, sizeof(held.reason), o->reason);
+	r = lz_hold_word(im->ctl, &held, &ret->word, reterr);
+	if (r < 0)
+		return r;
+	ret->grade = *grade;
+	ret->origin = lz_held_origin(im->ctl->ledger, &held, reterr);
+	return ret->origin < 0 ? (int)ret->origin : 0;
+}
+
+/* May this entry be held? If not it is named, and the import goes on. */
+static bool check_entry(struct import *im, const struct lz_list_entry *e)
+{
+	struct lz_prefix prefix = lz_key_to_prefix(e->key, im->ctl->view.instance.ipv6_key_len);
+	const char *address = lz_list_address(&im->list, e);
+	struct lz_addr addr = prefix.addr;
+	struct lz_err why = { "" };
+
+	if (lz_key_family(e->key) == 6 && address[0])
+		lz_addr_parse(address, &addr, NULL);
+	if (lz_hold_check_addr(im->ctl, &addr, e->key, &why) == 0)
+		return true;
+	lz_refused_add(&im->refused, e->line, address, why.text);
+	return false;
+}
+
+/* The next entries that may be held: a row for each key, whose entries stay together. */
+static size_t gather(struct import *im)
+{
+	const struct lz_list *list = &im->list;
+	size_t n = 0;
+
+	for (; im->at < list->n; im->at++) {
+		struct lz_list_entry *e = &list->v[im->at];
+		bool again = n && im->rows[n - 1].key == e->key;
+
+		if (n == LZ_IMPORT_ROWS && !again)
+			break;
+		if (!check_entry(im, e)) {
+			e->end_s = 0;
+		} else if (again) {
+			im->doubled++;
+		} else {
+			im->rows[n].key = e->key;
+			im->of[n++] = e;
+		}
+	}
+	return n;
+}
+
+/* Of an entry there is; parsed once while it stays the same. */
+static const struct lz_grade *grade_of(struct import *im, __s64 origin)
+{
+	if (!im->was_origin || im->was_origin != origin)
+		lz_grade_parse(lz_held_grade(im->ctl->ledger, origin), &im->was_grade, NULL);
+	im->was_origin = origin;
+	return &im->was_grade;
+}
+
+/* What the entries of a key come to; for one alone, nearly all are, it is known from others of its order. */
+static int work_out_key(struct import *im, const struct lz_list_entry *first, const struct lz_grade *grade,
+			const struct order **ret, struct lz_err *reterr)
+{
+	struct order *order = &im->orders[first->order];
+	struct lz_list_order all;
+
+	*ret = order;
+	if (!lz_list_next_of(&im->list, first))
+		return work_out(im, &im->list.orders[first->order], grade, order, reterr);
+	lz_list_order_of(&im->list, first, &all);
+	im->merged = (struct order){ 0 };
+	*ret = &im->merged;
+	return work_out(im, &all, grade, &im->merged, reterr);
+}
+
+/* What a row is to become; 1: is to be written, 0: not, -errno. */
+static int plan_row(struct import *im, const struct lz_list_entry *first, struct lz_held_row *row,
+		    struct lz_err *reterr)
+{
+	struct lz_terms was = { .end_s = row->expiry_s, .ttl_s = row->ttl_s }, terms;
+	const struct lz_list_entry *by;
+	const struct order *order;
+	int r;
+
+	if (row->known)
+		was.grade = *grade_of(im, row->was.origin);
+	by = lz_list_merge(&im->list, first, row->known ? &was : NULL, im->now_s, &terms);
+	if (!by) {
+		im->unchanged++;
+		return 0;
+	}
+	r = work_out_key(im, first, &terms.grade, &order, reterr);
+	if (r < 0)
+		return r;
+	if (!row->known)
+		row->case_id = 0;
+	if (!row->known || was.end_s <= im->now_s)
+		row->since_s = im->made_s;
+	row->origin = order->origin;
+	row->expiry_s = (__u32)terms.end_s;
+	row->ttl_s = terms.ttl_s;
+	/* An IPv4 key says it all. */
+	row->address = lz_key_family(by->key) == 4 ? "" : lz_list_address(&im->list, by);
+	im->holds[im->n_holds].key = by->key;
+	im->holds[im->n_holds++].word =
+		LZ_HOLD_WORD(row->expiry_s, row->ttl_s, LZ_HOLD_GRADE(order->word), 0);
+	*(row->known ? &im->extended : &im->held) += 1;
+	return 1;
+}
+
+/* Why a host that is not held yet cannot be now; NULL: it can. */
+static const char *why_not_held(const struct import *im, const struct lz_list_entry *first, __u64 room)
+{
+	const struct lz_list_entry *e = first;
+
+	while (e && e->end_s <= im->now_s)
+		e = lz_list_next_of(&im->list, e);
+	return !room ? "colony: full" : !e ? LZ_IMPORT_TOO_LATE : NULL;
+}
+
+static int write_rows(struct import *im, struct lz_err *reterr)
+{
+	__u64 room = room_of(im->ctl);
+	size_t n = gather(im), kept = 0;
+	int r = lz_held_rows_get(im->ctl->ledger, im->rows, n, reterr);
+
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		const char *why = im->rows[i].known ? NULL : why_not_held(im, im->of[i], room);
+
+		if (why) {
+			lz_refused_add(&im->refused, im->of[i]->line,
+				       lz_list_address(&im->list, im->of[i]), why);
+			continue;
+		}
+		im->rows[kept] = im->rows[i];
+		r = plan_row(im, im->of[i], &im->rows[kept], reterr);
+		if (r > 0)
+			room -= !im->rows[kept++].known;
+	}
+	return r < 0 ? r : lz_held_rows_put(im->ctl->ledger, im->rows, kept, im->made_s, reterr);
+}
+
+/* The sync of 600,000 entries takes a while: in a thread, so that who asks nothing of the ledger is
+ * answered meanwhile. SQLite's mutex lets others wait; they only read, as the ledger is busy. */
+static void commit_work(uv_work_t *work)
+{
+	struct import *im = work->data;
+
+	im->committed = lz_ledger_commit_aside(im->ctl->ledger, &im->commit_err);
+}
+
+static void commit_done(uv_work_t *work, int status)
+{
+	struct import *im = work->data;
+
+	im->ctl->committing = false;
+	im->committed = lz_ledger_commit_end(im->ctl->ledger, status < 0 ? -ECANCELED : im->committed);
+	if (status < 0 || im->committed < 0) {
+		finish(im, LZ_CODE_REFUSED, im->commit_err.text, NULL);
+		return;
+	}
+	im->at = 0;
+	go_on(im, PHASE_HOLD);
+}
+
+static void begin_commit(struct import *im)
+{
+	im->ctl->committing = true;
+	run_aside(im, commit_work, commit_done);
+}
+
+static void write_slice(struct import *im)
+{
+	__u64 until_ns = lz_clock_mono_ns() + LZ_IMPORT_SLICE_NS;
+	struct lz_err err = { "" };
+	int r = 0;
+
+	while (r == 0 && im->at < im->list.n && lz_clock_mono_ns() < until_ns)
+		r = write_rows(im, &err);
+	if (r == 0 && im->at < im->list.n)
+		return;
+	if (r == 0) {
+		begin_commit(im);
+		return;
+	}
+	lz_ledger_rollback(im->ctl->ledger);
+	finish(im, LZ_CODE_REFUSED, err.text, NULL);
+}
+
+/* ---------------------------------------------------------------- hold */
+
+static const char *why_not_taken(int result)
+{
+	return result == -ENOSPC ? "the kernel did not take it: table full" :
+	       result == -EINVAL ? LZ_IMPORT_TOO_LATE :
+				   "the kernel did not take it";
+}
+
+/* In the ledger, but not in the kernel: it must not stand in the ledger alone. What was there before is
+ * there again; if that has ended meanwhile, for the clock to close it with its case. */
+static void take_back(struct import *im, size_t from, size_t n)
+{
+	struct lz_err err = { "" };
+	int r = lz_ledger_begin(im->ctl->ledger, &err);
+
+	for (size_t i = from; r == 0 && i < from + n; i++) {
+		char text[LZ_PREFIX_TEXT_MAX];
+		struct lz_held held;
+
+		if (im->holds[i].result >= 0)
+			continue;
+		lz_key_format(im->holds[i].key, im->ctl->view.instance.ipv6_key_len, text);
+		r = lz_held_get(im->ctl->ledger, im->holds[i].key, &held);
+		if (r == 0)
+			r = held.prior ? lz_held_back(im->ctl->ledger, held.key, held.prior, &err) :
+					 lz_held_del(im->ctl->ledger, held.key, &err);
+		lz_refused_add(&im->refused, lz_list_line_of(&im->list, im->holds[i].key), text,
+			       why_not_taken(im->holds[i].result));
+		if (r == 0)
+			*(held.prior ? &im->extended : &im->held) -= 1;
+	}
+	if (r == 0)
+		r = lz_ledger_commit(im->ctl->ledger, &err);
+	else if (lz_ledger_in_batch(im->ctl->ledger))
+		lz_ledger_rollback(im->ctl->ledger);
+	if (r < 0)
+		lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", err.text);
+}
+
+static void end_import(struct import *im)
+{
+	struct lz_note note = { 0 };
+	cJSON *end = cJSON_CreateObject();
+
+	lz_json_add_u64(end, "entries", im->list.n + im->list.over);
+	lz_json_add_u64(end, "held", im->held);
+	lz_json_add_u64(end, "extended", im->extended);
+	lz_json_add_u64(end, "unchanged", im->unchanged);
+	lz_json_add_u64(end, "refused", im->refused.total);
+	lz_json_add_u64(end, "doubled", im->doubled);
+	lz_json_add_u64(end, "over", im->list.over);
+	im->ctl->busy = false; /* the note belongs to the timeline */
+	lz_text_set(note.event, sizeof(note.event), "imported");
+	lz_text_set(note.object, sizeof(note.object), im->file);
+	lz_text_set(note.actor, sizeof(note.actor), im->actor);
+	snprintf(note.reason, sizeof(note.reason), "%llu held, %llu extended, %llu unchanged, %llu refused, "
+		 "%llu doubled, %llu over already",
+		 (unsigned long long)im->held, (unsigned long long)im->extended,
+		 (unsigned long long)im->unchanged, (unsigned long long)im->refused.total,
+		 (unsigned long long)im->doubled, (unsigned long long)im->list.over);
+	lz_tell_note(im->ctl, LZ_LOG_NOTICE, &note);
+	lz_refused_tell(&im->refused, im->req, "address");
+	finish(im, im->refused.total ? LZ_CODE_PARTLY : LZ_CODE_OK,
+	       im->refused.total ? "some lines were refused" : NULL, end);
+}
+
+static void hold_slice(struct import *im)
+{
+	size_t n = im->n_holds - im->at;
+
+	if (n > LZ_IMPORT_HOLD_SLICE)
+		n = LZ_IMPORT_HOLD_SLICE;
+	if (lz_hold_set_beside(&im->ctl->view, im->holds + im->at, n, lz_hold_beside_kernel, im->ctl) < n)
+		take_back(im, im->at, n);
+	im->at += n;
+	if (im->at == im->n_holds)
+		end_import(im);
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+	struct import *im = idle->data;
+
+	if (im->phase == PHASE_READ)
+		read_slice(im);
+	else if (im->phase == PHASE_CLOSE)
+		close_slice(im);
+	else if (im->phase == PHASE_WRITE)
+		write_slice(im);
+	else
+		hold_slice(im);
+}
+
+void lz_h_quarantine_import(struct lz_request *req, void *arg)
+{
+	struct lz_ctl *ctl = arg;
+	struct import *im;
+	size_t len = 0;
+	char *text;
+
+	if (lz_ctl_wait(ctl, req, lz_h_quarantine_import) || !lz_ctl_need(ctl, req))
+		return;
+	im = calloc(1, sizeof(*im));
+	text = im ? lz_request_payload_take(req, &len) : NULL;
+	if (!text) {
+		free(im);
+		lz_reply_end(req, LZ_CODE_REFUSED, "quarantine: out of memory", NULL);
+		return;
+	}
+	lz_list_init(&im->list, ctl, text, len);
+	im->ctl = ctl;
+	im->req = req;
+	im->made_s = lz_ctl_now().wall_s;
+	im->idle.data = im;
+	lz_tell_actor(req, im->actor);
+	lz_text_set(im->file, sizeof(im->file), lz_arg_text(req, "file"));
+	ctl->busy = true;
+	uv_idle_init(&ctl->loop, &im->idle);
+	uv_idle_start(&im->idle, on_idle);
+}

@@ -1,0 +1,476 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * wiring.c - from globs to hooks, and back when interfaces come and go.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "datapath/rehook.h"
+#include "keeper/wiring.h"
+#include "privsep/chan.h"
+
+/* Then the keeper looks up: who asks it something must not take it for dead. */
+#define LZ_WIRING_SLICE_NS (250 * LZ_NS_PER_MS)
+
+/* One look at the machine: interfaces, our hooks on them, and what each generation wants. */
+struct look {
+	struct lz_netdevs devs;
+	struct lz_attachments have;
+	struct lz_port_wants want[LZ_GENERATIONS];
+};
+
+static void look_done(struct lz_wiring *w, struct look *look)
+{
+	if (look->devs.n) {
+		lz_netdevs_done(&w->seen);
+		w->seen = look->devs;
+		memset(&look->devs, 0, sizeof(look->devs));
+	}
+	lz_netdevs_done(&look->devs);
+	lz_attachments_done(&look->have);
+	for (int slot = 0; slot < LZ_GENERATIONS; slot++)
+		lz_port_wants_done(&look->want[slot]);
+}
+
+static int look_around(struct lz_wiring *w, struct look *ret, struct lz_err *reterr)
+{
+	int r;
+
+	memset(ret, 0, sizeof(*ret));
+	r = lz_netdevs_read(&w->seen, &ret->devs, reterr);
+	if (r == 0)
+		r = lz_attachments_read(w->kernel, &ret->have, reterr);
+	for (int slot = 0; r == 0 && slot < LZ_GENERATIONS; slot++)
+		if (w->planned[slot])
+			r = lz_port_wants_resolve(&ret->devs, w->rules[slot], w->n_rules[slot],
+						  &ret->want[slot], reterr);
+	if (r < 0)
+		look_done(w, ret);
+	return r;
+}
+
+static const struct lz_attachment *find_have(const struct look *look, __u32 ifindex)
+{
+	for (size_t i = 0; i < look->have.n; i++)
+		if (look->have.v[i].ifindex == ifindex)
+			return &look->have.v[i];
+	return NULL;
+}
+
+static struct lz_port_want *find_want(struct look *look, int slot, __u32 ifindex)
+{
+	for (size_t i = 0; i < look->want[slot].n; i++)
+		if (look->want[slot].v[i].ifindex == ifindex)
+			return &look->want[slot].v[i];
+	return NULL;
+}
+
+/* Is a slice over? Never before its first hook, so that each one gets further. */
+static bool slice_over(__u64 *end_ns)
+{
+	if (*end_ns)
+		return lz_clock_mono_ns() >= *end_ns;
+	*end_ns = lz_clock_mono_ns() + LZ_WIRING_SLICE_NS;
+	return false;
+}
+
+/* Must a hook be attached for it, and is there no time any more? */
+static bool must_wait(const struct look *look, const struct lz_port_want *want, __u64 *end_ns)
+{
+	const struct lz_attachment *have = find_have(look, want->ifindex);
+
+	return (!have || have->mode == LZ_ATTACH_NONE) && slice_over(end_ns);
+}
+
+static void tell(struct lz_wiring *w, enum lz_told_what what, const char *text)
+{
+	if (w->told)
+		w->told(w->arg, what, text);
+}
+
+static bool was_lost(struct lz_wiring *w, __u32 ifindex, bool forget)
+{
+	for (size_t i = 0; i < w->n_lost; i++)
+		if (w->lost[i] == ifindex) {
+			if (forget)
+				w->lost[i] = w->lost[--w->n_lost];
+			return true;
+		}
+	return false;
+}
+
+static struct lz_known_port *find_known(struct lz_wiring *w, __u32 ifindex)
+{
+	for (size_t i = 0; i < w->n_known; i++)
+		if (w->known[i].ifindex == ifindex)
+			return &w->known[i];
+	return NULL;
+}
+
+/* Remember a wired port; true: it is one that had gone. Without memory it goes unremembered. */
+static bool remember(struct lz_wiring *w, const struct lz_port_want *want)
+{
+	struct lz_known_port *known = find_known(w, want->ifindex);
+	bool is_back = false;
+
+	for (size_t i = 0; i < w->n_known && !known; i++)
+		if (!w->known[i].ifindex && lz_streq(w->known[i].name, want->name)) {
+			known = &w->known[i];
+			is_back = true;
+		}
+	if (!known && lz_array_grow(&w->known, &w->cap_known, w->n_known + 1, sizeof(*known)) == 0)
+		known = &w->known[w->n_known++];
+	if (known) {
+		known->ifindex = want->ifindex;
+		memcpy(known->name, want->name, sizeof(known->name));
+	}
+	return is_back;
+}
+
+/* Is it called for by this very name? A glob's interfaces come and go; a named one is missed. */
+static bool is_named(const struct lz_wiring *w, const char *name)
+{
+	for (int slot = 0; slot < LZ_GENERATIONS; slot++)
+		for (size_t i = 0; w->planned[slot] && i < w->n_rules[slot]; i++)
+			if (lz_streq(w->rules[slot][i].match, name))
+				return true;
+	return false;
+}
+
+/* Did another interface take over its name between two looks? */
+static bool is_replaced(const struct lz_wiring *w, const struct lz_known_port *gone)
+{
+	for (size_t i = 0; i < w->n_known; i++)
+		if (&w->known[i] != gone && lz_streq(w->known[i].name, gone->name))
+			return true;
+	return false;
+}
+
+/* Its hooks are off. Was that a loss, or the way things are? */
+static void tell_detached(struct lz_wiring *w, const struct lz_attachment *have)
+{
+	struct lz_known_port *known = find_known(w, have->ifindex);
+	const char *name = known ? known->name : have->name;
+
+	if (known && is_replaced(w, known)) {
+		*known = w->known[--w->n_known];
+		return;
+	}
+	if (known && is_named(w, name)) {
+		known->ifindex = 0;
+		tell(w, LZ_TOLD_LOST, name);
+		return;
+	}
+	tell(w, LZ_TOLD_DETACHED, name[0] ? name : "an interface that is gone");
+	if (known)
+		*known = w->known[--w->n_known];
+}
+
+/* The entry first, then the hook: a program that runs without an entry passes everything. */
+static int wire(struct lz_wiring *w, struct look *look, struct lz_port_want *want, __u32 slot,
+		struct lz_err *reterr)
+{
+	const struct lz_attachment *have = find_have(look, want->ifindex);
+	unsigned int flags = want->egress ? LZ_ATTACH_F_EGRESS : 0;
+	bool there = have && have->mode != LZ_ATTACH_NONE;
+	int r;
+
+	if (there)
+		want->mode = have->mode; /* another hook waits for lz_wiring_keep() */
+	r = lz_ports_set(&w->ports, want, slot, reterr);
+	if (r < 0)
+		return r;
+	if (there && have->egress >= want->egress) {
+		remember(w, want);
+		return 0;
+	}
+	r = lz_attach(w->kernel, want->ifindex, want->mode, flags, reterr);
+	if (r == 0) {
+		bool is_back = remember(w, want);
+
+		is_back |= was_lost(w, want->ifindex, true);
+		tell(w, is_back ? LZ_TOLD_BACK : LZ_TOLD_ATTACHED, want->name);
+	}
+	return r;
+}
+
+/* Take back what a plan did before it failed. */
+static void unwire(struct lz_wiring *w, struct look *look, __u32 slot)
+{
+	for (size_t i = 0; i < look->want[slot].n; i++) {
+		struct lz_port_want *want = &look->want[slot].v[i];
+
+		if (find_have(look, want->ifindex) || find_want(look, !slot, want->ifindex))
+			continue;
+		lz_detach(w->kernel, want->ifindex, NULL);
+		lz_ports_clear(&w->ports, want->ifindex);
+	}
+}
+
+int lz_wiring_open(struct lz_wiring *w, const struct lz_kernel *kernel, struct lz_err *reterr)
+{
+	struct lz_attachments have = { 0 };
+	int r;
+
+	r = lz_attachments_read(kernel, &have, reterr);
+	if (r == 0)
+		r = lz_ports_open(&kernel->maps, &have, &w->ports, reterr);
+	lz_attachments_done(&have);
+	if (r == 0)
+		w->kernel = kernel;
+	return r;
+}
+
+void lz_wiring_close(struct lz_wiring *w)
+{
+	if (w->kernel)
+		lz_ports_close(&w->ports);
+	w->kernel = NULL;
+	w->planned[0] = w->planned[1] = w->settled = false;
+	w->begun[0] = w->begun[1] = w->was_planned[0] = w->was_planned[1] = false;
+	lz_netdevs_done(&w->seen);
+	free(w->known);
+	w->known = NULL;
+	w->n_known = w->cap_known = 0;
+}
+
+static int check_first_xdp(struct look *look, const struct lz_ask *ask, struct lz_err *reterr)
+{
+	const char *name;
+
+	if (ask->flags & LZ_PLAN_F_YES)
+		return 0;
+	name = lz_port_wants_first_xdp(&look->want[ask->slot], &look->have);
+	if (!name)
+		return 0;
+	return lz_err_set(reterr, EPERM,
+			  "%s: first XDP program on a physical port may flap its link; repeat with "
+			  "--yes, or say \"hook\": \"tc\"",
+			  name);
+}
+
+int lz_wiring_plan(struct lz_wiring *w, const struct lz_ask *ask, struct lz_err *reterr)
+{
+	struct look look;
+	__u64 end_ns = 0;
+	size_t i;
+	int r;
+
+	if (!w->begun[ask->slot])
+		w->was_planned[ask->slot] = w->planned[ask->slot];
+	w->begun[ask->slot] = false;
+	memcpy(w->rules[ask->slot], ask->rules, sizeof(ask->rules));
+	w->n_rules[ask->slot] = ask->n_rules;
+	w->planned[ask->slot] = true;
+	r = look_around(w, &look, reterr);
+	if (r < 0) {
+		w->planned[ask->slot] = w->was_planned[ask->slot];
+		return r;
+	}
+	r = check_first_xdp(&look, ask, reterr);
+	for (i = 0; r == 0 && i < look.want[ask->slot].n; i++) {
+		struct lz_port_want *want = &look.want[ask->slot].v[i];
+
+		if (must_wait(&look, want, &end_ns))
+			break;
+		r = wire(w, &look, want, ask->slot, reterr);
+	}
+	if (r < 0) {
+		unwire(w, &look, ask->slot);
+		if (!w->was_planned[ask->slot]) /* idle: nobody is judged by its roles */
+			lz_ports_clear_slot(&w->ports, ask->slot);
+		w->planned[ask->slot] = w->was_planned[ask->slot];
+	} else if (i < look.want[ask->slot].n) { /* still settled: what this leaves behind must go if it fails */
+		w->begun[ask->slot] = true;
+		r = 1;
+	} else {
+		w->settled = false;
+	}
+	look_done(w, &look);
+	return r;
+}
+
+/* An interface is gone, or nobody wants it any more. What takes longer than a slice waits for the next look. */
+static void drop_unwanted(struct lz_wiring *w, struct look *look)
+{
+	__u64 end_ns = 0;
+
+	for (size_t i = 0; i < look->have.n; i++) {
+		const struct lz_attachment *have = &look->have.v[i];
+		bool wanted = find_want(look, 0, have->ifindex) || find_want(look, 1, have->ifindex);
+
+		if (!have->dead && (wanted || !w->settled))
+			continue;
+		if (slice_over(&end_ns))
+			break;
+		if (lz_detach(w->kernel, have->ifindex, NULL) < 0)
+			continue;
+		lz_ports_clear(&w->ports, have->ifindex);
+		was_lost(w, have->ifindex, true);
+		tell_detached(w, have);
+	}
+}
+
+/* A port of one slot that the other does not want keeps no role there: it may have been renamed. */
+static void clear_roles(struct lz_wiring *w, struct look *look, __u32 slot)
+{
+	for (size_t i = 0; i < look->want[!slot].n; i++) {
+		struct lz_port_want want = look->want[!slot].v[i];
+
+		if (find_want(look, (int)slot, want.ifindex))
+			continue;
+		want.role = LZ_ROLE_NONE;
+		lz_ports_set(&w->ports, &want, slot, NULL);
+	}
+}
+
+/* Another policy is in force: what it does not call for by name is not missed any more. */
+static void forget_missed(struct lz_wiring *w)
+{
+	for (size_t i = 0; i < w->n_known;) {
+		if (w->known[i].ifindex || is_named(w, w->known[i].name)) {
+			i++;
+			continue;
+		}
+		tell(w, LZ_TOLD_DETACHED, w->known[i].name);
+		w->known[i] = w->known[--w->n_known];
+	}
+}
+
+/* A port that has one hook, and the policy says another: only for good, like detaching. */
+static void change_hooks(struct lz_wiring *w, struct look *look, __u32 slot)
+{
+	const struct lz_port_wants *wants = &look->want[slot];
+	lz_autofree struct lz_rehook *v = calloc(wants->n + 1, sizeof(*v));
+	size_t n = 0;
+
+	for (size_t i = 0; v && i < wants->n; i++) {
+		const struct lz_attachment *have = find_have(look, wants->v[i].ifindex);
+
+		if (have && !have->dead && have->mode != LZ_ATTACH_NONE && have->mode != wants->v[i].mode)
+			v[n++] = (struct lz_rehook){ .ifindex = have->ifindex, .from = have->mode,
+						     .to = wants->v[i].mode };
+	}
+	if (!n)
+		return;
+	lz_rehook(w->kernel, &w->ports, v, n);
+	for (size_t i = 0; i < n; i++) {
+		const struct lz_attachment *have = find_have(look, v[i].ifindex);
+
+		if (v[i].result < 0)
+			tell(w, LZ_TOLD_FAULT, v[i].err.text);
+		if (v[i].result == 0 || v[i].from != LZ_ATTACH_TC)
+			tell(w, LZ_TOLD_CHANGED, have->name);
+	}
+}
+
+int lz_wiring_keep(struct lz_wiring *w, __u32 slot, struct lz_err *reterr)
+{
+	struct look look;
+	int r;
+
+	if (!w->planned[slot])
+		return lz_err_set(reterr, EINVAL, "keep: slot %u has no plan", slot);
+	w->planned[!slot] = false;
+	w->n_rules[!slot] = 0;
+	w->settled = true;
+	r = look_around(w, &look, reterr);
+	if (r < 0)
+		return r;
+	drop_unwanted(w, &look);
+	forget_missed(w);
+	lz_ports_clear_slot(&w->ports, !slot);
+	change_hooks(w, &look, slot);
+	look_done(w, &look);
+	return 0;
+}
+
+static void tell_fault(struct lz_wiring *w, const struct lz_err *err)
+{
+	if (lz_streq(w->fault, err->text))
+		return;
+	snprintf(w->fault, sizeof(w->fault), "%s", err->text);
+	tell(w, LZ_TOLD_FAULT, err->text);
+}
+
+void lz_wiring_sync(struct lz_wiring *w)
+{
+	struct lz_err err = { "" };
+	struct look look;
+	bool fault = false;
+	__u64 end_ns = 0;
+
+	if (!w->kernel || (!w->planned[0] && !w->planned[1]))
+		return;
+	if (look_around(w, &look, &err) < 0) {
+		tell_fault(w, &err);
+		return;
+	}
+	for (__u32 slot = 0; slot < LZ_GENERATIONS; slot++) {
+		for (size_t i = 0; i < look.want[slot].n; i++) {
+			struct lz_port_want *want = &look.want[slot].v[i];
+			const struct lz_attachment *have = find_have(&look, want->ifindex);
+
+			if (have && have->mode == LZ_ATTACH_NONE &&
+			    !was_lost(w, want->ifindex, false) &&
+			    w->n_lost < LZ_ARRAY_SIZE(w->lost)) {
+				w->lost[w->n_lost++] = want->ifindex;
+				tell(w, LZ_TOLD_LOST, want->name);
+			}
+			if (must_wait(&look, want, &end_ns))
+				continue;
+			if (wire(w, &look, want, slot, &err) < 0) {
+				fault = true;
+				tell_fault(w, &err);
+			}
+		}
+		if (w->planned[slot])
+			clear_roles(w, &look, slot);
+	}
+	if (!fault)
+		w->fault[0] = '\0';
+	drop_unwanted(w, &look);
+	look_done(w, &look);
+}
+
+int lz_wiring_ports(struct lz_wiring *w, __u32 after, struct lz_answer *ret)
+{
+	struct lz_err err;
+	struct look look;
+	int r;
+
+	r = look_around(w, &look, &err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < look.devs.n; i++) {
+		const struct lz_netdev *dev = &look.devs.v[i];
+		const struct lz_attachment *have = find_have(&look, dev->ifindex);
+		const struct lz_port_want *want = find_want(&look, 0, dev->ifindex);
+		const struct lz_port_want *other = find_want(&look, 1, dev->ifindex);
+		struct lz_port_told *port;
+
+		/* of two generations the one that wants a change */
+		if (!want || (other && have && want->mode == have->mode))
+			want = other;
+		if (dev->ifindex <= after || (!have && !want))
+			continue;
+		if (ret->n_ports == LZ_PORTS_A_MESSAGE) {
+			ret->more = 1;
+			break;
+		}
+		port = &ret->ports[ret->n_ports++];
+		memcpy(port->name, dev->name, sizeof(port->name));
+		port->ifindex = dev->ifindex;
+		port->mode = (__u8)(have ? have->mode : LZ_ATTACH_NONE);
+		port->up = dev->up;
+		port->planned = want != NULL;
+		port->wanted = (__u8)(want ? want->mode : LZ_ATTACH_NONE);
+	}
+	look_done(w, &look);
+	return 0;
+}
