@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "datapath/pins.h"
+#include "datapath/tables.h"
 
 /* ---------------------------------------------------------------- loading */
 
@@ -250,18 +251,33 @@ static int adopt_instance(struct lz_kernel *k, const struct lz_instance_config *
 	return r;
 }
 
+/* How many may be held in an instance that takes the place of @old: all that are there come along, even if the
+ * ledger, and so the policy that it wants, is not the one that they are of (ctl/keeper/strangers_carry.c). */
+static __u32 colony_with_those_of(const struct lz_kernel *old, __u32 colony_max)
+{
+	struct lz_tables_view view = {};
+	__u64 held = 0;
+
+	if (lz_tables_open(&old->maps, &old->instance, &view, NULL) == 0) /* not of another build */
+		held = *(volatile __u64 *)&view.tables->cells_held;
+	lz_tables_close(&view);
+	return held > colony_max && held <= UINT32_MAX ? (__u32)held : colony_max;
+}
+
 /* An empty instance that no packet meets yet. The pins of hooks stay where they are until it takes
  * over. */
 static int create_beside(struct lz_kernel *k, const struct lz_instance_config *config,
 			 struct lazaret *skel, struct lz_err *reterr)
 {
+	struct lz_instance_config roomy = *config;
 	struct lz_kernel fresh;
 	int r;
 
+	roomy.colony_max = colony_with_those_of(k, config->colony_max);
 	lz_kernel_clear(&fresh);
 	lz_pins_next(k->dir, fresh.dir);
 	fresh.dir_fd = lz_pins_make(fresh.dir, config->name, reterr);
-	r = fresh.dir_fd < 0 ? fresh.dir_fd : create_instance(&fresh, config, skel, reterr);
+	r = fresh.dir_fd < 0 ? fresh.dir_fd : create_instance(&fresh, &roomy, skel, reterr);
 	if (r) {
 		lz_kernel_close(&fresh);
 		lz_pins_settle(k->dir);

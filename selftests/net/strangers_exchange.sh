@@ -16,7 +16,7 @@ lz_gateway_enter 300 "$@"
 
 WORLD=203.0.113.25
 
-# policy KEY SOURCES
+# policy KEY SOURCES [COLONY]
 policy()
 {
 	cat >"$LZ_DIR/p$1-$2.json" <<-END
@@ -27,7 +27,7 @@ policy()
 	  "classes": { "homes": { "of": ["homes"], "port25": { "to-world": "drop" } },
 		       "offices": { "of": ["offices"], "port25": "leave-alone" } },
 	  "gardens": { "care": { "kind": "strict", "mail": "drop", "web": "drop" } },
-	  "capacity": { "sources": $2, "colony": 8192 } }
+	  "capacity": { "sources": $2, "colony": ${3:-8192} } }
 	END
 }
 
@@ -65,7 +65,7 @@ throttled()
 	[ "$n" -le 4 ]
 }
 
-# stands WHAT: everything as it did under the ledger that was lost
+# stands WHAT [FAULTS]: everything as it did under the ledger that was lost
 stands()
 {
 	t_ok "$1: who was held since then stays held" not reaches new
@@ -77,12 +77,17 @@ stands()
 	t_eq "$1: a rate is the same rate" "$(row 198.51.100.14)" "throttle 3/18s operator"
 	t_ok "$1: why says that nobody knows" grep -q "this ledger does not say by whom" <(ctl why 198.51.100.11)
 	t_eq "$1: a whole list is" "$(ctl quarantine export | grep -c "^198.18.")" 3072
-	agreed "$1"
+	if [ $# = 1 ]; then
+		agreed "$1"
+	else
+		t_eq "$1: doctor finds nothing else" "$(ctl doctor | awk '/^FAULT/ { print $2 }')" "$2"
+	fi
 }
 
 policy 64 4096
 policy 56 4096
 policy 56 20000
+policy 60 1024 1024
 t_need lz_provider_add
 t_need lz_customer_add old 198.51.100.10 2001:db8:2000:10::10
 t_need lz_customer_add new 198.51.100.11 2001:db8:2000:11::10
@@ -172,6 +177,18 @@ t_ok "the policy comes later: applied" ctl policy apply "$LZ_DIR/p56-20000.json"
 t_ok "the policy comes later: is in force" lz_wait 20 in_force key56-20000
 beat_stop "the policy comes later"
 stands "the policy comes later"
+daemon_stop
+
+# ---------------------------------------------------------------- a new ledger, and a policy with less room
+
+rm -rf "$STATE"
+t_need beat_start new free
+t_need daemon_start "$LZ_DIR/p60-1024.json"
+t_ok "less room: its policy is in force, in tables that have it" lz_wait 20 in_force key60-1024
+beat_stop "less room"
+stands "less room" colony-room:
+t_ok "less room: health says that it is too little" grep -qE "colony-room.* [3-9]..? % full" <(ctl health)
+t_ok "less room: nobody else is held" not ctl quarantine add 198.51.100.77 for 1h
 daemon_stop
 
 # ---------------------------------------------------------------- no room to learn
