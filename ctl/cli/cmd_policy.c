@@ -301,3 +301,21 @@ const struct lz_cli_view lz_view_history = {
 	.columns = history_columns,
 	.none = "no policy was ever applied",
 };
+
+static const struct lz_cli_column counters_columns[] = {
+	{ "CLASS", "class", 14, LZ_CELL_TEXT },
+	{ "LIMIT", "limit", 16, LZ_CELL_TEXT },
+	{ "EXAMINED", "examined_packets", 10, LZ_CELL_COUNT },
+	{ "PASSED", "passed_packets", 10, LZ_CELL_COUNT },
+	{ "REFUSED", "refused_packets", 10, LZ_CELL_COUNT },
+	{ "WOULD", "would_refuse_packets", 10, LZ_CELL_COUNT },
+	{ "OVER", "over_packets", 10, LZ_CELL_COUNT },
+	{ "HELD", "held_sources", 6, LZ_CELL_COUNT },
+	{ NULL, NULL, 0, LZ_CELL_TEXT },
+};
+
+const struct lz_cli_view lz_view_counters = {
+	.rows = "rules",
+	.columns = counters_columns,
+	.none = "no class is in force",
+};

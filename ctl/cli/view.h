@@ -58,7 +58,7 @@ extern const struct lz_cli_column lz_timeline_columns[];
 extern const struct lz_cli_view lz_view_status, lz_view_health, lz_view_doctor, lz_view_top,
 	lz_view_monitor, lz_view_bypass_state;
 extern const struct lz_cli_view lz_view_diff, lz_view_apply, lz_view_confirm, lz_view_undo,
-	lz_view_policy, lz_view_history;
+	lz_view_policy, lz_view_history, lz_view_counters;
 extern const struct lz_cli_view lz_view_sources, lz_view_source, lz_view_why;
 extern const struct lz_cli_view lz_view_hold, lz_view_free, lz_view_held, lz_view_case,
 	lz_view_import, lz_view_freed, lz_view_export, lz_view_guard, lz_view_looks;

@@ -61,6 +61,7 @@ static const struct lz_serve_route routes[] = {
 	{ "policy.undo", lz_h_policy_undo },
 	{ "policy.show", lz_h_policy_show },
 	{ "policy.history", lz_h_policy_history },
+	{ "policy.counters", lz_h_policy_counters },
 	{ "source.list", lz_h_source_list },
 	{ "source.show", lz_h_source_show },
 	{ "why", lz_h_why },

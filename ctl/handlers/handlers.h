@@ -19,6 +19,7 @@ LZ_HANDLER(lz_h_policy_confirm);
 LZ_HANDLER(lz_h_policy_undo);
 LZ_HANDLER(lz_h_policy_show);
 LZ_HANDLER(lz_h_policy_history);
+LZ_HANDLER(lz_h_policy_counters);
 LZ_HANDLER(lz_h_source_list);
 LZ_HANDLER(lz_h_source_show);
 LZ_HANDLER(lz_h_why);

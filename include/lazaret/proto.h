@@ -159,6 +159,10 @@ static const struct lz_proto_command lz_proto_commands[] = {
 	  "generation name", "" },
 	{ "policy.history", LZ_PEER_READ, 0, 0, "",
 	  "", "generation name applied actor state file?" }, /* confirmed pending expired undone */
+	{ "policy.counters", LZ_PEER_READ, 0, 0, "", /* a row a class, and one for each of its limits */
+	  "generation counted_since?",
+	  "class limit? examined_packets passed_packets? refused_packets? would_refuse_packets? "
+	  "over_packets? held_sources? monitored?" },
 
 	/* --- the portal */
 	{ "portal.options", LZ_PEER_READ, 0, 0, "", "url", "" }, /* of the captive portal API */

@@ -244,6 +244,11 @@ t_ok "not over a limit: passes" reach bot 25
 t_ok "nor the other one" reach zombie 25
 spam bot
 t_ok "over a limit: held, on record" lz_wait 3 held_by 198.51.102.10 kernel
+t_eq "over a limit: six connections of the one, one of the other, and what came of them" \
+	"$(ctl -j policy counters | jq -c '.rules[] | select(.limit == "spam") | del(.class, .limit)')" \
+	'{"examined_packets":7,"over_packets":1,"held_sources":1,"monitored":false}'
+t_ok "over a limit: its class has refused that one, and the table says so" \
+	grep -qE "^bots +- +[0-9]+ +[0-9]+ +1 +0 " <(ctl policy counters)
 t_ok "over a limit: monitors see it" lz_wait 3 grep -q '"address":"198.51.102.10"' "$LZ_DIR/events"
 t_ok "the policy once more" ctl policy apply "$LZ_DIR/open.json"
 t_ok "monitors see it, by a name that is no address" \
