@@ -10,8 +10,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "datapath/membarrier.h"
 #include "datapath/search_view.h"
-#include "datapath/sweep.h"
 
 void lz_held_mark_bits(struct lz_tables_view *view, __u64 key, __u64 bits)
 {

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "datapath/sweep.h"
+#include "datapath/membarrier.h"
 
 static __u64 word_get(const struct lz_tables_view *v)
 {

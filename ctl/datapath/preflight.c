@@ -20,9 +20,9 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/units.h"
+#include "datapath/membarrier.h"
 #include "datapath/preflight_rows.h"
 #include "datapath/steer.h"
-#include "datapath/sweep.h"
 
 #define KERNEL_FLOOR  KERNEL(5, 15)
 #define KERNEL_TESTED KERNEL(6, 1)

@@ -15,8 +15,8 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "datapath/membarrier.h"
 #include "datapath/search_view.h"
-#include "datapath/sweep.h"
 
 struct parent {
 	__u64 key; /* 0 = free entry; no aggregate's key is 0 */

@@ -3,7 +3,7 @@
 
 #include <unistd.h>
 
-#include "datapath/sweep.h"
+#include "datapath/membarrier.h"
 
 /* Frames wait between XDP and tc: in their NAPI poll, in a backlog, held by GRO until its flush timeout,
  * which is set in tens of microseconds where it is set at all. */

@@ -22,8 +22,9 @@
 
 #include "base/mem.h"
 #include "datapath/bypass.h"
+#include "datapath/membarrier.h"
 #include "datapath/pins.h"
-#include "datapath/sweep.h"
+#include "datapath/tables.h"
 
 struct carry {
 	struct lz_tables_view *to;

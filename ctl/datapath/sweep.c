@@ -2,13 +2,12 @@
 #include "datapath/sweep.h"
 
 #include <errno.h>
-#include <linux/membarrier.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "datapath/membarrier.h"
 #include "datapath/recount.h"
 #include "datapath/search_view.h"
 
@@ -27,11 +26,6 @@ struct lz_sweep {
 	int wait_r;	 /* and so it ended */
 	struct lz_recount count;
 };
-
-int lz_membarrier(void)
-{
-	return syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) ? -errno : 0;
-}
 
 void lz_sweep_free(struct lz_sweep **sweep)
 {

@@ -70,7 +70,4 @@ int lz_sweep_pass(struct lz_sweep *sweep);
 
 void lz_sweep_totals_get(const struct lz_sweep *sweep, struct lz_sweep_totals *ret);
 
-/** lz_membarrier() - every program that is running now has ended when this returns; 0 or -errno */
-int lz_membarrier(void);
-
 #endif
