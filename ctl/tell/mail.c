@@ -176,7 +176,9 @@ static void append_body(struct lz_str *out, const cJSON *news)
 	for (size_t i = 0; i < LZ_ARRAY_SIZE(keys); i++)
 		if (text_of(news, keys[i], value)[0])
 			lz_str_appendf(out, "%-10s%s\r\n", keys[i], value);
-	lz_str_append(out, "\r\nThe gateway knows the rest: lazaretctl quarantine list\r\n");
+	text_of(news, "instance", value);
+	lz_str_appendf(out, "\r\nThe gateway knows the rest: lazaretctl %s%s%squarantine show %llu\r\n",
+		       value[0] ? "--instance " : "", value, value[0] ? " " : "", (unsigned long long)case_id);
 }
 
 int lz_mail_build(const char *from, const char *to, const cJSON *news, __u64 now_wall_s,

@@ -138,13 +138,14 @@ static void writes_a_mail(void)
 		"until     2027-01-22T08:00:00Z\r\n"
 		"reason    spam\r\n"
 		"gateway   gw1\r\n"
+		"instance  lab\r\n"
 		"\r\n"
-		"The gateway knows the rest: lazaretctl quarantine list\r\n";
+		"The gateway knows the rest: lazaretctl --instance lab quarantine show 12\r\n";
 	lz_autostr struct lz_str text = {};
 	struct lz_err err = { "" };
 
-	T_EQ(build(NEWS(",\"until\":\"2027-01-22T08:00:00Z\",\"reason\":\"spam\",\"gateway\":\"gw1\""), &text, &err), 0,
-	     err.text);
+	T_EQ(build(NEWS(",\"until\":\"2027-01-22T08:00:00Z\",\"reason\":\"spam\",\"gateway\":\"gw1\",\"instance\":\"lab\""), &text,
+		   &err), 0, err.text);
 	T_STR(text.data, expected, "the whole of it");
 }
 
