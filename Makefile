@@ -212,7 +212,8 @@ install: all
 	$(if $(DESTDIR),,if command -v systemd-sysusers >/dev/null; then systemd-sysusers lazaret.conf; else \
 		getent passwd lazaret >/dev/null || useradd --system --user-group --no-create-home \
 			--home-dir /var/lib/lazaret --shell /usr/sbin/nologin lazaret; \
-		getent group lazaret-admin >/dev/null || groupadd --system lazaret-admin; fi)
+		for group in lazaret-view lazaret-admin; do \
+			getent group $$group >/dev/null || groupadd --system $$group; done; fi)
 	$(if $(DESTDIR),,[ ! -d /run/systemd/system ] || systemctl daemon-reload)
 
 # What was attached stays attached and what was held stays held: 'lazaretd --detach' ends that.

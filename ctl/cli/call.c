@@ -400,7 +400,7 @@ int lz_cli_ask(struct lz_cli *cli, const struct lz_cli_call *call)
 	int code;
 
 	lz_cli_socket(cli,
-		      command->role == LZ_PEER_READ ? LZ_PROTO_READ_SOCK : LZ_PROTO_CONTROL_SOCK,
+		      command->role <= LZ_PEER_READ ? LZ_PROTO_READ_SOCK : LZ_PROTO_CONTROL_SOCK,
 		      path, sizeof(path));
 	cli->now_wall_ns = lz_clock_wall_ns();
 	answer.rows = call->view->gathered ? cJSON_CreateArray() : NULL;

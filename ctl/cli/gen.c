@@ -254,7 +254,9 @@ static const char man_tail[] =
 	".TP\n" LZ_PROTO_RUN_DIR "/" LZ_PROTO_CONTROL_SOCK "\n"
 	"socket for commands that change something\n"
 	".TP\n" LZ_PROTO_RUN_DIR "/" LZ_PROTO_READ_SOCK "\n"
-	"socket for questions; everybody may open it\n"
+	"socket for questions; everybody may ask for\n"
+	"\\fBstatus\\fR, \\fBhealth\\fR, \\fBpolicy counters\\fR, \\fBportal options\\fR and \\fBbypass status\\fR,\n"
+	"members of the group " LZ_PROTO_GROUP_READ " for the rest, which names customers\n"
 	".SH SEE ALSO\n"
 	"\\fBlazaretd\\fR(8), \\fBlazaret\\-policy\\fR(5)\n";
 

@@ -67,7 +67,7 @@ struct lz_ctl {
 	char *portal_given; /* the settings that the portal was told; NULL: none */
 	struct lz_ledger *ledger;
 	struct lz_ledger_mark opened_as; /* its mark when it was opened: what is added since is ours */
-	struct lz_serve_grant grants[2];
+	struct lz_serve_grant grants[3];
 	size_t n_grants;
 
 	int keeper; /* the channel */

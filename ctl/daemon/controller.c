@@ -46,8 +46,6 @@
 #define LZ_PRUNE_EVERY_S  60
 #define LZ_PRUNE_AGE_S	  (400 * 86400ULL)
 #define LZ_PRUNE_SLICE	  1000
-#define LZ_OPERATORS	  "lazaret"
-#define LZ_ADMINS	  "lazaret-admin"
 
 static const struct lz_serve_route routes[] = {
 	{ "status", lz_h_status },
@@ -365,8 +363,9 @@ static int start(struct lz_ctl *ctl, const struct lz_identity *who, struct lz_er
 	int control, read_only, gate, bad, r;
 	uid_t portal = 0;
 
-	add_grant(ctl, LZ_OPERATORS, LZ_PEER_OPERATE);
-	add_grant(ctl, LZ_ADMINS, LZ_PEER_ADMIN);
+	add_grant(ctl, LZ_PROTO_GROUP_READ, LZ_PEER_READ);
+	add_grant(ctl, LZ_PROTO_GROUP_OPERATE, LZ_PEER_OPERATE);
+	add_grant(ctl, LZ_PROTO_GROUP_ADMIN, LZ_PEER_ADMIN);
 	/* A bad file stops only the first start of all: later ones have a confirmed policy. */
 	bad = load_first(ctl->options->policy, &first);
 	control = listen_on(ctl->options, LZ_PROTO_CONTROL_SOCK, 0660, who->gid, reterr);

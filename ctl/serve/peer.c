@@ -9,8 +9,8 @@
 #include "base/mem.h"
 
 static const char *const role_names[LZ_PEER_N] = {
-	[LZ_PEER_DENIED] = "denied",   [LZ_PEER_READ] = "read",	  [LZ_PEER_DETECT] = "detect",
-	[LZ_PEER_OPERATE] = "operate", [LZ_PEER_ADMIN] = "admin",
+	[LZ_PEER_DENIED] = "denied", [LZ_PEER_LOOK] = "look",	    [LZ_PEER_READ] = "read",
+	[LZ_PEER_DETECT] = "detect", [LZ_PEER_OPERATE] = "operate", [LZ_PEER_ADMIN] = "admin",
 };
 
 const char *lz_peer_role_name(enum lz_peer_role role)
@@ -68,8 +68,8 @@ int lz_peer_identify(int fd, const struct lz_serve_grant *grants, size_t grants_
 	if (r)
 		return r;
 	if (highest == LZ_PEER_READ)
-		role = LZ_PEER_READ;
-	else if (cred.uid == 0 || cred.uid == geteuid())
+		role = LZ_PEER_LOOK;
+	if (cred.uid == 0 || cred.uid == geteuid())
 		role = LZ_PEER_ADMIN;
 	for (size_t i = 0; i < grants_n; i++) {
 		if (grants[i].role > role && grant_applies(&grants[i], &cred, groups, groups_n))

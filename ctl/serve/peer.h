@@ -12,14 +12,14 @@
 
 /**
  * lz_peer_identify() - fill in credentials and role
- * @highest: never exceeded; LZ_PEER_READ on the read socket, where it is granted to all
+ * @highest: never exceeded; LZ_PEER_READ on the read socket, where LZ_PEER_LOOK is granted to all
  *
  * Return: 0, or -errno of getsockopt; @ret untouched on failure.
  */
 int lz_peer_identify(int fd, const struct lz_serve_grant *grants, size_t grants_n,
 		     enum lz_peer_role highest, struct lz_peer *ret);
 
-/** lz_peer_role_name() - "read", "detect", "operate", "admin" or "denied" */
+/** lz_peer_role_name() - "look", "read", "detect", "operate", "admin" or "denied" */
 const char *lz_peer_role_name(enum lz_peer_role role);
 
 #endif /* LZ_SERVE_PEER_H */

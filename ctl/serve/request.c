@@ -49,14 +49,27 @@ static lz_serve_handler find_handler(const struct lz_serve *serve, const char *n
 	return NULL;
 }
 
+static const char *group_hint(enum lz_peer_role role)
+{
+	switch (role) {
+	case LZ_PEER_READ:
+		return "become root or a member of the group " LZ_PROTO_GROUP_READ;
+	case LZ_PEER_ADMIN:
+		return "become root or a member of the group " LZ_PROTO_GROUP_ADMIN;
+	default:
+		return "become root or a member of the group " LZ_PROTO_GROUP_OPERATE;
+	}
+}
+
 static enum lz_code check_role(const struct lz_request *req, struct lz_err *err)
 {
 	if (req->peer.role >= req->command->role)
 		return LZ_CODE_OK;
-	lz_err_set(err, EPERM, "%s: not permitted: it needs the role %s, uid %u has %s here%s",
+	lz_err_set(err, EPERM, "%s: not permitted: it needs the role %s, uid %u has %s here; %s",
 		   req->command->name, lz_peer_role_name(req->command->role), req->peer.uid,
 		   lz_peer_role_name(req->peer.role),
-		   req->conn->from->highest == LZ_PEER_READ ? "; use control.sock" : "");
+		   req->command->role > req->conn->from->highest ? "use control.sock" :
+		   group_hint(req->command->role));
 	return LZ_CODE_NOT_PERMITTED;
 }
 

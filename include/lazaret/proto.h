@@ -42,6 +42,11 @@
 #define LZ_PROTO_CONTROL_SOCK "control.sock"
 #define LZ_PROTO_READ_SOCK    "read.sock"
 
+/* Whose members are what. */
+#define LZ_PROTO_GROUP_READ    "lazaret-view"
+#define LZ_PROTO_GROUP_OPERATE "lazaret"
+#define LZ_PROTO_GROUP_ADMIN   "lazaret-admin"
+
 /* ---------------------------------------------------------------- limits */
 
 #define LZ_PROTO_LINE_BYTES	(64 * 1024)
@@ -83,9 +88,11 @@ enum lz_code {
 	LZ_CODE_N,
 };
 
-/* Each role includes those before it. */
+/* Each role includes those before it. Everybody on the machine may look at the gateway; what names a customer is
+ * for those who may read: a web server that somebody broke into is a user of this machine, too. */
 enum lz_peer_role {
 	LZ_PEER_DENIED,
+	LZ_PEER_LOOK,
 	LZ_PEER_READ,
 	LZ_PEER_DETECT,
 	LZ_PEER_OPERATE,
@@ -128,14 +135,14 @@ struct lz_proto_command {
 
 static const struct lz_proto_command lz_proto_commands[] = {
 	/* --- the gateway */
-	{ "status", LZ_PEER_READ, 0, 0, "",
+	{ "status", LZ_PEER_LOOK, 0, 0, "",
 	  "bypass{on until? since? actor?} version instance kernel uptime_s "
 	  "policy{name mode generation applied actor confirmed deadline?} "
 	  "sources{used capacity} colony{held capacity} exceptions "
 	  "outbox{waiting lost failing?{way case since tries why}} "
 	  "names?{known list[]{name addresses[] why?}} alarms[]",
 	  "interface side hook up received_packets passed_packets dropped_packets" },
-	{ "health", LZ_PEER_READ, 0, 0, "", /* code 2 when a check fails */
+	{ "health", LZ_PEER_LOOK, 0, 0, "", /* code 2 when a check fails */
 	  "healthy bypass{on} checks[]{name ok why?}", "" },
 	{ "doctor", LZ_PEER_READ, 0, 0, "", /* intent, ledger, kernel compared; code 2 on a fault */
 	  "faults", "check ok why? todo?" },
@@ -159,13 +166,13 @@ static const struct lz_proto_command lz_proto_commands[] = {
 	  "generation name", "" },
 	{ "policy.history", LZ_PEER_READ, 0, 0, "",
 	  "", "generation name applied actor state file?" }, /* confirmed pending expired undone */
-	{ "policy.counters", LZ_PEER_READ, 0, 0, "", /* a row a class, and one for each of its limits */
+	{ "policy.counters", LZ_PEER_LOOK, 0, 0, "", /* a row a class, and one for each of its limits */
 	  "generation counted_since?",
 	  "class limit? examined_packets passed_packets? refused_packets? would_refuse_packets? "
 	  "over_packets? held_sources? monitored?" },
 
 	/* --- the portal */
-	{ "portal.options", LZ_PEER_READ, 0, 0, "", "url", "" }, /* of the captive portal API */
+	{ "portal.options", LZ_PEER_LOOK, 0, 0, "", "url", "" }, /* of the captive portal API */
 
 	/* --- sources */
 	{ "source.list", LZ_PEER_READ, 0, 0, "limit=int? sort=word?", "total", LZ_PROTO_SOURCE },
@@ -228,7 +235,7 @@ static const struct lz_proto_command lz_proto_commands[] = {
 	/* --- the kill switch */
 	{ "bypass.on", LZ_PEER_ADMIN, LZ_CMD_F_MUTATES, 0, "for_s=int?", "bypass{on until?}", "" },
 	{ "bypass.off", LZ_PEER_ADMIN, LZ_CMD_F_MUTATES, 0, "", "bypass{on}", "" },
-	{ "bypass.status", LZ_PEER_READ, 0, 0, "", "bypass{on until? since? actor?}", "" },
+	{ "bypass.status", LZ_PEER_LOOK, 0, 0, "", "bypass{on until? since? actor?}", "" },
 };
 
 #define LZ_PROTO_COMMANDS (sizeof(lz_proto_commands) / sizeof(lz_proto_commands[0]))

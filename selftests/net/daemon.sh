@@ -67,6 +67,12 @@ t_eq "no privilege: one line" "$(setpriv --reuid 65534 --regid 65534 --clear-gro
 	"$BUILD/lazaretd" --instance lab 2>&1 | wc -l)" 1
 t_eq "no daemon: exit code" "$(status_of ctl status)" 3
 
+# stranger COMMAND: as a user of this machine who is in no group of ours
+stranger()
+{
+	lz_ns_run gw setpriv --reuid 65534 --regid 65534 --clear-groups "$BUILD/lazaretctl" --instance lab "$@"
+}
+
 # ---------------------------------------------------------------- start, hold, free
 
 t_need daemon_start "$LZ_DIR/open.json"
@@ -97,6 +103,9 @@ t_eq "IPv6: touched is its /64" "$(ctl -j quarantine add 2001:db8:2000:7::5 | jq
 t_eq "why" "$(ctl -j why "$HELD" | jq -r '"\(.verdict) \(.actor) \(.reason) \(.ticket)"')" \
 	"held root spam trap RT-1"
 t_ok "doctor agrees" ctl doctor
+t_ok "anybody sees how the gateway does" stranger status
+t_eq "but not who is held, nor why" "$(status_of stranger quarantine list) $(status_of stranger why "$HELD")" "5 5"
+t_ok "and is told who may" grep -q "a member of the group lazaret-view" <(stranger source list 2>&1)
 
 # ---------------------------------------------------------------- kill -9 under traffic
 

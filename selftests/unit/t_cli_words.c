@@ -96,9 +96,11 @@ static void not_permitted(void)
 		T_SKIP("needs root to become another user");
 	as_uid = NOBODY;
 	T_EQ(ctl("quarantine add 192.0.2.1"), 5, "control.sock is closed to others");
-	T_HAS(ran.err, "not permitted; become root or a member of the group lazaret-admin",
+	T_HAS(ran.err, "not permitted; become root or a member of the group lazaret, and of lazaret-admin to",
 	      "says so");
-	T_EQ(ctl("status"), 0, "reading is open to all");
+	T_EQ(ctl("status"), 0, "looking is open to all");
+	T_EQ(ctl("why 192.0.2.1"), 5, "reading of customers is not");
+	T_HAS(ran.err, "become root or a member of the group lazaret-view", "says who may");
 	as_uid = 0;
 }
 
