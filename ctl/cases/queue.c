@@ -137,15 +137,15 @@ void lz_case_lost_look(struct lz_ctl *ctl)
 {
 	__u64 lost = lz_events_lost(ctl), now_s = lz_tables_now_s(&ctl->view);
 
-	ctl->lost_from = ctl->lost_full;
-	ctl->lost_full = 0;
-	if (ctl->lost_from)
+	ctl->lost.from = ctl->lost.full;
+	ctl->lost.full = 0;
+	if (ctl->lost.from)
 		return;
-	if (!ctl->lost_looked_s)
-		ctl->lost_looked_s = now_s > LZ_LOST_BACK_S ? now_s - LZ_LOST_BACK_S : 1;
-	ctl->lost_since_s = lost > ctl->lost_swept ? ctl->lost_looked_s : 0;
-	ctl->lost_swept = lost;
-	ctl->lost_looked_s = now_s;
+	if (!ctl->lost.looked_s)
+		ctl->lost.looked_s = now_s > LZ_LOST_BACK_S ? now_s - LZ_LOST_BACK_S : 1;
+	ctl->lost.since_s = lost > ctl->lost.swept ? ctl->lost.looked_s : 0;
+	ctl->lost.swept = lost;
+	ctl->lost.looked_s = now_s;
 }
 
 void lz_case_found(void *arg, __u64 key, __u32 slot)
@@ -156,7 +156,7 @@ void lz_case_found(void *arg, __u64 key, __u32 slot)
 	__u64 now_ns, now_s, ago_s;
 	size_t n;
 
-	if (!ctl->lost_since_s || slot + 1 < ctl->lost_from)
+	if (!ctl->lost.since_s || slot + 1 < ctl->lost.from)
 		return;
 	told_s = *(const volatile __u16 *)&ctl->view.cold[slot].told_s;
 	if (!told_s)
@@ -164,7 +164,7 @@ void lz_case_found(void *arg, __u64 key, __u32 slot)
 	now_ns = lz_tables_now_ns(&ctl->view);
 	now_s = now_ns / LZ_NS_PER_S;
 	ago_s = (__u16)(now_s - told_s); /* a multiple of 18.2 h ago looks like now */
-	if (ago_s > now_s - ctl->lost_since_s)
+	if (ago_s > now_s - ctl->lost.since_s)
 		return;
 	n = lz_counted_read(ctl, key, counted);
 	for (size_t i = 0; i < n; i++) {
@@ -177,8 +177,8 @@ void lz_case_found(void *arg, __u64 key, __u32 slot)
 
 		if (limit && counted[i].value >= counted[i].limit->n &&
 		    (limit->then == LZ_ACTION_LADDER || limit->then == LZ_ACTION_NOTIFY) &&
-		    !queue(ctl, &e) && !ctl->lost_full)
-			ctl->lost_full = slot + 1;
+		    !queue(ctl, &e) && !ctl->lost.full)
+			ctl->lost.full = slot + 1;
 	}
 }
 

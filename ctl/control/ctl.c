@@ -56,7 +56,7 @@ const char *lz_class_name(const struct lz_ctl *ctl, __u32 class_)
 
 bool lz_events_lost_lately(const struct lz_ctl *ctl)
 {
-	return ctl->lost_s && lz_clock_mono_ns() / LZ_NS_PER_S - ctl->lost_s < LZ_LOST_ALARM_S;
+	return ctl->lost.last_s && lz_clock_mono_ns() / LZ_NS_PER_S - ctl->lost.last_s < LZ_LOST_ALARM_S;
 }
 
 __u64 lz_events_lost(struct lz_ctl *ctl)
@@ -69,8 +69,8 @@ __u64 lz_events_lost(struct lz_ctl *ctl)
 			lost += stats.count[LZ_C_EVENT_LOST];
 	if (ctl->opened && lost > ctl->view.tables->events_lost) {
 		if (!lz_events_lost_lately(ctl))
-			ctl->lost_before = ctl->view.tables->events_lost;
-		ctl->lost_s = lz_clock_mono_ns() / LZ_NS_PER_S;
+			ctl->lost.before = ctl->view.tables->events_lost;
+		ctl->lost.last_s = lz_clock_mono_ns() / LZ_NS_PER_S;
 		ctl->view.tables->events_lost = lost;
 	}
 	return lost;

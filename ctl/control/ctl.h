@@ -53,6 +53,35 @@ struct lz_ears {
 	void (*source)(void *ctl, __u64 key, __u32 slot); /* the sweep looks for what lost events told of */
 };
 
+/* The kill switch as it was seen last. */
+struct lz_switch_seen {
+	bool was_on;
+	bool known; /* the switches so far are on record, or have been looked at */
+	__u32 switches; /* how many */
+	__u64 since_s; /* wall clock */
+	char actor[LZ_ACTOR_TEXT_MAX];
+};
+
+/* Events that found the ring full; their sources are looked for by the sweep. */
+struct lz_lost {
+	__u64 before; /* when the alarm about them began */
+	__u64 last_s; /* CLOCK_MONOTONIC: when more of them were last seen; 0 = never */
+	__u64 swept; /* as of the end of the last sweep */
+	__u64 looked_s; /* when that was, the data plane's clock; 0 = never */
+	__u64 since_s; /* this sweep looks for sources told of since; 0 = for none */
+	__u32 from; /* this sweep looks from this slot on, plus 1; 0 = at all */
+	__u32 full; /* the first slot of this sweep that the queue had no room for, plus 1; or 0 */
+};
+
+/* Of the ledger's log, in a thread; nobody waits for it, but what writes by the thousand rests. */
+struct lz_checkpoint {
+	bool runs;
+	uv_work_t work;
+	struct lz_err err; /* "" = none */
+	__u64 after_s; /* CLOCK_MONOTONIC; the last one failed */
+	char fault[256]; /* how the last one failed, "" = it did not */
+};
+
 struct lz_deferred;
 struct lz_courier;
 struct lz_names;
@@ -99,21 +128,10 @@ struct lz_ctl {
 	__u64 ticked_s;
 	__u64 swept_s;
 	__u64 pruned_s;
-	bool was_bypassed;
-	bool bypass_known; /* the switches so far are on record, or have been looked at */
-	__u32 bypass_switches; /* how many */
-	__u64 bypass_since_s; /* wall clock */
-	char bypass_actor[LZ_ACTOR_TEXT_MAX];
+	struct lz_switch_seen bypass;
+	struct lz_lost lost;
 	unsigned int fill_alarm; /* 0, 80, 90, 95: told */
-	__u64 lost_before; /* when the alarm about them began */
-	__u64 lost_s; /* CLOCK_MONOTONIC: when more of them were last seen; 0 = never */
-	__u64 lost_swept; /* as of the end of the last sweep */
-	__u64 lost_looked_s; /* when that was, the data plane's clock; 0 = never */
-	__u64 lost_since_s; /* this sweep looks for sources told of since; 0 = for none */
-	__u32 lost_from; /* this sweep looks from this slot on, plus 1; 0 = at all */
-	__u32 lost_full; /* the first slot of this sweep that the queue had no room for, plus 1; or 0 */
 	char ledger_fault[256]; /* last write error, "" = fine */
-	char checkpoint_fault[256]; /* how the last checkpoint failed, "" = it did not */
 	char lost_hooks[256]; /* names, "" = none */
 	struct lz_names *names; /* host names of the policy; NULL = there are none */
 	struct lz_courier *courier; /* to the teller; NULL = there is none */
@@ -123,10 +141,7 @@ struct lz_ctl {
 	struct lz_request *followers[LZ_FOLLOWERS_MAX];
 	bool busy; /* an import has the ledger: other changes wait */
 	bool committing; /* in a thread: who reads the ledger waits in SQLite's mutex; status does not */
-	bool checkpointing; /* in a thread; nobody waits for it, but what writes by the thousand rests */
-	uv_work_t checkpoint;
-	struct lz_err checkpoint_err; /* "" = none */
-	__u64 checkpoint_after_s; /* CLOCK_MONOTONIC; the last one failed */
+	struct lz_checkpoint checkpoint;
 	bool ends_wait; /* more holds have ended than the last turn could close */
 	struct lz_queue *queue; /* evidence that waits for its turn */
 	struct lz_guard guard;

@@ -201,7 +201,7 @@ static void checkpoint_work(uv_work_t *work)
 {
 	struct lz_ctl *ctl = work->data;
 
-	lz_ledger_checkpoint(ctl->ledger, &ctl->checkpoint_err);
+	lz_ledger_checkpoint(ctl->ledger, &ctl->checkpoint.err);
 }
 
 static void checkpoint_done(uv_work_t *work, int status)
@@ -209,28 +209,28 @@ static void checkpoint_done(uv_work_t *work, int status)
 	struct lz_ctl *ctl = work->data;
 
 	(void)status;
-	ctl->checkpointing = false;
-	if (ctl->checkpoint_err.text[0]) {
-		ctl->checkpoint_after_s = lz_ctl_now().mono_s + LZ_CHECKPOINT_RETRY_S;
-		if (!lz_streq(ctl->checkpoint_fault, ctl->checkpoint_err.text))
-			lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", ctl->checkpoint_err.text);
+	ctl->checkpoint.runs = false;
+	if (ctl->checkpoint.err.text[0]) {
+		ctl->checkpoint.after_s = lz_ctl_now().mono_s + LZ_CHECKPOINT_RETRY_S;
+		if (!lz_streq(ctl->checkpoint.fault, ctl->checkpoint.err.text))
+			lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", ctl->checkpoint.err.text);
 	}
-	lz_text_set(ctl->checkpoint_fault, sizeof(ctl->checkpoint_fault), ctl->checkpoint_err.text);
+	lz_text_set(ctl->checkpoint.fault, sizeof(ctl->checkpoint.fault), ctl->checkpoint.err.text);
 }
 
 static void look_at_log(struct lz_ctl *ctl)
 {
-	if (ctl->checkpointing || ctl->busy || !lz_ledger_log_is_long(ctl->ledger) ||
-	    lz_ctl_now().mono_s < ctl->checkpoint_after_s)
+	if (ctl->checkpoint.runs || ctl->busy || !lz_ledger_log_is_long(ctl->ledger) ||
+	    lz_ctl_now().mono_s < ctl->checkpoint.after_s)
 		return;
-	ctl->checkpoint.data = ctl;
-	ctl->checkpoint_err.text[0] = '\0';
+	ctl->checkpoint.work.data = ctl;
+	ctl->checkpoint.err.text[0] = '\0';
 	if (lz_ledger_log_is_full(ctl->ledger)) { /* what commits without a rest is never caught up with */
-		lz_ledger_checkpoint(ctl->ledger, &ctl->checkpoint_err);
-		checkpoint_done(&ctl->checkpoint, 0);
+		lz_ledger_checkpoint(ctl->ledger, &ctl->checkpoint.err);
+		checkpoint_done(&ctl->checkpoint.work, 0);
 		return;
 	}
-	ctl->checkpointing = uv_queue_work(&ctl->loop, &ctl->checkpoint, checkpoint_work,
+	ctl->checkpoint.runs = uv_queue_work(&ctl->loop, &ctl->checkpoint.work, checkpoint_work,
 					   checkpoint_done) == 0;
 }
 
@@ -244,7 +244,7 @@ static void on_slice(uv_timer_t *timer)
 	if (!ctl->opened || ctl->busy)
 		return;
 	/* The log begins anew only where a checkpoint has caught up with it. */
-	if (ctl->ends_wait && !ctl->checkpointing)
+	if (ctl->ends_wait && !ctl->checkpoint.runs)
 		lz_case_clock(ctl, now_ns + LZ_ENDS_NS);
 	sweep(ctl, now_ns / LZ_NS_PER_S);
 }
@@ -431,7 +431,7 @@ int lz_controller_main(const struct lz_options *options, const struct lz_identit
 	if (lz_ctl_is_unknown(&ctl))
 		lz_log(LZ_LOG_WARNING, "instance-unknown", "why=%s", lz_ctl_say_unknown(&ctl, unknown));
 	uv_run(&ctl.loop, UV_RUN_DEFAULT);
-	while (ctl.committing || ctl.checkpointing)
+	while (ctl.committing || ctl.checkpoint.runs)
 		uv_run(&ctl.loop, UV_RUN_ONCE);
 	if (!lz_ledger_in_batch(ctl.ledger)) /* who asked for this end is waiting there */
 		lz_audit_turn(&ctl);

@@ -45,10 +45,10 @@ static void note_switch(struct lz_ctl *ctl, bool on, const char *actor, __u64 ti
 	lz_text_set(note.actor, sizeof(note.actor), actor);
 	lz_text_set(note.reason, sizeof(note.reason), reason);
 	lz_tell_note(ctl, LZ_LOG_WARNING, &note);
-	ctl->was_bypassed = on;
-	ctl->bypass_switches = switch_of(ctl)->bypass_switches;
-	ctl->bypass_since_s = on ? note.time_s : 0;
-	lz_text_set(ctl->bypass_actor, sizeof(ctl->bypass_actor), on ? actor : "");
+	ctl->bypass.was_on = on;
+	ctl->bypass.switches = switch_of(ctl)->bypass_switches;
+	ctl->bypass.since_s = on ? note.time_s : 0;
+	lz_text_set(ctl->bypass.actor, sizeof(ctl->bypass.actor), on ? actor : "");
 }
 
 /* At the start: is the last switch on record? Kernel and ledger cut their seconds each for itself, so
@@ -59,18 +59,18 @@ static void learn_switches(struct lz_ctl *ctl)
 	struct lz_note on = { 0 }, off = { 0 };
 	bool differs;
 
-	ctl->bypass_known = true;
+	ctl->bypass.known = true;
 	lz_note_last(ctl->ledger, "bypass-on", &on);
 	lz_note_last(ctl->ledger, "bypass-off", &off);
 	if (on.id > off.id) {
-		ctl->was_bypassed = true;
-		ctl->bypass_since_s = on.time_s;
-		lz_text_set(ctl->bypass_actor, sizeof(ctl->bypass_actor), on.actor);
+		ctl->bypass.was_on = true;
+		ctl->bypass.since_s = on.time_s;
+		lz_text_set(ctl->bypass.actor, sizeof(ctl->bypass.actor), on.actor);
 	}
-	differs = ctl->was_bypassed ? !control->bypass_until_s : lz_bypass_get(control, NULL);
+	differs = ctl->bypass.was_on ? !control->bypass_until_s : lz_bypass_get(control, NULL);
 	if ((on.id > off.id ? on : off).time_s + 2 < lz_ctl_wall_of(control->bypass_at_s))
 		differs = true;
-	ctl->bypass_switches = control->bypass_switches - (control->bypass_switches && differs);
+	ctl->bypass.switches = control->bypass_switches - (control->bypass_switches && differs);
 }
 
 /* Who threw a switch that is not on record. What the controller did stands in its ledger; if not in this
@@ -97,13 +97,13 @@ void lz_bypass_look(struct lz_ctl *ctl)
 	char actor[LZ_ACTOR_TEXT_MAX], reason[LZ_REASON_TEXT_MAX];
 	__u32 n;
 
-	if (!ctl->bypass_known)
+	if (!ctl->bypass.known)
 		learn_switches(ctl);
-	n = control->bypass_switches - ctl->bypass_switches;
+	n = control->bypass_switches - ctl->bypass.switches;
 	if (n) {
 		name_switch(control, n, actor, reason);
 		note_switch(ctl, on, actor, lz_ctl_wall_of(control->bypass_at_s), reason);
-	} else if (on != ctl->was_bypassed) {
+	} else if (on != ctl->bypass.was_on) {
 		note_switch(ctl, on, "clock", 0, "its time is over, or a reboot");
 	}
 }
@@ -118,10 +118,10 @@ void lz_bypass_say(struct lz_ctl *ctl, cJSON *obj)
 		return;
 	if (until_s(ctl))
 		lz_json_time(bypass, "until", until_s(ctl));
-	if (ctl->bypass_since_s)
-		lz_json_time(bypass, "since", ctl->bypass_since_s);
-	if (ctl->bypass_actor[0])
-		lz_json_add_str(bypass, "actor", ctl->bypass_actor);
+	if (ctl->bypass.since_s)
+		lz_json_time(bypass, "since", ctl->bypass.since_s);
+	if (ctl->bypass.actor[0])
+		lz_json_add_str(bypass, "actor", ctl->bypass.actor);
 }
 
 static void end_with_state(struct lz_ctl *ctl, struct lz_request *req)

@@ -112,11 +112,11 @@ size_t lz_health_look(struct lz_ctl *ctl, struct lz_health ret[static LZ_HEALTH_
 		n += 2;
 		check(&ret[n++], "portal", ctl->portal_fault);
 	}
-	check(&ret[n++], "ledger", ctl->ledger_fault[0] ? ctl->ledger_fault : ctl->checkpoint_fault);
+	check(&ret[n++], "ledger", ctl->ledger_fault[0] ? ctl->ledger_fault : ctl->checkpoint.fault);
 	check_guard(ctl, &ret[n++]);
 	if (lz_events_lost_lately(ctl))
 		snprintf(why, sizeof(why), "%llu events lost, the last of them within 5 minutes",
-			 (unsigned long long)(lost - ctl->lost_before));
+			 (unsigned long long)(lost - ctl->lost.before));
 	check(&ret[n++], "events", why);
 	lz_courier_check(ctl, LZ_STUCK_S, why, sizeof(why));
 	check(&ret[n++], "telling", why);

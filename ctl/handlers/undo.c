@@ -385,7 +385,7 @@ static void on_idle(uv_idle_t *idle)
 
 	/* An import began: it has the ledger until it ends. The log begins anew only where a checkpoint has
 	 * caught up with it, which it does not while we commit by the thousand. */
-	if (u->ctl->busy || u->ctl->checkpointing)
+	if (u->ctl->busy || u->ctl->checkpoint.runs)
 		return;
 	while (n > 0 && lz_clock_mono_ns() < until_ns) {
 		n = u->entries_done ? undo_cases(u, u->req, &err) : undo_slice(u, u->req, &err);
