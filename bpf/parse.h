@@ -54,7 +54,7 @@ struct lz_pkt {
 	__u64 now_ns;	/* 0 until somebody asks: most packets never need the clock */
 	__u64 flow;	/* of a SYN to port 25: lz_flow_hash() */
 	__u64 dest;	/* hash of the destination: lz_flow_dest(), or 0 */
-	__u64 sets;	/* of a SYN to port 25: the destination's, lz_sets_of() */
+	__u64 sets;	/* of a SYN to port 25: the destination's, lz_dest_sets_ask() */
 	__u8 saddr[16]; /* IPv4 as ::ffff:a.b.c.d; filled by lz_parse_addresses() */
 	__u8 daddr[16];
 	__u32 seq;
