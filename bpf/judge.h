@@ -56,7 +56,7 @@ static __always_inline int lz_is_never(const struct lz_pkt *p, __u32 class_)
 	if (p->family != 6 || !(p->gen_flags & LZ_GEN_F_NEVER_HIDDEN))
 		return 0;
 	bit = lz_hidden_bit(lz_hash(p->key, lz_instance.seed));
-	return (gen->hidden[bit / 64] >> (bit & 63) & 1) && (lz_sets_of(p, 1) & LZ_SET_NEVER);
+	return (gen->hidden[bit / 64] >> (bit & 63) & 1) && (lz_source_sets(p) & LZ_SET_NEVER);
 }
 
 /* May this refusal stand? Never-list and monitor mode overrule it, in this order. */
@@ -104,7 +104,7 @@ __noinline int lz_judge_held(const struct lz_pkt *p, struct lz_cell *cell)
 	mail = (p->flags & LZ_P_TINY_FRAG) || (p->proto == LZ_IP_TCP && p->dport == 25);
 	if (grade == LZ_GRADE_BLOCK25 && !mail)
 		return LZ_HELD_NOT;
-	sets = lz_sets_of(p, 0);
+	sets = lz_dest_sets(p);
 	r.told.class_ = LZ_KNOWN_IS(lz_class_known(p, cell));
 	if (grade == LZ_GRADE_GARDEN) {
 		fate = lz_garden_fate(p, row, sets, r.told.class_);
@@ -206,7 +206,7 @@ static __always_inline __u32 lz_lifted(const struct lz_pkt *p)
 static __always_inline int lz_judge_uncounted(const struct lz_pkt *p, const struct lz_class *c,
 					      struct lz_ruling *r)
 {
-	__u64 sets = lz_sets_of(p, 0);
+	__u64 sets = lz_dest_sets(p);
 
 	r->limits_lifted = lz_lifted(p);
 	if (p->dport == 25)
@@ -223,7 +223,7 @@ static __always_inline int lz_judge_tiny(const struct lz_pkt *p, const struct lz
 	if ((c->flags & LZ_CLASS_F_PORT25_RULE) || c->limits) {
 		r->verdict = LZ_V_DROP;
 		r->reason = LZ_R_DROP_TINY_FRAGMENT;
-		lz_overrule(p, r, !!(lz_sets_of(p, 0) & LZ_SET_NEVER));
+		lz_overrule(p, r, !!(lz_dest_sets_ask(p) & LZ_SET_NEVER));
 	}
 	return lz_ruling_end(p, r);
 }
@@ -252,9 +252,9 @@ static __always_inline void lz_examine(const struct lz_pkt *p, const struct lz_e
 
 	e->cell->seen = lz_seen(p->now_s); /* its line is written anyway */
 	j->r.limits_lifted = lz_lifted(p);
-	j->ask.sets = p->sets;
+	j->ask.sets = p->sets; /* of a SYN to port 25 none is an answer, too */
 	if (!e->line && (p->dport == 25 || (e->c->flags & LZ_CLASS_F_SYN_TO)))
-		j->ask.sets = lz_sets_of(p, 0);
+		j->ask.sets = lz_dest_sets_ask(p);
 	if (e->line) {
 		j->known = lz_flow_find(e->line, p->flow, p->now_ns);
 		j->ask.fresh = j->known == LZ_FLOW_NEW;
@@ -315,7 +315,7 @@ static __always_inline int lz_judge_source(const struct lz_pkt *p, struct lz_exa
 	lz_examine(p, e);
 	refused_by = lz_rules(p, e);
 	if (r->verdict != LZ_V_PASS) /* the source is no never address: its class would say so */
-		lz_overrule(p, r, !!((e->j->ask.sets ?: lz_sets_of(p, 0)) & LZ_SET_NEVER));
+		lz_overrule(p, r, !!((e->j->ask.sets ?: lz_dest_sets_ask(p)) & LZ_SET_NEVER));
 	return lz_examined_end(p, e, refused_by);
 }
 
@@ -391,14 +391,14 @@ __noinline int lz_judge_return(const struct lz_pkt *p)
 	}
 	if (r.verdict == LZ_V_PASS) {
 		r.reason = LZ_R_PASS_EXAMINED;
-	} else if (lz_sets_of(p, 1) & c->except_mask) {
+	} else if (lz_source_sets(p) & c->except_mask) {
 		r.verdict = LZ_V_PASS;
 		r.reason = LZ_R_PASS_EXAMINED;
 	} else if (lz_exception_of(key, p->now_s)) {
 		r.verdict = LZ_V_PASS;
 		r.reason = LZ_R_PASS_EXCEPTION;
 	} else {
-		lz_overrule(p, &r, !!((lz_sets_of(p, 0) | lz_sets_of(p, 1)) & LZ_SET_NEVER));
+		lz_overrule(p, &r, !!((lz_dest_sets_ask(p) | lz_source_sets(p)) & LZ_SET_NEVER));
 	}
 	if (r.verdict == LZ_V_PASS && (c->flags & LZ_CLASS_F_PROOF) && lz_is_syn_ack(p))
 		lz_proof_await(p);

@@ -57,7 +57,7 @@ static __always_inline int lz_ordinary_fate(const struct lz_frame *f, struct lz_
 	if (!(p->gen_flags & LZ_GEN_F_UNPARSED_DROP) || (p->gen_flags & LZ_GEN_F_MONITOR))
 		return LZ_RULING(LZ_R_PASS_UNPARSED, LZ_V_PASS, 0);
 	lz_parse_addresses(f, p);
-	if (p->family && ((lz_sets_of(p, 1) | lz_sets_of(p, 0)) & LZ_SET_NEVER))
+	if (p->family && ((lz_source_sets(p) | lz_dest_sets_ask(p)) & LZ_SET_NEVER))
 		return LZ_RULING(LZ_R_PASS_UNPARSED, LZ_V_PASS, 0);
 	return LZ_RULING(LZ_R_DROP_UNPARSED, LZ_V_DROP, 0);
 }
@@ -113,7 +113,7 @@ static __always_inline int lz_decide(const struct lz_frame *f, struct lz_pkt *p,
 	if ((p->flags & LZ_P_SYN) && p->dport == 25) {
 		p->flow = lz_flow_hash(p);
 		lz_flow_touch(p->flow);
-		p->sets = lz_sets_of(p, 0);
+		p->sets = lz_dest_sets_ask(p);
 		if (!p->sets) /* to the world, and each time elsewhere, perhaps: lz_note_dest() */
 			lz_cold_ask(p);
 	}

@@ -116,7 +116,7 @@ struct {
 	__array(values, struct lz_customers_inner);
 } lz_customers SEC(".maps");
 
-/* What lz_sets_of() found for the last destinations of a CPU. Few destinations get most of the mail,
+/* What lz_dest_sets_ask() found for the last destinations of a CPU. Few destinations get most of the mail,
  * and asking a stock hash once a prefix length costs 42 ns each (make bench: row b 250 ns less). */
 #define LZ_MEMOS 64
 struct lz_memo {

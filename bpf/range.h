@@ -124,22 +124,21 @@ __noinline __u64 lz_sets_lookup(const struct lz_pkt *p, int source)
 }
 
 /**
- * lz_sets_of() - the destination sets an address is in
- * @source: the packet's source address instead of its destination
+ * lz_dest_sets_ask() - the destination sets that a packet's destination is in
  *
- * Return: a mask of set bits. Only port-25 packets, refusals and held sources come here. What a CPU
- * asked last is remembered for destinations: of sources there are too many.
+ * Return: a mask of set bits. Only port-25 packets, refusals and held sources come here. What a CPU asked last
+ * is remembered.
  */
-static __always_inline __u64 lz_sets_of(const struct lz_pkt *p, int source)
+static __always_inline __u64 lz_dest_sets_ask(const struct lz_pkt *p)
 {
 	const __u64 *addr = (const __u64 *)p->daddr;
 	__u64 epoch = p->epoch, sets;
 	__u32 i = p->dest & (LZ_MEMOS - 1);
-	struct lz_memo *memo = source || !epoch ? 0 : bpf_map_lookup_elem(&lz_memos, &i);
+	struct lz_memo *memo = epoch ? bpf_map_lookup_elem(&lz_memos, &i) : 0;
 
 	if (memo && memo->addr[0] == addr[0] && memo->addr[1] == addr[1] && memo->epoch == epoch)
 		return memo->sets;
-	sets = lz_sets_lookup(p, source);
+	sets = lz_sets_lookup(p, 0);
 	if (memo) {
 		memo->addr[0] = addr[0];
 		memo->addr[1] = addr[1];
@@ -147,6 +146,19 @@ static __always_inline __u64 lz_sets_of(const struct lz_pkt *p, int source)
 		memo->sets = sets;
 	}
 	return sets;
+}
+
+/* The same, of a packet that may be a SYN to port 25: lz_decide() has asked, and what it found need not be
+ * asked again. That p->sets is 0 says nothing: not asked, or in none. */
+static __always_inline __u64 lz_dest_sets(const struct lz_pkt *p)
+{
+	return p->sets ?: lz_dest_sets_ask(p);
+}
+
+/* The destination sets that its source is in. Of sources there are too many to remember. */
+static __always_inline __u64 lz_source_sets(const struct lz_pkt *p)
+{
+	return lz_sets_lookup(p, 1);
 }
 
 /* The customer of a key in this generation; 0 = none. */

@@ -148,6 +148,19 @@ int lz_key_from_addr(const struct lz_addr *addr, unsigned ipv6_key_len, __u64 *r
  */
 struct lz_prefix lz_key_to_prefix(__u64 key, unsigned ipv6_key_len);
 
+/* Keys that follow each other: first + i * step, 0 <= i < n. */
+struct lz_keys {
+	__u64 first, step, n;
+};
+
+/**
+ * lz_key_recut() - what is one source by keys of @from_len, by keys of @to_len
+ * @from_len, @to_len: LZ_IPV6_KEY_LEN_MIN..LZ_IPV6_KEY_LEN_MAX
+ *
+ * Return: all the parts of it, 1 to 2^16, where keys are longer; else the one that it is, or is part of.
+ */
+struct lz_keys lz_key_recut(__u64 key, unsigned from_len, unsigned to_len);
+
 /** lz_key_format() - "192.0.2.1" or "2001:db8:1::/64"; returns @buf */
 const char *lz_key_format(__u64 key, unsigned ipv6_key_len, char buf[static LZ_PREFIX_TEXT_MAX]);
 

@@ -88,6 +88,18 @@ struct lz_prefix lz_key_to_prefix(__u64 key, unsigned ipv6_key_len)
 	return lz_keyprefix_to_prefix(&kp);
 }
 
+struct lz_keys lz_key_recut(__u64 key, unsigned from_len, unsigned to_len)
+{
+	struct lz_keys ret = { .first = key, .step = 1ULL << (64 - to_len), .n = 1 };
+
+	if (!(key >> 32))
+		return ret;
+	ret.first &= mask_of(to_len);
+	if (to_len > from_len)
+		ret.n = 1ULL << (to_len - from_len);
+	return ret;
+}
+
 const char *lz_key_format(__u64 key, unsigned ipv6_key_len, char buf[static LZ_PREFIX_TEXT_MAX])
 {
 	struct lz_prefix prefix = lz_key_to_prefix(key, ipv6_key_len);

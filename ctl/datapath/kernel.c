@@ -15,31 +15,17 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "datapath/object.h"
 #include "datapath/pins.h"
 #include "datapath/tables.h"
 
 /* ---------------------------------------------------------------- loading */
 
-static int set_sizes(struct lazaret *skel, const struct lz_instance *instance)
+static int set_instance(struct lazaret *skel, const struct lz_instance *instance, struct lz_err *reterr)
 {
-	int r = bpf_map__set_max_entries(skel->maps.lz_tags, instance->tag_lines);
-
-	if (!r)
-		r = bpf_map__set_max_entries(skel->maps.lz_cells,
-					     instance->tag_lines * LZ_TAG_LINE_SLOTS);
-	if (!r)
-		r = bpf_map__set_max_entries(skel->maps.lz_cold,
-					     instance->tag_lines * LZ_TAG_LINE_SLOTS);
-	if (!r)
-		r = bpf_map__set_max_entries(skel->maps.lz_blocks,
-					     lz_block_lines_all(instance->tag_lines));
-	if (!r)
-		r = bpf_map__set_max_entries(skel->maps.lz_held, lz_held_lines_all(instance->held_lines));
-	if (!r)
-		r = bpf_map__set_max_entries(skel->maps.lz_flows, instance->flow_lines);
 	skel->rodata->lz_instance = *instance;
 	skel->data_control->lz_control.gen_word = LZ_GEN_WORD(LZ_GEN_NONE, LZ_GEN_NONE, 0);
-	return r;
+	return lz_object_set_sizes(skel->obj, instance, reterr);
 }
 
 static struct bpf_map *find_map(const struct lazaret *skel, enum lz_map_id id)
@@ -112,19 +98,6 @@ static int take_programs(struct lz_kernel *k, const struct lazaret *skel)
 	return r;
 }
 
-static int load_programs(struct lazaret *skel, struct lz_err *reterr)
-{
-	int r = lazaret__load(skel);
-
-	if (r == -EPERM)
-		return lz_err_set(reterr, r, "kernel: cannot load the data plane: %s; needs root or "
-				  "CAP_BPF and CAP_NET_ADMIN", strerror(-r));
-	if (r)
-		return lz_err_set(reterr, r, "kernel: cannot load the data plane: %s; "
-				  "`lazaretd --preflight` says what this kernel lacks", strerror(-r));
-	return 0;
-}
-
 /* ---------------------------------------------------------------- create or adopt */
 
 static int load_instance(struct lz_instance *instance, const struct lz_instance_config *config,
@@ -144,9 +117,9 @@ static int load_instance(struct lz_instance *instance, const struct lz_instance_
 		return r;
 	if (getrandom(&instance->seed, sizeof(instance->seed), 0) != sizeof(instance->seed))
 		return lz_err_set(reterr, errno, "kernel: no random seed: %s", strerror(errno));
-	r = set_sizes(skel, instance);
+	r = set_instance(skel, instance, reterr);
 	if (!r)
-		r = load_programs(skel, reterr);
+		r = lz_object_load(skel, reterr);
 	if (r == -ENOMEM) /* there is some, but not for us */
 		lz_err_set(reterr, ENOMEM, "memory: the kernel has not got the %s that the tables need; lower "
 			   "\"capacity\", or give more (a control group's limit counts too)",
@@ -226,11 +199,11 @@ static int adopt_instance(struct lz_kernel *k, const struct lz_instance_config *
 	fresh.rodata_fd = -1;
 	r = lz_kernel_fits(k, config, reterr);
 	if (!r)
-		r = set_sizes(skel, &k->instance);
+		r = set_instance(skel, &k->instance, reterr);
 	if (!r)
 		r = reuse_maps(k, skel, reterr);
 	if (!r)
-		r = load_programs(skel, reterr);
+		r = lz_object_load(skel, reterr);
 	if (!r)
 		r = take_programs(&fresh, skel);
 	if (!r && !same_programs(k, &fresh)) {
@@ -351,7 +324,7 @@ int lz_kernel_open(const struct lz_instance_config *config, struct lz_kernel *re
 		   struct lz_err *reterr)
 {
 	struct lz_kernel k;
-	struct lazaret *skel;
+	struct lazaret *skel = NULL;
 	int r;
 
 	libbpf_set_print(log_libbpf);
@@ -360,10 +333,9 @@ int lz_kernel_open(const struct lz_instance_config *config, struct lz_kernel *re
 	if (k.dir_fd < 0)
 		return k.dir_fd;
 	lz_instance_dir(config->name, k.dir);
-	skel = lazaret__open();
-	r = skel ? adopt_or_create(&k, config, skel, reterr) :
-		   lz_err_set(reterr, errno, "kernel: cannot open the data plane: %s",
-			      strerror(errno));
+	r = lz_object_open(&skel, reterr);
+	if (!r)
+		r = adopt_or_create(&k, config, skel, reterr);
 	if (config->replace && does_not_fit(r))
 		r = create_beside(&k, config, skel, reterr);
 	lazaret__destroy(skel);
@@ -378,11 +350,11 @@ int lz_kernel_open(const struct lz_instance_config *config, struct lz_kernel *re
 int lz_kernel_try(const struct lz_instance_config *config, struct lz_err *reterr)
 {
 	struct lz_instance instance = {};
-	struct lazaret *skel = lazaret__open();
-	int r = skel ? load_instance(&instance, config, skel, reterr) :
-		       lz_err_set(reterr, errno, "kernel: cannot open the data plane: %s",
-				  strerror(errno));
+	struct lazaret *skel = NULL;
+	int r = lz_object_open(&skel, reterr);
 
+	if (!r)
+		r = load_instance(&instance, config, skel, reterr);
 	lazaret__destroy(skel);
 	return r;
 }

@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/addr.h"
 #include "base/mem.h"
 #include "datapath/bypass.h"
 #include "datapath/membarrier.h"
@@ -36,18 +37,13 @@ struct carry {
 static int carry_hold(void *arg, __u64 key, __u64 word)
 {
 	struct carry *c = arg;
-	__u32 len = c->to->instance.ipv6_key_len;
-	__u64 step = 1ULL << (64 - len), n = 1;
+	struct lz_keys keys;
 
 	if (!(LZ_HOLD_FLAGS(word) & LZ_HOLD_F_KERNEL))
 		return 0; /* the ledger has it, or the caller has brought it: lz_strangers_carry() */
-	if (key >> 32) {
-		if (len > c->from_len)
-			n = 1ULL << (len - c->from_len);
-		key &= ~(step - 1);
-	}
-	for (__u64 i = 0; i < n; i++) {
-		int r = lz_hold_set(c->to, key + i * step, word, 0, NULL);
+	keys = lz_key_recut(key, c->from_len, c->to->instance.ipv6_key_len);
+	for (__u64 i = 0; i < keys.n; i++) {
+		int r = lz_hold_set(c->to, keys.first + i * keys.step, word, 0, NULL);
 
 		c->left += r < 0 && r != -EINVAL; /* -EINVAL: its time is over by now */
 	}

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "datapath/kernel.h"
+#include "datapath/object.h"
 #include "datapath/policyswap.h"
 
 /* A test run without a context arrives on the loopback device, which is number 1 in every network
@@ -60,40 +61,27 @@ static int stay_silent(enum libbpf_print_level level, const char *format, va_lis
 
 static int load(struct lz_replay_box *b, const struct lz_instance *instance, struct lz_err *reterr)
 {
-	libbpf_print_fn_t print = libbpf_set_print(stay_silent);
-	int r = 0;
+	int r = lz_object_open(&b->skel, reterr);
 
-	b->skel = lazaret__open();
-	if (!b->skel)
-		r = -errno;
 	if (!r)
-		r = bpf_map__set_max_entries(b->skel->maps.lz_tags, instance->tag_lines);
-	if (!r)
-		r = bpf_map__set_max_entries(b->skel->maps.lz_cells, instance->tag_lines * LZ_TAG_LINE_SLOTS);
-	if (!r)
-		r = bpf_map__set_max_entries(b->skel->maps.lz_cold, instance->tag_lines * LZ_TAG_LINE_SLOTS);
-	if (!r)
-		r = bpf_map__set_max_entries(b->skel->maps.lz_blocks,
-					     lz_block_lines_all(instance->tag_lines));
-	if (!r)
-		r = bpf_map__set_max_entries(b->skel->maps.lz_held, lz_held_lines_all(instance->held_lines));
-	if (!r)
-		r = bpf_map__set_max_entries(b->skel->maps.lz_flows, instance->flow_lines);
-	if (!r) {
-		bpf_program__set_autoload(b->skel->progs.lz_tc, false); /* a second to verify, never run */
-		bpf_program__set_autoload(b->skel->progs.lz_tc_out, false);
-		b->skel->rodata->lz_instance = *instance;
-		r = lazaret__load(b->skel);
-	}
-	libbpf_set_print(print);
-	if (r == -EPERM)
-		return lz_err_set(reterr, r, "kernel: cannot load the data plane: not permitted; needs root "
-				  "or CAP_BPF and CAP_NET_ADMIN");
+		r = lz_object_set_sizes(b->skel->obj, instance, reterr);
 	if (r)
-		return lz_err_set(reterr, r, "kernel: cannot load the data plane: %s; "
-				  "`lazaretd --preflight` says what this kernel lacks", strerror(-r));
+		return r;
+	bpf_program__set_autoload(b->skel->progs.lz_tc, false); /* a second to verify, never run */
+	bpf_program__set_autoload(b->skel->progs.lz_tc_out, false);
+	b->skel->rodata->lz_instance = *instance;
+	r = lz_object_load(b->skel, reterr);
 	b->xdp_fd = bpf_program__fd(b->skel->progs.lz_xdp);
-	return 0;
+	return r;
+}
+
+static int load_silently(struct lz_replay_box *b, const struct lz_instance *instance, struct lz_err *reterr)
+{
+	libbpf_print_fn_t print = libbpf_set_print(stay_silent);
+	int r = load(b, instance, reterr);
+
+	libbpf_set_print(print);
+	return r;
 }
 
 static int open_view(struct lz_replay_box *b, const struct lz_instance *instance,
@@ -139,7 +127,7 @@ int lz_replay_open(const struct lz_replay_config *config, struct lz_replay_box *
 	if (!b)
 		return lz_err_set(reterr, ENOMEM, "backtest: out of memory");
 	size_instance(config, &instance);
-	r = load(b, &instance, reterr);
+	r = load_silently(b, &instance, reterr);
 	if (!r) {
 		b->skel->data_control->lz_control.gen_word = LZ_GEN_WORD(LZ_GEN_NONE, LZ_GEN_NONE, 0);
 		r = open_view(b, &instance, reterr);

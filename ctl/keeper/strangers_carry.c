@@ -80,19 +80,15 @@ static __u64 merged(const struct luggage *l, __u64 a, __u64 b)
 static int carry_hold(void *arg, __u64 key, __u64 word)
 {
 	struct luggage *l = arg;
-	__u32 from_len = l->from->instance.ipv6_key_len, len = l->to->instance.ipv6_key_len;
-	__u64 step = 1ULL << (64 - len), n = 1, has;
+	struct lz_keys keys;
+	__u64 has;
 
 	if (LZ_HOLD_FLAGS(word) & LZ_HOLD_F_KERNEL)
 		return 0; /* comes along in any case */
 	word = LZ_HOLD_WORD(LZ_HOLD_EXPIRY(word), LZ_HOLD_TTL(word), grade_there(l, word), LZ_HOLD_FLAGS(word));
-	if (key >> 32) {
-		if (len > from_len)
-			n = 1ULL << (len - from_len);
-		key &= ~(step - 1);
-	}
-	for (__u64 i = 0; i < n; i++) {
-		__u64 at = key + i * step;
+	keys = lz_key_recut(key, l->from->instance.ipv6_key_len, l->to->instance.ipv6_key_len);
+	for (__u64 i = 0; i < keys.n; i++) {
+		__u64 at = keys.first + i * keys.step;
 		int r = lz_hold_read(l->to, at, &has);
 
 		r = lz_hold_set(l->to, at, r == 0 ? merged(l, has, word) : word, LZ_HOLD_SET_EXACT, NULL);

@@ -136,24 +136,24 @@ int lz_held_put(struct lz_ledger *l, const struct lz_held *held, struct lz_err *
 			     put_known(l, held, origin, &done, reterr);
 }
 
-int lz_held_get(struct lz_ledger *l, __u64 key, struct lz_held *ret)
+static int get_one(struct lz_ledger *l, enum lz_sql which, __u64 at, struct lz_held *ret)
 {
-	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_HELD_GET);
+	sqlite3_stmt *s = lz_db_stmt(l, which);
 	int n;
 
-	sqlite3_bind_int64(s, 1, (__s64)key);
+	sqlite3_bind_int64(s, 1, (__s64)at);
 	n = read_rows(l, s, ret, 1);
 	return n == 0 ? -ENOENT : n < 0 ? n : 0;
 }
 
+int lz_held_get(struct lz_ledger *l, __u64 key, struct lz_held *ret)
+{
+	return get_one(l, LZ_SQL_HELD_GET, key, ret);
+}
+
 int lz_held_prior(struct lz_ledger *l, __u64 prior, struct lz_held *ret)
 {
-	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_HELD_PRIOR);
-	int n;
-
-	sqlite3_bind_int64(s, 1, (__s64)prior);
-	n = read_rows(l, s, ret, 1);
-	return n == 0 ? -ENOENT : n < 0 ? n : 0;
+	return get_one(l, LZ_SQL_HELD_PRIOR, prior, ret);
 }
 
 /* One entry must have been meant. */

@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "bench.h"
+#include "datapath/object.h"
 
 #define SEED 0x1122334455667788ULL /* fixed: every run has the same collisions */
 
@@ -117,21 +118,14 @@ __u32 scene_capacity(const struct scene_config *c)
 static void size_maps(struct scene *s)
 {
 	const struct scene_config *c = &s->config;
+	struct lz_err err = {};
 
 	lz_instance_size(scene_capacity(c), c->held > 1024 ? c->held : 1024, &s->instance);
 	s->instance.seed = SEED;
 	s->instance.abi_version = LZ_ABI_VERSION;
 	s->instance.ipv6_key_len = 56;
 	scene_instance(s->object, &s->instance);
-	bpf_map__set_max_entries(scene_map(s, "lz_tags"), s->instance.tag_lines);
-	bpf_map__set_max_entries(scene_map(s, "lz_cells"),
-				 s->instance.tag_lines * LZ_TAG_LINE_SLOTS);
-	bpf_map__set_max_entries(scene_map(s, "lz_cold"),
-				 s->instance.tag_lines * LZ_TAG_LINE_SLOTS);
-	bpf_map__set_max_entries(scene_map(s, "lz_blocks"),
-				 lz_block_lines_all(s->instance.tag_lines));
-	bpf_map__set_max_entries(scene_map(s, "lz_held"), lz_held_lines_all(s->instance.held_lines));
-	bpf_map__set_max_entries(scene_map(s, "lz_flows"), s->instance.flow_lines);
+	must_err(lz_object_set_sizes(s->object, &s->instance, &err), &err);
 	bpf_map__set_max_entries(scene_map(s, "bench_lines"), c->sources);
 	stock_size(s);
 }

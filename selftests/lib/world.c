@@ -12,6 +12,7 @@
 #include <lazaret.skel.h>
 #include <linux/pkt_cls.h>
 
+#include "datapath/object.h"
 #include "lib/world.h"
 #include "lib/world_lib.h"
 
@@ -35,17 +36,9 @@ static void *map_fd_whole(int fd, size_t bytes)
 	return at;
 }
 
-static void size_maps(struct world *w)
+static void size_maps(const struct world *w)
 {
-	struct lazaret *s = w->skel;
-
-	bpf_map__set_max_entries(s->maps.lz_tags, w->tag_lines);
-	bpf_map__set_max_entries(s->maps.lz_cells, w->tag_lines * LZ_TAG_LINE_SLOTS);
-	bpf_map__set_max_entries(s->maps.lz_cold, w->tag_lines * LZ_TAG_LINE_SLOTS);
-	bpf_map__set_max_entries(s->maps.lz_blocks, lz_block_lines_all(w->tag_lines));
-	bpf_map__set_max_entries(s->maps.lz_held, lz_held_lines_all(WORLD_HELD_LINES));
-	bpf_map__set_max_entries(s->maps.lz_flows, WORLD_FLOW_LINES);
-	s->rodata->lz_instance = (struct lz_instance){
+	const struct lz_instance instance = {
 		.seed = w->seed,
 		.abi_version = LZ_ABI_VERSION,
 		.tag_lines = w->tag_lines,
@@ -55,6 +48,9 @@ static void size_maps(struct world *w)
 		.ipv6_key_len = w->key_len,
 		.replay = 1,
 	};
+
+	w->skel->rodata->lz_instance = instance;
+	world_must(lz_object_set_sizes(w->skel->obj, &instance, NULL), "size the maps");
 }
 
 struct world *world_open(__u32 tag_lines, __u32 key_len)

@@ -273,6 +273,28 @@ static void maps_prefixes_to_key_space(void)
 	}
 }
 
+static void recuts_keys(void)
+{
+	const __u64 key = 0x20010db800aabbcc;
+	struct lz_keys k = lz_key_recut(key & ~0xffULL, 56, 64);
+
+	T_EQ(k.first, key & ~0xffULL, "longer: the first");
+	T_EQ(k.step, 1, "longer: the next");
+	T_EQ(k.n, 256, "longer: how many");
+	k = lz_key_recut(key & ~0xffffULL, 48, 56);
+	T_EQ(k.step, 256, "to /56: the next");
+	T_EQ(k.n, 256, "to /56: how many");
+	k = lz_key_recut(key, 64, 48);
+	T_EQ(k.first, key & ~0xffffULL, "shorter: what it is part of");
+	T_EQ(k.n, 1, "shorter: one");
+	k = lz_key_recut(key & ~0xffULL, 56, 56);
+	T_EQ(k.first, key & ~0xffULL, "as long: itself");
+	T_EQ(k.n, 1, "as long: one");
+	k = lz_key_recut(0xc0000207, 48, 64);
+	T_EQ(k.first, 0xc0000207, "IPv4: itself");
+	T_EQ(k.n, 1, "IPv4: one");
+}
+
 static const struct t_case cases[] = {
 	{ "prefixes are parsed strictly", parses_prefixes },
 	{ "IPv4: what inet_pton() takes", agrees_with_inet_pton },
@@ -282,6 +304,7 @@ static const struct t_case cases[] = {
 	{ "special-purpose addresses", knows_special_purposes },
 	{ "keys of sources", makes_keys },
 	{ "prefixes in key space", maps_prefixes_to_key_space },
+	{ "keys of another length", recuts_keys },
 };
 
 int main(void)
