@@ -210,7 +210,8 @@ static int work_out(struct import *im, const struct lz_list_order *o, const stru
 	lz_text_set(held.actor, sizeof(held.actor), im->actor);
 	if (o->ticket)
 		snprintf(held.ticket, sizeof(held.ticket), "%.*s", (int)o->ticket_len, o->ticket);
-	lz_text_set(held.reason, sizeof(held.reason), o->reason);
+	if (o->reason)
+		snprintf(held.reason, sizeof(held.reason), "%.*s", (int)o->reason_len, o->reason);
 	r = lz_hold_word(im->ctl, &held, &ret->word, reterr);
 	if (r < 0)
 		return r;

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/units.h"
 #include "daemon/list.h"
+#include "lazaret/proto.h"
 
 void lz_list_init(struct lz_list *list, struct lz_ctl *ctl, char *text, size_t len)
 {
@@ -103,6 +104,21 @@ static int read_time(struct lz_list *list, const char *word, __u32 *ret, struct 
 	return 0;
 }
 
+/* Half a ticket would be another one. */
+static int parse_why(const char *text, struct lz_list_order *o, struct lz_err *reterr)
+{
+	size_t len;
+
+	o->ticket = lz_lines_word(&text, &len);
+	if (o->ticket && len >= LZ_TICKET_TEXT_MAX)
+		return lz_err_set(reterr, EINVAL, "%.40s..: is too long for a ticket (want at most %d bytes)",
+				  o->ticket, LZ_PROTO_TICKET_BYTES);
+	o->ticket_len = (__u32)len;
+	o->reason = lz_lines_text(text, &len);
+	o->reason_len = (__u32)len;
+	return 0;
+}
+
 static int parse_order(struct lz_list *list, const char *text, struct lz_list_order *ret,
 		       struct lz_err *reterr)
 {
@@ -123,9 +139,8 @@ static int parse_order(struct lz_list *list, const char *text, struct lz_list_or
 		if (r == 0)
 			r = lz_grade_check(list->ctl, &o.grade, reterr);
 	}
-	o.ticket = find_word(&text, &o.ticket_len);
-	text += strspn(text, " \t");
-	o.reason = *text && !lz_streq(text, "-") ? text : NULL;
+	if (r == 0)
+		r = parse_why(text, &o, reterr);
 	if (r == 0)
 		*ret = o;
 	return r;
@@ -300,7 +315,9 @@ void lz_list_order_of(const struct lz_list *list, const struct lz_list_entry *fi
 			ret->ticket = o->ticket;
 			ret->ticket_len = o->ticket_len;
 		}
-		if (o->reason)
+		if (o->reason) {
 			ret->reason = o->reason;
+			ret->reason_len = o->reason_len;
+		}
 	}
 }

@@ -19,8 +19,8 @@ struct lz_list_order {
 	bool graded;
 	struct lz_grade grade; /* if graded */
 	const char *ticket; /* in the list; NULL = none */
-	size_t ticket_len;
 	const char *reason; /* in the list; NULL = none */
+	__u32 ticket_len, reason_len; /* bytes */
 };
 
 struct lz_list_entry {

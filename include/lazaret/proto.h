@@ -27,7 +27,8 @@
  * texts.
  *
  * Plain text payloads (quarantine.import, .export, exception.import, .export; one entry a line, fields
- * separated by blanks, '-' = not given, '#' starts a comment line, empty lines are skipped):
+ * separated by blanks, '-' = not given, a word that begins with '#' starts a comment, empty lines are
+ * skipped; which # belongs to a ticket, and what a backslash is for: lazaretctl(8), LISTS):
  *   quarantine   ADDRESS [UNTIL|TIME [GRADE [TICKET [REASON ...]]]]
  *   exception    ADDRESS|PREFIX port25|all UNTIL TICKET
  * GRADE is leaky, strict, garden:NAME, block25 or throttle:RATE (throttle:10/min).

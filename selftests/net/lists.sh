@@ -68,11 +68,61 @@ t_eq "a byte order mark" "$(import '\xef\xbb\xbf198.51.100.48 2h\n')" \
 t_eq "a line without an address" "$(import '- 2h leaky\n' | cut -c -26)" "line 1: '-' is not an addr"
 t_eq "whose time is over is counted" "$(import '198.51.100.48 2026-01-01\n198.51.100.49 1h\n')" \
 	"2 entries: 1 held, 0 refused, 1 over"
+t_eq "a ticket's number is no comment" "$(import '198.51.100.53 2h leaky #12 sends, see #INC-7 #scanner\n')" \
+	"1 entries: 1 held, 0 refused, 0 over"
+t_eq "it stays, quoted or not" "$(on_record 198.51.100.53)" "leaky #12 sends, see #INC-7"
+t_eq "before tickets a comment may begin with one" "$(import '198.51.100.54 1h #12\n#198.51.100.55 1h\n')" \
+	"1 entries: 1 held, 0 refused, 0 over"
+t_eq "a ticket that is too long would be another one" \
+	"$(import "198.51.100.48 2h leaky $(printf 'T%.0s' $(seq 100))\n" | tail -c 61)" \
+	"TTTTTTTT..: is too long for a ticket (want at most 64 bytes)"
 printf '198.51.100.45 port25 %s RT-1 # scanner\n\0\n' "$DAY" >"$LZ_DIR/list"
 ctl -j exception import "$LZ_DIR/list" >"$LZ_DIR/said"
 t_eq "exceptions are read likewise" "$(jq -r '.refused_entries[0] | "\(.line) \(.error)"' "$LZ_DIR/said")" \
 	"2 has a NUL byte, is no text; save the list as UTF-8"
 t_ok "undone" ctl -q quarantine undo --since 1h --source import
+t_ok "all of them are free" held_is 0
+
+# ---------------------------------------------------------------- what is exported is read as it was
+
+# all_held: who is held, and what is said of him
+all_held()
+{
+	ctl -j quarantine list | jq -c '[.entries[] | [.address, .until, .grade, .ticket, .reason]] | sort'
+}
+
+LONG=$(printf '\303\244%.0s' $(seq 128)) # 256 bytes
+t_need python3 - "$BUILD/lazaretctl" "$LONG" <<-'END'
+	import subprocess, sys
+	lazaretctl, long = sys.argv[1:]
+	tickets = ["#12", "\\#12", "#", "-", "\\-", "--", "\\", '"#1"', "'", "T\u00f6", "a#b\\", "ticket", "T" * 64, "\u3000"]
+	reasons = ["#1", "# x", "a #2 b # c", "\\#1 \\\\#", "-", "\\-", "- x", " ", "   ", " x", "x  ", "\\", "\\\\", " \\ ",
+		   "\\ x \\", "C:\\", "a  b", '"x" \'y\' `z` $(w)', "\u00e4 \u2014 \U0001f4e7", "until 1h", "\u3000x\u3000", long]
+	n = 100
+	def add(*args):
+	    global n
+	    n += 1
+	    address = "198.51.100.%d" % n
+	    subprocess.run([lazaretctl, "--instance", "lab", "-q", "quarantine", "add", address, "for", "2h", *args], check=True)
+	for ticket in tickets:
+	    add("ticket", ticket)
+	for reason in reasons:
+	    add("reason", reason)
+	for ticket, reason in zip(tickets, reasons):
+	    add("ticket", ticket, "reason", reason, "throttle", "10/min")
+END
+BEFORE=$(all_held)
+t_eq "tickets and reasons of any text" "$(jq length <<<"$BEFORE")" 50
+ctl quarantine export >"$LZ_DIR/exported"
+t_eq "exported and read again: as they are" \
+	"$(ctl -j quarantine import "$LZ_DIR/exported" | jq -c '[.entries, .unchanged]')" "[50,50]"
+t_ok "undone" ctl -q quarantine undo --since 1h
+t_ok "all of them are free" held_is 0
+t_ok "the export is read" ctl quarantine import "$LZ_DIR/exported"
+t_eq "every text is what it was" "$(all_held)" "$BEFORE"
+ctl quarantine export >"$LZ_DIR/again"
+t_ok "and is exported likewise" cmp "$LZ_DIR/exported" "$LZ_DIR/again"
+t_ok "undone" ctl -q quarantine undo --since 1h
 t_ok "all of them are free" held_is 0
 
 # ---------------------------------------------------------------- a host named twice
