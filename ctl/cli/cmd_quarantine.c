@@ -226,12 +226,13 @@ static void show_imported(struct lz_cli *cli, const cJSON *reply)
 	char entries[LZ_CELL_BYTES], held[LZ_CELL_BYTES], extended[LZ_CELL_BYTES],
 		unchanged[LZ_CELL_BYTES], refused[LZ_CELL_BYTES];
 
-	printf("%s entries: %s held, %s extended, %s unchanged, %s refused",
-	       lz_text_get(cli, reply, "entries", entries), lz_text_get(cli, reply, "held", held),
+	printf("%s entries", lz_text_get(cli, reply, "entries", entries));
+	show_more(cli, reply, "along", "of them not listed but of a listed customer");
+	printf(": %s held, %s extended, %s unchanged, %s refused", lz_text_get(cli, reply, "held", held),
 	       lz_text_get(cli, reply, "extended", extended),
 	       lz_text_get(cli, reply, "unchanged", unchanged),
 	       lz_text_get(cli, reply, "refused", refused));
-	show_more(cli, reply, "doubled", "listed twice");
+	show_more(cli, reply, "doubled", "listed before (same address or IPv6 prefix)");
 	show_more(cli, reply, "over", "over already");
 	putchar('\n');
 }

@@ -231,9 +231,12 @@ static const char man_output[] =
 	"\\- for what is not given:\n"
 	".PP\n"
 	".nf\n"
-	"\\fIADDRESS\\fR [\\fIDATE\\fR|\\fITIME\\fR [\\fBleaky\\fR|\\fBstrict\\fR "
+	"\\fIADDRESS\\fR [\\fIDATE\\fR|\\fITIME\\fR [\\fIGRADE\\fR "
 	"[\\fITICKET\\fR [\\fIREASON\\fR ...]]]]\n"
 	".fi\n"
+	".PP\n"
+	"\\fIGRADE\\fR is \\fBleaky\\fR, \\fBstrict\\fR, \\fBgarden:\\fR\\fINAME\\fR, \\fBblock25\\fR or\n"
+	"\\fBthrottle:\\fR\\fIRATE\\fR, such as throttle:10/min.\n"
 	".PP\n"
 	"\\fBexception import\\fR reads\n"
 	".PP\n"
@@ -252,9 +255,10 @@ static const char man_output[] =
 	"\\fBquarantine export\\fR writes them so, and what it writes is read as it was.\n"
 	".PP\n"
 	"A bad line is named, and nothing is done.\n"
-	"Of a host that is listed twice the later end, the harder grade,\n"
-	"the last ticket and the last reason that are given count;\n"
-	"a line whose time is over already holds nobody.\n"
+	"Of lines for the same address, the same IPv6 prefix or the same customer the later end,\n"
+	"the harder grade, the last ticket and the last reason that are given count;\n"
+	"a customer's other addresses are held, too, and are entries.\n"
+	"A line whose time is over already holds nobody.\n"
 	".SH EXIT STATUS\n";
 
 static const char man_tail[] =

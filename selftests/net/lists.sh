@@ -17,9 +17,14 @@ cat >"$LZ_DIR/policy.json" <<-END
 			  "transit": { "side": "uplink", "match": ["upl0"] } },
 	  "sets": { "homes": ["198.51.100.0/24"] },
 	  "never": ["198.51.100.99", "198.51.100.3"],
+	  "customers": { "file": "customers.csv" },
 	  "classes": { "homes": { "of": ["homes"], "port25": "leave-alone" } },
 	  "capacity": { "sources": 4096, "colony": 4096 } }
 END
+
+printf '%s\n' C1,198.51.100.192/30 C1,2001:db8:2000:7::/64 C2,198.51.100.200/32 C2,198.51.100.3/32 \
+	C3,2001:db8:3000::/54 C4,2001:db8:3001::/54 C5,2001:db8:3002::/54 C6,2001:db8:3003::/54 \
+	C7,2001:db8:3004::/54 >"$LZ_DIR/customers.csv"
 
 held_is()
 {
@@ -131,7 +136,7 @@ t_ok "all of them are free" held_is 0
 counts()
 {
 	printf '%b' "$1" >"$LZ_DIR/list"
-	ctl -j quarantine import "$LZ_DIR/list" "${@:2}" |
+	ctl -j quarantine import "$LZ_DIR/list" "${@:2}" | tee "$LZ_DIR/said" |
 		jq -c '[.entries, .held, .extended, .unchanged, .refused, .doubled, .over]'
 }
 
@@ -157,6 +162,50 @@ t_eq "more than are written at once, each twice" "$(counts "$(seq 0 1999 |
 	awk '{ for (i = 1; i < 3; i++) printf "10.0.%d.%d 2h leaky T-%d\\n", $1 / 256, $1 % 256, i }')" --yes)" \
 	"[4000,2000,0,0,0,2000,0]"
 t_eq "each with the last ticket" "$(ctl -j quarantine list | jq '[.entries[] | select(.ticket == "T-2")] | length')" 2000
+t_ok "undone" ctl -q quarantine undo --since 1h --source import
+t_ok "all of them are free" held_is 0
+
+# ---------------------------------------------------------------- a customer's other addresses
+
+# sum LIST [--yes]: what the import says of all of it
+sum()
+{
+	printf '%b' "$1" >"$LZ_DIR/list"
+	ctl quarantine import "$LZ_DIR/list" "${@:2}" 2>&1
+}
+
+t_eq "one address of a customer" "$(sum '198.51.100.193 2h strict T-1\n')" \
+	"5 entries, 4 of them not listed but of a listed customer: 5 held, 0 extended, 0 unchanged, 0 refused"
+t_ok "undone" ctl -q quarantine undo --since 1h --source import
+t_eq "two of them are none that is listed twice" \
+	"$(sum '198.51.100.193 2h strict T-1\n198.51.100.192 5h leaky - two\n198.51.100.70 2h\n')" \
+	"6 entries, 3 of them not listed but of a listed customer: 6 held, 0 extended, 0 unchanged, 0 refused"
+t_eq "what both say counts for all of his" "$(for i in 198.51.100.19{2..5} 2001:db8:2000:7::1; do
+	echo "$(on_record "$i") $(hours_left "$i")"; done | uniq -c | xargs)" "5 strict T-1 two 5"
+t_eq "nothing of it is new" "$(counts '198.51.100.193 1h\n198.51.100.192 1h\n198.51.100.70 1h\n')" "[6,0,0,6,0,0,0]"
+t_ok "undone" ctl -q quarantine undo --since 1h --source import
+t_eq "two of an IPv6 prefix, and one that is listed twice" \
+	"$(sum '2001:db8:2000:8::1 2h\n2001:db8:2000:8::2 2h\n198.51.100.70 2h\n198.51.100.70 2h\n')" \
+	"4 entries: 2 held, 0 extended, 0 unchanged, 0 refused, 2 listed before (same address or IPv6 prefix)"
+t_ok "undone" ctl -q quarantine undo --since 1h --source import
+t_eq "what may not be held of a customer is refused once, by its address" \
+	"$(sum '198.51.100.200 1h\n198.51.100.200 2h\n' | head -n 1)" \
+	"lazaretctl: line 1: 198.51.100.3: is in the never-list: 198.51.100.3"
+t_eq "the numbers add up" "$(counts '198.51.100.200 1h\n198.51.100.200 2h\n198.51.100.3 1h\n')" "[3,0,0,1,1,1,0]"
+t_ok "undone" ctl -q quarantine undo --since 1h --source import
+RESIDENT_MB=$(daemon_resident)
+t_eq "many lines of one customer" "$(counts "$(seq 20000 |
+	awk '{ printf "2001:db8:3000:%x::%x %dm\\n", $1 % 1000, $1, 60 + $1 % 1000 }')" --yes)" "[20024,1024,0,0,0,19000,0]"
+t_ok "are no line for each of his addresses" test "$(($(awk '/^VmHWM/ { print int($2 / 1024) }' \
+	/proc/"$(pgrep -P "${LZ_PROC[daemon]}" lazaretd-ctl)"/status) - RESIDENT_MB))" -lt 200
+t_eq "the latest end counts for all of them" "$(ctl -j quarantine list |
+	jq -r '[.entries[] | .until] | unique | length')" 1
+t_ok "undone" ctl -q quarantine undo --since 1h --source import
+t_eq "more than there is room for: as many as can be, the others are refused" \
+	"$(counts "$(printf '2001:db8:30%s::1 1h\\n' 00 01 02 03 04)" --yes)" "[4098,4096,0,0,2,0,0]"
+t_eq "by their lines" "$(jq -r '.refused_entries[] | "\(.line) \(.address) \(.error)"' "$LZ_DIR/said")" \
+	"5 2001:db8:3004::1 the other addresses of this customer: colony: full
+5 2001:db8:3004::1 colony: full"
 t_ok "undone" ctl -q quarantine undo --since 1h --source import
 t_ok "all of them are free" held_is 0
 
