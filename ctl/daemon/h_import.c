@@ -421,16 +421,19 @@ static void end_import(struct import *im)
 	lz_json_add_u64(end, "doubled", im->list.doubled);
 	lz_json_add_u64(end, "over", im->list.over);
 	lz_json_add_u64(end, "along", im->list.along);
+	lz_json_add_u64(end, "capped", im->list.capped);
+	lz_json_add_u64(end, "cut", im->list.cut);
 	im->ctl->busy = false; /* the note belongs to the timeline */
 	lz_text_set(note.event, sizeof(note.event), "imported");
 	lz_text_set(note.object, sizeof(note.object), im->file);
 	lz_text_set(note.actor, sizeof(note.actor), im->actor);
 	snprintf(note.reason, sizeof(note.reason), "%llu held, %llu extended, %llu unchanged, %llu refused, "
-		 "%llu doubled, %llu over already, %llu along",
+		 "%llu doubled, %llu over already, %llu along, %llu capped, %llu cut",
 		 (unsigned long long)im->held, (unsigned long long)im->extended,
 		 (unsigned long long)im->unchanged, (unsigned long long)im->refused.total,
 		 (unsigned long long)im->list.doubled, (unsigned long long)im->list.over,
-		 (unsigned long long)im->list.along);
+		 (unsigned long long)im->list.along, (unsigned long long)im->list.capped,
+		 (unsigned long long)im->list.cut);
 	lz_tell_note(im->ctl, LZ_LOG_NOTICE, &note);
 	lz_refused_tell(&im->refused, im->req, "address");
 	finish(im, im->refused.total ? LZ_CODE_PARTLY : LZ_CODE_OK,

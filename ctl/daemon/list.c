@@ -106,7 +106,16 @@ static int read_time(struct lz_list *list, const char *word, __u32 *ret, struct 
 	return 0;
 }
 
-/* Half a ticket would be another one. */
+/* Who asks for more is throttled as little as there is: a list is not lost for it. */
+static void cap_rate(struct lz_list_order *o)
+{
+	o->capped = o->grade.kind == LZ_GRADE_IS_THROTTLE &&
+		    lz_rate_exceeds(&o->grade.rate, LZ_THROTTLE_MAX_PER_S);
+	if (o->capped)
+		o->grade.rate = (struct lz_rate){ .count = LZ_THROTTLE_MAX_PER_S, .window_ns = LZ_NS_PER_S };
+}
+
+/* A reason that is too long is cut, between characters; half a ticket would be another one. */
 static int parse_why(const char *text, struct lz_list_order *o, struct lz_err *reterr)
 {
 	size_t len;
@@ -117,6 +126,12 @@ static int parse_why(const char *text, struct lz_list_order *o, struct lz_err *r
 				  o->ticket, LZ_PROTO_TICKET_BYTES);
 	o->ticket_len = (__u32)len;
 	o->reason = lz_lines_text(text, &len);
+	o->cut = len >= LZ_REASON_TEXT_MAX;
+	if (o->cut) {
+		len = LZ_REASON_TEXT_MAX - 1;
+		while (((__u8)o->reason[len] & 0xc0) == 0x80 && len > LZ_REASON_TEXT_MAX - 4)
+			len--;
+	}
 	o->reason_len = (__u32)len;
 	return 0;
 }
@@ -138,6 +153,7 @@ static int parse_order(struct lz_list *list, const char *text, struct lz_list_or
 		word[len] = '\0';
 		o.graded = true;
 		r = lz_grade_parse(word, &o.grade, reterr);
+		cap_rate(&o);
 		if (r == 0)
 			r = lz_grade_check(list->ctl, &o.grade, reterr);
 	}
@@ -206,6 +222,8 @@ static int read_line(struct lz_list *list, char *line, struct lz_err *reterr)
 	if (r < 0 || e.end_s <= list->now_s)
 		return r;
 	e.address = (__u32)(address - list->text);
+	list->capped += list->orders[e.order].capped;
+	list->cut += list->orders[e.order].cut;
 	r = add_entry(list, &e, reterr);
 	if (r == 0 && list->ctl->now.policy && list->ctl->now.policy->customer_ranges.n)
 		r = lz_list_add_to_customer(list, &addr, &e, reterr);

@@ -28,6 +28,8 @@ struct lz_list_order {
 	const char *text; /* in the list, from the grade on; NULL: of several lines */
 	bool graded;
 	bool leaky_first; /* the first line gave no grade: who is not held begins in leaky */
+	bool capped; /* wanted to be throttled at more than the kernel can do */
+	bool cut; /* the reason was too long */
 	struct lz_grade grade; /* if graded: the hardest */
 	const char *ticket; /* in the list; NULL = none */
 	const char *reason; /* in the list; NULL = none */
@@ -77,6 +79,7 @@ struct lz_list {
 	struct lz_lines lines;
 	__u32 now_s; /* of the data plane's clock, when it came: however long it is read, times count from here */
 	__u64 over; /* lines whose time was over when the list came: they are no entries */
+	__u64 capped, cut; /* lines with such an order */
 	__u64 lines_n; /* that are entries; after join */
 	__u64 doubled; /* of them: whose key an earlier line has named; after unite */
 	__u64 along; /* keys that only their customer is held by; after unite */

@@ -130,6 +130,34 @@ t_ok "and is exported likewise" cmp "$LZ_DIR/exported" "$LZ_DIR/again"
 t_ok "undone" ctl -q quarantine undo --since 1h
 t_ok "all of them are free" held_is 0
 
+# ---------------------------------------------------------------- what can only be done in part
+
+# grade_of ADDRESS
+grade_of()
+{
+	ctl -j quarantine show "$1" | jq -r .grade
+}
+
+printf '%s\n' '198.51.100.60 2h throttle:5000/s' '198.51.100.61 2h throttle:100000/min T-1' \
+	'198.51.100.62 2h throttle:10/min' '198.51.100.63 2h throttle:5000/s' '198.51.100.64 2020-01-01 throttle:5000/s' \
+	"198.51.100.65 2h leaky - ${LONG}xxxx$LONG" >"$LZ_DIR/list"
+ctl quarantine import "$LZ_DIR/list" >"$LZ_DIR/said" 2>"$LZ_DIR/warned"
+t_eq "a list is taken whatever its rates are" $? 0
+t_eq "all of it" "$(cat "$LZ_DIR/said")" "6 entries: 5 held, 0 extended, 0 unchanged, 0 refused, 1 over already"
+t_eq "and is told what was done else, in a line each" "$(cat "$LZ_DIR/warned")" \
+	"lazaretctl: a throttle above 1000/s was taken for 1000/s: in 3 of the lines
+lazaretctl: a reason that is too long was cut: in 1 of the lines"
+t_eq "the greatest rate there is" "$(for i in 60 61 62 63; do grade_of 198.51.100.$i; done | xargs)" \
+	"throttle 1000/s throttle 1000/s throttle 10/min throttle 1000/s"
+t_eq "a reason is cut between characters" "$(ctl -j quarantine show 198.51.100.65 | jq -r .reason)" \
+	"${LONG}xxxx$(printf '\303\244')"
+t_eq "a word that is no rate is a bad line" "$(import '198.51.100.66 1h throttle:2/s\n198.51.100.67 1h throttle:fast\n' |
+	cut -c -24)" "line 2: 'fast' is not a "
+t_eq "so is a garden that is none" "$(import '198.51.100.66 1h garden:eden\n' | cut -d ' ' -f -6)" \
+	"line 1: garden:eden: the policy has"
+t_ok "undone" ctl -q quarantine undo --since 1h --source import
+t_ok "all of them are free" held_is 0
+
 # ---------------------------------------------------------------- a host named twice
 
 # counts LIST [--yes]: all of them
