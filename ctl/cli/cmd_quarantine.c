@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/view.h"
+#include "lazaret/abi.h"
 
 /* "2001:db8:1::/64, customer C12" */
 static void print_touched(struct lz_cli *cli, const char *verb, const cJSON *reply)
@@ -221,19 +222,34 @@ static void show_more(struct lz_cli *cli, const cJSON *reply, const char *name, 
 		printf(", %s %s", lz_text_get(cli, reply, name, text), what);
 }
 
+/* What was done otherwise than some lines say: in one line, as they may be all of 600,000. */
+static void warn_lines(struct lz_cli *cli, const cJSON *reply, const char *name, const char *what)
+{
+	char text[LZ_CELL_BYTES];
+
+	if (cJSON_GetNumberValue(cJSON_GetObjectItem(reply, name)) > 0)
+		fprintf(stderr, "lazaretctl: %s: in %s of the lines\n", what, lz_text_get(cli, reply, name, text));
+}
+
 static void show_imported(struct lz_cli *cli, const cJSON *reply)
 {
 	char entries[LZ_CELL_BYTES], held[LZ_CELL_BYTES], extended[LZ_CELL_BYTES],
-		unchanged[LZ_CELL_BYTES], refused[LZ_CELL_BYTES];
+		unchanged[LZ_CELL_BYTES], refused[LZ_CELL_BYTES], rate[64];
 
-	printf("%s entries: %s held, %s extended, %s unchanged, %s refused",
-	       lz_text_get(cli, reply, "entries", entries), lz_text_get(cli, reply, "held", held),
+	printf("%s entries", lz_text_get(cli, reply, "entries", entries));
+	show_more(cli, reply, "along", "of them not listed but of a listed customer");
+	printf(": %s held, %s extended, %s unchanged, %s refused", lz_text_get(cli, reply, "held", held),
 	       lz_text_get(cli, reply, "extended", extended),
 	       lz_text_get(cli, reply, "unchanged", unchanged),
 	       lz_text_get(cli, reply, "refused", refused));
-	show_more(cli, reply, "doubled", "listed twice");
+	show_more(cli, reply, "doubled", "listed before (same address or IPv6 prefix)");
 	show_more(cli, reply, "over", "over already");
 	putchar('\n');
+	fflush(stdout);
+	snprintf(rate, sizeof(rate), "a throttle above %d/s was taken for %d/s", LZ_THROTTLE_MAX_PER_S,
+		 LZ_THROTTLE_MAX_PER_S);
+	warn_lines(cli, reply, "capped", rate);
+	warn_lines(cli, reply, "cut", "a reason that is too long was cut");
 }
 
 const struct lz_cli_view lz_view_import = {

@@ -76,9 +76,9 @@ static void say_line(struct lz_str *s, const struct lz_held *held)
 	if (lz_streq(grade, "garden:leaky") || lz_streq(grade, "garden:strict"))
 		name = strchr(grade, ':') + 1;
 	add_plain(s, " ", name, " ");
-	lz_lines_quote(s, held->ticket[0] ? held->ticket : "-");
+	lz_lines_quote_word(s, held->ticket);
 	lz_str_append(s, " ");
-	lz_lines_quote(s, held->reason[0] ? held->reason : "-");
+	lz_lines_quote_text(s, held->reason);
 	lz_str_append(s, "\n");
 }
 

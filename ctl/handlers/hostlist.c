@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* list.c - lines to entries. */
+/* hostlist.c - lines to entries. */
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
@@ -11,6 +11,7 @@
 #include "control/target.h"
 #include "handlers/answer.h"
 #include "handlers/hostlist.h"
+#include "lazaret/proto.h"
 
 void lz_list_init(struct lz_list *list, struct lz_ctl *ctl, char *text, size_t len)
 {
@@ -24,12 +25,14 @@ void lz_list_done(struct lz_list *list)
 	free(list->text);
 	free(list->v);
 	free(list->orders);
+	free(list->customers);
+	free(list->customer_of);
 	memset(list, 0, sizeof(*list));
 }
 
 const char *lz_list_address(const struct lz_list *list, const struct lz_list_entry *e)
 {
-	return list->text + e->address;
+	return e->address == LZ_LIST_ALONG ? "" : list->text + e->address;
 }
 
 /* A word without cutting it off; NULL for none and for "-". */
@@ -107,6 +110,36 @@ static int read_time(struct lz_list *list, const char *word, __u32 *ret, struct 
 	return 0;
 }
 
+/* Who asks for more is throttled as little as there is: a list is not lost for it. */
+static void cap_rate(struct lz_list_order *o)
+{
+	o->capped = o->grade.kind == LZ_GRADE_IS_THROTTLE &&
+		    lz_rate_exceeds(&o->grade.rate, LZ_THROTTLE_MAX_PER_S);
+	if (o->capped)
+		o->grade.rate = (struct lz_rate){ .count = LZ_THROTTLE_MAX_PER_S, .window_ns = LZ_NS_PER_S };
+}
+
+/* A reason that is too long is cut, between characters; half a ticket would be another one. */
+static int parse_why(const char *text, struct lz_list_order *o, struct lz_err *reterr)
+{
+	size_t len;
+
+	o->ticket = lz_lines_word(&text, &len);
+	if (o->ticket && len >= LZ_TICKET_TEXT_MAX)
+		return lz_err_set(reterr, EINVAL, "%.40s..: is too long for a ticket (want at most %d bytes)",
+				  o->ticket, LZ_PROTO_TICKET_BYTES);
+	o->ticket_len = (__u32)len;
+	o->reason = lz_lines_text(text, &len);
+	o->cut = len >= LZ_REASON_TEXT_MAX;
+	if (o->cut) {
+		len = LZ_REASON_TEXT_MAX - 1;
+		while (((__u8)o->reason[len] & 0xc0) == 0x80 && len > LZ_REASON_TEXT_MAX - 4)
+			len--;
+	}
+	o->reason_len = (__u32)len;
+	return 0;
+}
+
 static int parse_order(struct lz_list *list, const char *text, struct lz_list_order *ret,
 		       struct lz_err *reterr)
 {
@@ -124,12 +157,13 @@ static int parse_order(struct lz_list *list, const char *text, struct lz_list_or
 		word[len] = '\0';
 		o.graded = true;
 		r = lz_grade_parse(word, &o.grade, reterr);
+		cap_rate(&o);
 		if (r == 0)
 			r = lz_grade_check(list->ctl, &o.grade, reterr);
 	}
-	o.ticket = find_word(&text, &o.ticket_len);
-	text += strspn(text, " \t");
-	o.reason = *text && !lz_streq(text, "-") ? text : NULL;
+	o.leaky_first = !o.graded;
+	if (r == 0)
+		r = parse_why(text, &o, reterr);
 	if (r == 0)
 		*ret = o;
 	return r;
@@ -168,26 +202,6 @@ static int add_entry(struct lz_list *list, const struct lz_list_entry *e, struct
 	return 0;
 }
 
-/* Holding one address of a customer holds all of his. */
-static int add_customer(struct lz_list *list, const struct lz_list_entry *of, struct lz_err *reterr)
-{
-	struct lz_target target;
-	int r = lz_target_find(list->ctl, lz_list_address(list, of), &target, reterr);
-
-	if (r < 0)
-		return r;
-	for (size_t i = 0; r == 0 && i < target.n_keys; i++) {
-		struct lz_list_entry e = *of;
-
-		e.key = target.keys[i];
-		e.address = (__u32)list->len; /* as the key is written */
-		if (e.key != of->key)
-			r = add_entry(list, &e, reterr);
-	}
-	lz_target_done(&target);
-	return r;
-}
-
 static int read_line(struct lz_list *list, char *line, struct lz_err *reterr)
 {
 	struct lz_list_entry e = { .line = list->lines.line };
@@ -212,9 +226,11 @@ static int read_line(struct lz_list *list, char *line, struct lz_err *reterr)
 	if (r < 0 || e.end_s <= list->now_s)
 		return r;
 	e.address = (__u32)(address - list->text);
+	list->capped += list->orders[e.order].capped;
+	list->cut += list->orders[e.order].cut;
 	r = add_entry(list, &e, reterr);
 	if (r == 0 && list->ctl->now.policy && list->ctl->now.policy->customer_ranges.n)
-		r = add_customer(list, &e, reterr);
+		r = lz_list_add_to_customer(list, &addr, &e, reterr);
 	return r;
 }
 
@@ -230,81 +246,4 @@ int lz_list_read(struct lz_list *list, __u64 until_ns, struct lz_err *reterr)
 			return r;
 	}
 	return 1;
-}
-
-/* A key may be named twice, and an index likes its keys in order: in SQLite's, they have a sign. */
-static int compare_key(const void *a, const void *b)
-{
-	const struct lz_list_entry *x = a, *y = b;
-
-	if (x->key != y->key)
-		return (__s64)x->key < (__s64)y->key ? -1 : 1;
-	return x->line < y->line ? -1 : x->line > y->line;
-}
-
-void lz_list_sort(struct lz_list *list)
-{
-	lz_array_sort(list->v, list->n, sizeof(*list->v), compare_key);
-}
-
-/* By key alone; an entry that was refused does, too. */
-static int find_key(const void *key, const void *entry)
-{
-	const __u64 *k = key;
-	const struct lz_list_entry *e = entry;
-
-	return *k == e->key ? 0 : (__s64)*k < (__s64)e->key ? -1 : 1;
-}
-
-__u32 lz_list_line_of(const struct lz_list *list, __u64 key)
-{
-	const struct lz_list_entry *e = bsearch(&key, list->v, list->n, sizeof(*list->v), find_key);
-
-	while (e && e > list->v && e[-1].key == key)
-		e--;
-	return e ? e->line : 0;
-}
-
-const struct lz_list_entry *lz_list_next_of(const struct lz_list *list, const struct lz_list_entry *e)
-{
-	const struct lz_list_entry *end = list->v + list->n, *next = e + 1;
-
-	while (next < end && next->key == e->key && !next->end_s)
-		next++;
-	return next < end && next->key == e->key ? next : NULL;
-}
-
-const struct lz_list_entry *lz_list_merge(const struct lz_list *list, const struct lz_list_entry *first,
-					  const struct lz_terms *was, __u32 now_s, struct lz_terms *ret)
-{
-	const struct lz_list_entry *by = NULL;
-	struct lz_terms old;
-
-	for (const struct lz_list_entry *e = first, *next; e; e = next) {
-		const struct lz_list_order *o = &list->orders[e->order];
-
-		if (lz_terms_merge(was, o->graded ? &o->grade : NULL, e->end_s, 0, now_s, ret))
-			by = e;
-		next = lz_list_next_of(list, e);
-		if (next) {
-			old = *ret;
-			was = &old;
-		}
-	}
-	return by;
-}
-
-void lz_list_order_of(const struct lz_list *list, const struct lz_list_entry *first, struct lz_list_order *ret)
-{
-	*ret = list->orders[first->order];
-	for (const struct lz_list_entry *e = first; (e = lz_list_next_of(list, e));) {
-		const struct lz_list_order *o = &list->orders[e->order];
-
-		if (o->ticket) {
-			ret->ticket = o->ticket;
-			ret->ticket_len = o->ticket_len;
-		}
-		if (o->reason)
-			ret->reason = o->reason;
-	}
 }

@@ -3,8 +3,10 @@
  * import.c - quarantine.import: hundreds of thousands of entries, all or nothing in the ledger.
  *
  *   read    every line is parsed before anything is done; bad ones are named, and nothing is done
+ *   join    all addresses of the customers it names
+ *   unite   an entry for each key; lines that may not be held are counted and named
  *   close   the books of what has ended: a list holds anew, and extends no case that is over
- *   write   one transaction; lines that may not be held are counted and named
+ *   write   one transaction
  *   commit  from here on it is durable
  *   hold    the kernel's table, in bulk
  *
@@ -36,7 +38,7 @@
 #define LZ_IMPORT_GUARD	   1000 /* more at once wants --yes */
 #define LZ_IMPORT_TOO_LATE "its time was over before it was held"
 
-enum phase { PHASE_READ, PHASE_CLOSE, PHASE_WRITE, PHASE_HOLD }; /* what the loop does; the rest is in threads */
+enum phase { PHASE_READ, PHASE_JOIN, PHASE_UNITE, PHASE_CLOSE, PHASE_WRITE, PHASE_HOLD }; /* of the loop */
 
 /* What an order comes to, worked out once while it stays the same. */
 struct order {
@@ -52,12 +54,10 @@ struct import {
 	enum phase phase;
 	struct lz_list list;
 	struct order *orders; /* beside list.orders */
-	struct order merged; /* of the entries of a key, the last one that has several */
-	struct lz_held_row rows[LZ_IMPORT_ROWS]; /* of a slice, and whose entries they are */
-	const struct lz_list_entry *of[LZ_IMPORT_ROWS]; /* the first of a key; others may follow it */
+	struct lz_held_row rows[LZ_IMPORT_ROWS]; /* of a slice */
 	struct lz_hold_entry *holds;
 	size_t at, n_holds;
-	__u64 held, extended, unchanged, doubled;
+	__u64 held, extended, unchanged;
 	struct lz_refused refused;
 	__s64 was_origin; /* 0 = none yet */
 	struct lz_grade was_grade; /* of it */
@@ -128,18 +128,8 @@ static void sort_work(uv_work_t *work)
 
 static void sort_done(uv_work_t *work, int status)
 {
-	struct import *im = work->data;
-	struct lz_err err = { "" };
-
 	(void)status;
-	im->holds = calloc(im->list.n + 1, sizeof(*im->holds));
-	im->orders = calloc(im->list.n_orders + 1, sizeof(*im->orders));
-	if (!im->holds || !im->orders)
-		lz_err_set(&err, ENOMEM, "quarantine: out of memory");
-	if (err.text[0])
-		finish(im, LZ_CODE_REFUSED, err.text, NULL);
-	else
-		go_on(im, PHASE_CLOSE);
+	go_on(work->data, PHASE_UNITE);
 }
 
 /* Between lists and without a batch of its own, so cases may move. */
@@ -167,11 +157,25 @@ static __u64 room_of(const struct lz_ctl *ctl)
 	return held < max ? max - held : 0;
 }
 
-static void end_reading(struct import *im)
+static void fail(struct import *im, const char *why)
+{
+	struct lz_err err = { "" };
+
+	lz_err_set(&err, ECANCELED, "quarantine: list: %s; nothing was done", why);
+	finish(im, LZ_CODE_REFUSED, err.text, NULL);
+}
+
+static void end_uniting(struct import *im)
 {
 	struct lz_err err = { "" };
 	__u64 room = room_of(im->ctl);
 
+	im->holds = calloc(im->list.n + 1, sizeof(*im->holds));
+	im->orders = calloc(im->list.n_orders + 1, sizeof(*im->orders));
+	if (!im->holds || !im->orders) {
+		fail(im, "out of memory");
+		return;
+	}
 	if (im->list.n > LZ_IMPORT_GUARD && !lz_arg_bool(im->req, "yes")) {
 		lz_err_set(&err, EPERM,
 			   "quarantine: %zu hosts at once: more than %d want --yes; nothing was done",
@@ -182,7 +186,31 @@ static void end_reading(struct import *im)
 	if (im->list.n > room)
 		lz_log(LZ_LOG_WARNING, "import-large", "entries=%zu room=%llu", im->list.n,
 		       (unsigned long long)room);
-	run_aside(im, sort_work, sort_done);
+	im->phase = PHASE_CLOSE;
+}
+
+static void unite_slice(struct import *im)
+{
+	__u64 until_ns = lz_clock_mono_ns() + LZ_IMPORT_SLICE_NS;
+	struct lz_err err = { "" };
+	int r = lz_list_unite(&im->list, &im->refused, until_ns, &err);
+
+	if (r < 0)
+		fail(im, err.text);
+	else if (r == 0)
+		end_uniting(im);
+}
+
+static void join_slice(struct import *im)
+{
+	__u64 until_ns = lz_clock_mono_ns() + LZ_IMPORT_SLICE_NS;
+	struct lz_err err = { "" };
+	int r = lz_list_join(&im->list, &im->refused, until_ns, &err);
+
+	if (r < 0)
+		fail(im, err.text);
+	else if (r == 0)
+		run_aside(im, sort_work, sort_done);
 }
 
 static void read_slice(struct import *im)
@@ -196,12 +224,12 @@ static void read_slice(struct import *im)
 	if (r > 0)
 		return;
 	if (r < 0) {
-		finish(im, LZ_CODE_REFUSED, "quarantine: list: out of memory; nothing was done", NULL);
+		fail(im, "out of memory");
 	} else if (im->refused.total) {
 		lz_refused_end(&im->refused, im->req, "quarantine");
 		leave(im);
 	} else {
-		end_reading(im);
+		im->phase = PHASE_JOIN;
 	}
 }
 
@@ -221,53 +249,14 @@ static int work_out(struct import *im, const struct lz_list_order *o, const stru
 	lz_text_set(held.actor, sizeof(held.actor), im->actor);
 	if (o->ticket)
 		snprintf(held.ticket, sizeof(held.ticket), "%.*s", (int)o->ticket_len, o->ticket);
-	lz_text_set(held.reason, sizeof(held.reason), o->reason);
+	if (o->reason)
+		snprintf(held.reason, sizeof(held.reason), "%.*s", (int)o->reason_len, o->reason);
 	r = lz_hold_word(im->ctl, &held, &ret->word, reterr);
 	if (r < 0)
 		return r;
 	ret->grade = *grade;
 	ret->origin = lz_held_origin(im->ctl->ledger, &held, reterr);
 	return ret->origin < 0 ? (int)ret->origin : 0;
-}
-
-/* May this entry be held? If not it is named, and the import goes on. */
-static bool check_entry(struct import *im, const struct lz_list_entry *e)
-{
-	struct lz_prefix prefix = lz_key_to_prefix(e->key, im->ctl->view.instance.ipv6_key_len);
-	const char *address = lz_list_address(&im->list, e);
-	struct lz_addr addr = prefix.addr;
-	struct lz_err why = { "" };
-
-	if (lz_key_family(e->key) == 6 && address[0])
-		lz_addr_parse(address, &addr, NULL);
-	if (lz_hold_check_addr(im->ctl, &addr, e->key, &why) == 0)
-		return true;
-	lz_refused_add(&im->refused, e->line, address, why.text);
-	return false;
-}
-
-/* The next entries that may be held: a row for each key, whose entries stay together. */
-static size_t gather(struct import *im)
-{
-	const struct lz_list *list = &im->list;
-	size_t n = 0;
-
-	for (; im->at < list->n; im->at++) {
-		struct lz_list_entry *e = &list->v[im->at];
-		bool again = n && im->rows[n - 1].key == e->key;
-
-		if (n == LZ_IMPORT_ROWS && !again)
-			break;
-		if (!check_entry(im, e)) {
-			e->end_s = 0;
-		} else if (again) {
-			im->doubled++;
-		} else {
-			im->rows[n].key = e->key;
-			im->of[n++] = e;
-		}
-	}
-	return n;
 }
 
 /* Of an entry there is; parsed once while it stays the same. */
@@ -279,86 +268,67 @@ static const struct lz_grade *grade_of(struct import *im, __s64 origin)
 	return &im->was_grade;
 }
 
-/* What the entries of a key come to; for one alone, nearly all are, it is known from others of its order. */
-static int work_out_key(struct import *im, const struct lz_list_entry *first, const struct lz_grade *grade,
-			const struct order **ret, struct lz_err *reterr)
-{
-	struct order *order = &im->orders[first->order];
-	struct lz_list_order all;
-
-	*ret = order;
-	if (!lz_list_next_of(&im->list, first))
-		return work_out(im, &im->list.orders[first->order], grade, order, reterr);
-	lz_list_order_of(&im->list, first, &all);
-	im->merged = (struct order){ 0 };
-	*ret = &im->merged;
-	return work_out(im, &all, grade, &im->merged, reterr);
-}
-
 /* What a row is to become; 1: is to be written, 0: not, -errno. */
-static int plan_row(struct import *im, const struct lz_list_entry *first, struct lz_held_row *row,
+static int plan_row(struct import *im, const struct lz_list_entry *e, struct lz_held_row *row,
 		    struct lz_err *reterr)
 {
 	struct lz_terms was = { .end_s = row->expiry_s, .ttl_s = row->ttl_s }, terms;
-	const struct lz_list_entry *by;
-	const struct order *order;
+	const struct lz_list_order *said = &im->list.orders[e->order];
+	struct order *order = &im->orders[e->order];
+	bool stands = row->known && was.end_s > im->now_s;
 	int r;
 
 	if (row->known)
 		was.grade = *grade_of(im, row->was.origin);
-	by = lz_list_merge(&im->list, first, row->known ? &was : NULL, im->now_s, &terms);
-	if (!by) {
+	if (!lz_terms_merge(row->known ? &was : NULL, lz_list_grade(said, stands), e->end_s, 0, im->now_s, &terms)) {
 		im->unchanged++;
 		return 0;
 	}
-	r = work_out_key(im, first, &terms.grade, &order, reterr);
+	r = work_out(im, said, &terms.grade, order, reterr);
 	if (r < 0)
 		return r;
 	if (!row->known)
 		row->case_id = 0;
-	if (!row->known || was.end_s <= im->now_s)
+	if (!stands)
 		row->since_s = im->made_s;
 	row->origin = order->origin;
 	row->expiry_s = (__u32)terms.end_s;
 	row->ttl_s = terms.ttl_s;
 	/* An IPv4 key says it all. */
-	row->address = lz_key_family(by->key) == 4 ? "" : lz_list_address(&im->list, by);
-	im->holds[im->n_holds].key = by->key;
+	row->address = lz_key_family(e->key) == 4 ? "" : lz_list_address(&im->list, e);
+	im->holds[im->n_holds].key = e->key;
 	im->holds[im->n_holds++].word =
 		LZ_HOLD_WORD(row->expiry_s, row->ttl_s, LZ_HOLD_GRADE(order->word), 0);
 	*(row->known ? &im->extended : &im->held) += 1;
 	return 1;
 }
 
-/* Why a host that is not held yet cannot be now; NULL: it can. */
-static const char *why_not_held(const struct import *im, const struct lz_list_entry *first, __u64 room)
-{
-	const struct lz_list_entry *e = first;
-
-	while (e && e->end_s <= im->now_s)
-		e = lz_list_next_of(&im->list, e);
-	return !room ? "colony: full" : !e ? LZ_IMPORT_TOO_LATE : NULL;
-}
-
 static int write_rows(struct import *im, struct lz_err *reterr)
 {
+	const struct lz_list_entry *v = im->list.v + im->at;
+	size_t n = im->list.n - im->at, kept = 0;
 	__u64 room = room_of(im->ctl);
-	size_t n = gather(im), kept = 0;
-	int r = lz_held_rows_get(im->ctl->ledger, im->rows, n, reterr);
+	char name[LZ_PREFIX_TEXT_MAX];
+	int r;
 
+	if (n > LZ_IMPORT_ROWS)
+		n = LZ_IMPORT_ROWS;
+	for (size_t i = 0; i < n; i++)
+		im->rows[i].key = v[i].key;
+	r = lz_held_rows_get(im->ctl->ledger, im->rows, n, reterr);
 	for (size_t i = 0; r >= 0 && i < n; i++) {
-		const char *why = im->rows[i].known ? NULL : why_not_held(im, im->of[i], room);
+		const char *why = !room ? "colony: full" : v[i].end_s <= im->now_s ? LZ_IMPORT_TOO_LATE : NULL;
 
-		if (why) {
-			lz_refused_add(&im->refused, im->of[i]->line,
-				       lz_list_address(&im->list, im->of[i]), why);
+		if (why && !im->rows[i].known) {
+			lz_refused_add(&im->refused, v[i].line, lz_list_name(&im->list, &v[i], name), why);
 			continue;
 		}
 		im->rows[kept] = im->rows[i];
-		r = plan_row(im, im->of[i], &im->rows[kept], reterr);
+		r = plan_row(im, &v[i], &im->rows[kept], reterr);
 		if (r > 0)
 			room -= !im->rows[kept++].known;
 	}
+	im->at += n;
 	return r < 0 ? r : lz_held_rows_put(im->ctl->ledger, im->rows, kept, im->made_s, reterr);
 }
 
@@ -454,22 +424,27 @@ static void end_import(struct import *im)
 	struct lz_note note = { 0 };
 	cJSON *end = cJSON_CreateObject();
 
-	lz_json_add_u64(end, "entries", im->list.n + im->list.over);
+	lz_json_add_u64(end, "entries", im->list.lines_n + im->list.along + im->list.over);
 	lz_json_add_u64(end, "held", im->held);
 	lz_json_add_u64(end, "extended", im->extended);
 	lz_json_add_u64(end, "unchanged", im->unchanged);
 	lz_json_add_u64(end, "refused", im->refused.total);
-	lz_json_add_u64(end, "doubled", im->doubled);
+	lz_json_add_u64(end, "doubled", im->list.doubled);
 	lz_json_add_u64(end, "over", im->list.over);
+	lz_json_add_u64(end, "along", im->list.along);
+	lz_json_add_u64(end, "capped", im->list.capped);
+	lz_json_add_u64(end, "cut", im->list.cut);
 	im->ctl->busy = false; /* the note belongs to the timeline */
 	lz_text_set(note.event, sizeof(note.event), "imported");
 	lz_text_set(note.object, sizeof(note.object), im->file);
 	lz_text_set(note.actor, sizeof(note.actor), im->actor);
 	snprintf(note.reason, sizeof(note.reason), "%llu held, %llu extended, %llu unchanged, %llu refused, "
-		 "%llu doubled, %llu over already",
+		 "%llu doubled, %llu over already, %llu along, %llu capped, %llu cut",
 		 (unsigned long long)im->held, (unsigned long long)im->extended,
 		 (unsigned long long)im->unchanged, (unsigned long long)im->refused.total,
-		 (unsigned long long)im->doubled, (unsigned long long)im->list.over);
+		 (unsigned long long)im->list.doubled, (unsigned long long)im->list.over,
+		 (unsigned long long)im->list.along, (unsigned long long)im->list.capped,
+		 (unsigned long long)im->list.cut);
 	lz_tell_note(im->ctl, LZ_LOG_NOTICE, &note);
 	lz_refused_tell(&im->refused, im->req, "address");
 	finish(im, im->refused.total ? LZ_CODE_PARTLY : LZ_CODE_OK,
@@ -495,6 +470,10 @@ static void on_idle(uv_idle_t *idle)
 
 	if (im->phase == PHASE_READ)
 		read_slice(im);
+	else if (im->phase == PHASE_JOIN)
+		join_slice(im);
+	else if (im->phase == PHASE_UNITE)
+		unite_slice(im);
 	else if (im->phase == PHASE_CLOSE)
 		close_slice(im);
 	else if (im->phase == PHASE_WRITE)

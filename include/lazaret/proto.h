@@ -27,7 +27,8 @@
  * texts.
  *
  * Plain text payloads (quarantine.import, .export, exception.import, .export; one entry a line, fields
- * separated by blanks, '-' = not given, '#' starts a comment line, empty lines are skipped):
+ * separated by blanks, '-' = not given, a word that begins with '#' starts a comment, empty lines are
+ * skipped; which # belongs to a ticket, and what a backslash is for: lazaretctl(8), LISTS):
  *   quarantine   ADDRESS [UNTIL|TIME [GRADE [TICKET [REASON ...]]]]
  *   exception    ADDRESS|PREFIX port25|all UNTIL TICKET
  * GRADE is leaky, strict, garden:NAME, block25 or throttle:RATE (throttle:10/min).
@@ -198,7 +199,9 @@ static const struct lz_proto_command lz_proto_commands[] = {
 	  LZ_PROTO_HELD " " LZ_PROTO_CASE " note?", LZ_PROTO_TIMELINE },
 	{ "quarantine.import", LZ_PEER_OPERATE, LZ_CMD_F_MUTATES, LZ_PROTO_IMPORT_BYTES,
 	  "file=text? yes=bool?", /* a bad line: code 1, nothing done; refused ones: code 6 */
-	  "entries held extended unchanged refused doubled over", "line address? error" },
+	  /* entries: lines, and `along`: addresses that are held only with another one of their customer;
+	   * doubled: lines that name a key again; lines with a rate that was capped, a reason that was cut */
+	  "entries held extended unchanged refused doubled over along capped cut", "line address? error" },
 	{ "quarantine.export", LZ_PEER_READ, 0, 0, "", "entries", "" }, /* text in payload pieces */
 	{ "quarantine.undo", LZ_PEER_OPERATE, LZ_CMD_F_MUTATES, 0,
 	  "since=time source=word?", /* restored: again as it was before; rows: at most 1,000 */

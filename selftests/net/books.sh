@@ -88,8 +88,8 @@ t_ok "throttled otherwise" ctl quarantine add 198.51.100.15 throttle 100/h for 2
 t_eq "throttled by nothing: invalid" "$(status_of ctl quarantine add 198.51.100.77 throttle 999999999999/s)" 1
 t_ok "says the bound" grep -q 'throttle 1001/s: is out of range (want at most 1000/s)' \
 	<(ctl quarantine add 198.51.100.77 throttle 1001/s 2>&1)
-echo "198.51.100.77 5h throttle:2000/s" >"$LZ_DIR/list"
-t_eq "of a list: invalid" "$(status_of ctl quarantine import "$LZ_DIR/list")" 1
+echo "198.51.100.77 5h throttle:0/s" >"$LZ_DIR/list"
+t_eq "so that nothing passes, of a list: invalid" "$(status_of ctl quarantine import "$LZ_DIR/list")" 1
 echo "198.51.100.16 5h garden:care RT-16 of a list" >"$LZ_DIR/list"
 t_ok "of a list, without a case" ctl quarantine import "$LZ_DIR/list"
 for i in 17 18 19 20 21; do

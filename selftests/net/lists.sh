@@ -17,9 +17,14 @@ cat >"$LZ_DIR/policy.json" <<-END
 			  "transit": { "side": "uplink", "match": ["upl0"] } },
 	  "sets": { "homes": ["198.51.100.0/24"] },
 	  "never": ["198.51.100.99", "198.51.100.3"],
+	  "customers": { "file": "customers.csv" },
 	  "classes": { "homes": { "of": ["homes"], "port25": "leave-alone" } },
 	  "capacity": { "sources": 4096, "colony": 4096 } }
 END
+
+printf '%s\n' C1,198.51.100.192/30 C1,2001:db8:2000:7::/64 C2,198.51.100.200/32 C2,198.51.100.3/32 \
+	C3,2001:db8:3000::/54 C4,2001:db8:3001::/54 C5,2001:db8:3002::/54 C6,2001:db8:3003::/54 \
+	C7,2001:db8:3004::/54 >"$LZ_DIR/customers.csv"
 
 held_is()
 {
@@ -68,10 +73,88 @@ t_eq "a byte order mark" "$(import '\xef\xbb\xbf198.51.100.48 2h\n')" \
 t_eq "a line without an address" "$(import '- 2h leaky\n' | cut -c -26)" "line 1: '-' is not an addr"
 t_eq "whose time is over is counted" "$(import '198.51.100.48 2026-01-01\n198.51.100.49 1h\n')" \
 	"2 entries: 1 held, 0 refused, 1 over"
+t_eq "a ticket's number is no comment" "$(import '198.51.100.53 2h leaky #12 sends, see #INC-7 #scanner\n')" \
+	"1 entries: 1 held, 0 refused, 0 over"
+t_eq "it stays, quoted or not" "$(on_record 198.51.100.53)" "leaky #12 sends, see #INC-7"
+t_eq "before tickets a comment may begin with one" "$(import '198.51.100.54 1h #12\n#198.51.100.55 1h\n')" \
+	"1 entries: 1 held, 0 refused, 0 over"
+t_eq "a ticket that is too long would be another one" \
+	"$(import "198.51.100.48 2h leaky $(printf 'T%.0s' $(seq 100))\n" | tail -c 61)" \
+	"TTTTTTTT..: is too long for a ticket (want at most 64 bytes)"
 printf '198.51.100.45 port25 %s RT-1 # scanner\n\0\n' "$DAY" >"$LZ_DIR/list"
 ctl -j exception import "$LZ_DIR/list" >"$LZ_DIR/said"
 t_eq "exceptions are read likewise" "$(jq -r '.refused_entries[0] | "\(.line) \(.error)"' "$LZ_DIR/said")" \
 	"2 has a NUL byte, is no text; save the list as UTF-8"
+t_ok "undone" ctl -q quarantine undo --since 1h --source import
+t_ok "all of them are free" held_is 0
+
+# ---------------------------------------------------------------- what is exported is read as it was
+
+# all_held: who is held, and what is said of him
+all_held()
+{
+	ctl -j quarantine list | jq -c '[.entries[] | [.address, .until, .grade, .ticket, .reason]] | sort'
+}
+
+LONG=$(printf '\303\244%.0s' $(seq 128)) # 256 bytes
+t_need python3 - "$BUILD/lazaretctl" "$LONG" <<-'END'
+	import subprocess, sys
+	lazaretctl, long = sys.argv[1:]
+	tickets = ["#12", "\\#12", "#", "-", "\\-", "--", "\\", '"#1"', "'", "T\u00f6", "a#b\\", "ticket", "T" * 64, "\u3000"]
+	reasons = ["#1", "# x", "a #2 b # c", "\\#1 \\\\#", "-", "\\-", "- x", " ", "   ", " x", "x  ", "\\", "\\\\", " \\ ",
+		   "\\ x \\", "C:\\", "a  b", '"x" \'y\' `z` $(w)', "\u00e4 \u2014 \U0001f4e7", "until 1h", "\u3000x\u3000", long]
+	n = 100
+	def add(*args):
+	    global n
+	    n += 1
+	    address = "198.51.100.%d" % n
+	    subprocess.run([lazaretctl, "--instance", "lab", "-q", "quarantine", "add", address, "for", "2h", *args], check=True)
+	for ticket in tickets:
+	    add("ticket", ticket)
+	for reason in reasons:
+	    add("reason", reason)
+	for ticket, reason in zip(tickets, reasons):
+	    add("ticket", ticket, "reason", reason, "throttle", "10/min")
+END
+BEFORE=$(all_held)
+t_eq "tickets and reasons of any text" "$(jq length <<<"$BEFORE")" 50
+ctl quarantine export >"$LZ_DIR/exported"
+t_eq "exported and read again: as they are" \
+	"$(ctl -j quarantine import "$LZ_DIR/exported" | jq -c '[.entries, .unchanged]')" "[50,50]"
+t_ok "undone" ctl -q quarantine undo --since 1h
+t_ok "all of them are free" held_is 0
+t_ok "the export is read" ctl quarantine import "$LZ_DIR/exported"
+t_eq "every text is what it was" "$(all_held)" "$BEFORE"
+ctl quarantine export >"$LZ_DIR/again"
+t_ok "and is exported likewise" cmp "$LZ_DIR/exported" "$LZ_DIR/again"
+t_ok "undone" ctl -q quarantine undo --since 1h
+t_ok "all of them are free" held_is 0
+
+# ---------------------------------------------------------------- what can only be done in part
+
+# grade_of ADDRESS
+grade_of()
+{
+	ctl -j quarantine show "$1" | jq -r .grade
+}
+
+printf '%s\n' '198.51.100.60 2h throttle:5000/s' '198.51.100.61 2h throttle:100000/min T-1' \
+	'198.51.100.62 2h throttle:10/min' '198.51.100.63 2h throttle:5000/s' '198.51.100.64 2020-01-01 throttle:5000/s' \
+	"198.51.100.65 2h leaky - ${LONG}xxxx$LONG" >"$LZ_DIR/list"
+ctl quarantine import "$LZ_DIR/list" >"$LZ_DIR/said" 2>"$LZ_DIR/warned"
+t_eq "a list is taken whatever its rates are" $? 0
+t_eq "all of it" "$(cat "$LZ_DIR/said")" "6 entries: 5 held, 0 extended, 0 unchanged, 0 refused, 1 over already"
+t_eq "and is told what was done else, in a line each" "$(cat "$LZ_DIR/warned")" \
+	"lazaretctl: a throttle above 1000/s was taken for 1000/s: in 3 of the lines
+lazaretctl: a reason that is too long was cut: in 1 of the lines"
+t_eq "the greatest rate there is" "$(for i in 60 61 62 63; do grade_of 198.51.100.$i; done | xargs)" \
+	"throttle 1000/s throttle 1000/s throttle 10/min throttle 1000/s"
+t_eq "a reason is cut between characters" "$(ctl -j quarantine show 198.51.100.65 | jq -r .reason)" \
+	"${LONG}xxxx$(printf '\303\244')"
+t_eq "a word that is no rate is a bad line" "$(import '198.51.100.66 1h throttle:2/s\n198.51.100.67 1h throttle:fast\n' |
+	cut -c -24)" "line 2: 'fast' is not a "
+t_eq "so is a garden that is none" "$(import '198.51.100.66 1h garden:eden\n' | cut -d ' ' -f -6)" \
+	"line 1: garden:eden: the policy has"
 t_ok "undone" ctl -q quarantine undo --since 1h --source import
 t_ok "all of them are free" held_is 0
 
@@ -81,7 +164,7 @@ t_ok "all of them are free" held_is 0
 counts()
 {
 	printf '%b' "$1" >"$LZ_DIR/list"
-	ctl -j quarantine import "$LZ_DIR/list" "${@:2}" |
+	ctl -j quarantine import "$LZ_DIR/list" "${@:2}" | tee "$LZ_DIR/said" |
 		jq -c '[.entries, .held, .extended, .unchanged, .refused, .doubled, .over]'
 }
 
@@ -107,6 +190,50 @@ t_eq "more than are written at once, each twice" "$(counts "$(seq 0 1999 |
 	awk '{ for (i = 1; i < 3; i++) printf "10.0.%d.%d 2h leaky T-%d\\n", $1 / 256, $1 % 256, i }')" --yes)" \
 	"[4000,2000,0,0,0,2000,0]"
 t_eq "each with the last ticket" "$(ctl -j quarantine list | jq '[.entries[] | select(.ticket == "T-2")] | length')" 2000
+t_ok "undone" ctl -q quarantine undo --since 1h --source import
+t_ok "all of them are free" held_is 0
+
+# ---------------------------------------------------------------- a customer's other addresses
+
+# sum LIST [--yes]: what the import says of all of it
+sum()
+{
+	printf '%b' "$1" >"$LZ_DIR/list"
+	ctl quarantine import "$LZ_DIR/list" "${@:2}" 2>&1
+}
+
+t_eq "one address of a customer" "$(sum '198.51.100.193 2h strict T-1\n')" \
+	"5 entries, 4 of them not listed but of a listed customer: 5 held, 0 extended, 0 unchanged, 0 refused"
+t_ok "undone" ctl -q quarantine undo --since 1h --source import
+t_eq "two of them are none that is listed twice" \
+	"$(sum '198.51.100.193 2h strict T-1\n198.51.100.192 5h leaky - two\n198.51.100.70 2h\n')" \
+	"6 entries, 3 of them not listed but of a listed customer: 6 held, 0 extended, 0 unchanged, 0 refused"
+t_eq "what both say counts for all of his" "$(for i in 198.51.100.19{2..5} 2001:db8:2000:7::1; do
+	echo "$(on_record "$i") $(hours_left "$i")"; done | uniq -c | xargs)" "5 strict T-1 two 5"
+t_eq "nothing of it is new" "$(counts '198.51.100.193 1h\n198.51.100.192 1h\n198.51.100.70 1h\n')" "[6,0,0,6,0,0,0]"
+t_ok "undone" ctl -q quarantine undo --since 1h --source import
+t_eq "two of an IPv6 prefix, and one that is listed twice" \
+	"$(sum '2001:db8:2000:8::1 2h\n2001:db8:2000:8::2 2h\n198.51.100.70 2h\n198.51.100.70 2h\n')" \
+	"4 entries: 2 held, 0 extended, 0 unchanged, 0 refused, 2 listed before (same address or IPv6 prefix)"
+t_ok "undone" ctl -q quarantine undo --since 1h --source import
+t_eq "what may not be held of a customer is refused once, by its address" \
+	"$(sum '198.51.100.200 1h\n198.51.100.200 2h\n' | head -n 1)" \
+	"lazaretctl: line 1: 198.51.100.3: is in the never-list: 198.51.100.3"
+t_eq "the numbers add up" "$(counts '198.51.100.200 1h\n198.51.100.200 2h\n198.51.100.3 1h\n')" "[3,0,0,1,1,1,0]"
+t_ok "undone" ctl -q quarantine undo --since 1h --source import
+RESIDENT_MB=$(daemon_resident)
+t_eq "many lines of one customer" "$(counts "$(seq 20000 |
+	awk '{ printf "2001:db8:3000:%x::%x %dm\\n", $1 % 1000, $1, 60 + $1 % 1000 }')" --yes)" "[20024,1024,0,0,0,19000,0]"
+t_ok "are no line for each of his addresses" test "$(($(awk '/^VmHWM/ { print int($2 / 1024) }' \
+	/proc/"$(pgrep -P "${LZ_PROC[daemon]}" lazaretd-ctl)"/status) - RESIDENT_MB))" -lt 200
+t_eq "the latest end counts for all of them" "$(ctl -j quarantine list |
+	jq -r '[.entries[] | .until] | unique | length')" 1
+t_ok "undone" ctl -q quarantine undo --since 1h --source import
+t_eq "more than there is room for: as many as can be, the others are refused" \
+	"$(counts "$(printf '2001:db8:30%s::1 1h\\n' 00 01 02 03 04)" --yes)" "[4098,4096,0,0,2,0,0]"
+t_eq "by their lines" "$(jq -r '.refused_entries[] | "\(.line) \(.address) \(.error)"' "$LZ_DIR/said")" \
+	"5 2001:db8:3004::1 the other addresses of this customer: colony: full
+5 2001:db8:3004::1 colony: full"
 t_ok "undone" ctl -q quarantine undo --since 1h --source import
 t_ok "all of them are free" held_is 0
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* t_lines.c - the lines of a list: what is a comment, and what is no text. */
 #include <errno.h>
+#include <stdio.h>
 
 #include "base/lines.h"
 #include "base/mem.h"
@@ -38,6 +39,14 @@ static void cuts_comments(void)
 		{ "  # all of it\n", "" },
 		{ "\r\n", "" },
 		{ "\\#", "#" },
+		{ "192.0.2.1 2h leaky #12\n", "192.0.2.1 2h leaky #12" },
+		{ "192.0.2.1\t2h - #INC-7 see #4711, #8 # x", "192.0.2.1\t2h - #INC-7 see #4711, #8" },
+		{ "192.0.2.0/24 port25 2027-03-01 #4711 # x", "192.0.2.0/24 port25 2027-03-01 #4711" },
+		{ "192.0.2.1 2h leaky #printer\n", "192.0.2.1 2h leaky" },
+		{ "192.0.2.1 2h leaky #printer 2\n", "192.0.2.1 2h leaky" },
+		{ "192.0.2.1 2h #12 is the printer's", "192.0.2.1 2h" },
+		{ " 192.0.2.1  #2\n", " 192.0.2.1" },
+		{ "#192.0.2.1 2h leaky RT-1\n", "" },
 	};
 
 	for (size_t i = 0; i < LZ_ARRAY_SIZE(rows); i++)
@@ -85,11 +94,47 @@ static void reads_what_it_quotes(void)
 	}
 }
 
+/* A ticket and a reason behind an address, a time and a grade, as an export has them, and read again. */
+static void reads_fields_it_quotes(void)
+{
+	static const char *const words[] = { "", "-", "\\-", "\\\\-", "--", "-x", "#12", "#x", "\\#12", "\\", "\"a\"",
+					     "T\xc3\xb6", "a\\" };
+	static const char *const texts[] = { "", "-", "\\-", "- ", "\\- ", " ", "  ", "\\", "\\\\", "\\ ", " \\",
+					     "\\ \\", "\\\\ a \\\\", " a", "a ", "  a  b  ", "a\\", "C:\\ d",
+					     "#12", "#x", " #x", "a # b", "a #12 \\#3 \\\\#", "\\#", "\"a\" 'b'",
+					     "- a", "\xc3\xa4 \xe2\x80\x94 #" };
+
+	for (size_t i = 0; i < LZ_ARRAY_SIZE(words) * LZ_ARRAY_SIZE(texts); i++) {
+		const char *word = words[i % LZ_ARRAY_SIZE(words)], *text = texts[i / LZ_ARRAY_SIZE(words)];
+		const char *got, *field;
+		lz_autostr struct lz_str s = { 0 };
+		char name[64], copy[64];
+		size_t len;
+
+		snprintf(name, sizeof(name), "'%s' '%s'", word, text);
+		lz_str_append(&s, "x y z ");
+		lz_lines_quote_word(&s, word);
+		lz_str_append(&s, " ");
+		lz_lines_quote_text(&s, text);
+		lz_str_append(&s, "\n");
+		got = only(s.data, s.len, NULL);
+		T_STR(strncmp(got, "x y z", 5) ? got : "", "", name);
+		got += 5;
+		field = lz_lines_word(&got, &len);
+		snprintf(copy, sizeof(copy), "%.*s", field ? (int)len : 0, field ? field : "");
+		T_STR(copy, word, name);
+		field = lz_lines_text(got, &len);
+		snprintf(copy, sizeof(copy), "%.*s", field ? (int)len : 0, field ? field : "");
+		T_STR(copy, text, name);
+	}
+}
+
 static const struct t_case cases[] = {
 	{ "a word that begins with # ends the line", cuts_comments },
 	{ "what is no text is refused", refuses_what_is_no_text },
 	{ "a bad line is not the end", goes_on_after_a_bad_line },
 	{ "what is quoted is read as it was", reads_what_it_quotes },
+	{ "so are a ticket and a reason", reads_fields_it_quotes },
 };
 
 int main(void)
