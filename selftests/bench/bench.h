@@ -239,6 +239,14 @@ void result_at_most(struct result *r, const char *what, double ratio, double tim
 void result_faster(struct result *r, const char *what, double ratio, double times);
 /** result_limit() - met if ours <= limit; @ratio is ours / limit */
 void result_limit(struct result *r, double limit);
+/**
+ * result_alone() - a row NAME-alone beside @of: what it would come to if @what were all that had to be done
+ * @alone: what that costs
+ * @ratio: as that of @of, which has been given its own before
+ */
+struct result *result_alone(const struct result *of, const char *what, struct spread alone, double ratio);
+/** result_told() - whatever is wanted of the ratio that @r has been given, it is only stated */
+void result_told(struct result *r, const char *text);
 /** result_stated() - nothing was wanted but that it is told: @text says what it is */
 void result_stated(struct result *r, const char *text);
 
