@@ -165,11 +165,12 @@ $(O)/selftests/bench/bench: $(patsubst %.c,$(O)/%.o,$(filter-out %.bpf.c,$(wildc
 
 # QUICK=1: tiny tables and few packets, only to see that verdicts and output are right.
 # FIGURES="b d": only these letters (see selftests/bench/bench.h).
-# AGAINST=HEAD~1: a to e of this tree and of that commit, by turns over the same tables.
+# AGAINST=HEAD~1: a to e of this tree and of that commit, by turns, over the same tables or, where they differ, with
+# APART=1 in any case, each over its own.
 bench:
 	$(Q)selftests/lib/deps.sh --quiet --no-guest
 	$(Q)$(MAKE) --no-print-directory -s -j2 O=$(O) all $(BENCH)
-	$(Q)selftests/bench/$(if $(AGAINST),against,run).sh $(if $(QUICK),--quick) $(AGAINST) $(FIGURES)
+	$(Q)selftests/bench/$(if $(AGAINST),against,run).sh $(if $(QUICK),--quick) $(if $(APART),--apart) $(AGAINST) $(FIGURES)
 
 # Does the data plane load, attach and judge on every kernel it claims? Emulated, minutes each.
 KERNELS ?= bookworm bookworm-backports trixie

@@ -3,8 +3,9 @@
  * bench.bpf.c - the data plane as it is, behind a generator of sources; rivals on stock maps.
  *
  *   bench_empty, bench_line      calibration: the generator alone, and a locked add on a line
- *   bench_wait, bench_cell_add   floors: a line that the next packet waits for; the source's cell, found
- *				  and added to
+ *   bench_wait			  a line that the next packet waits for
+ *   bench_key_bit, bench_key_range, bench_cell_add, bench_two_cells
+ *				  what a, d, b and c, e cannot do without, and nothing else
  *   bench_ours, bench_class      lz_process(); lz_class_of() alone
  *   bench_bucket, bench_window   one limit on one cell, for two CPUs at once
  *   stock_*                      the same jobs on HASH, LRU_HASH, LPM_TRIE and bpf_ktime_get_ns()
@@ -128,19 +129,27 @@ int bench_line(struct xdp_md *ctx)
 	return XDP_PASS;
 }
 
+/* The line of source i where each has no more than that, side by side: nobody needs less. */
+static __always_inline __u64 *source_line(__u32 i)
+{
+	__u32 pair = i / 2;
+	struct bench_line *line = bpf_map_lookup_elem(&bench_lines, &pair);
+
+	return line ? &line->count + sizeof(*line) / 2 / sizeof(__u64) * (i & 1) : 0;
+}
+
 /* What a line costs whom nothing else can be done for meanwhile: the next random number is made with
  * what stands in it, which is added times zero. */
 SEC("xdp")
 int bench_wait(struct xdp_md *ctx)
 {
 	__u64 r = generate(ctx), *state;
-	__u32 i = lz_scale(r >> 32, bench_gen.line_n);
-	struct bench_line *line = bpf_map_lookup_elem(&bench_lines, &i);
+	__u64 *line = source_line(lz_scale(r >> 32, bench_gen.line_n));
 
 	if (!line)
 		return XDP_ABORTED;
 	state = bench_gen.random[bpf_get_smp_processor_id() & (BENCH_CPUS - 1)];
-	*state += *(volatile __u64 *)&line->count * *(volatile __u32 *)&lz_control.zero;
+	*state += *(volatile __u64 *)line * *(volatile __u32 *)&lz_control.zero;
 	return XDP_PASS;
 }
 
@@ -169,6 +178,44 @@ int bench_cell_add(struct xdp_md *ctx)
 	if (!cell)
 		return XDP_ABORTED;
 	lz_count_pair(&cell->syn, 0, 1);
+	return XDP_PASS;
+}
+
+/* The least that tells who is none of our business: whose packet is it, and may he be held? Nothing is
+ * counted, nor is asked which generation or port it is. */
+SEC("xdp")
+int bench_key_bit(struct xdp_md *ctx)
+{
+	if (!generate(ctx))
+		return XDP_ABORTED;
+	return lz_maybe_held(bench_key(ctx)) ? XDP_DROP : XDP_PASS;
+}
+
+/* The least of e: his cell, and one more in it; the prefix's, which only the class that stands in the first
+ * tells, and one more in that. The limit of a prefix is the first of its class, see text.c. */
+SEC("xdp")
+int bench_two_cells(struct xdp_md *ctx)
+{
+	const struct lz_generation *gen = &lz_control.gen[LZ_GEN_ACTIVE(lz_control.gen_word) & 1];
+	struct lz_cell *cell, *prefix;
+	const struct lz_limit *l;
+	__u64 key;
+	int slot;
+
+	if (!generate(ctx))
+		return XDP_ABORTED;
+	key = bench_key(ctx);
+	slot = lz_search_find(key);
+	cell = slot >= 0 ? lz_search_cell(slot) : 0;
+	if (!cell)
+		return XDP_ABORTED;
+	l = &gen->class_[LZ_KNOWN_IS(cell->known_class)].limit[0];
+	slot = lz_search_find(lz_aggregate_key(l->id, lz_prefix_number(key, l->per_len4 & 127), &lz_instance));
+	prefix = slot >= 0 ? lz_search_cell(slot) : 0;
+	if (!prefix)
+		return XDP_ABORTED;
+	lz_count_pair(&cell->syn, 0, 1);
+	lz_count_pair(&prefix->syn, 0, 1);
 	return XDP_PASS;
 }
 
@@ -212,6 +259,28 @@ int bench_class(struct xdp_md *ctx)
 		return XDP_ABORTED;
 	key = bench_key(ctx);
 	return count_found(lz_class_of(LZ_GEN_ACTIVE(lz_control.gen_word) & 1, key, key >> 32 ? 6 : 4));
+}
+
+/* The least of d: whose packet is it, and the line that his group of neighbours begins at in the table. It is not
+ * waited for, as in bench_class: the next packet goes on meanwhile. */
+SEC("xdp")
+int bench_key_range(struct xdp_md *ctx)
+{
+	__u32 slot = LZ_GEN_ACTIVE(lz_control.gen_word) & 1, buckets = lz_control.gen[slot].range_buckets, at, b;
+	union lz_range_bucket *bucket;
+	void *inner;
+
+	if (!generate(ctx))
+		return XDP_ABORTED;
+	inner = bpf_map_lookup_elem(&lz_ranges, &slot);
+	if (!inner)
+		return XDP_ABORTED;
+	at = lz_range_home(lz_range_id(bench_key(ctx), LZ_RANGE_LEVELS - 1), lz_instance.seed, buckets);
+	b = at / LZ_RANGE_BUCKET_LINES;
+	bucket = bpf_map_lookup_elem(inner, &b);
+	if (!bucket)
+		return XDP_ABORTED;
+	return count_found(bucket->line[at % LZ_RANGE_BUCKET_LINES].id ? LZ_CLASS_FIRST : LZ_CLASS_FOREIGN);
 }
 
 /* One cell, one limit of the first class: struct lz_limit index 0 a window, 2 a bucket. */

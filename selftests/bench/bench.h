@@ -46,6 +46,8 @@ struct bench_options {
 	const char *net;    /* prefix of the rivals' network namespaces; NULL: no live frames */
 	const char *measured; /* rows that control.sh wrote; NULL: none */
 	const char *against; /* another build's bench.bpf.o; NULL: the bench itself */
+	const char *beside; /* a command: another build's bench, that serves turns */
+	bool serve;	    /* be that one */
 	const char *figures; /* letters of those that are wanted; "": all */
 	unsigned rounds;
 	__u32 repeats;	    /* packets a run */
@@ -239,6 +241,14 @@ void result_at_most(struct result *r, const char *what, double ratio, double tim
 void result_faster(struct result *r, const char *what, double ratio, double times);
 /** result_limit() - met if ours <= limit; @ratio is ours / limit */
 void result_limit(struct result *r, double limit);
+/**
+ * result_alone() - a row NAME-alone beside @of: what it would come to if @what were all that had to be done
+ * @alone: what that costs
+ * @ratio: as that of @of, which has been given its own before
+ */
+struct result *result_alone(const struct result *of, const char *what, struct spread alone, double ratio);
+/** result_told() - whatever is wanted of the ratio that @r has been given, it is only stated */
+void result_told(struct result *r, const char *text);
 /** result_stated() - nothing was wanted but that it is told: @text says what it is */
 void result_stated(struct result *r, const char *text);
 
@@ -267,12 +277,24 @@ void figures_live(void);     /* b..d end to end */
 void figures_measured(const char *path);
 
 /**
- * figures_against() - our programs and those of options.against, by turns, over the tables of the scenes
+ * figures_against() - our programs and those of another build, by turns
  *
+ * Of options.against over our tables, or of options.beside over its own.
  * Prints what each costs and the difference of the two within a turn, which is told apart where two whole
  * runs of the bench say nothing: what a neighbour takes, he takes from both.
  */
 void figures_against(void);
+
+/**
+ * against_start() - start options.beside, if there is one
+ *
+ * Before our scenes are opened, so that both take their memory at the same time. Whoever took his behind the
+ * other got the better pages: a random line cost him 8 to 13 % less, whichever of the two it was.
+ */
+void against_start(void);
+
+/** against_serve() - do the turns that another bench asks for, till it asks no more */
+void against_serve(void);
 
 /** sender_run() - the modes --spray, --both, --events (sender.c); -1: it is none of these */
 int sender_run(int argc, char **argv);

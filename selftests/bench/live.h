@@ -63,16 +63,14 @@ SEC("xdp")
 int live_line(struct xdp_md *ctx)
 {
 	__u8 *p = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	struct bench_line *line;
-	__u32 i;
+	__u64 *line;
 
 	if (p + 78 > end)
 		return XDP_ABORTED;
-	i = __builtin_bswap32(LZ_LOAD(__u32, p + 26)) - bench_gen.base4;
-	line = bpf_map_lookup_elem(&bench_lines, &i);
+	line = source_line(__builtin_bswap32(LZ_LOAD(__u32, p + 26)) - bench_gen.base4);
 	if (!line)
 		return XDP_ABORTED;
-	__sync_fetch_and_add(&line->count, 1);
+	__sync_fetch_and_add(line, 1);
 	bench_found[bpf_get_smp_processor_id() & (BENCH_CPUS - 1)]++;
 	return XDP_DROP;
 }

@@ -3,7 +3,8 @@
  * main.c - usage: bench [--quick] [--rounds N] [--repeats N] [--net PREFIX] [--measured FILE]
  *                        [--figures LETTERS] OBJECT POLICY JSON SVG
  *                 bench [--quick] --list held|ranges
- *                 bench [--quick] [--figures LETTERS] --against OTHER OBJECT POLICY  (against.c)
+ *                 bench [--quick] [--figures LETTERS] --against OTHER|--beside COMMAND|--turns OBJECT POLICY
+ *                                     (against.c)
  *                 bench --spray|--both|--events ...   (sender.c)
  *
  * Writes JSON and SVG, prints the table. Exit status: 0 all verdicts were right (whatever the
@@ -33,9 +34,12 @@ static void parse(int argc, char **argv)
 		{ "figures", required_argument, NULL, 'f' },
 		{ "list", required_argument, NULL, 'l' },
 		{ "against", required_argument, NULL, 'a' },
+		{ "beside", required_argument, NULL, 'b' },
+		{ "turns", no_argument, NULL, 'u' },
 		{},
 	};
 	const char *list = NULL;
+	bool turns;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
@@ -55,6 +59,10 @@ static void parse(int argc, char **argv)
 			list = optarg;
 		else if (c == 'a')
 			options.against = optarg;
+		else if (c == 'b')
+			options.beside = optarg;
+		else if (c == 'u')
+			options.serve = true;
 		else
 			exit(2);
 	}
@@ -67,17 +75,19 @@ static void parse(int argc, char **argv)
 		scene_list(list);
 		exit(0);
 	}
-	if (argc - optind != (options.against ? 2 : 4) || options.rounds < 1 || options.rounds > BENCH_ROUNDS_MAX ||
-	    !options.repeats ||
+	turns = options.against || options.beside || options.serve;
+	if (argc - optind != (turns ? 2 : 4) || options.rounds < 1 ||
+	    options.rounds > BENCH_ROUNDS_MAX || !options.repeats ||
 	    options.figures[strspn(options.figures, "abcdefghijklm")]) {
 		fprintf(stderr, "usage: bench [--quick] [--rounds 1..%d] [--repeats N] "
 				"[--net PREFIX] [--measured FILE] [--figures a..m] "
-				"[--against OTHER] OBJECT POLICY [JSON SVG]\n", BENCH_ROUNDS_MAX);
+				"[--against OTHER|--beside COMMAND|--turns] OBJECT POLICY [JSON SVG]\n",
+			BENCH_ROUNDS_MAX);
 		exit(2);
 	}
 	options.object = argv[optind];
 	options.policy = argv[optind + 1];
-	if (options.against)
+	if (turns)
 		return;
 	options.json = argv[optind + 2];
 	options.svg = argv[optind + 3];
@@ -102,11 +112,14 @@ int main(int argc, char **argv)
 	parse(argc, argv);
 	stay_on_first_cpu();
 	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
+	against_start();
 	scenes_open();
-	if (options.against) {
+	if (options.serve)
+		against_serve();
+	else if (options.against || options.beside)
 		figures_against();
+	if (options.serve || options.against || options.beside)
 		return bench_wrongs() ? 1 : 0;
-	}
 	variants_run();
 	figures_kernel();
 	if (figures_wanted("f"))

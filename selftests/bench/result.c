@@ -71,6 +71,25 @@ void result_limit(struct result *r, double limit)
 	snprintf(r->wanted, sizeof(r->wanted), "<= %g %s", limit, r->unit);
 }
 
+struct result *result_alone(const struct result *of, const char *what, struct spread alone, double ratio)
+{
+	char name[sizeof(of->name)];
+	struct result *r;
+
+	bench_must(snprintf(name, sizeof(name), "%s-alone", of->name) < (int)sizeof(name) ? 0 : -ENOSPC, of->name);
+	r = result_add(name, of->unit, alone);
+	r->ratio = ratio;
+	snprintf(r->got, sizeof(r->got), "%.2f %c", ratio, of->got[strlen(of->got) - 1]);
+	result_told(r, what);
+	return r;
+}
+
+void result_told(struct result *r, const char *text)
+{
+	r->met = true;
+	snprintf(r->wanted, sizeof(r->wanted), "stated: %s", text);
+}
+
 void result_stated(struct result *r, const char *text)
 {
 	r->ratio = 1;

@@ -30,6 +30,8 @@ struct rival rivals[RIVALS_N] = {
 	  .frame = FRAME_SYN25, .counting = COUNT_XDP },
 	{ .name = "xdp-line", .figures = "bcd", .scene = "main4", .program = "live_line",
 	  .frame = FRAME_SYN25, .counting = COUNT_XDP },
+	{ .name = "xdp-line-c", .figures = "c", .scene = "main4", .program = "live_line", HELD,
+	  .counting = COUNT_XDP },
 	{ .name = "lazaret-b", .figures = "b", .scene = "main4", .program = "live_ours",
 	  .frame = FRAME_SYN25, .counting = COUNT_OURS, .limits = true, ALL_HIT,
 	  .reasons = 1ull << LZ_R_PASS_EXAMINED | 1ull << LZ_R_DROP_LIMIT },

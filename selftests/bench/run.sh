@@ -75,7 +75,7 @@ xdp_filter_load()
 rules_load()
 {
 	case $1 in
-	lazaret-* | xdp-empty | xdp-line) ;;
+	lazaret-* | xdp-empty | xdp-line*) ;;
 	xdp-filter) xdp_filter_load ;;
 	nft-*) lz_ns_run "$1" nft -f "selftests/bench/rules/$1.nft" && fill "$1" ;;
 	*) fill "$1" && lz_ns_run "$1" iptables-restore "selftests/bench/rules/$1.rules" ;;
@@ -92,7 +92,7 @@ rivals()
 {
 	wanted bcd && echo xdp-empty xdp-line
 	wanted b && echo lazaret-b nft-limit hashlimit
-	wanted c && echo lazaret-c nft-set ipset-ip lazaret-c-10k xdp-filter
+	wanted c && echo xdp-line-c lazaret-c nft-set ipset-ip lazaret-c-10k xdp-filter
 	wanted d && echo lazaret-d nft-interval ipset-net
 }
 

@@ -2,7 +2,8 @@
 /*
  * table.c - the rows for a human: 100 columns, a heading for each letter, two lines a row.
  *
- * What it was compared with stands in the second line, so that the first can be read downwards.
+ * What it was compared with stands in the second line, so that the first can be read downwards. What limits a
+ * figure stands below it.
  */
 #include <string.h>
 
@@ -48,8 +49,9 @@ static void print_heading(FILE *out, char letter)
 static void print_row(FILE *out, const struct result *r)
 {
 	char median[16], min[16], p90[16], value[16];
+	const char *alone = strstr(r->name, "-alone");
 
-	fprintf(out, "%-22s %7s %7s %7s  %-15s %7s  %-23s %s\n", r->name,
+	fprintf(out, "%-22s %7s %7s %7s  %-15s %7s  %-23s %s\n", alone ? "  alone" : r->name,
 		number(r->ours.median, median), number(r->ours.min, min),
 		number(r->ours.p90, p90), r->unit, r->got, r->wanted, r->met ? "yes" : "NO");
 	for (unsigned i = 0; i < r->bases; i++)
