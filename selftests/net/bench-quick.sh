@@ -35,5 +35,8 @@ t_ok "bench.json has the fixed form" form
 OBJECT=$BUILD/selftests/bench/bench.bpf.o
 t_ok "a build against itself: every verdict is right" "$BUILD/selftests/bench/bench" --quick --figures acde \
 	--against "$OBJECT" "$OBJECT" policies/small-cable-isp.json
+t_ok "a build beside itself, each over its own tables: likewise" "$BUILD/selftests/bench/bench" --quick --figures cd \
+	--beside "$BUILD/selftests/bench/bench --quick --figures cd --turns $OBJECT policies/small-cable-isp.json" \
+	"$OBJECT" policies/small-cable-isp.json
 t_ok "bench.svg has five lines" sh -c "grep -c '<polyline' '$BUILD/bench.svg' | grep -qx 5"
 t_end
