@@ -154,19 +154,11 @@ void lz_hold_grade(const struct lz_ctl *ctl, __u64 word, struct lz_grade *ret)
 	}
 }
 
-__u64 lz_hold_beside_kernel(void *ctl, __u64 stands, __u64 word)
+__u64 lz_hold_beside_kernel(void *arg, __u64 stands, __u64 word)
 {
-	struct lz_grade ours, theirs;
-	bool later, harder;
+	const struct lz_ctl *ctl = arg;
 
-	lz_hold_grade(ctl, word, &ours);
-	lz_hold_grade(ctl, stands, &theirs);
-	later = LZ_HOLD_EXPIRY(stands) > LZ_HOLD_EXPIRY(word);
-	harder = lz_grade_harder(&theirs, &ours);
-	return LZ_HOLD_WORD(later ? LZ_HOLD_EXPIRY(stands) : LZ_HOLD_EXPIRY(word),
-			    later ? LZ_HOLD_TTL(stands) : LZ_HOLD_TTL(word),
-			    harder ? LZ_HOLD_GRADE(stands) : LZ_HOLD_GRADE(word),
-			    LZ_HOLD_FLAGS(word) | LZ_HOLD_F_KERNEL);
+	return lz_hold_merge(ctl->view.control, stands, word);
 }
 
 int lz_grade_check(const struct lz_ctl *ctl, const struct lz_grade *grade, struct lz_err *reterr)

@@ -167,6 +167,33 @@ bool lz_hold_lingers(__u64 word, __u32 now_s)
 	return word && expiry_s <= now_s && now_s - expiry_s < LZ_RELEASED_S;
 }
 
+static int hardness(__u32 grade)
+{
+	switch (LZ_GRADE_KIND(grade)) {
+	case LZ_GRADE_THROTTLE:
+		return 0;
+	case LZ_GRADE_BLOCK25:
+		return 1;
+	default:
+		return LZ_GRADE_ROW(grade) == LZ_GARDEN_STRICT ? 3 : 2;
+	}
+}
+
+static bool is_harder(const struct lz_control *control, __u32 a, __u32 b)
+{
+	if (hardness(a) != hardness(b) || LZ_GRADE_KIND(a) != LZ_GRADE_THROTTLE)
+		return hardness(a) > hardness(b);
+	return control->throttle[LZ_GRADE_ROW(a)].step_ms > control->throttle[LZ_GRADE_ROW(b)].step_ms;
+}
+
+__u64 lz_hold_merge(const struct lz_control *control, __u64 a, __u64 b)
+{
+	__u64 later = LZ_HOLD_EXPIRY(a) > LZ_HOLD_EXPIRY(b) ? a : b;
+	__u32 grade = LZ_HOLD_GRADE(is_harder(control, LZ_HOLD_GRADE(a), LZ_HOLD_GRADE(b)) ? a : b);
+
+	return LZ_HOLD_WORD(LZ_HOLD_EXPIRY(later), LZ_HOLD_TTL(later), grade, LZ_HOLD_FLAGS(a | b));
+}
+
 /* What stands and what is wanted: which of them will be, and what is that called? */
 static int merge_hold(__u64 old, __u64 word, __u32 now_s, unsigned int flags)
 {

@@ -119,6 +119,15 @@ struct lz_hold_entry {
 size_t lz_hold_set_bulk(struct lz_tables_view *view, struct lz_hold_entry *entries, size_t n,
 			unsigned int flags);
 
+/**
+ * lz_hold_merge() - of two holds of one source: the later end, the harder grade, the flags of both
+ * @control: of the tables that both are in, for the rows of their grades
+ *
+ * The same order as lz_grade_harder() of the colony, which has names where there are rows here: strict, other
+ * gardens, block25, throttled; of two rates the lower one. Where neither is more, @b's.
+ */
+__u64 lz_hold_merge(const struct lz_control *control, __u64 a, __u64 b);
+
 /** lz_hold_beside_fn - what is to stand where @word is wanted and a limit has made @stands, which is in force */
 typedef __u64 lz_hold_beside_fn(void *arg, __u64 stands, __u64 word);
 

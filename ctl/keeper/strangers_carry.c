@@ -48,35 +48,6 @@ static __u32 grade_there(const struct luggage *l, __u64 word)
 	return LZ_GRADE(LZ_GRADE_BLOCK25, 0);
 }
 
-static int hardness(__u32 grade)
-{
-	switch (LZ_GRADE_KIND(grade)) {
-	case LZ_GRADE_THROTTLE:
-		return 0;
-	case LZ_GRADE_BLOCK25:
-		return 1;
-	default:
-		return LZ_GRADE_ROW(grade) == LZ_GARDEN_STRICT ? 3 : 2;
-	}
-}
-
-/* As lz_grade_harder(), which has names where there are only rows here. */
-static bool is_harder(const struct lz_control *c, __u32 a, __u32 b)
-{
-	if (hardness(a) != hardness(b) || LZ_GRADE_KIND(a) != LZ_GRADE_THROTTLE)
-		return hardness(a) > hardness(b);
-	return c->throttle[LZ_GRADE_ROW(a)].step_ms > c->throttle[LZ_GRADE_ROW(b)].step_ms;
-}
-
-/* Several may be one source there, and the ledger may have brought this one: the later end, the harder grade. */
-static __u64 merged(const struct luggage *l, __u64 a, __u64 b)
-{
-	__u64 later = LZ_HOLD_EXPIRY(a) > LZ_HOLD_EXPIRY(b) ? a : b;
-	__u32 grade = LZ_HOLD_GRADE(is_harder(l->to->control, LZ_HOLD_GRADE(a), LZ_HOLD_GRADE(b)) ? a : b);
-
-	return LZ_HOLD_WORD(LZ_HOLD_EXPIRY(later), LZ_HOLD_TTL(later), grade, LZ_HOLD_FLAGS(a | b));
-}
-
 static int carry_hold(void *arg, __u64 key, __u64 word)
 {
 	struct luggage *l = arg;
@@ -91,7 +62,10 @@ static int carry_hold(void *arg, __u64 key, __u64 word)
 		__u64 at = keys.first + i * keys.step;
 		int r = lz_hold_read(l->to, at, &has);
 
-		r = lz_hold_set(l->to, at, r == 0 ? merged(l, has, word) : word, LZ_HOLD_SET_EXACT, NULL);
+		/* several may be one source there, and the ledger may have brought this one */
+		if (r == 0)
+			has = lz_hold_merge(l->to->control, has, word);
+		r = lz_hold_set(l->to, at, r == 0 ? has : word, LZ_HOLD_SET_EXACT, NULL);
 		l->left += r < 0 && r != -EINVAL; /* -EINVAL: its time is over by now */
 	}
 	return 0;
