@@ -13,6 +13,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 
 #define NUMBER_TEXT_MAX 64 /* no value that a double can tell apart needs more */
 
@@ -58,36 +59,6 @@ static bool at_digit(const struct scan *s)
 static bool is_plain(char c)
 {
 	return (unsigned char)(c - 0x20) < 0x60 && c != '"' && c != '\\';
-}
-
-/* Length of the well-formed UTF-8 sequence at p (Unicode table 3-7), 0 if it is none. */
-static unsigned utf8_len(const char *p, const char *end)
-{
-	const unsigned char *u = (const unsigned char *)p;
-	unsigned char low = 0x80, high = 0xbf;
-	unsigned len;
-
-	if (u[0] < 0x80)
-		return 1;
-	if (u[0] < 0xc2 || u[0] > 0xf4)
-		return 0;
-	len = u[0] < 0xe0 ? 2 : u[0] < 0xf0 ? 3 : 4;
-	if (end - p < (ptrdiff_t)len)
-		return 0;
-	if (u[0] == 0xe0)
-		low = 0xa0; /* overlong */
-	else if (u[0] == 0xed)
-		high = 0x9f; /* surrogates */
-	else if (u[0] == 0xf0)
-		low = 0x90; /* overlong */
-	else if (u[0] == 0xf4)
-		high = 0x8f; /* beyond U+10FFFF */
-	if (u[1] < low || u[1] > high)
-		return 0;
-	for (unsigned i = 2; i < len; i++)
-		if (u[i] < 0x80 || u[i] > 0xbf)
-			return 0;
-	return len;
 }
 
 /* Four hex digits behind \u; -1 if they are not. */
@@ -165,7 +136,7 @@ static int scan_string(struct scan *s)
 		if ((unsigned char)*s->p < 0x20)
 			return fail(s, *s->p == '\n' ? "string does not end on its line" :
 						       "control character in a string");
-		len = utf8_len(s->p, s->end);
+		len = lz_utf8_read(s->p, s->end, NULL);
 		if (!len)
 			return fail(s, "invalid UTF-8");
 		s->p += len;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/lines.h"
+#include "base/utf8.h"
 
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
 #define BLANKS		"\t "
@@ -160,10 +161,27 @@ const char *lz_lines_text(const char *at, size_t *ret_len)
 	return text;
 }
 
+/* What is kept of a line is printed again, as JSON too: one bad byte would spoil the whole document. */
+static int check_text(const char *line, const char *end, struct lz_err *reterr)
+{
+	unsigned int len = 1;
+
+	for (const char *p = line; p < end; p += len) {
+		if ((unsigned char)(*p - ' ') < 0x5f || *p == '\t')
+			len = 1;
+		else if (!(len = lz_utf8_read(p, end, NULL)))
+			return lz_err_set(reterr, EINVAL, "is not UTF-8 (but for comments it must be)");
+		else if (len == 1)
+			return lz_err_set(reterr, EINVAL, "has control characters (want text)");
+	}
+	return 0;
+}
+
 int lz_lines_next(struct lz_lines *lines, char **ret, struct lz_err *reterr)
 {
 	static const char mark[] = BYTE_ORDER_MARK;
 	char *line = lines->next, *end;
+	int r;
 
 	if (line == lines->end)
 		return 0;
@@ -177,6 +195,9 @@ int lz_lines_next(struct lz_lines *lines, char **ret, struct lz_err *reterr)
 	end = cut_comment(line, end);
 	while (end > line && (end[-1] == ' ' || end[-1] == '\t' || end[-1] == '\r'))
 		end--;
+	r = check_text(line, end, reterr);
+	if (r < 0)
+		return r;
 	*end = '\0';
 	*ret = line;
 	return 1;

@@ -5,10 +5,10 @@
  * A word that begins with # ends the line, one inside a word (RT#7) does not; \# at the beginning of a word
  * is a # that stays, \\# a \#. From the fourth word of a line on, where tickets and reasons stand, a word
  * that begins with # and has a digit in it (#12, #INC-7) is none the less a word: ticket systems number
- * so, and a ticket must not be lost in silence. Line 1 must not begin with a byte order mark, no line may
- * have a NUL.
+ * so, and a ticket must not be lost in silence. Line 1 must not begin with a byte order mark; lines are
+ * UTF-8 without control characters but tabs.
  *
- * The last fields of a line are a word and a text, of any bytes but those that end a line. A backslash
+ * The last fields of a line are a word and a text. A backslash
  * before what would be read otherwise is left out: \- is a -, where - alone means that nothing is given; a
  * text's first or last word of nothing but backslashes loses one, so that \ keeps the blanks beside it.
  */

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/units.h"
+#include "base/utf8.h"
 #include "cli/client.h"
 #include "cli/doc.h"
 #include "cli/view.h"

@@ -8,34 +8,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/units.h"
-
-/* Length that a first byte announces; 0xc0, 0xc1 and 0xf5.. are none (RFC 3629). */
-static unsigned int utf8_len(unsigned char first)
-{
-	if (first < 0x80)
-		return 1;
-	if (first < 0xc2 || first > 0xf4)
-		return 0;
-	return first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-}
-
-/* Length of the UTF-8 character at @p and its number; 0 if it is none. */
-static unsigned int read_utf8(const unsigned char *p, __u32 *ret)
-{
-	unsigned int len = utf8_len(*p);
-	static const __u32 least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	__u32 c = len > 1 ? *p & (0x7f >> len) : *p;
-
-	for (unsigned int i = 1; i < len; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (p[i] & 0x3f);
-	}
-	if (len && (c < least[len] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000)))
-		return 0;
-	*ret = c;
-	return len;
-}
+#include "base/utf8.h"
 
 /* Characters that change what is around them: controls, zero widths, directions, separators. */
 static bool is_harmless(__u32 c)
@@ -51,7 +24,7 @@ const char *lz_text_safe(const struct lz_cli *cli, const char *text, char *buf, 
 
 	while (*text && at + 5 < size) {
 		__u32 c = 0;
-		unsigned int len = read_utf8((const unsigned char *)text, &c);
+		unsigned int len = lz_utf8_read(text, text + LZ_UTF8_BYTES_MAX, &c);
 
 		if (len && is_harmless(c) && (len == 1 || cli->utf8)) {
 			memcpy(buf + at, text, len);
@@ -64,20 +37,6 @@ const char *lz_text_safe(const struct lz_cli *cli, const char *text, char *buf, 
 	}
 	buf[at] = '\0';
 	return buf;
-}
-
-bool lz_text_is_utf8(const char *text)
-{
-	__u32 c;
-
-	while (*text) {
-		unsigned int len = read_utf8((const unsigned char *)text, &c);
-
-		if (!len)
-			return false;
-		text += len;
-	}
-	return true;
 }
 
 const char *lz_text_span(__u64 ns, char *buf, size_t size)

@@ -25,9 +25,6 @@ enum lz_cell_kind {
 /** lz_text_safe() - @text with controls of any kind and broken UTF-8 escaped; returns @buf */
 const char *lz_text_safe(const struct lz_cli *cli, const char *text, char *buf, size_t size);
 
-/** lz_text_is_utf8() - nothing but whole characters; "" is */
-bool lz_text_is_utf8(const char *text);
-
 /** lz_text_span() - "2d04h" "3h05m" "5m12s" "42s", which lz_duration_parse() reads; returns @buf */
 const char *lz_text_span(__u64 ns, char *buf, size_t size);
 

@@ -1,32 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include <string.h>
 
+#include "base/utf8.h"
 #include "portal/escape.h"
 
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
 #define URL_MAX	    1024
-
-/* Length of the UTF-8 sequence at @p, its character in @ret; 0: none starts here (RFC 3629). */
-static size_t decode(const unsigned char *p, unsigned int *ret)
-{
-	size_t n = p[0] < 0x80 ? 1 : (p[0] & 0xe0) == 0xc0 ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 :
-		   (p[0] & 0xf8) == 0xf0 ? 4 : 0;
-	static const unsigned int least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	unsigned int c;
-
-	if (n <= 1) {
-		*ret = p[0];
-		return n;
-	}
-	c = p[0] & (0x7f >> n);
-	for (size_t i = 1; i < n; i++) {
-		if ((p[i] & 0xc0) != 0x80) /* also the end of the text */
-			return 0;
-		c = c << 6 | (p[i] & 0x3f);
-	}
-	*ret = c;
-	return c >= least[n] && c <= 0x10ffff && (c < 0xd800 || c > 0xdfff) ? n : 0;
-}
 
 /* Control characters, and those that reorder what is read: a case number must read as it is. */
 static bool is_hidden(unsigned int c)
@@ -38,11 +17,11 @@ static bool is_hidden(unsigned int c)
 
 void lz_escape_html(struct lz_str *out, const char *text)
 {
-	const unsigned char *p = (const unsigned char *)text;
+	const char *p = text;
 
 	while (*p) {
-		unsigned int c;
-		size_t n = decode(p, &c);
+		__u32 c;
+		size_t n = lz_utf8_read(p, p + LZ_UTF8_BYTES_MAX, &c);
 
 		if (!n || is_hidden(c))
 			lz_str_append(out, REPLACEMENT);
@@ -57,7 +36,7 @@ void lz_escape_html(struct lz_str *out, const char *text)
 		else if (c == '\'')
 			lz_str_append(out, "&#39;");
 		else
-			lz_str_append_n(out, (const char *)p, n);
+			lz_str_append_n(out, p, n);
 		p += n ? n : 1;
 	}
 }

@@ -61,6 +61,12 @@ static void refuses_what_is_no_text(void)
 	T_STR(only("\0", 1, &err), "refused", "a NUL alone");
 	T_STR(err.text, "has a NUL byte, is no text; save the list as UTF-8", "says so");
 	T_STR(only(junk, sizeof(junk) - 1, &err), "refused", "a NUL in a line");
+	T_STR(only("192.0.2.1 2h leaky RT-1 M\xfcller", 30, &err), "refused", "Latin 1");
+	T_STR(err.text, "is not UTF-8 (but for comments it must be)", "says so");
+	T_STR(only("192.0.2.1 2h leaky RT-1 \x1b[2J", 28, &err), "refused", "a terminal's command");
+	T_STR(err.text, "has control characters (want text)", "says so");
+	T_STR(only("192.0.2.1 2h leaky RT-1 \xf0\x9f\x93", 27, &err), "refused", "half a character");
+	T_STR(only("192.0.2.1 # M\xfcller", 18, NULL), "192.0.2.1", "of a comment nothing is kept");
 	T_STR(only("\xef\xbb\xbf" "192.0.2.1\n", 13, &err), "refused", "a byte order mark");
 	T_STR(err.text, "begins with a byte order mark; save it without one", "says so");
 }
