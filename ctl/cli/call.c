@@ -405,12 +405,11 @@ int lz_cli_ask(struct lz_cli *cli, const struct lz_cli_call *call)
 		      path, sizeof(path));
 	cli->now_wall_ns = lz_clock_wall_ns();
 	answer.rows = call->view->gathered ? cJSON_CreateArray() : NULL;
-	code = lz_client_open(&client, path, cli->instance, &err);
-	if (!code) {
-		if (call->silence_ms)
-			client.silence_ms = call->silence_ms;
+	code = lz_client_open(&client, path, cli->instance, call->silence_ms, &err);
+	if (!code)
 		code = exchange(&answer, &client, &err);
-	}
+	else if (client.turned_away && call->silence_ms)
+		code = LZ_CODE_NOT_RUNNING; /* as good as: who does not wait long has another way */
 	lz_client_close(&client);
 	cJSON_Delete(answer.rows);
 	cJSON_Delete(call->args);

@@ -14,6 +14,7 @@
 #include "base/units.h"
 
 #define READ_BYTES 262144
+#define BUSY_MS	   50 /* as many are connected as may be: one of them will soon have ended */
 
 /* The unit is of the default instance; others are started by hand or by units of their own. */
 static enum lz_code not_running(struct lz_err *reterr, const char *path, const char *instance, int error)
@@ -49,10 +50,8 @@ static enum lz_code strange(struct lz_err *reterr, const char *line, size_t len)
 }
 
 /* Connect; a full backlog is waited for, but not for long. */
-static int dial(struct lz_client *client, const struct sockaddr_un *sun)
+static int dial(struct lz_client *client, const struct sockaddr_un *sun, __u64 until_ns)
 {
-	__u64 until_ns = lz_clock_mono_ns() + LZ_PROTO_GREETING_MS * LZ_NS_PER_MS;
-
 	client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (client->fd < 0)
 		return -errno;
@@ -126,7 +125,7 @@ static enum lz_code take_line(struct lz_client *client, int wait_ms, const char 
 }
 
 /* The greeting, or the reason why we are not welcome. */
-static enum lz_code read_greeting(struct lz_client *client, struct lz_err *reterr)
+static enum lz_code read_greeting(struct lz_client *client, int wait_ms, struct lz_err *reterr)
 {
 	lz_autojson cJSON *json = NULL;
 	__u64 code = LZ_CODE_REFUSED, v = 0;
@@ -134,7 +133,7 @@ static enum lz_code read_greeting(struct lz_client *client, struct lz_err *reter
 	enum lz_code r;
 	size_t len;
 
-	r = take_line(client, LZ_PROTO_GREETING_MS, &line, &len, reterr);
+	r = take_line(client, wait_ms, &line, &len, reterr);
 	if (r)
 		return r;
 	if (lz_json_parse(line, len, &json, NULL) || !cJSON_IsObject(json))
@@ -142,6 +141,7 @@ static enum lz_code read_greeting(struct lz_client *client, struct lz_err *reter
 	if (!lz_json_get_str(json, "error", &error, NULL)) {
 		lz_json_opt_u64(json, "code", 1, LZ_CODE_N - 1, &code, NULL);
 		lz_err_set(reterr, EPROTO, "%s", error);
+		client->turned_away = code == LZ_CODE_REFUSED;
 		return (enum lz_code)code;
 	}
 	if (lz_json_get_u64(json, "v", 1, LZ_JSON_INTEGER_MAX, &v, NULL) || v != LZ_PROTO_VERSION)
@@ -149,24 +149,43 @@ static enum lz_code read_greeting(struct lz_client *client, struct lz_err *reter
 	return LZ_CODE_OK;
 }
 
-enum lz_code lz_client_open(struct lz_client *client, const char *path, const char *instance,
-			    struct lz_err *reterr)
+static enum lz_code open_once(struct lz_client *client, const struct sockaddr_un *sun, const char *instance,
+			      int wait_ms, struct lz_err *reterr)
 {
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	int r;
 
-	*client = (struct lz_client){ .fd = -1, .silence_ms = LZ_PROTO_SILENCE_MS };
+	client->turned_away = false;
+	r = dial(client, sun, lz_clock_mono_ns() + (__u64)wait_ms * LZ_NS_PER_MS);
+	if (r == -ETIMEDOUT)
+		return silent(reterr, wait_ms);
+	if (r)
+		return not_running(reterr, sun->sun_path, instance, -r);
+	return read_greeting(client, wait_ms, reterr);
+}
+
+enum lz_code lz_client_open(struct lz_client *client, const char *path, const char *instance, int silence_ms,
+			    struct lz_err *reterr)
+{
+	int wait_ms = silence_ms ? silence_ms : LZ_PROTO_GREETING_MS;
+	__u64 until_ns = lz_clock_mono_ns() + (__u64)wait_ms * LZ_NS_PER_MS;
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	enum lz_code code;
+
+	*client = (struct lz_client){ .fd = -1, .silence_ms = silence_ms ? silence_ms : LZ_PROTO_SILENCE_MS };
 	if (lz_strcpy(sun.sun_path, sizeof(sun.sun_path), path)) {
 		lz_err_set(reterr, ENAMETOOLONG, "%s: path is too long (want at most %zu bytes)",
 			   path, sizeof(sun.sun_path) - 1);
 		return LZ_CODE_INVALID;
 	}
-	r = dial(client, &sun);
-	if (r == -ETIMEDOUT)
-		return silent(reterr, LZ_PROTO_GREETING_MS);
-	if (r)
-		return not_running(reterr, path, instance, -r);
-	return read_greeting(client, reterr);
+	for (;;) {
+		code = open_once(client, &sun, instance, wait_ms, reterr);
+		if (!client->turned_away || lz_clock_mono_ns() >= until_ns)
+			return code;
+		lz_close_ref(&client->fd);
+		client->at = client->len = 0;
+		reterr->text[0] = '\0';
+		poll(NULL, 0, BUSY_MS);
+	}
 }
 
 void lz_client_close(struct lz_client *client)

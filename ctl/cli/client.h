@@ -16,6 +16,7 @@
 struct lz_client {
 	int fd;
 	int silence_ms; /* longest wait for the next message */
+	bool turned_away; /* as many are connected as may be */
 	char *in;
 	size_t len, at, cap; /* bytes in..at are used up, at..len are not */
 };
@@ -34,11 +35,14 @@ struct lz_message {
 
 /**
  * lz_client_open() - connect and be greeted
- * @instance: whose socket it is, "" for the default one: how to start its daemon is said by that
+ * @instance:   whose socket it is, "" for the default one: how to start its daemon is said by that
+ * @silence_ms: longest wait for the greeting, and for each message; 0: as proto.h says
+ *
+ * Who is turned away because others are connected tries again until that time is over.
  * Return: LZ_CODE_OK; LZ_CODE_NOT_RUNNING (also when it hangs), LZ_CODE_NOT_PERMITTED or
  *         LZ_CODE_REFUSED with @reterr set. Close in every case.
  */
-enum lz_code lz_client_open(struct lz_client *client, const char *path, const char *instance,
+enum lz_code lz_client_open(struct lz_client *client, const char *path, const char *instance, int silence_ms,
 			    struct lz_err *reterr);
 
 void lz_client_close(struct lz_client *client);

@@ -84,6 +84,21 @@ int lz_running_compile(struct lz_ctl *ctl, struct lz_policy *policy, const struc
 	return 0;
 }
 
+/* A class or limit keeps its row while it has its name; one that is new counts from nothing, whatever its id was
+ * before. No packet meets it yet. */
+static void clear_counters(struct lz_ctl *ctl, const struct lz_image *next)
+{
+	const struct lz_image *now = ctl->now.image;
+
+	for (__u32 id = LZ_CLASS_FIRST; id < LZ_CLASSES_MAX; id++)
+		if (!now || !lz_streq(next->class_names[id], now->class_names[id]))
+			lz_class_stats_clear(&ctl->view, id);
+	for (__u32 id = 1; id < LZ_LIMIT_IDS; id++)
+		if (!now || !lz_streq(next->limits[id].name, now->limits[id].name) ||
+		    !lz_streq(next->limits[id].class_, now->limits[id].class_))
+			lz_limit_stats_clear(&ctl->view, id);
+}
+
 static int fill_and_publish(struct lz_ctl *ctl, struct lz_running *next, __u32 confirm_s, bool yes,
 			    struct lz_err *reterr)
 {
@@ -108,6 +123,7 @@ static int fill_and_publish(struct lz_ctl *ctl, struct lz_running *next, __u32 c
 				     reterr);
 	if (r == 0) {
 		lz_names_switch(ctl, next->image, (__u32)slot);
+		clear_counters(ctl, next->image);
 		r = lz_swap_publish(&ctl->view, next->image, &inner, next->row.generation, confirm_s,
 				    reterr);
 	}

@@ -39,6 +39,22 @@ int lz_limit_stats_read(const struct lz_tables_view *view, __u32 id, struct lz_l
 	return sum_row(view, LZ_MAP_LIMIT_STATS, id, &ret->asked, sizeof(*ret) / 8);
 }
 
+static int clear_row(const struct lz_tables_view *v, enum lz_map_id id, __u32 row, size_t bytes)
+{
+	memset(v->percpu, 0, v->cpus * bytes);
+	return bpf_map_update_elem(v->fds.fd[id], &row, v->percpu, BPF_EXIST) ? -errno : 0;
+}
+
+int lz_class_stats_clear(const struct lz_tables_view *view, __u32 class_)
+{
+	return clear_row(view, LZ_MAP_CLASS_STATS, class_, sizeof(struct lz_class_stats));
+}
+
+int lz_limit_stats_clear(const struct lz_tables_view *view, __u32 id)
+{
+	return clear_row(view, LZ_MAP_LIMIT_STATS, id, sizeof(struct lz_limit_stats));
+}
+
 /* ---------------------------------------------------------------- exceptions
  *
  * The data plane asks only the lengths that lz_control names: the entry is there before its length

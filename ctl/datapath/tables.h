@@ -231,6 +231,9 @@ size_t lz_cells_top(const struct lz_tables_view *view, enum lz_cell_sort sort, s
 int lz_port_stats_read(const struct lz_tables_view *view, __u32 row, struct lz_port_stats *ret);
 int lz_class_stats_read(const struct lz_tables_view *view, __u32 class_, struct lz_class_stats *ret);
 int lz_limit_stats_read(const struct lz_tables_view *view, __u32 id, struct lz_limit_stats *ret);
+/** lz_class_stats_clear(), lz_limit_stats_clear() - from nothing; no packet may use the row just then. 0 or -errno */
+int lz_class_stats_clear(const struct lz_tables_view *view, __u32 class_);
+int lz_limit_stats_clear(const struct lz_tables_view *view, __u32 id);
 
 /* ---------------------------------------------------------------- exceptions */
 

@@ -49,7 +49,7 @@ static unsigned int count_uid(const struct listener *from, uid_t uid)
 static enum lz_code admit(struct conn *conn, struct lz_err *why)
 {
 	const struct lz_serve_config *config = &conn->serve->config;
-	unsigned int others;
+	unsigned int others, most;
 	uv_os_fd_t fd = -1;
 	struct lz_peer peer;
 	int r;
@@ -71,9 +71,10 @@ static enum lz_code admit(struct conn *conn, struct lz_err *why)
 			   LZ_PROTO_CONNECTIONS);
 		return LZ_CODE_REFUSED;
 	}
-	if (others >= LZ_PROTO_CONNECTIONS_PER_UID) {
-		lz_err_set(why, EBUSY, "connection: too many connections of uid %u (at most %d)",
-			   peer.uid, LZ_PROTO_CONNECTIONS_PER_UID);
+	most = peer.uid ? LZ_PROTO_CONNECTIONS_PER_UID : LZ_PROTO_CONNECTIONS_ROOT;
+	if (others >= most) {
+		lz_err_set(why, EBUSY, "connection: too many connections of uid %u (at most %u)",
+			   peer.uid, most);
 		return LZ_CODE_REFUSED;
 	}
 	return LZ_CODE_OK;

@@ -58,6 +58,7 @@
 #define LZ_PROTO_PAYLOADS_BYTES (192 * 1024 * 1024) /* announced by all connections together */
 #define LZ_PROTO_CONNECTIONS	32		    /* each socket has its own 32 */
 #define LZ_PROTO_CONNECTIONS_PER_UID 8
+#define LZ_PROTO_CONNECTIONS_ROOT 24 /* of uid 0: behind sudo all operators are one */
 #define LZ_PROTO_OUT_HIGH_BYTES (1024 * 1024) /* a handler stops producing */
 #define LZ_PROTO_OUT_LOW_BYTES	(256 * 1024)  /* and is called again */
 #define LZ_PROTO_OUT_SLICE_BYTES (1024 * 1024) /* what it adds in one call, at most */

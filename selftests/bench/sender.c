@@ -124,7 +124,7 @@ static void follow(struct lz_client *client, const char *path)
 {
 	struct lz_err err = {};
 
-	if (lz_client_open(client, path, "", &err) ||
+	if (lz_client_open(client, path, "", 0, &err) ||
 	    lz_client_send(client, "{\"v\":1,\"id\":1,\"cmd\":\"monitor\",\"args\":{}}\n", NULL, 0,
 			   &err)) {
 		fprintf(stderr, "bench: set-up: %s\n", err.text);
