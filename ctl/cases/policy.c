@@ -36,8 +36,7 @@ const struct lz_policy_limit *lz_limit_find(const struct lz_ctl *ctl, __u16 id,
 	return NULL;
 }
 
-static bool convert_ladder(const struct lz_policy *policy, const struct lz_policy_ladder *from,
-			   struct lz_ladder *to)
+static bool convert_ladder(const struct lz_policy_ladder *from, struct lz_ladder *to)
 {
 	*to = (struct lz_ladder){ .forget_s = (__u32)(from->forget_ns / LZ_NS_PER_S),
 				  .grace_s = (__u32)(from->grace_ns / LZ_NS_PER_S) };
@@ -54,8 +53,7 @@ static bool convert_ladder(const struct lz_policy *policy, const struct lz_polic
 		if (s->kind == LZ_STEP_THROTTLE)
 			step->grade.rate = s->rate;
 		if (s->kind == LZ_STEP_GARDEN)
-			lz_text_set(step->grade.garden, sizeof(step->grade.garden),
-				    policy->gardens[s->garden].name);
+			lz_text_set(step->grade.garden, sizeof(step->grade.garden), s->garden);
 	}
 	return to->n > 0;
 }
@@ -66,7 +64,7 @@ bool lz_ladder_of(const struct lz_ctl *ctl, const char *name, struct lz_ladder *
 
 	for (size_t i = 0; policy && i < policy->n_ladders; i++)
 		if (lz_streq(policy->ladders[i].name, name))
-			return convert_ladder(policy, &policy->ladders[i], ret);
+			return convert_ladder(&policy->ladders[i], ret);
 	return false;
 }
 
@@ -75,7 +73,7 @@ bool lz_ladder_of_limit(const struct lz_ctl *ctl, const struct lz_policy_limit *
 			    struct lz_ladder *ret)
 {
 	if (limit->then == LZ_ACTION_LADDER)
-		return convert_ladder(ctl->now.policy, &ctl->now.policy->ladders[limit->ladder], ret);
+		return convert_ladder(&ctl->now.policy->ladders[limit->ladder], ret);
 	*ret = (struct lz_ladder){ .forget_s = LZ_TOLD_FORGET_S, .n = 1 };
 	return limit->then == LZ_ACTION_NOTIFY;
 }

@@ -158,11 +158,12 @@ static bool parse_step_garden(struct lz_context *ctx, struct lz_val val, const c
 	char hint[64];
 
 	step->kind = LZ_STEP_GARDEN;
+	lz_text_set(step->garden, sizeof(step->garden), name);
+	if (lz_streq(name, "leaky") || lz_streq(name, "strict"))
+		return true;
 	for (size_t i = 0; i < ctx->policy->n_gardens; i++) {
-		if (lz_streq(ctx->policy->gardens[i].name, name)) {
-			step->garden = (__u32)i;
+		if (lz_streq(ctx->policy->gardens[i].name, name))
 			return true;
-		}
 		lz_suggestion_offer(&s, ctx->policy->gardens[i].name);
 	}
 	lz_error(ctx, lz_place_of(val), NULL, "no garden is named '%.40s'%s", name,

@@ -196,7 +196,7 @@ struct lz_policy_step {
 	enum lz_step_kind kind;
 	__u64 time_ns; /* 0 for notify */
 	struct lz_rate rate; /* throttle */
-	__u32 garden; /* index in gardens */
+	char garden[LZ_NAME_MAX + 1]; /* one of gardens, or leaky or strict, which are always there */
 };
 
 struct lz_policy_ladder {

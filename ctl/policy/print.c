@@ -237,7 +237,7 @@ static void print_step(struct printer *p, cJSON *list, const struct lz_policy_st
 	else if (step->kind == LZ_STEP_BLOCK25)
 		snprintf(text, sizeof(text), "block25 %s", time);
 	else
-		snprintf(text, sizeof(text), "garden:%s %s", p->policy->gardens[step->garden].name, time);
+		snprintf(text, sizeof(text), "garden:%s %s", step->garden, time);
 	append(p, list, text);
 }
 

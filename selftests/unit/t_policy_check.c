@@ -249,6 +249,15 @@ static void knows_its_maxima(void)
 }
 
 /* 62 lists of destinations have a bit each. */
+static void knows_gardens_that_are_always_there(void)
+{
+	auto_reading reading = read_policy("{\"version\": 1, " STRICT ", \"classes\": {\"c\": {\"of\": [\"192.0.2.0/24\"]}}, "
+					   "\"ladders\": {\"l\": {\"steps\": [\"garden:leaky 1h\", \"garden:strict 1d\"]}}}",
+					   NULL);
+
+	T_EQ(reading.r, 0, "a ladder may lead there without \"gardens\"");
+}
+
 static void bounds_destination_lists(void)
 {
 	for (int extra = 0; extra < 2; extra++) {
@@ -323,6 +332,7 @@ static void reads_what_was_in_force(void)
 static const struct t_case cases[] = {
 	{ "one row a rule", judges_each_row },
 	{ "N items pass, N + 1 do not", knows_its_maxima },
+	{ "leaky and strict are always there", knows_gardens_that_are_always_there },
 	{ "destination lists are bounded", bounds_destination_lists },
 	{ "what is not in force is told", tells_what_sleeps },
 	{ "what was in force is read", reads_what_was_in_force },

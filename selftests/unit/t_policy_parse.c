@@ -276,7 +276,8 @@ static void builds_the_model(void)
 	     p->gardens[0].allow.v[0].port == 123 && p->gardens[0].tls == LZ_V_DROP &&
 	     p->gardens[0].mail == LZ_V_SMTP_554, "garden");
 	T_OK(p->ladders[0].n_steps == 4 && p->ladders[0].steps[1].kind == LZ_STEP_THROTTLE &&
-	     p->ladders[0].steps[3].garden == 0 && p->ladders[0].grace_ns == 3600000000000ULL, "ladder");
+	     lz_streq(p->ladders[0].steps[3].garden, p->gardens[0].name) &&
+		     p->ladders[0].grace_ns == 3600000000000ULL, "ladder");
 	T_OK(p->guard_new_per_minute == 7 && p->guard_active_ppm == 5000, "guard");
 }
 
