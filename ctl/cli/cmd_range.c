@@ -88,6 +88,8 @@ const struct lz_cli_view lz_view_lookup = { .lines = lookup_lines };
 static const struct lz_cli_line range_lines[] = {
 	{ "prefix", "prefix", LZ_CELL_TEXT, false },
 	{ "set", "set", LZ_CELL_TEXT, false },
+	{ "was in class", "was_class", LZ_CELL_TEXT, true },
+	{ "is in class", "class", LZ_CELL_TEXT, true },
 	{ "generation", "generation", LZ_CELL_TEXT, false },
 	{ NULL, NULL, LZ_CELL_TEXT, false },
 };

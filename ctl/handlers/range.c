@@ -178,12 +178,27 @@ static int change(struct lz_ctl *ctl, struct lz_request *req, bool add, struct l
 	return r == -EOPNOTSUPP ? change_whole(ctl, req, &edit, what, reterr) : r;
 }
 
+/* The class of the range that the argument lies in; "" = none */
+static void class_now(const struct lz_ctl *ctl, const struct lz_request *req, char ret[static LZ_NAME_MAX + 1])
+{
+	const struct lz_policy *policy = ctl->now.policy;
+	const struct lz_range *range = NULL;
+	struct lz_prefix prefix;
+
+	if (policy && lz_prefix_parse(lz_arg_text(req, "prefix"), &prefix, NULL) == 0)
+		range = lz_ranges_find(&policy->class_ranges, &prefix);
+	lz_text_set(ret, LZ_NAME_MAX + 1, range ? policy->classes[range->owner].name : "");
+}
+
 static void answer_change(struct lz_ctl *ctl, struct lz_request *req, bool add)
 {
+	char was[LZ_NAME_MAX + 1], is[LZ_NAME_MAX + 1];
 	struct lz_err err = { "" };
 	cJSON *end;
-	int r = change(ctl, req, add, &err);
+	int r;
 
+	class_now(ctl, req, was);
+	r = change(ctl, req, add, &err);
 	if (r < 0) {
 		lz_end(req, r, &err);
 		return;
@@ -192,6 +207,11 @@ static void answer_change(struct lz_ctl *ctl, struct lz_request *req, bool add)
 	lz_json_add_str(end, "set", lz_arg_text(req, "set"));
 	lz_json_add_str(end, "prefix", lz_arg_text(req, "prefix"));
 	lz_json_add_u64(end, "generation", lz_ctl_generation(ctl));
+	class_now(ctl, req, is);
+	if (was[0])
+		lz_json_add_str(end, "was_class", was);
+	if (is[0])
+		lz_json_add_str(end, "class", is);
 	lz_reply_end(req, LZ_CODE_OK, NULL, end);
 }
 

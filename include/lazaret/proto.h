@@ -228,9 +228,9 @@ static const struct lz_proto_command lz_proto_commands[] = {
 	{ "range.lookup", LZ_PEER_READ, 0, 0, "address=address",
 	  "address prefix? class sets[] customer? never always_reach exception?", "" },
 	{ "range.add", LZ_PEER_ADMIN, LZ_CMD_F_MUTATES, 0,
-	  "set=word prefix=prefix", "set prefix generation", "" },
+	  "set=word prefix=prefix", "set prefix generation was_class? class?", "" },
 	{ "range.del", LZ_PEER_ADMIN, LZ_CMD_F_MUTATES, 0,
-	  "set=word prefix=prefix", "set prefix generation", "" },
+	  "set=word prefix=prefix", "set prefix generation was_class? class?", "" },
 
 	/* --- who looked, who changed: the newest, oldest first; count: the same again in a minute */
 	{ "audit.list", LZ_PEER_ADMIN, 0, 0, "limit=int?", "",
