@@ -310,7 +310,7 @@ static const struct lz_cli_column counters_columns[] = {
 	{ "REFUSED", "refused_packets", 10, LZ_CELL_COUNT },
 	{ "WOULD", "would_refuse_packets", 10, LZ_CELL_COUNT },
 	{ "OVER", "over_packets", 10, LZ_CELL_COUNT },
-	{ "HELD", "held_sources", 6, LZ_CELL_COUNT },
+	{ "HOLDS", "holds", 6, LZ_CELL_COUNT },
 	{ NULL, NULL, 0, LZ_CELL_TEXT },
 };
 

@@ -4,6 +4,9 @@
  *
  * A row a class, then one for each of its limits, in the order of the policy. Rows of the kernel are found by
  * ids, which a class or limit keeps over changes of the policy for as long as it has its name.
+ *
+ * All are packets. Where nothing is refused a connection goes on, and each of its packets would have been. "holds":
+ * how often it held somebody or made his hold longer, also where the guard has let him go again.
  */
 #include "base/json.h"
 #include "control/ctl.h"
@@ -40,7 +43,7 @@ static void say_limit(struct lz_ctl *ctl, struct lz_request *req, const struct l
 	lz_json_add_str(row, "limit", name->name);
 	lz_json_add_u64(row, "examined_packets", stats.asked);
 	lz_json_add_u64(row, "over_packets", stats.over);
-	lz_json_add_u64(row, "held_sources", stats.holds);
+	lz_json_add_u64(row, "holds", stats.holds);
 	lz_json_add_bool(row, "monitored", (limit->flags & LZ_LIMIT_F_MONITOR) ||
 			 (ctl->now.image->gen.flags & LZ_GEN_F_MONITOR));
 	lz_reply_row(req, row);

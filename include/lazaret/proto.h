@@ -171,7 +171,7 @@ static const struct lz_proto_command lz_proto_commands[] = {
 	{ "policy.counters", LZ_PEER_LOOK, 0, 0, "", /* a row a class, and one for each of its limits */
 	  "generation counted_since?",
 	  "class limit? examined_packets passed_packets? refused_packets? would_refuse_packets? "
-	  "over_packets? held_sources? monitored?" },
+	  "over_packets? holds? monitored?" },
 
 	/* --- the portal */
 	{ "portal.options", LZ_PEER_LOOK, 0, 0, "", "url", "" }, /* of the captive portal API */

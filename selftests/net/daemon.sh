@@ -255,7 +255,7 @@ spam bot
 t_ok "over a limit: held, on record" lz_wait 3 held_by 198.51.102.10 kernel
 t_eq "over a limit: six connections of the one, one of the other, and what came of them" \
 	"$(ctl -j policy counters | jq -c '.rules[] | select(.limit == "spam") | del(.class, .limit)')" \
-	'{"examined_packets":7,"over_packets":1,"held_sources":1,"monitored":false}'
+	'{"examined_packets":7,"over_packets":1,"holds":1,"monitored":false}'
 t_ok "over a limit: its class has refused that one, and the table says so" \
 	grep -qE "^bots +- +[0-9]+ +[0-9]+ +1 +0 " <(ctl policy counters)
 t_ok "over a limit: monitors see it" lz_wait 3 grep -q '"address":"198.51.102.10"' "$LZ_DIR/events"
