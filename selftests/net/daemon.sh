@@ -259,6 +259,12 @@ t_eq "over a limit: six connections of the one, one of the other, and what came 
 t_ok "over a limit: its class has refused that one, and the table says so" \
 	grep -qE "^bots +- +[0-9]+ +[0-9]+ +1 +0 " <(ctl policy counters)
 t_ok "over a limit: monitors see it" lz_wait 3 grep -q '"address":"198.51.102.10"' "$LZ_DIR/events"
+for name in drones wasps; do
+	sed "s/\"bots\": {/\"$name\": {/; s/\"name\": \"spam\"/\"name\": \"$name-limit\"/" "$LZ_DIR/open.json" >"$LZ_DIR/$name.json"
+	t_ok "another name for the class: $name" ctl policy apply "$LZ_DIR/$name.json"
+	t_eq "another name counts from nothing: $name" \
+		"$(ctl -j policy counters | jq -c --arg n "$name" '[.rules[] | select(.class == $n) | .examined_packets]')" "[0,0]"
+done
 t_ok "the policy once more" ctl policy apply "$LZ_DIR/open.json"
 t_ok "monitors see it, by a name that is no address" \
 	lz_wait 3 grep -q '"event":"policy-applied","object":"[^"]*open.json"' "$LZ_DIR/events"
