@@ -107,12 +107,12 @@ void lz_case_event(struct lz_ctl *ctl, const struct lz_event *event)
 				 limit->then == LZ_ACTION_HOLD)))
 		queue(ctl, &e);
 	/* The data plane tells one thing of a source a second: a limit that always comes first must not
-	 * hide one with a ladder. */
+	 * hide one that tells or has a ladder. Who stops within that second stays hidden until he comes again. */
 	e.proven = false;
 	for (size_t i = 0; i < n; i++) {
 		limit = lz_limit_find(ctl, counted[i].limit->id, &class_);
 		if (counted[i].limit->id == event->limit_id || !limit ||
-		    limit->then != LZ_ACTION_LADDER ||
+		    (limit->then != LZ_ACTION_LADDER && limit->then != LZ_ACTION_NOTIFY) ||
 		    (counted[i].limit->flags & LZ_LIMIT_F_PROOF) || counted[i].value < counted[i].limit->n)
 			continue;
 		e.limit_id = counted[i].limit->id;
