@@ -4,6 +4,7 @@
  * of its own.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "cases/case.h"
 #include "control/ctl.h"
@@ -16,6 +17,7 @@ static void take_along(const struct lz_case *old, struct lz_case *c)
 	c->evidence_s = old->evidence_s;
 	c->changed_s = old->changed_s;
 	c->acted_s = old->acted_s;
+	memcpy(c->acted, old->acted, sizeof(c->acted));
 	c->freed_s = old->freed_s;
 	lz_text_set(c->ladder, sizeof(c->ladder), old->ladder);
 }

@@ -74,7 +74,7 @@ bool lz_ladder_of_limit(const struct lz_ctl *ctl, const struct lz_policy_limit *
 {
 	if (limit->then == LZ_ACTION_LADDER)
 		return convert_ladder(&ctl->now.policy->ladders[limit->ladder], ret);
-	*ret = (struct lz_ladder){ .forget_s = LZ_TOLD_FORGET_S, .n = 1 };
+	*ret = (struct lz_ladder){ .only_tells = true, .forget_s = LZ_TOLD_FORGET_S, .n = 1 };
 	return limit->then == LZ_ACTION_NOTIFY;
 }
 

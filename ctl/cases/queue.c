@@ -107,12 +107,12 @@ void lz_case_event(struct lz_ctl *ctl, const struct lz_event *event)
 				 limit->then == LZ_ACTION_HOLD)))
 		queue(ctl, &e);
 	/* The data plane tells one thing of a source a second: a limit that always comes first must not
-	 * hide one with a ladder. */
+	 * hide one that tells or has a ladder. Who stops within that second stays hidden until he comes again. */
 	e.proven = false;
 	for (size_t i = 0; i < n; i++) {
 		limit = lz_limit_find(ctl, counted[i].limit->id, &class_);
 		if (counted[i].limit->id == event->limit_id || !limit ||
-		    limit->then != LZ_ACTION_LADDER ||
+		    (limit->then != LZ_ACTION_LADDER && limit->then != LZ_ACTION_NOTIFY) ||
 		    (counted[i].limit->flags & LZ_LIMIT_F_PROOF) || counted[i].value < counted[i].limit->n)
 			continue;
 		e.limit_id = counted[i].limit->id;
@@ -249,6 +249,15 @@ static void log_failure(const char *what, const struct lz_target *t, const struc
 	lz_log(LZ_LOG_ERROR, what, "address=%s why=%s", lz_addr_format(&t->addr, address), err->text);
 }
 
+/* A step too old to count. Before newer evidence that is of no ladder makes it look young again. */
+static void forget(const struct lz_ctl *ctl, struct lz_case *c)
+{
+	struct lz_ladder ladder;
+
+	if (lz_ladder_of(ctl, c->ladder, &ladder) && lz_ladder_forgot(&ladder, c, lz_ctl_now().wall_s))
+		c->step = -1;
+}
+
 /* Written down, no more: to the case there is, or to a new one that is only observed. */
 static void record(struct lz_ctl *ctl, const struct lz_target *t, struct lz_case *c,
 		   const struct lz_evidence *e, const struct lz_decision *d)
@@ -299,8 +308,10 @@ static void act(struct lz_ctl *ctl, const struct lz_target *t, struct lz_case *c
 	c->for_s = d->for_s;
 	c->grade = d->grade;
 	c->self_releases = d->self_releases;
-	c->acted_s = c->evidence_s = e->time_s;
-	lz_text_set(c->ladder, sizeof(c->ladder), ladder->name);
+	c->evidence_s = e->time_s;
+	lz_case_act(c, e->source, e->time_s);
+	if (!ladder->only_tells)
+		lz_text_set(c->ladder, sizeof(c->ladder), ladder->name);
 	lz_text_set(c->reason_class, sizeof(c->reason_class), e->reason_class);
 	if (lz_case_holds(d->to) && d->for_s)
 		move.end_s = LZ_HOLD_END(lz_tables_now_s(&ctl->view), d->for_s);
@@ -323,6 +334,7 @@ static void judge(struct lz_ctl *ctl, const struct lz_policy_limit *limit, const
 		log_failure("evidence-lost", t, &err);
 		return;
 	}
+	forget(ctl, &c);
 	lz_case_facts(ctl, t, false, 0, &facts);
 	lz_decide_evidence(&c, leads ? &ladder : NULL, e, &facts, lz_ctl_now().wall_s, &d);
 	/* The guard counts only what would be held otherwise. */
@@ -393,7 +405,9 @@ static void learn(struct lz_ctl *ctl, const struct entry *entry, const struct lz
 							LZ_WHY_NOT_GUARD);
 		return;
 	}
-	c.acted_s = c.evidence_s = e->time_s;
+	forget(ctl, &c);
+	c.evidence_s = e->time_s;
+	lz_case_act(&c, e->source, e->time_s);
 	lz_text_set(c.reason_class, sizeof(c.reason_class), e->reason_class);
 	move.c = &c;
 	move.grade = &grade;

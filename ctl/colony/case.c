@@ -42,6 +42,36 @@ bool lz_case_holds(enum lz_case_state state)
 	return state == LZ_CASE_THROTTLED || state == LZ_CASE_BLOCKED25 || state == LZ_CASE_GARDEN;
 }
 
+static const struct lz_case_acted *find_acted(const struct lz_case *c, const char *source)
+{
+	for (int i = 0; i < LZ_CASE_ACTED_MAX; i++)
+		if (c->acted[i].time_s && lz_streq(c->acted[i].source, source))
+			return &c->acted[i];
+	return NULL;
+}
+
+__u64 lz_case_acted_s(const struct lz_case *c, const char *source)
+{
+	const struct lz_case_acted *a = find_acted(c, source);
+
+	return a ? a->time_s : 0;
+}
+
+void lz_case_act(struct lz_case *c, const char *source, __u64 time_s)
+{
+	const struct lz_case_acted *known = find_acted(c, source);
+	struct lz_case_acted *to = c->acted;
+
+	for (int i = 1; i < LZ_CASE_ACTED_MAX; i++)
+		if (c->acted[i].time_s < to->time_s)
+			to = &c->acted[i];
+	if (known)
+		to = &c->acted[known - c->acted];
+	to->time_s = time_s;
+	lz_strcpy(to->source, sizeof(to->source), source);
+	c->acted_s = time_s;
+}
+
 /* Held to a milder hold is an arrow too: an operator may set a grade, an undo restores one. */
 bool lz_case_may_move(enum lz_case_state from, enum lz_case_state to)
 {

@@ -27,6 +27,8 @@
 #define LZ_CASE_CLASS_TEXT_MAX	  24
 #define LZ_CASE_SOURCE_TEXT_MAX	  40
 
+#define LZ_CASE_ACTED_MAX	  12
+
 #define LZ_CASE_HOLD_MAX_S    2678400u /* 31 days, as the kernel caps it */
 #define LZ_CASE_RELEASED_S    60u      /* then it is watched; flows of the portal live 30 s of it */
 #define LZ_CASE_WATCH_S	      (14u * 86400) /* mission.md: was he cleaned after 14 days? */
@@ -52,6 +54,12 @@ extern const char *const lz_case_state_words[LZ_CASE_N];
 #define LZ_CLASS_REPORT  "report"	/* somebody else saw it: a list, a detector */
 #define LZ_CLASS_STAFF	 "staff"	/* an operator decided */
 
+/* When a limit moved a case: an incident is of a limit. */
+struct lz_case_acted {
+	__u64 time_s; /* of the evidence; 0 = no entry */
+	char source[LZ_CASE_SOURCE_TEXT_MAX];
+};
+
 struct lz_case {
 	__u64 id; /* given by the ledger */
 	__u64 key; /* of the address it began with */
@@ -69,6 +77,7 @@ struct lz_case {
 	__u64 until_s; /* end of the hold, for the reader; 0 = not held */
 	__u64 evidence_s; /* the newest that counts; 0 = none */
 	__u64 acted_s; /* the evidence that moved it last; 0 = none */
+	struct lz_case_acted acted[LZ_CASE_ACTED_MAX]; /* the same by source; full: the oldest goes */
 	__u64 freed_s; /* an operator let him go: only newer evidence counts; 0 = never */
 	char reason_class[LZ_CASE_CLASS_TEXT_MAX];
 	char source[LZ_CASE_SOURCE_TEXT_MAX]; /* who began it: operator, import, limit:NAME */
@@ -82,6 +91,12 @@ enum lz_case_state lz_case_state_of(const struct lz_grade *grade);
 
 /** lz_case_holds() - throttled, blocked25 or garden */
 bool lz_case_holds(enum lz_case_state state);
+
+/** lz_case_acted_s() - when was the evidence of this source that moved it last? 0 = none did */
+__u64 lz_case_acted_s(const struct lz_case *c, const char *source);
+
+/** lz_case_act() - evidence of this source moves it */
+void lz_case_act(struct lz_case *c, const char *source, __u64 time_s);
 
 /** lz_case_may_move() - is there such an arrow in the picture above? Staying is one for held states */
 bool lz_case_may_move(enum lz_case_state from, enum lz_case_state to);

@@ -44,6 +44,17 @@ static bool is_dated(__u64 stamp_s, __u64 now_s)
 	return stamp_s && stamp_s <= now_s + CLOCK_SLACK_S;
 }
 
+/* An incident is of a limit: what another limit did meanwhile is none of this one's. But what was seen before
+ * a hold that is over by now was answered by it; who was only told was answered nothing. */
+static bool is_same(const struct lz_case *c, const struct lz_evidence *e, __u64 now_s)
+{
+	__u64 own_s = lz_case_acted_s(c, e->source);
+
+	if (is_dated(own_s, now_s) && e->time_s < own_s + e->apart_s)
+		return true;
+	return c->state != LZ_CASE_NOTIFIED && is_dated(c->acted_s, now_s) && e->time_s < c->acted_s;
+}
+
 /* Evidence that is worth writing down and no more; NONE: it counts. */
 static enum lz_why_not find_no_reason(const struct lz_case *c, const struct lz_evidence *e, __u64 now_s)
 {
@@ -51,8 +62,11 @@ static enum lz_why_not find_no_reason(const struct lz_case *c, const struct lz_e
 		return LZ_WHY_NOT_OLD;
 	if (c->state == LZ_CASE_NOTIFIED && c->due_s && c->grade.kind != LZ_GRADE_IS_NONE)
 		return LZ_WHY_NOT_GRACE;
-	if (is_dated(c->acted_s, now_s) && e->time_s < c->acted_s + e->apart_s)
+	if (is_same(c, e, now_s))
 		return LZ_WHY_NOT_SAME;
+	/* Over two limits in one second: the hold for the first answers both. */
+	if (lz_case_holds(c->state) && is_dated(c->changed_s, now_s) && e->time_s <= c->changed_s)
+		return LZ_WHY_NOT_HELD;
 	/* A throttled host that goes on is worth the next step. A blocked one can only try, and what
 	 * is told of it late was done before. */
 	if ((c->state == LZ_CASE_BLOCKED25 || c->state == LZ_CASE_GARDEN) &&
@@ -96,7 +110,8 @@ static void take_step(const struct lz_case *c, const struct lz_ladder *ladder, _
 {
 	const struct lz_ladder_step *s = &ladder->step[step];
 
-	ret->step = (__s32)step;
+	if (!ladder->only_tells)
+		ret->step = (__s32)step;
 	ret->grade = s->grade;
 	ret->for_s = s->for_s;
 	if (s->grade.kind == LZ_GRADE_IS_NONE) {
@@ -125,9 +140,12 @@ void lz_decide_evidence(const struct lz_case *c, const struct lz_ladder *ladder,
 		answer(ret, LZ_DECIDED_RECORD, why);
 		return;
 	}
-	step = lz_ladder_next(ladder, c, now_s);
+	step = ladder->only_tells ? 0 : lz_ladder_next(ladder, c, now_s);
 	if (lz_ladder_forgot(ladder, c, now_s)) {
 		ret->self_releases = 0;
+	} else if (c->state == LZ_CASE_NOTIFIED && c->step < 0 && step + 1 < ladder->n &&
+		   ladder->step[step].grade.kind == LZ_GRADE_IS_NONE) {
+		step++; /* a limit that only notifies has told him */
 	} else if (c->state == LZ_CASE_NOTIFIED &&
 		   ladder->step[step].grade.kind == LZ_GRADE_IS_NONE) {
 		answer(ret, LZ_DECIDED_RECORD, LZ_WHY_NOT_TOLD); /* one ticket, not one an hour */

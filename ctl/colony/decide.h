@@ -37,7 +37,7 @@ struct lz_evidence {
 	__u64 value;
 	__u64 at_most; /* 0 = no such thing */
 	__u32 count; /* how often within a minute, >= 1 */
-	__u32 apart_s; /* evidence closer to what moved the case last is the same incident */
+	__u32 apart_s; /* closer to what its source moved the case by last: the same incident */
 	enum lz_evidence_kind kind;
 	bool proven; /* not to be had by forging the source: a handshake, a validated port */
 	bool would; /* of a rule in monitor mode */
@@ -91,7 +91,8 @@ struct lz_decision {
 
 /**
  * lz_decide_evidence() - new evidence meets a case
- * @c:      state, step and times are read; a case that is new is OBSERVED with step -1
+ * @c:      state, step and times are read; a case that is new is OBSERVED with step -1. Who has decided
+ *          to move tells it by lz_case_act()
  * @ladder: of the rule the evidence is of; NULL: there is none, it is recorded
  * @now_s:  wall clock
  *

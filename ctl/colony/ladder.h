@@ -17,6 +17,7 @@ struct lz_ladder_step {
 
 struct lz_ladder {
 	char name[LZ_CASE_LADDER_TEXT_MAX];
+	bool only_tells; /* of a limit that notifies: telling is no step of any ladder */
 	__u32 forget_s;
 	__u32 grace_s; /* between the decision and the enforcement of a step */
 	__u32 n; /* 1..LZ_LADDER_STEPS_MAX */
@@ -27,7 +28,8 @@ struct lz_ladder {
  * lz_ladder_next() - which step comes now: one higher than the last, the top one again and again
  *
  * The number of steps taken counts, not on which ladder: two limits with two ladders do not give a
- * host twice the patience. Once the newest evidence is older than the ladder remembers, it is 0.
+ * host twice the patience. Who was told by a limit that only notifies has taken none. Once the newest
+ * evidence is older than the ladder remembers, it is 0.
  */
 __u32 lz_ladder_next(const struct lz_ladder *ladder, const struct lz_case *c, __u64 now_s);
 

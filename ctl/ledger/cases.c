@@ -5,9 +5,14 @@
  */
 #include <errno.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "ledger/db.h"
+
+#define LZ_ACTED_TEXT_MAX (LZ_CASE_ACTED_MAX * (22 + LZ_CASE_SOURCE_TEXT_MAX) + 1)
 
 static enum lz_case_state read_state(sqlite3_stmt *s, int column)
 {
@@ -17,6 +22,36 @@ static enum lz_case_state read_state(sqlite3_stmt *s, int column)
 	lz_db_text(s, column, word, sizeof(word));
 	lz_case_state_parse(word, &state);
 	return state;
+}
+
+/* A line for each: when, and the source. */
+static void read_acted(sqlite3_stmt *s, int column, struct lz_case *c)
+{
+	const char *p = (const char *)sqlite3_column_text(s, column);
+	char *end;
+
+	for (int i = 0; p && *p && i < LZ_CASE_ACTED_MAX; i++) {
+		struct lz_case_acted *a = &c->acted[i];
+		size_t len;
+
+		a->time_s = strtoull(p, &end, 10);
+		p = end + (*end == ' ');
+		len = strcspn(p, "\n");
+		snprintf(a->source, sizeof(a->source), "%.*s", (int)len, p);
+		p += len + (p[len] == '\n');
+	}
+}
+
+static const char *format_acted(const struct lz_case *c, char ret[static LZ_ACTED_TEXT_MAX])
+{
+	size_t n = 0;
+
+	ret[0] = '\0';
+	for (int i = 0; i < LZ_CASE_ACTED_MAX; i++)
+		if (c->acted[i].time_s)
+			n += (size_t)snprintf(ret + n, LZ_ACTED_TEXT_MAX - n, "%llu %s\n",
+					      (unsigned long long)c->acted[i].time_s, c->acted[i].source);
+	return ret;
 }
 
 static void read_case(sqlite3_stmt *s, void *row)
@@ -44,6 +79,7 @@ static void read_case(sqlite3_stmt *s, void *row)
 	ret->freed_s = (__u64)sqlite3_column_int64(s, 16);
 	lz_db_text(s, 17, ret->reason_class, sizeof(ret->reason_class));
 	lz_db_text(s, 18, ret->source, sizeof(ret->source));
+	read_acted(s, 19, ret);
 }
 
 static int read_cases(struct lz_ledger *l, sqlite3_stmt *s, struct lz_case *ret, int n)
@@ -62,7 +98,7 @@ static int read_one(struct lz_ledger *l, sqlite3_stmt *s, struct lz_case *ret)
 int lz_case_put(struct lz_ledger *l, struct lz_case *c, struct lz_err *reterr)
 {
 	sqlite3_stmt *s = lz_db_stmt(l, c->id ? LZ_SQL_CASE_PUT : LZ_SQL_CASE_ADD);
-	char grade[LZ_GRADE_TEXT_MAX];
+	char grade[LZ_GRADE_TEXT_MAX], acted[LZ_ACTED_TEXT_MAX];
 	int r;
 
 	if (c->id)
@@ -85,6 +121,7 @@ int lz_case_put(struct lz_ledger *l, struct lz_case *c, struct lz_err *reterr)
 	sqlite3_bind_int64(s, 17, (__s64)c->freed_s);
 	lz_db_bind(s, 18, c->reason_class);
 	lz_db_bind(s, 19, c->source);
+	lz_db_bind(s, 20, format_acted(c, acted));
 	r = lz_db_run(l, s, "write a case", reterr);
 	if (r < 0)
 		return r;

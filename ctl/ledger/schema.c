@@ -121,4 +121,10 @@ const char *const lz_db_migrations[LZ_LEDGER_SCHEMA] = {
 	"CREATE TABLE book (one INTEGER PRIMARY KEY CHECK (one = 1), id INTEGER NOT NULL,"
 	"  turn INTEGER NOT NULL);"
 	"INSERT INTO book VALUES (1, random(), 1);",
+	/* 4 -> 5: which limit moved a case when; of before it is known of the last. Telling was a step then. */
+	"ALTER TABLE cases ADD COLUMN acted TEXT NOT NULL DEFAULT '';"
+	"UPDATE cases SET acted = coalesce((SELECT acted_s || ' ' || t.source || char(10) FROM transition t"
+	"  WHERE t.case_id = cases.id AND t.source >= 'limit' AND t.source < 'limiu'"
+	"  ORDER BY t.id DESC LIMIT 1), '') WHERE acted_s <> 0;"
+	"UPDATE cases SET step = -1 WHERE ladder = '';",
 };

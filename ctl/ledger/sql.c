@@ -13,7 +13,8 @@
 #define NOTE_COLUMNS	"id, time_s, key, until_s, generation, event, object, actor, reason"
 #define CASE_COLUMNS                                                                               \
 	"id, key, customer, state, ladder, step, grade, for_s, self_releases, staff_only, "        \
-	"opened_s, changed_s, due_s, until_s, evidence_s, acted_s, freed_s, reason_class, source"
+	"opened_s, changed_s, due_s, until_s, evidence_s, acted_s, freed_s, reason_class, source, "      \
+	"acted"
 #define MOVE_COLUMNS                                                                               \
 	"id, case_id, time_s, until_s, due_s, generation, step_from, step_to, from_state, "        \
 	"to_state, grade, source, actor, ticket, reason, evidence"
@@ -90,12 +91,12 @@ const char *const lz_db_sql[LZ_SQL_N] = {
 				"FROM origin ORDER BY id LIMIT ?2) WHERE time_s < ?1)",
 	[LZ_SQL_CASE_ADD] = "INSERT INTO cases (key, customer, state, ladder, step, grade, for_s, "
 			    "self_releases, staff_only, opened_s, changed_s, due_s, until_s, evidence_s, "
-			    "acted_s, freed_s, reason_class, source) VALUES (?2, ?3, ?4, ?5, ?6, ?7, ?8, "
-			    "?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
+			    "acted_s, freed_s, reason_class, source, acted) VALUES (?2, ?3, ?4, ?5, ?6, ?7, ?8, "
+			    "?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
 	[LZ_SQL_CASE_PUT] = "UPDATE cases SET key = ?2, customer = ?3, state = ?4, ladder = ?5, step = ?6, "
 			    "grade = ?7, for_s = ?8, self_releases = ?9, staff_only = ?10, opened_s = ?11, "
 			    "changed_s = ?12, due_s = ?13, until_s = ?14, evidence_s = ?15, acted_s = ?16, "
-			    "freed_s = ?17, reason_class = ?18, source = ?19 WHERE id = ?1",
+			    "freed_s = ?17, reason_class = ?18, source = ?19, acted = ?20 WHERE id = ?1",
 	[LZ_SQL_CASE_GET] = "SELECT " CASE_COLUMNS " FROM cases WHERE id = ?1",
 	[LZ_SQL_CASE_OF_KEY] = "SELECT " CASE_COLUMNS
 			       " FROM cases WHERE key = ?1 AND customer = '' ORDER BY id DESC LIMIT 1",

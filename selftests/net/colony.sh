@@ -32,7 +32,8 @@ cat >"$LZ_DIR/policy.json" <<-'END'
 	  "interfaces": { "access": { "side": "customer", "match": ["acc0"], "source-validation": "strict" },
 			  "transit": { "side": "uplink", "match": ["upl0"] } },
 	  "sets": { "homes": ["198.51.100.0/25", "2001:db8:2000::/36"], "nat": ["198.51.100.128/25"],
-		    "bots": ["198.51.102.0/24"], "slow": ["198.51.103.0/24"] },
+		    "bots": ["198.51.102.0/24"], "slow": ["198.51.103.0/24"],
+		    "two": ["198.51.104.0/24"] },
 	  "customers": { "file": "customers.csv" },
 	  "never": ["192.0.2.1", "192.0.2.25"],
 	  "classes": {
@@ -40,11 +41,15 @@ cat >"$LZ_DIR/policy.json" <<-'END'
 	      { "name": "spam", "count": "smtp-connections", "at-most": "5/10s", "then": "ladder:home" } ] },
 	    "slow": { "of": ["slow"], "port25": "leave-alone", "limits": [
 	      { "name": "late", "count": "smtp-connections", "at-most": "5/10s", "then": "ladder:late" } ] },
+	    "two": { "of": ["two"], "port25": "leave-alone", "limits": [
+	      { "name": "hour", "count": "smtp-connections", "at-most": "5/1h", "then": "notify" },
+	      { "name": "day", "count": "smtp-connections", "at-most": "10/24h", "then": "ladder:day" } ] },
 	    "bots": { "of": ["bots"], "port25": "leave-alone", "limits": [
 	      { "name": "mad", "count": "smtp-connections", "at-most": "3/10s", "then": "hold 1h" } ] },
 	    "nat": { "of": ["nat"], "shared": true } },
 	  "ladders": {
 	    "home": { "forget": "1d", "steps": ["notify", "throttle 600/min 1h", "block25 20s", "garden:dirty 1h"] },
+	    "day": { "forget": "1d", "steps": ["block25 1h", "garden:dirty 1h"] },
 	    "late": { "forget": "1d", "grace": "3s", "steps": ["block25 1h"] } },
 	  "gardens": { "dirty": { "kind": "strict" } },
 	  "guard": { "new-per-minute": 4, "active-sources": "1%" },
@@ -86,6 +91,7 @@ t_need lz_customer_add office "$HONEST" 2001:db8:2000:11::10
 t_need lz_customer_add pills "$SPAMMER" 2001:db8:2000:12::10
 t_need lz_customer_add twin "$TWIN4" "$TWIN6"
 t_need lz_customer_add late 198.51.103.10 2001:db8:3000:1::10
+t_need lz_customer_add two 198.51.104.10 2001:db8:3000:2::10
 for i in 1 2 3 4 5 6; do
 	t_need lz_customer_add "mad$i" "198.51.102.1$i" "2001:db8:2000:3$i::10"
 done
@@ -201,6 +207,38 @@ t_ok "grace: told first" lz_wait 2 is_state 198.51.103.10 notified
 t_ok "grace: passes meanwhile" reach late 25
 t_ok "grace over: the step" lz_wait 5 is_state 198.51.103.10 blocked25
 t_eq "grace over: held" "$(status_of reach late 25)" 1
+
+# ---------------------------------------------------------------- two limits, two incidents
+
+# drip N: so many connections, one after the other
+drip()
+{
+	for _ in $(seq "$1"); do
+		reach two 25
+		sleep 0.6
+	done
+}
+
+drip 7
+t_ok "over the limit that tells: told" lz_wait 3 is_state 198.51.104.10 notified
+drip 2
+t_eq "within the one with a ladder: no step" "$(state_of 198.51.104.10)" notified
+daemon_kill
+t_need daemon_start "$LZ_DIR/policy.json"
+drip 4
+t_ok "over that one within the window of the first: its first step" lz_wait 3 is_state 198.51.104.10 blocked25
+t_eq "which is not skipped for having been told" "$(ctl -j quarantine show 198.51.104.10 |
+	jq -r '"\(.ladder) \(.step) \(.grade)"')" "day 1 block25"
+t_eq "by which of them" "$(ctl -j quarantine show 198.51.104.10 |
+	jq -r '[.timeline[] | select(.state) | .state + " " + .source] | join(", ")')" \
+	"notified limit:hour, blocked25 limit:day"
+t_ok "set its end" ctl quarantine set 198.51.104.10 for 1s
+t_ok "released" lz_wait 5 is_state 198.51.104.10 released
+daemon_kill
+t_need daemon_start "$LZ_DIR/policy.json"
+drip 3
+sleep 1
+t_eq "it goes on: the same incidents of both, after a restart, too" "$(state_of 198.51.104.10)" released
 
 # ---------------------------------------------------------------- one customer, one fate
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* t_colony.c - grades, arrows, ladder, guard, decisions and self-release, row by row. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -136,6 +137,8 @@ struct situation {
 	enum lz_case_state state;
 	__s32 step;
 	__u32 acted_ago_s; /* 0 = never */
+	__u32 other_ago_s; /* another limit moved it; 0 = never */
+	__u32 changed_ago_s; /* 0 = an hour */
 	__u32 freed_ago_s; /* 0 = never */
 	__u32 seen_ago_s; /* the evidence */
 	__u32 grace_s;
@@ -166,6 +169,26 @@ static const struct situation situations[] = {
 	{ "one window later", LZ_CASE_NOTIFIED, 0, .acted_ago_s = 60, .what = MOVES(LZ_CASE_THROTTLED, 1) },
 	{ "older than what moved it", LZ_CASE_THROTTLED, 1, .acted_ago_s = HOUR, .seen_ago_s = 2 * HOUR,
 	  .what = STAYS(LZ_WHY_NOT_SAME, LZ_CASE_THROTTLED, 1) },
+	{ "another limit told him: told is told, the next step", LZ_CASE_NOTIFIED, -1, .other_ago_s = 5,
+	  .what = MOVES(LZ_CASE_THROTTLED, 1) },
+	{ "another limit took a step just now", LZ_CASE_NOTIFIED, 0, .acted_ago_s = HOUR, .other_ago_s = 5,
+	  .what = MOVES(LZ_CASE_THROTTLED, 1) },
+	{ "in the same second", LZ_CASE_NOTIFIED, 0, .acted_ago_s = HOUR, .other_ago_s = 5, .seen_ago_s = 5,
+	  .what = MOVES(LZ_CASE_THROTTLED, 1) },
+	{ "told for what came a second later", LZ_CASE_NOTIFIED, 0, .acted_ago_s = HOUR, .other_ago_s = 5,
+	  .seen_ago_s = 6, .what = MOVES(LZ_CASE_THROTTLED, 1) },
+	{ "the same incident, whatever moved it since", LZ_CASE_NOTIFIED, 0, .acted_ago_s = 59, .other_ago_s = 5,
+	  .what = STAYS(LZ_WHY_NOT_SAME, LZ_CASE_NOTIFIED, 0) },
+	{ "another limit held him for a moment", LZ_CASE_RELEASED, -1, .other_ago_s = 5,
+	  .what = MOVES(LZ_CASE_NOTIFIED, 0) },
+	{ "another limit held him after this", LZ_CASE_RELEASED, -1, .other_ago_s = 5, .seen_ago_s = 6,
+	  .what = STAYS(LZ_WHY_NOT_SAME, LZ_CASE_RELEASED, -1) },
+	{ "another limit throttled him before", LZ_CASE_THROTTLED, 1, .other_ago_s = 5, .changed_ago_s = 5,
+	  .what = MOVES(LZ_CASE_BLOCKED25, 2) },
+	{ "in this second", LZ_CASE_THROTTLED, 1, .other_ago_s = 5, .changed_ago_s = 5, .seen_ago_s = 5,
+	  .what = STAYS(LZ_WHY_NOT_HELD, LZ_CASE_THROTTLED, 1) },
+	{ "an operator throttled him after this", LZ_CASE_THROTTLED, -1, .changed_ago_s = 5, .seen_ago_s = 6,
+	  .what = STAYS(LZ_WHY_NOT_HELD, LZ_CASE_THROTTLED, -1) },
 	{ "older than a release by staff", LZ_CASE_RELEASED, 1, .freed_ago_s = 10, .seen_ago_s = 11,
 	  .what = STAYS(LZ_WHY_NOT_OLD, LZ_CASE_RELEASED, 1) },
 	{ "of the same second", LZ_CASE_RELEASED, 1, .freed_ago_s = 10, .seen_ago_s = 10,
@@ -203,13 +226,16 @@ static void decides(void)
 		const struct situation *s = &situations[i];
 		struct lz_ladder ladder = home_ladder(s->grace_s);
 		struct lz_case c = { .state = s->state, .step = s->step, .evidence_s = NOW - s->acted_ago_s,
-				     .changed_s = NOW - HOUR };
+				     .changed_s = NOW - (s->changed_ago_s ?: HOUR) };
 		struct lz_evidence e = { .time_s = NOW - s->seen_ago_s, .apart_s = 60, .kind = s->kind,
-					 .proven = !s->forgeable, .would = s->would };
+					 .proven = !s->forgeable, .would = s->would, .source = "limit:spam" };
 		struct lz_facts facts = { s->shared, s->never, s->exempt, s->guard };
 		struct lz_decision d;
 
-		c.acted_s = s->acted_ago_s ? NOW - s->acted_ago_s : 0;
+		if (s->acted_ago_s)
+			lz_case_act(&c, "limit:spam", NOW - s->acted_ago_s);
+		if (s->other_ago_s)
+			lz_case_act(&c, "limit:other", NOW - s->other_ago_s);
 		c.freed_s = s->freed_ago_s ? NOW - s->freed_ago_s : 0;
 		if (s->pending) {
 			c.grade = ladder.step[s->step].grade;
@@ -229,12 +255,12 @@ static void decides(void)
 static void outlives_a_wrong_clock(void)
 {
 	struct lz_ladder ladder = home_ladder(0);
-	struct lz_case c = { .state = LZ_CASE_RELEASED, .step = 1, .freed_s = NOW + 365ULL * DAY,
-			     .acted_s = NOW + 365ULL * DAY };
-	struct lz_evidence e = { .time_s = NOW, .apart_s = 60, .proven = true };
+	struct lz_case c = { .state = LZ_CASE_RELEASED, .step = 1, .freed_s = NOW + 365ULL * DAY };
+	struct lz_evidence e = { .time_s = NOW, .apart_s = 60, .proven = true, .source = "limit:spam" };
 	struct lz_facts facts = { .guard = LZ_GUARD_OK };
 	struct lz_decision d;
 
+	lz_case_act(&c, "limit:spam", NOW + 365ULL * DAY);
 	lz_decide_evidence(&c, &ladder, &e, &facts, NOW, &d);
 	T_EQ(d.what, LZ_DECIDED_MOVE, "a year ahead: held again");
 	c.freed_s = NOW + 2;
@@ -245,18 +271,50 @@ static void outlives_a_wrong_clock(void)
 /* A limit that only tells makes one ticket, not one an hour. */
 static void tells_once(void)
 {
-	struct lz_ladder once = { .forget_s = 14 * DAY, .n = 1 };
-	struct lz_case c = { .state = LZ_CASE_NOTIFIED, .acted_s = NOW - DAY, .evidence_s = NOW - DAY };
-	struct lz_evidence e = { .time_s = NOW, .proven = true };
+	struct lz_ladder once = { .only_tells = true, .forget_s = 14 * DAY, .n = 1 };
+	struct lz_ladder blocks = { .name = "blocks", .forget_s = 14 * DAY, .n = 2,
+				    .step = { { grade_of("block25"), DAY }, { grade_of("leaky"), DAY } } };
+	struct lz_case c = { .state = LZ_CASE_NOTIFIED, .step = -1, .evidence_s = NOW - DAY };
+	struct lz_evidence e = { .time_s = NOW, .proven = true, .source = "limit:hour" };
 	struct lz_facts facts = { 0 };
 	struct lz_decision d;
 
+	lz_case_act(&c, "limit:hour", NOW - DAY);
 	lz_decide_evidence(&c, &once, &e, &facts, NOW, &d);
 	T_EQ(d.what, LZ_DECIDED_RECORD, "told already");
 	T_EQ(d.why, LZ_WHY_NOT_TOLD, "and why not");
-	c.acted_s = c.evidence_s = NOW - 15 * DAY;
+	lz_decide_evidence(&c, &blocks, &e, &facts, NOW, &d);
+	T_EQ(d.to, LZ_CASE_BLOCKED25, "telling was no step of a ladder: it begins with its first");
+	T_EQ(d.step, 0, "which is taken");
+	c.evidence_s = NOW - 15 * DAY;
+	lz_case_act(&c, "limit:hour", c.evidence_s);
 	lz_decide_evidence(&c, &once, &e, &facts, NOW, &d);
 	T_EQ(d.what, LZ_DECIDED_MOVE, "forgotten: told again");
+	c.state = LZ_CASE_WATCH;
+	c.step = 1;
+	c.evidence_s = NOW - DAY;
+	lz_decide_evidence(&c, &once, &e, &facts, NOW, &d);
+	T_EQ(d.to, LZ_CASE_NOTIFIED, "let go by a ladder: told");
+	T_EQ(d.step, 1, "and where he stood on it is not forgotten");
+}
+
+/* Who moved it when is kept of each limit; beyond the room for that the oldest is forgotten. */
+static void knows_who_acted(void)
+{
+	struct lz_case c = { .step = -1 };
+	char name[24];
+
+	T_EQ(lz_case_acted_s(&c, ""), 0, "nobody yet");
+	for (__u32 i = 0; i <= LZ_CASE_ACTED_MAX; i++) {
+		snprintf(name, sizeof(name), "limit:%u", i);
+		lz_case_act(&c, name, NOW + i);
+		lz_case_act(&c, "limit:often", NOW + i);
+		T_EQ(lz_case_acted_s(&c, name), NOW + i, name);
+	}
+	T_EQ(lz_case_acted_s(&c, "limit:often"), NOW + LZ_CASE_ACTED_MAX, "the newest of one");
+	T_EQ(lz_case_acted_s(&c, "limit:0"), 0, "the oldest went");
+	T_EQ(lz_case_acted_s(&c, "limit:2"), NOW + 2, "no other");
+	T_EQ(c.acted_s, NOW + LZ_CASE_ACTED_MAX, "the last of all");
 }
 
 static void moves_with_the_clock(void)
@@ -397,6 +455,7 @@ static const struct t_case cases[] = {
 	{ "evidence decides", decides },
 	{ "a wrong clock", outlives_a_wrong_clock },
 	{ "told once", tells_once },
+	{ "who acted", knows_who_acted },
 	{ "the clock moves a case", moves_with_the_clock },
 	{ "terms are merged", merges_terms },
 	{ "the guard trips and rests", guards },

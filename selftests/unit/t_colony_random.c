@@ -85,14 +85,19 @@ static void see_evidence(struct host *h, const struct lz_ladder *l)
 {
 	struct lz_evidence e = { .time_s = h->now_s - draw(3 * 86400), .apart_s = draw(2 * 86400),
 				 .kind = draw(LZ_EVIDENCE_N), .proven = draw(4), .would = !draw(6) };
+	static const char *const sources[] = { "limit:hour", "limit:day", "limit:burst" };
 	struct lz_facts facts = { !draw(10), !draw(10), !draw(10), draw(4) ? LZ_GUARD_OK : draw(3) };
 	bool held = is_held(h);
 	struct lz_decision d;
 
+	lz_strcpy(e.source, sizeof(e.source), sources[draw(3)]);
 	lz_decide_evidence(&h->c, l, &e, &facts, h->now_s, &d);
 	if (d.what != LZ_DECIDED_MOVE)
 		return;
 	T_OK(!h->ever_freed || e.time_s > h->c.freed_s, "an operator's release holds against older evidence");
+	T_OK(e.time_s >= lz_case_acted_s(&h->c, e.source) + e.apart_s || !lz_case_acted_s(&h->c, e.source),
+	     "an incident of a limit moves once");
+	T_OK(!lz_case_holds(h->c.state) || e.time_s > h->c.changed_s, "what was before a hold makes it no harder");
 	T_OK(!(facts.never || facts.exempt || e.would), "nobody protected is moved");
 	T_OK(!held || lz_case_holds(d.to), "evidence frees nobody");
 	if (lz_case_holds(d.to) && !held) {
@@ -104,7 +109,8 @@ static void see_evidence(struct host *h, const struct lz_ladder *l)
 	h->c.due_s = d.due_s;
 	h->c.grade = d.grade;
 	h->c.for_s = d.for_s;
-	h->c.acted_s = h->c.evidence_s = e.time_s;
+	h->c.evidence_s = e.time_s;
+	lz_case_act(&h->c, e.source, e.time_s);
 	h->c.self_releases = d.self_releases;
 	apply(h, d.to, &d.grade, d.for_s, 0);
 }

@@ -23,6 +23,8 @@ static void keeps_cases(void)
 	make_dir();
 	l = open_at(BOOT_A, noon);
 	lz_grade_parse("block25", &c.grade, NULL);
+	lz_case_act(&c, "limit:hour", 55);
+	lz_case_act(&c, "limit:spam", 60);
 	T_EQ(lz_case_put(l, &c, NULL), 0, "new");
 	T_OK(c.id > 0, "has an id");
 	T_EQ(lz_case_get(l, c.id, &got), 0, "get");
@@ -30,6 +32,9 @@ static void keeps_cases(void)
 		     got.staff_only && got.opened_s == 10 && got.changed_s == 20 && got.due_s == 30 &&
 		     got.until_s == 40 && got.evidence_s == 50 && got.acted_s == 60 && got.freed_s == 70,
 	     "every number");
+	T_EQ(lz_case_acted_s(&got, "limit:hour"), 55, "which limit moved it when");
+	T_EQ(lz_case_acted_s(&got, "limit:spam"), 60, "and which last");
+	T_EQ(lz_case_acted_s(&got, "limit:day"), 0, "and no other");
 	T_STR(got.customer, "C1", "customer");
 	T_STR(got.ladder, "home", "ladder");
 	T_EQ(got.grade.kind, LZ_GRADE_IS_BLOCK25, "grade");

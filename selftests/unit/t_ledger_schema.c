@@ -109,7 +109,8 @@ static void migrates_3(void)
 	put_one(l, 0xc0000208, 60, noon);
 	lz_ledger_close(&l);
 	run_sql("DROP INDEX held_look; ALTER TABLE held DROP COLUMN look_s;"
-		"CREATE INDEX held_expiry ON held (expiry_s); DROP TABLE book; PRAGMA user_version = 3");
+		"CREATE INDEX held_expiry ON held (expiry_s); DROP TABLE book;"
+		"ALTER TABLE cases DROP COLUMN acted; PRAGMA user_version = 3");
 	l = open_at(BOOT_A, noon);
 	T_EQ(lz_held_count(l), 2, "every hold");
 	T_EQ(lz_held_due(l, (__u32)noon.mono_s + 61, due, 2), 1, "is looked for where it ends");
@@ -117,13 +118,45 @@ static void migrates_3(void)
 	mark = lz_ledger_mark(l);
 	T_EQ(mark.turn, 1, "its first turn");
 	lz_ledger_close(&l);
-	T_EQ(ask_sql("PRAGMA user_version"), 4, "schema 4");
+	T_EQ(ask_sql("PRAGMA user_version"), LZ_LEDGER_SCHEMA, "today's schema");
 	T_EQ(ask_sql("SELECT count(*) FROM held WHERE look_s = expiry_s"), 2, "each by its own end");
 	T_EQ(ask_sql("SELECT count(*) FROM sqlite_master WHERE name = 'held_look'"), 1, "by an index");
 	T_EQ(ask_sql("SELECT count(*) FROM sqlite_master WHERE name = 'held_expiry'"), 0, "in place of the old one");
 	T_EQ(ask_sql("SELECT count(*) FROM book"), 1, "which ledger it is");
 	T_EQ((__u64)ask_sql("SELECT id FROM book"), mark.id, "as it says itself");
 	T_OK(mark.id != 0, "one that tables can have");
+	remove_dir();
+}
+
+/* Of what moved a case before only the last is known. */
+static void migrates_4(void)
+{
+	struct lz_case c = { .key = 7, .state = LZ_CASE_BLOCKED25, .step = 1, .acted_s = 60, .ladder = "home" };
+	struct lz_case told = { .key = 8, .state = LZ_CASE_NOTIFIED, .step = 0, .acted_s = 70 }, got;
+	struct lz_transition t = { .time_s = 20, .to = LZ_CASE_NOTIFIED, .source = "limit:hour" };
+	struct lz_ledger *l;
+
+	make_dir();
+	l = open_at(BOOT_A, noon);
+	T_EQ(lz_case_put(l, &c, NULL), 0, "a case");
+	T_EQ(lz_case_put(l, &told, NULL), 0, "one that was told");
+	t.case_id = c.id;
+	T_EQ(lz_transition_add(l, &t, NULL), 0, "told");
+	lz_strcpy(t.source, sizeof(t.source), "limit:day");
+	T_EQ(lz_transition_add(l, &t, NULL), 0, "held");
+	lz_strcpy(t.source, sizeof(t.source), "clock");
+	T_EQ(lz_transition_add(l, &t, NULL), 0, "after its grace");
+	lz_ledger_close(&l);
+	run_sql("ALTER TABLE cases DROP COLUMN acted; PRAGMA user_version = 4");
+	l = open_at(BOOT_A, noon);
+	T_EQ(lz_case_get(l, c.id, &got), 0, "the case");
+	T_EQ(lz_case_acted_s(&got, "limit:day"), 60, "its last incident is none anew");
+	T_EQ(lz_case_acted_s(&got, "limit:hour"), 0, "of the one before nothing is known");
+	T_EQ(got.step, 1, "where it stood on its ladder");
+	T_EQ(lz_case_get(l, told.id, &got), 0, "the one that was told");
+	T_EQ(got.step, -1, "which is no step of a ladder");
+	T_EQ(got.acted_s, 70, "but when");
+	lz_ledger_close(&l);
 	remove_dir();
 }
 
@@ -177,6 +210,7 @@ static void stays_when_killed(void)
 static const struct t_case cases[] = {
 	{ "a ledger of schema 1 is migrated", migrates },
 	{ "a ledger of schema 3 is migrated", migrates_3 },
+	{ "a ledger of schema 4 is migrated", migrates_4 },
 	{ "a migration that fails leaves schema 1", stays_when_interrupted },
 	{ "a migration that is killed leaves schema 1", stays_when_killed },
 };
