@@ -321,8 +321,10 @@ static const char *event_of(const struct lz_move *m, const struct lz_case *was, 
 {
 	if (m->event)
 		return m->event;
-	if (lz_case_holds(m->to))
-		return p->fresh || !lz_case_holds(was->state) ? "held" : "extended";
+	if (lz_case_holds(m->to) && (p->fresh || !lz_case_holds(was->state)))
+		return "held";
+	if (lz_case_holds(m->to)) /* two clocks are read: a second is nothing */
+		return m->c->until_s + 1 < was->until_s ? "shortened" : "extended";
 	return lz_case_state_words[m->to];
 }
 

@@ -184,7 +184,7 @@ void lz_h_quarantine_set(struct lz_request *req, void *arg)
 {
 	struct lz_ctl *ctl = arg;
 	__u64 for_s = lz_arg_int(req, "for_s", 0);
-	struct lz_move move = { .exact = LZ_EXACT_TIME, .source = "operator", .event = "set" };
+	struct lz_move move = { .exact = LZ_EXACT_TIME, .source = "operator" };
 	char actor[LZ_ACTOR_TEXT_MAX];
 	struct lz_target target;
 	struct lz_err err = { "" };

@@ -85,6 +85,13 @@ t_ok "for longer" ctl quarantine add 198.51.100.70 for 3h
 t_ok "undone" ctl quarantine undo --since "$SINCE" --source operator
 t_eq "as long as before" "$(until_of 198.51.100.70)" "$ALONE_UNTIL"
 
+t_ok "for less" ctl quarantine set 198.51.100.70 for 3min
+t_eq "the timeline knows it from more" "$(ctl -j quarantine show 198.51.100.70 |
+	jq -r '[.timeline[].event] | join(" ")')" "held extended undone shortened"
+t_ok "and tells for how long" eval 'ctl quarantine show 198.51.100.70 | grep -Eq "shortened +garden:leaky +(3m|3m0[01]s|179s|18[01]s) "'
+t_ok "for more again" ctl quarantine set 198.51.100.70 for 2h
+t_eq "that is more" "$(ctl -j why 198.51.100.70 | jq -r '.timeline[-1].event')" extended
+
 # ---------------------------------------------------------------- nobody is held: nothing is undone
 
 # undone: what an undo of all since says of itself
