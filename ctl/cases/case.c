@@ -321,8 +321,10 @@ static const char *event_of(const struct lz_move *m, const struct lz_case *was, 
 {
 	if (m->event)
 		return m->event;
-	if (lz_case_holds(m->to))
-		return p->fresh || !lz_case_holds(was->state) ? "held" : "extended";
+	if (lz_case_holds(m->to) && (p->fresh || !lz_case_holds(was->state)))
+		return "held";
+	if (lz_case_holds(m->to)) /* two clocks are read: a second is nothing */
+		return m->c->until_s + 1 < was->until_s ? "shortened" : "extended";
 	return lz_case_state_words[m->to];
 }
 
@@ -344,6 +346,17 @@ static void say_move(struct lz_ctl *ctl, const struct lz_move *m, const struct l
 	if (n > LZ_LINES_MAX)
 		lz_log(LZ_LOG_NOTICE, note.event, "case=%llu sources=%zu actor=%s",
 		       (unsigned long long)m->c->id, n, m->actor);
+}
+
+/* What had ended was free already. */
+static void tell_moved(struct lz_ctl *ctl, const struct plan *p, struct lz_moved *ret)
+{
+	__u32 now_s = lz_tables_now_s(&ctl->view);
+
+	ret->v = calloc(p->n + 1, sizeof(*ret->v));
+	for (size_t i = 0; ret->v && i < p->n; i++)
+		if (!p->v[i].expiry_s || p->v[i].expiry_s > now_s)
+			ret->v[ret->n++] = p->v[i].key;
 }
 
 /* ---------------------------------------------------------------- move */
@@ -396,6 +409,8 @@ int lz_case_move(struct lz_ctl *ctl, struct lz_move *m, bool *ret_changed, struc
 		r = write_kernel(ctl, m, &was, &p, reterr);
 	if (r == 0 && changed)
 		say_move(ctl, m, &was, &p);
+	if (r == 0 && m->moved)
+		tell_moved(ctl, &p, m->moved);
 	if (r == 0 && ret_changed)
 		*ret_changed = changed;
 	free(p.v);

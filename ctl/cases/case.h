@@ -84,6 +84,12 @@ int lz_case_seen(struct lz_ctl *ctl, const struct lz_addr *addr, const char *hel
 
 /* ---------------------------------------------------------------- case.c, open.c */
 
+/* Keys that a move has really held or freed. */
+struct lz_moved {
+	__u64 *v; /* on the heap, the caller's */
+	size_t n;
+};
+
 /* What is to become of a case. */
 struct lz_move {
 	struct lz_case *c; /* as lz_case_open() gave it; what it became afterwards */
@@ -103,6 +109,7 @@ struct lz_move {
 	const struct lz_evidence *seen; /* written with it; NULL = none */
 	const struct lz_granted *exempt; /* exceptions made with it */
 	size_t n_exempt;
+	struct lz_moved *moved; /* filled when it is done; NULL: nobody asks */
 };
 
 /**
@@ -147,7 +154,21 @@ int lz_case_target(struct lz_ctl *ctl, const struct lz_case *c, struct lz_target
  */
 int lz_case_emptied(struct lz_ctl *ctl, __u64 case_id, struct lz_err *reterr);
 
+/**
+ * lz_case_hand_over() - what a case holds of somebody else's by now goes to cases of theirs
+ * @ret_any: did anything go? Then the case may be over
+ *
+ * Return: 0; -EBUSY an import runs; -errno; @reterr set.
+ */
+int lz_case_hand_over(struct lz_ctl *ctl, __u64 case_id, bool *ret_any, struct lz_err *reterr);
+
 struct lz_held;
+/** lz_case_lost() - does an entry belong to another customer than its case by now? */
+bool lz_case_lost(struct lz_ctl *ctl, const struct lz_held *held);
+
+/** lz_case_owners() - the same for all that is held, after a confirmed change of policy; until @until_ns */
+void lz_case_owners(struct lz_ctl *ctl, __u64 until_ns);
+
 /** lz_case_refilled() - an entry went back to its case as @held has it: if that holds nothing, it does again */
 int lz_case_refilled(struct lz_ctl *ctl, const struct lz_held *held, const char *actor,
 		     struct lz_err *reterr);

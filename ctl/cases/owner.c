@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * owner.c - whose case is it? Addresses change hands; a case stays with the customer it was opened
- * for, and an address that is another's now leaves it.
+ * for, and an address that is another's now leaves it: soon after the policy that says so, and in any case
+ * before the old owner is let go.
  */
 #include <errno.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "cases/case.h"
 #include "control/ctl.h"
 #include "control/target.h"
+
+#define LZ_OWNERS_SLICE 64
 
 /* A case without a customer goes to whom its address belongs by now: he was the same host. */
 bool lz_case_is_of(const struct lz_case *c, const struct lz_target *t)
@@ -110,4 +114,144 @@ int lz_case_refilled(struct lz_ctl *ctl, const struct lz_held *held, const char 
 	lz_text_set(t.grade, sizeof(t.grade), held->grade);
 	lz_text_set(t.actor, sizeof(t.actor), actor);
 	return follow(ctl, &c, &t, reterr);
+}
+
+/* ---------------------------------------------------------------- to whom it belongs by now */
+
+/* The list may name less of a key than all of it: then the key's first address is nobody's. */
+static bool has_key(struct lz_ctl *ctl, const struct lz_case *c, __u64 key)
+{
+	struct lz_target t;
+	bool has = false;
+
+	if (lz_case_target(ctl, c, &t) < 0)
+		return false;
+	for (size_t i = 0; !has && i < t.n_keys; i++)
+		has = t.keys[i] == key;
+	lz_target_done(&t);
+	return has;
+}
+
+/* Into a case that goes on: it lasts as long as what it holds. */
+static int move_entry(struct lz_ctl *ctl, __u64 key, struct lz_case *to, struct lz_err *reterr)
+{
+	struct lz_held held;
+	int r = lz_held_get(ctl->ledger, key, &held);
+
+	if (r < 0 || held.case_id == to->id)
+		return r == -ENOENT ? 0 : r;
+	r = lz_ledger_begin(ctl->ledger, reterr);
+	if (r == 0)
+		r = lz_held_case_set(ctl->ledger, key, to->id, reterr);
+	if (r == 0)
+		r = lz_case_emptied(ctl, held.case_id, reterr);
+	if (r == 0 && lz_ctl_wall_of(held.expiry_s) > to->until_s) {
+		to->until_s = lz_ctl_wall_of(held.expiry_s);
+		r = lz_case_put(ctl->ledger, to, reterr);
+	}
+	if (r == 0)
+		return lz_ledger_commit(ctl->ledger, reterr);
+	if (lz_ledger_in_batch(ctl->ledger))
+		lz_ledger_rollback(ctl->ledger);
+	return r;
+}
+
+/* The new owner, if there is one: true with @ret to be freed. An address of nobody stays where it is. */
+static bool find_new(struct lz_ctl *ctl, const struct lz_held *held, struct lz_target *ret)
+{
+	struct lz_prefix key = lz_key_to_prefix(held->key, ctl->view.instance.ipv6_key_len);
+	char text[LZ_ADDR_TEXT_MAX];
+	struct lz_case c;
+
+	if (!held->case_id || held->expiry_s <= lz_tables_now_s(&ctl->view) ||
+	    lz_case_get(ctl->ledger, held->case_id, &c) < 0 ||
+	    lz_target_find(ctl, held->address[0] ? held->address : lz_addr_format(&key.addr, text), ret,
+			   NULL) < 0)
+		return false;
+	if (ret->customer && !lz_case_is_of(&c, ret) && !has_key(ctl, &c, held->key))
+		return true;
+	lz_target_done(ret);
+	return false;
+}
+
+bool lz_case_lost(struct lz_ctl *ctl, const struct lz_held *held)
+{
+	struct lz_target t;
+
+	if (!find_new(ctl, held, &t))
+		return false;
+	lz_target_done(&t);
+	return true;
+}
+
+/* 1: it has gone to another case. */
+static int hand_over(struct lz_ctl *ctl, const struct lz_held *held, struct lz_err *reterr)
+{
+	char text[LZ_PREFIX_TEXT_MAX];
+	struct lz_target t;
+	struct lz_case c;
+	int r;
+
+	if (!find_new(ctl, held, &t))
+		return 0;
+	r = lz_case_open(ctl, &t, &c, reterr);
+	if (r == 0 && c.id)
+		r = move_entry(ctl, held->key, &c, reterr);
+	if (r == 0)
+		lz_log(LZ_LOG_NOTICE, "handed-over", "object=%s from=%llu case=%llu",
+		       lz_key_format(held->key, ctl->view.instance.ipv6_key_len, text),
+		       (unsigned long long)held->case_id, (unsigned long long)c.id);
+	lz_target_done(&t);
+	return r < 0 ? r : 1;
+}
+
+int lz_case_hand_over(struct lz_ctl *ctl, __u64 case_id, bool *ret_any, struct lz_err *reterr)
+{
+	lz_autofree struct lz_held *v = NULL;
+	int n = lz_held_of_all(ctl->ledger, case_id, 0, &v), r = 0;
+
+	*ret_any = false;
+	if (n < 0)
+		return lz_err_set(reterr, -n, "ledger: cannot read what case %llu holds",
+				  (unsigned long long)case_id);
+	for (int i = 0; r >= 0 && i < n; i++) {
+		struct lz_held now;
+
+		/* another key of the same owner may have taken it along */
+		if (lz_held_get(ctl->ledger, v[i].key, &now) < 0 || now.case_id != case_id)
+			continue;
+		r = hand_over(ctl, &now, reterr);
+		*ret_any = *ret_any || r > 0;
+	}
+	return r < 0 ? r : 0;
+}
+
+/* The rows are read anew, for the one before may have taken them along. */
+static int owners_slice(struct lz_ctl *ctl, struct lz_err *reterr)
+{
+	static struct lz_held rows[LZ_OWNERS_SLICE];
+	int n = lz_held_next(ctl->ledger, &ctl->owners.walk, rows, LZ_OWNERS_SLICE), r = 0;
+
+	for (int i = 0; r >= 0 && i < n; i++) {
+		struct lz_held now;
+
+		if (rows[i].case_id && lz_held_get(ctl->ledger, rows[i].key, &now) == 0)
+			r = hand_over(ctl, &now, reterr);
+	}
+	return r < 0 ? r : n;
+}
+
+void lz_case_owners(struct lz_ctl *ctl, __u64 until_ns)
+{
+	struct lz_err err = { "" };
+	int n = 1;
+
+	if (ctl->before.policy) /* not confirmed: all may be as it was in a minute */
+		return;
+	while (!ctl->owners.done && n > 0 && lz_clock_mono_ns() < until_ns)
+		n = owners_slice(ctl, &err);
+	if (n <= 0) /* what failed is handed over when its case is let go */
+		ctl->owners.done = true;
+	if (n < 0)
+		lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", err.text);
 }

@@ -491,6 +491,7 @@ void lz_case_turn(struct lz_ctl *ctl)
 	}
 	write_seen(ctl);
 	lz_case_clock(ctl, until_ns);
+	lz_case_owners(ctl, until_ns);
 }
 
 int lz_case_drain(struct lz_ctl *ctl)

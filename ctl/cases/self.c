@@ -241,8 +241,13 @@ static int release(struct lz_ctl *ctl, const struct lz_target *t, const char *to
 				.source = "self-release", .event = "self-released" };
 	enum lz_release why;
 	struct lz_case c;
+	bool any = false;
 	int r = lz_case_open(ctl, t, &c, reterr);
 
+	if (r == 0 && c.id)
+		r = lz_case_hand_over(ctl, c.id, &any, reterr);
+	if (r == 0 && any)
+		r = lz_case_open(ctl, t, &c, reterr);
 	if (r < 0)
 		return r;
 	why = ask_release(ctl, t, &c, token, ret_wait_s);

@@ -82,6 +82,12 @@ struct lz_checkpoint {
 	char fault[256]; /* how the last one failed, "" = it did not */
 };
 
+/* Where the look at who owns what is held stands: once after each start and each change of policy. */
+struct lz_owners_look {
+	struct lz_held_walk walk;
+	bool done;
+};
+
 struct lz_deferred;
 struct lz_courier;
 struct lz_names;
@@ -143,6 +149,7 @@ struct lz_ctl {
 	bool committing; /* in a thread: who reads the ledger waits in SQLite's mutex; status does not */
 	struct lz_checkpoint checkpoint;
 	bool ends_wait; /* more holds have ended than the last turn could close */
+	struct lz_owners_look owners; /* {0}: from the start */
 	struct lz_queue *queue; /* evidence that waits for its turn */
 	struct lz_guard guard;
 	bool guard_told; /* that it has tripped stands in the timeline */

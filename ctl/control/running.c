@@ -236,6 +236,7 @@ int lz_running_apply(struct lz_ctl *ctl, struct lz_running *next, __u32 confirm_
 	ctl->before = ctl->now;
 	ctl->now = *next;
 	memset(next, 0, sizeof(*next));
+	ctl->owners = (struct lz_owners_look){ 0 };
 	set_idle(ctl);
 	lz_strangers_look(ctl); /* of a ledger without policies */
 	if (!confirm_s) {
@@ -300,6 +301,7 @@ int lz_running_back(struct lz_ctl *ctl, bool expired, const char *actor, struct 
 	lz_running_done(&ctl->now);
 	ctl->now = ctl->before;
 	memset(&ctl->before, 0, sizeof(ctl->before));
+	ctl->owners = (struct lz_owners_look){ 0 };
 	if (ctl->now.policy) {
 		set_idle(ctl);
 		settle(ctl);

@@ -9,7 +9,9 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "cases/case.h"
 #include "control/ctl.h"
+#include "control/hold.h"
 #include "control/target.h"
 #include "handlers/answer.h"
 #include "handlers/heldrow.h"
@@ -65,16 +67,80 @@ bool lz_arg_bool(const struct lz_request *req, const char *name)
 	return value;
 }
 
-void lz_json_touched(cJSON *obj, const struct lz_target *target)
+static int compare_keys(const void *a, const void *b)
 {
+	__u64 x = *(const __u64 *)a, y = *(const __u64 *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* All keys of a prefix, as one; false: it has others, or is none of whole keys. The keys of a target are
+ * few: the prefix of one is no longer than they are. */
+static bool has_all(struct lz_ctl *ctl, const struct lz_prefix *prefix, const __u64 *keys, size_t n,
+		    const __u64 **ret_first, size_t *ret_n)
+{
+	unsigned int key_len = ctl->view.instance.ipv6_key_len;
+	unsigned int whole = prefix->addr.family == 4 ? 64 : key_len;
+	struct lz_keyprefix kp;
+
+	if (lz_keyprefix_from_prefix(prefix, key_len, &kp) < 0 || whole - kp.len > 16)
+		return false;
+	*ret_first = n ? bsearch(&kp.bits, keys, n, sizeof(*keys), compare_keys) : NULL;
+	*ret_n = (size_t)1 << (whole - kp.len);
+	return *ret_first && n - (size_t)(*ret_first - keys) >= *ret_n &&
+	       (*ret_first)[*ret_n - 1] == kp.bits + ((__u64)(*ret_n - 1) << (64 - whole));
+}
+
+void lz_json_touched(struct lz_ctl *ctl, cJSON *obj, const struct lz_target *target, __u64 *keys,
+		     size_t n)
+{
+	lz_autofree bool *said = calloc(n + 1, sizeof(*said));
 	cJSON *list = cJSON_AddArrayToObject(obj, "touched");
 	char text[LZ_PREFIX_TEXT_MAX];
+	const __u64 *first;
+	size_t count;
 
-	for (size_t i = 0; list && i < target->n_touched; i++)
-		cJSON_AddItemToArray(list, cJSON_CreateString(
-						   lz_prefix_format(&target->touched[i], text)));
+	if (n)
+		qsort(keys, n, sizeof(*keys), compare_keys);
+	for (size_t i = 0; list && said && i < target->n_touched; i++) {
+		if (!has_all(ctl, &target->touched[i], keys, n, &first, &count))
+			continue;
+		memset(said + (first - keys), true, count);
+		cJSON_AddItemToArray(list, cJSON_CreateString(lz_prefix_format(&target->touched[i], text)));
+	}
+	for (size_t i = 0; list && said && i < n; i++)
+		if (!said[i])
+			cJSON_AddItemToArray(list, cJSON_CreateString(lz_key_format(
+							   keys[i], ctl->view.instance.ipv6_key_len, text)));
 	if (target->customer)
 		lz_json_add_str(obj, "customer", target->customer);
+}
+
+/* His case may hold more: an address that was his, and is nobody's now. */
+void lz_json_held_now(struct lz_ctl *ctl, cJSON *obj, const struct lz_target *target)
+{
+	struct lz_case c = { .id = 0 };
+	lz_autofree struct lz_held *v = NULL;
+	lz_autofree __u64 *keys = NULL;
+	size_t n = 0, own;
+	__u64 word;
+	int more;
+
+	if (lz_case_peek(ctl, target, &c) < 0)
+		c.id = 0;
+	more = c.id ? lz_held_of_all(ctl->ledger, c.id, 0, &v) : 0;
+	keys = calloc(target->n_keys + (more > 0 ? (size_t)more : 0) + 1, sizeof(*keys));
+	for (size_t i = 0; keys && i < target->n_keys; i++)
+		if (lz_hold_read(&ctl->view, target->keys[i], &word) == 0)
+			keys[n++] = target->keys[i];
+	own = n;
+	if (own)
+		qsort(keys, own, sizeof(*keys), compare_keys);
+	for (int i = 0; keys && i < more; i++)
+		if (!(own && bsearch(&v[i].key, keys, own, sizeof(*keys), compare_keys)) &&
+		    lz_hold_read(&ctl->view, v[i].key, &word) == 0 && !lz_case_lost(ctl, &v[i]))
+			keys[n++] = v[i].key;
+	lz_json_touched(ctl, obj, target, keys, n);
 }
 
 /* "garden" is only there for a garden: older readers know no other grade. */

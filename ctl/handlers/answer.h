@@ -21,7 +21,11 @@ bool lz_arg_bool(const struct lz_request *req, const char *name);
 /** lz_ctl_need() - is there an instance? if not, the request is answered and false returned */
 bool lz_ctl_need(struct lz_ctl *ctl, struct lz_request *req);
 
-void lz_json_touched(cJSON *obj, const struct lz_target *target);
+/** lz_json_touched() - keys as the customers' list has them, where all of a prefix are among them; sorts @keys */
+void lz_json_touched(struct lz_ctl *ctl, cJSON *obj, const struct lz_target *target, __u64 *keys,
+		     size_t n);
+/** lz_json_held_now() - the same for what the data plane holds of a target and its case now */
+void lz_json_held_now(struct lz_ctl *ctl, cJSON *obj, const struct lz_target *target);
 void lz_json_held(struct lz_ctl *ctl, cJSON *obj, const struct lz_held *held);
 /** lz_json_grade() - "grade", and "garden" if it is one */
 void lz_json_grade(cJSON *obj, const char *text);

@@ -62,7 +62,7 @@ static void end_held(struct lz_ctl *ctl, struct lz_request *req, const struct lz
 		lz_json_held(ctl, end, &held);
 	cJSON_DeleteItemFromObjectCaseSensitive(end, "touched");
 	cJSON_DeleteItemFromObjectCaseSensitive(end, "customer");
-	lz_json_touched(end, target);
+	lz_json_held_now(ctl, end, target);
 	cJSON_DeleteItemFromObjectCaseSensitive(end, "state");
 	lz_json_case(ctl, end, target);
 	if (extended >= 0)
@@ -184,7 +184,7 @@ void lz_h_quarantine_set(struct lz_request *req, void *arg)
 {
 	struct lz_ctl *ctl = arg;
 	__u64 for_s = lz_arg_int(req, "for_s", 0);
-	struct lz_move move = { .exact = LZ_EXACT_TIME, .source = "operator", .event = "set" };
+	struct lz_move move = { .exact = LZ_EXACT_TIME, .source = "operator" };
 	char actor[LZ_ACTOR_TEXT_MAX];
 	struct lz_target target;
 	struct lz_err err = { "" };
@@ -238,16 +238,22 @@ static int fill_exempt(struct lz_request *req, const struct lz_target *target, c
 }
 
 static int let_go(struct lz_ctl *ctl, struct lz_request *req, const struct lz_target *target,
-		  __u64 exempt_s, __u64 *ret_until_s, struct lz_err *reterr)
+		  __u64 exempt_s, __u64 *ret_until_s, struct lz_moved *ret_freed,
+		  struct lz_err *reterr)
 {
 	struct lz_move move = { .target = target, .to = LZ_CASE_RELEASED, .source = "operator",
-				.event = "freed", .reason = lz_arg_text(req, "reason"),
+				.event = "freed", .moved = ret_freed, .reason = lz_arg_text(req, "reason"),
 				.ticket = lz_arg_text(req, "ticket") };
 	lz_autofree struct lz_granted *exempt = NULL;
 	char actor[LZ_ACTOR_TEXT_MAX];
 	struct lz_case c;
+	bool any = false;
 	int r = open_held(ctl, target, true, &c, reterr);
 
+	if (r == 0 && c.id)
+		r = lz_case_hand_over(ctl, c.id, &any, reterr);
+	if (r == 0 && any) /* it may have held nothing else */
+		r = open_held(ctl, target, true, &c, reterr);
 	if (r < 0)
 		return r;
 	lz_tell_actor(req, actor);
@@ -274,6 +280,7 @@ void lz_h_quarantine_del(struct lz_request *req, void *arg)
 	bool wrong = lz_arg_bool(req, "false_positive");
 	__u64 for_s = lz_arg_int(req, "for_s", wrong ? LZ_EXEMPT_DEFAULT_S : 0), until_s = 0;
 	struct lz_target target;
+	struct lz_moved freed = { 0 };
 	struct lz_err err = { "" };
 	cJSON *end;
 	int r;
@@ -287,7 +294,7 @@ void lz_h_quarantine_del(struct lz_request *req, void *arg)
 	}
 	if (!find(ctl, req, &target))
 		return;
-	r = let_go(ctl, req, &target, for_s, &until_s, &err);
+	r = let_go(ctl, req, &target, for_s, &until_s, &freed, &err);
 	if (r < 0) {
 		lz_end(req, r, &err);
 	} else {
@@ -295,13 +302,14 @@ void lz_h_quarantine_del(struct lz_request *req, void *arg)
 
 		end = cJSON_CreateObject();
 		lz_json_add_str(end, "address", lz_arg_text(req, "address"));
-		lz_json_touched(end, &target);
+		lz_json_touched(ctl, end, &target, freed.v, freed.n);
 		lz_json_time(end, "until", until_s ? until_s : now_s);
 		if (for_s)
 			lz_json_time(end, "exception_until", now_s + for_s);
 		lz_json_case(ctl, end, &target);
 		lz_reply_end(req, LZ_CODE_OK, NULL, end);
 	}
+	free(freed.v);
 	lz_target_done(&target);
 }
 
@@ -324,9 +332,11 @@ static void show_target(struct lz_ctl *ctl, struct lz_request *req, const struct
 		lz_timeline_say(ctl, req, target);
 		end = cJSON_CreateObject();
 		lz_json_add_str(end, "address", address);
-		lz_json_touched(end, target);
+		lz_json_held_now(ctl, end, target);
 		lz_json_time(end, "since", c.opened_s);
 		lz_json_case(ctl, end, target);
+		if (lz_case_holds(c.state))
+			lz_json_add_str(end, "note", "not held itself; others of its customer are");
 		lz_reply_end(req, LZ_CODE_OK, NULL, end);
 	} else {
 		snprintf(words, sizeof(words), "why %.64s", address);

@@ -52,6 +52,16 @@ static cJSON *add(struct rows *rows, __u64 time_s, const char *event)
 	return row;
 }
 
+/* When it ends, or what is next begins; and how long that was from then. */
+static void add_end(cJSON *row, __u64 time_s, __u64 until_s)
+{
+	if (!until_s)
+		return;
+	lz_json_time(row, "until", until_s);
+	if (until_s > time_s)
+		lz_json_add_u64(row, "for_s", until_s - time_s);
+}
+
 static void add_notes(struct lz_ctl *ctl, __u64 key, struct rows *rows)
 {
 	static struct lz_note notes[LZ_ROWS_EACH];
@@ -62,13 +72,12 @@ static void add_notes(struct lz_ctl *ctl, __u64 key, struct rows *rows)
 
 		add_text(row, "actor", notes[i].actor);
 		add_text(row, "reason", notes[i].reason);
-		if (notes[i].until_s)
-			lz_json_time(row, "until", notes[i].until_s);
+		add_end(row, notes[i].time_s, notes[i].until_s);
 	}
 }
 
-/* What happened, in the words that log and monitor use for it. */
-static const char *event_of(const struct lz_transition *t)
+/* What happened, in the words that log and monitor use for it. @before: the transition before; NULL: unknown */
+static const char *event_of(const struct lz_transition *t, const struct lz_transition *before)
 {
 	if (t->to == LZ_CASE_RELEASED)
 		return lz_streq(t->source, "clock")	   ? "expired" :
@@ -79,7 +88,12 @@ static const char *event_of(const struct lz_transition *t)
 		return lz_case_state_words[t->to];
 	if (lz_streq(t->source, "undo"))
 		return "undone";
-	return lz_case_holds(t->from) ? (t->from == t->to ? "extended" : "changed") : "held";
+	if (!lz_case_holds(t->from))
+		return "held";
+	if (t->from != t->to)
+		return "changed";
+	/* two clocks that are read one after the other: a second is nothing */
+	return before && t->until_s + 1 < before->until_s ? "shortened" : "extended";
 }
 
 static void add_transitions(struct lz_ctl *ctl, __u64 case_id, struct rows *rows)
@@ -89,7 +103,7 @@ static void add_transitions(struct lz_ctl *ctl, __u64 case_id, struct rows *rows
 
 	for (int i = n - 1; i >= 0; i--) {
 		const struct lz_transition *t = &moves[i];
-		cJSON *row = add(rows, t->time_s, event_of(t));
+		cJSON *row = add(rows, t->time_s, event_of(t, i + 1 < n ? t + 1 : NULL));
 
 		lz_json_add_str(row, "from", lz_case_state_words[t->from]);
 		lz_json_add_str(row, "state", lz_case_state_words[t->to]);
@@ -99,10 +113,8 @@ static void add_transitions(struct lz_ctl *ctl, __u64 case_id, struct rows *rows
 		add_text(row, "reason", t->reason);
 		add_text(row, "evidence", lz_streq(t->reason, t->evidence) ? "" : t->evidence);
 		add_text(row, "ticket", t->ticket);
-		if (t->until_s)
-			lz_json_time(row, "until", t->until_s);
-		else if (t->due_s && t->to == LZ_CASE_NOTIFIED)
-			lz_json_time(row, "until", t->due_s);
+		add_end(row, t->time_s,
+			t->until_s || t->to != LZ_CASE_NOTIFIED ? t->until_s : t->due_s);
 	}
 }
 
@@ -167,7 +179,7 @@ static void add_orders(struct lz_ctl *ctl, __u64 key, struct rows *rows)
 		add_text(row, "source", chain[i].source);
 		add_text(row, "reason", chain[i].reason);
 		add_text(row, "ticket", chain[i].ticket);
-		lz_json_time(row, "until", lz_ctl_wall_of(chain[i].expiry_s));
+		add_end(row, chain[i].made_s, lz_ctl_wall_of(chain[i].expiry_s));
 	}
 }
 

@@ -6,7 +6,8 @@
  *   cases     whose newest transitions are by it: each of their entries the same, and the case follows
  *             what it still holds, with a transition that says so
  *
- * What somebody else has decided since stands. In slices, in the order of keys, then of cases.
+ * What somebody else has decided since stands, and so does all that holds nobody: who was let go already,
+ * whose hold has ended, who was only notified. In slices, in the order of keys, then of cases.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -92,6 +93,16 @@ static int find_before(struct undo *u, const struct lz_held *held, __u64 *ret_pr
 	return *ret_prior && ret->expiry_s > lz_tables_now_s(&u->ctl->view) ? 0 : -ENOENT;
 }
 
+/* What has ended holds nobody; but it may have ended early, by an order that is to be undone. */
+static bool is_over(struct undo *u, const struct lz_held *held)
+{
+	struct lz_held before;
+	__u64 prior;
+
+	return held->expiry_s <= lz_tables_now_s(&u->ctl->view) &&
+	       find_before(u, held, &prior, &before) < 0;
+}
+
 /* ---------------------------------------------------------------- entries of lists */
 
 struct slice {
@@ -137,7 +148,7 @@ static int undo_slice(struct undo *u, struct lz_request *req, struct lz_err *ret
 		bool of_list = !held->case_id || lz_streq(held->source, "import");
 
 		if (of_list && is_by(u, held->made_s, held->source, held->actor) &&
-		    !is_forgotten(u, held))
+		    !is_forgotten(u, held) && !is_over(u, held))
 			s.rows[s.n++] = *held;
 	}
 	if (s.n)
@@ -226,7 +237,8 @@ static int plan_rows(struct undo *u, __u64 case_id, struct rows *rows, struct lz
 	for (int i = 0; r == 0 && i < n; i++) {
 		struct lz_held held = rows->v[i], *before = &rows->before[rows->n];
 
-		if (!is_by(u, held.made_s, held.source, held.actor) || is_forgotten(u, &held)) {
+		if (!is_by(u, held.made_s, held.source, held.actor) || is_forgotten(u, &held) ||
+		    is_over(u, &held)) {
 			case_keeps(u, rows, case_id, &held);
 			continue;
 		}
@@ -313,7 +325,6 @@ static int undo_case(struct undo *u, struct lz_request *req, __u64 case_id, stru
 {
 	struct rows rows = { .n = 0 };
 	struct lz_transition first;
-	struct lz_held told = { 0 };
 	struct lz_case c;
 	int r;
 
@@ -321,18 +332,13 @@ static int undo_case(struct undo *u, struct lz_request *req, __u64 case_id, stru
 	    !find_first(u, case_id, &first))
 		return 0;
 	r = plan_rows(u, case_id, &rows, reterr);
-	if (r < 0 || (!rows.n && (first.from == c.state || rows.end_s))) {
+	if (r < 0 || !rows.n) {
 		rows_done(&rows);
-		return r; /* nothing of it is left */
+		return r; /* nothing is held because of it */
 	}
 	r = move_back(u, &c, &first, &rows, reterr);
 	if (r == 0)
 		r = rows_to_kernel(u, req, &rows, reterr);
-	if (r == 0 && !rows.n) {
-		told.key = c.key;
-		u->freed++;
-		send_row(u, req, &told, false);
-	}
 	rows_done(&rows);
 	return r;
 }

@@ -107,6 +107,9 @@ t_ok "nothing known of the bot" test "$(status_of ctl quarantine show "$BOT")" =
 spam bot
 t_ok "over the limit: told" lz_wait 3 is_state "$BOT" notified
 t_ok "told, and passes" reach bot 25
+t_eq "nobody is held: nothing to undo" "$(ctl -j quarantine undo --since 10min --source limit:spam |
+	jq -c '[.freed, .restored]')" "[0,0]"
+t_eq "and what is known of it stays" "$(state_of "$BOT")" notified
 spam bot
 t_eq "the same incident: no second step" "$(state_of "$BOT")" notified
 sleep 10.5

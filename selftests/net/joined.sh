@@ -85,6 +85,34 @@ t_ok "for longer" ctl quarantine add 198.51.100.70 for 3h
 t_ok "undone" ctl quarantine undo --since "$SINCE" --source operator
 t_eq "as long as before" "$(until_of 198.51.100.70)" "$ALONE_UNTIL"
 
+t_ok "for less" ctl quarantine set 198.51.100.70 for 3min
+t_eq "the timeline knows it from more" "$(ctl -j quarantine show 198.51.100.70 |
+	jq -r '[.timeline[].event] | join(" ")')" "held extended undone shortened"
+t_ok "and tells for how long" eval 'ctl quarantine show 198.51.100.70 | grep -Eq "shortened +garden:leaky +(3m|3m0[01]s|179s|18[01]s) "'
+t_ok "for more again" ctl quarantine set 198.51.100.70 for 2h
+t_eq "that is more" "$(ctl -j why 198.51.100.70 | jq -r '.timeline[-1].event')" extended
+
+# ---------------------------------------------------------------- nobody is held: nothing is undone
+
+# undone: what an undo of all since says of itself
+undone()
+{
+	ctl -j quarantine undo --since "$SINCE" | jq -c '[.freed, .restored, (.freed_entries | length)]'
+}
+
+sleep 1.1
+SINCE=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+t_ok "held" ctl quarantine add 198.51.100.71 for 10min
+t_ok "and let go" ctl quarantine del 198.51.100.71
+t_ok "held for a second" ctl quarantine add 198.51.100.72 for 1s
+t_ok "held for long" ctl quarantine add 198.51.100.73 for 10min
+WAS=$(ctl -j why 198.51.100.71 | jq -c .timeline)
+sleep 3
+t_eq "one is undone" "$(undone)" "[1,0,1]"
+t_eq "who was let go is not told of" "$(ctl -j why 198.51.100.71 | jq -c .timeline)" "$WAS"
+t_eq "nor whose time was up" "$(ctl -j why 198.51.100.72 | jq -r '[.timeline[].event] | join(" ")')" "held expired"
+t_eq "once more: nothing" "$(undone)" "[0,0,0]"
+
 # ---------------------------------------------------------------- one that cannot be moved
 
 state_is()

@@ -87,6 +87,62 @@ t_ok "C6 is let go" ctl quarantine del 198.51.100.92
 t_eq "C5 is held as before" "$(case_of 198.51.100.90)" "$C5"
 t_ok "doctor agrees" ctl doctor
 
+# ---------------------------------------------------------------- what is said, and who is freed
+
+# touched VERB ADDRESS: what a command says it is about
+touched()
+{
+	ctl -j quarantine "$1" "$2" | jq -r '.touched | sort | join(" ")'
+}
+
+V6=2001:db8:2000:7::/64
+KEPT=$(own C1 198.51.100.60)
+{ echo "$KEPT"; own C7 198.51.100.100 198.51.100.101; echo "C7,$V6"; own C8 198.51.100.110 198.51.100.111
+  own C10 198.51.100.120; } >"$LZ_DIR/customers.csv"
+t_ok "others" ctl policy apply "$LZ_DIR/policy.json" --yes
+t_eq "C7 is held: with all of it" "$(touched add 198.51.100.100)" "198.51.100.100 198.51.100.101 $V6"
+t_ok "C8 is held" ctl quarantine add 198.51.100.110
+t_ok "C10 is held" ctl quarantine add 198.51.100.120
+C7=$(case_of 198.51.100.100)
+C8=$(case_of 198.51.100.110)
+C10=$(case_of 198.51.100.120)
+{ echo "$KEPT"; own C7 198.51.100.100 198.51.100.102; echo "C7,$V6"; own C9 198.51.100.101; own C8 198.51.100.112; own C11 198.51.100.111
+  own C10 198.51.100.110 198.51.100.120; } >"$LZ_DIR/customers.csv"
+t_ok "addresses change hands" ctl policy apply "$LZ_DIR/policy.json" --yes
+
+# is_other CASE ADDRESS: is it held by another case?
+is_other()
+{
+	is_held "$2" && [ "$(case_of "$2" | cut -d ' ' -f 1)" != "${1%% *}" ]
+}
+
+t_eq "who got a new address holds the old ones" "$(touched show 198.51.100.100)" "198.51.100.100 $V6"
+t_eq "the new one is not among them" "$(ctl -j quarantine show 198.51.100.102 |
+	jq -r '(.touched | sort | join(" ")) + ": " + .note')" \
+	"198.51.100.100 $V6: not held itself; others of its customer are"
+t_ok "the new owner gets a case by himself" lz_wait 5 is_other "$C7" 198.51.100.101
+t_eq "that tells how he came to be held" "$(ctl -j quarantine show 198.51.100.101 |
+	jq -r '[.customer, .timeline[].event] | join(" ")')" "C9 held"
+t_eq "who has one, with it" "$(case_of 198.51.100.110)" "$C10"
+t_eq "let go: what was really held" "$(touched del 198.51.100.100)" "198.51.100.100 $V6"
+t_ok "the address that is another's by now is held" is_held 198.51.100.101
+t_ok "in the data plane, too" test "$(ctl -j source show 198.51.100.101 | jq -r .source.garden)" = leaky
+t_eq "let go by himself" "$(touched del 198.51.100.101)" 198.51.100.101
+t_ok "two from one" is_other "$C8" 198.51.100.111
+t_eq "nothing of C8's is held" "$(status_of ctl quarantine del 198.51.100.112)" 4
+t_eq "all that came and was there" "$(touched del 198.51.100.120)" "198.51.100.110 198.51.100.120"
+t_ok "C7 is held again" ctl quarantine add 198.51.100.100
+C7=$(case_of 198.51.100.100)
+{ echo "$KEPT"; own C7 198.51.100.100; own C9 198.51.100.102; } >"$LZ_DIR/customers.csv"
+t_ok "one address goes to another, one to nobody; on trial" ctl policy apply "$LZ_DIR/policy.json" --yes --confirm 5min
+sleep 1.5
+t_eq "until it is confirmed each case is what it was" "$(case_of 198.51.100.102)" "$C7"
+t_eq "but nothing of another's is called his" "$(touched show 198.51.100.100)" "198.51.100.100 $V6"
+t_eq "nor let go with him" "$(touched del 198.51.100.100)" "198.51.100.100 $V6"
+t_ok "the new owner is held" is_other "$C7" 198.51.100.102
+t_ok "confirmed" ctl policy confirm
+t_ok "doctor agrees" ctl doctor
+
 daemon_stop
 t_eq "C1's case goes on" "$(state_of "${C1%% *}")" garden
 t_eq "C3's, which holds nothing any more, does not" "$(state_of "${C3%% *}")" released
