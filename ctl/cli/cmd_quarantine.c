@@ -69,6 +69,8 @@ static void show_freed(struct lz_cli *cli, const cJSON *reply)
 	printf("%s freed\n", lz_text_get(cli, reply, "freed", n));
 	if (!lz_streq(lz_text_get(cli, reply, "restored", m), "0") && !lz_streq(m, "-"))
 		printf("%s as before\n", m);
+	if (!lz_streq(lz_text_get(cli, reply, "stopped", m), "0") && !lz_streq(m, "-"))
+		printf("%s will not be held\n", m);
 }
 
 const struct lz_cli_view lz_view_freed = {

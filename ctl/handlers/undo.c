@@ -6,8 +6,8 @@
  *   cases     whose newest transitions are by it: each of their entries the same, and the case follows
  *             what it still holds, with a transition that says so
  *
- * What somebody else has decided since stands, and so does all that holds nobody: who was let go already,
- * whose hold has ended, who was only notified. In slices, in the order of keys, then of cases.
+ * What somebody else has decided since stands, and so does all that holds nobody and is not about to: who was
+ * let go already, whose hold has ended, who was only notified. In slices, in the order of keys, then of cases.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -42,6 +42,7 @@ struct undo {
 	__u64 last_case;
 	__u64 since_s;
 	__u64 freed, restored, told;
+	__u64 stopped; /* notified, and would have been held after a grace */
 	struct lz_held by; /* who undoes, for the past of the entries */
 	char source[LZ_ACTOR_TEXT_MAX]; /* "" = anybody */
 };
@@ -321,22 +322,32 @@ static int rows_to_kernel(struct undo *u, struct lz_request *req, struct rows *r
 	return r;
 }
 
+/* Told that he will be held once a grace is over. */
+static bool is_waiting(const struct lz_case *c)
+{
+	return c->state == LZ_CASE_NOTIFIED && c->due_s && c->grade.kind != LZ_GRADE_IS_NONE;
+}
+
 static int undo_case(struct undo *u, struct lz_request *req, __u64 case_id, struct lz_err *reterr)
 {
 	struct rows rows = { .n = 0 };
 	struct lz_transition first;
 	struct lz_case c;
+	bool waits;
 	int r;
 
 	if (lz_case_get(u->ctl->ledger, case_id, &c) < 0 || c.state == LZ_CASE_CLOSED ||
 	    !find_first(u, case_id, &first))
 		return 0;
 	r = plan_rows(u, case_id, &rows, reterr);
-	if (r < 0 || !rows.n) {
+	waits = is_waiting(&c);
+	if (r < 0 || (!rows.n && !waits)) {
 		rows_done(&rows);
-		return r; /* nothing is held because of it */
+		return r; /* nothing is held because of it, nor will be */
 	}
 	r = move_back(u, &c, &first, &rows, reterr);
+	if (r == 0 && !rows.n)
+		u->stopped++;
 	if (r == 0)
 		r = rows_to_kernel(u, req, &rows, reterr);
 	rows_done(&rows);
@@ -370,8 +381,10 @@ static void finish(struct undo *u, int r, const struct lz_err *err)
 
 	lz_json_add_u64(end, "freed", u->freed);
 	lz_json_add_u64(end, "restored", u->restored);
-	lz_log(LZ_LOG_NOTICE, "undone", "freed=%llu restored=%llu actor=%s",
-	       (unsigned long long)u->freed, (unsigned long long)u->restored, u->by.actor);
+	lz_json_add_u64(end, "stopped", u->stopped);
+	lz_log(LZ_LOG_NOTICE, "undone", "freed=%llu restored=%llu stopped=%llu actor=%s",
+	       (unsigned long long)u->freed, (unsigned long long)u->restored,
+	       (unsigned long long)u->stopped, u->by.actor);
 	if (r == 0)
 		lz_reply_end(u->req, LZ_CODE_OK, NULL, end);
 	else

@@ -205,8 +205,9 @@ static const struct lz_proto_command lz_proto_commands[] = {
 	  "entries held extended unchanged refused doubled over along capped cut", "line address? error" },
 	{ "quarantine.export", LZ_PEER_READ, 0, 0, "", "entries", "" }, /* text in payload pieces */
 	{ "quarantine.undo", LZ_PEER_OPERATE, LZ_CMD_F_MUTATES, 0,
-	  "since=time source=word?", /* restored: again as it was before; rows: at most 1,000 */
-	  "freed restored", "address touched[] customer? actor since restored" },
+	  "since=time source=word?", /* restored: again as it was before; stopped: were about to be held;
+					      * rows: at most 1,000 */
+	  "freed restored stopped", "address touched[] customer? actor since restored" },
 	{ "quarantine.guard", LZ_PEER_OPERATE, LZ_CMD_F_MUTATES, 0, "reset=bool?",
 	  "tripped refused new_per_minute held_automatically active_sources share", "" },
 
