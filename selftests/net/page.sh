@@ -99,9 +99,14 @@ browse()
 	get "$1" -L -H 'Accept: text/html' "$2"
 }
 
+# has TEXT: in what comes in; if not, that is shown
 has()
 {
-	grep -q -- "$1"
+	local text
+	text=$(cat)
+	grep -q -- "$1" <<<"$text" && return
+	printf '%s\n' "$text" | sed 's/<[^>]*>//g; /^ *$/d' | head -n 30
+	return 1
 }
 
 real()
