@@ -85,11 +85,11 @@ static const struct lz_cli_line why_lines[] = {
 
 const struct lz_cli_column lz_timeline_columns[] = {
 	{ "TIME", "time", 20, LZ_CELL_TEXT },
-	{ "WHAT", "event", 13, LZ_CELL_TEXT },
-	{ "HOW", "grade", 13, LZ_CELL_TEXT },
+	{ "WHAT", "event", 12, LZ_CELL_TEXT },
+	{ "HOW", "grade", 12, LZ_CELL_TEXT },
 	{ "FOR", "for_s", 6, LZ_CELL_SPAN },
-	{ "BY", "actor", 8, LZ_CELL_TEXT },
-	{ "TICKET", "ticket", 8, LZ_CELL_TEXT },
+	{ "BY", "actor", 7, LZ_CELL_TEXT },
+	{ "TICKET", "ticket", 7, LZ_CELL_TEXT },
 	{ "WHY", "reason", 0, LZ_CELL_TEXT },
 	{ NULL, NULL, 0, LZ_CELL_TEXT },
 };

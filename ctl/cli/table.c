@@ -35,7 +35,7 @@ const struct lz_cli_command lz_cli_commands[] = {
 	{ "policy history", "", NULL, "policy.history", &lz_view_history,
 	  "which policies were applied, when and by whom" },
 	{ "policy counters", "", NULL, "policy.counters", &lz_view_counters,
-	  "packets that each class and limit has refused, or would have; how often it held" },
+	  "packets each class and limit has refused, or would have; how often it held" },
 
 	{ "source list", "[--sort KEY] [--limit N]", NULL, "source.list", &lz_view_sources,
 	  "counters of all sources that were seen" },

@@ -91,6 +91,45 @@ static bool has_all(struct lz_ctl *ctl, const struct lz_prefix *prefix, const __
 	       (*ret_first)[*ret_n - 1] == kp.bits + ((__u64)(*ret_n - 1) << (64 - whole));
 }
 
+/* So many keys from the first on are a prefix: neighbours, and none of them said. */
+static size_t neighbours(const __u64 *keys, const bool *said, size_t n, unsigned int whole)
+{
+	__u64 step = 1ULL << (64 - whole);
+	size_t many = 1;
+
+	while (2 * many <= n && !(keys[0] & (2 * many * step - 1)) &&
+	       keys[2 * many - 1] == keys[0] + (2 * many - 1) * step && !memchr(said, true, 2 * many))
+		many *= 2;
+	return many;
+}
+
+/* What no list names as it is, in as few prefixes as there are: a reply is one line. */
+static void add_rest(struct lz_ctl *ctl, cJSON *list, const __u64 *keys, const bool *said, size_t n)
+{
+	char text[LZ_PREFIX_TEXT_MAX];
+	size_t many;
+
+	for (size_t i = 0; i < n; i += many) {
+		unsigned int whole = keys[i] >> 32 ? ctl->view.instance.ipv6_key_len : 64;
+		struct lz_keyprefix kp = { .bits = keys[i], .len = whole };
+		struct lz_prefix prefix;
+
+		many = 1;
+		if (said[i])
+			continue;
+		many = neighbours(keys + i, said + i, n - i, whole);
+		if (many == 1) {
+			lz_key_format(keys[i], ctl->view.instance.ipv6_key_len, text);
+		} else {
+			for (size_t m = many; m > 1; m /= 2)
+				kp.len--;
+			prefix = lz_keyprefix_to_prefix(&kp);
+			lz_prefix_format(&prefix, text);
+		}
+		cJSON_AddItemToArray(list, cJSON_CreateString(text));
+	}
+}
+
 void lz_json_touched(struct lz_ctl *ctl, cJSON *obj, const struct lz_target *target, __u64 *keys,
 		     size_t n)
 {
@@ -108,10 +147,8 @@ void lz_json_touched(struct lz_ctl *ctl, cJSON *obj, const struct lz_target *tar
 		memset(said + (first - keys), true, count);
 		cJSON_AddItemToArray(list, cJSON_CreateString(lz_prefix_format(&target->touched[i], text)));
 	}
-	for (size_t i = 0; list && said && i < n; i++)
-		if (!said[i])
-			cJSON_AddItemToArray(list, cJSON_CreateString(lz_key_format(
-							   keys[i], ctl->view.instance.ipv6_key_len, text)));
+	if (list && said)
+		add_rest(ctl, list, keys, said, n);
 	if (target->customer)
 		lz_json_add_str(obj, "customer", target->customer);
 }

@@ -234,10 +234,10 @@ operator()
 	t_ok "why: by whom, and why" said '^(by +root|reason +spam run)$'
 	t_ok "why: until when" said "^until +$(ctl -j quarantine show $BOT4 | jq -r .until) "
 	t_ok "why: the way out" said "^way out +lazaretctl --instance $INSTANCE quarantine del $BOT4\$"
-	t_ok "why: who let him go before, and with which ticket" said 'freed +- +root +RT-2 +cleaned$'
+	t_ok "why: who let him go before, and with which ticket" said 'freed +- +- +root +RT-2 +cleaned$'
 	fits why $PC4
 	t_ok "why of a free one: passes" said '^verdict +pass$'
-	t_ok "why of a free one: its time was up" said 'expired +- +clock +- +time is up$'
+	t_ok "why of a free one: its time was up" said 'expired +- +- +clock +- +time is up$'
 	t_eq "list: all that are held" "$(ctl -j quarantine list | jq -r '[.entries[].address] | sort | join(" ")')" \
 		"$BOT4 $CAM4 $BOT6 $PC6 $CAM6"
 	t_eq "-j: no key is said twice" "$(for what in "why $BOT4" "quarantine show $BOT4"; do
