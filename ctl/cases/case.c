@@ -8,8 +8,6 @@
  *   say      log, monitors
  */
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "base/log.h"
 #include "cases/case.h"

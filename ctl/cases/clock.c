@@ -8,8 +8,6 @@
  * them.
  */
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -32,13 +30,9 @@ static bool still_held(struct lz_ctl *ctl, const struct lz_case *c)
 /* Whose keys a step holds. Who is let go may have none any more: then it is told of what he had. */
 static int target_of(struct lz_ctl *ctl, const struct lz_case *c, bool holds, struct lz_target *ret)
 {
-	struct lz_prefix prefix = lz_key_to_prefix(c->key, ctl->view.instance.ipv6_key_len);
-	char address[LZ_ADDR_TEXT_MAX];
 	int r = lz_case_target(ctl, c, ret);
 
-	return r == -ENOENT && !holds ?
-		       lz_target_find(ctl, lz_addr_format(&prefix.addr, address), ret, NULL) :
-		       r;
+	return r == -ENOENT && !holds ? lz_target_of_key(ctl, c->key, ret, NULL) : r;
 }
 
 static int move_by_clock(struct lz_ctl *ctl, struct lz_case *c, const struct lz_decision *d,

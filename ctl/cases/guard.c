@@ -4,9 +4,7 @@
  * holds: what was held is counted from the ledger, and that the guard has tripped, or no longer is, stands
  * in the timeline.
  */
-#include <string.h>
 
-#include "base/clock.h"
 #include "cases/case.h"
 #include "control/ctl.h"
 #include "control/tell.h"

@@ -5,7 +5,6 @@
  * before the old owner is let go.
  */
 #include <errno.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -51,15 +50,14 @@ static int find_address(const struct lz_ctl *ctl, const char *customer, struct l
 
 int lz_case_target(struct lz_ctl *ctl, const struct lz_case *c, struct lz_target *ret)
 {
-	struct lz_addr addr = lz_key_to_prefix(c->key, ctl->view.instance.ipv6_key_len).addr;
-	char text[LZ_ADDR_TEXT_MAX];
-	int r = lz_target_find(ctl, lz_addr_format(&addr, text), ret, NULL);
+	struct lz_addr addr;
+	int r = lz_target_of_key(ctl, c->key, ret, NULL);
 
 	if (r < 0 || lz_case_is_of(c, ret))
 		return r;
 	lz_target_done(ret);
 	r = find_address(ctl, c->customer, &addr);
-	return r < 0 ? r : lz_target_find(ctl, lz_addr_format(&addr, text), ret, NULL);
+	return r < 0 ? r : lz_target_at(ctl, &addr, ret, NULL);
 }
 
 /* What happens to a case because an entry came or went, by no decision about it. */
@@ -159,14 +157,11 @@ static int move_entry(struct lz_ctl *ctl, __u64 key, struct lz_case *to, struct 
 /* The new owner, if there is one: true with @ret to be freed. An address of nobody stays where it is. */
 static bool find_new(struct lz_ctl *ctl, const struct lz_held *held, struct lz_target *ret)
 {
-	struct lz_prefix key = lz_key_to_prefix(held->key, ctl->view.instance.ipv6_key_len);
-	char text[LZ_ADDR_TEXT_MAX];
 	struct lz_case c;
 
 	if (!held->case_id || held->expiry_s <= lz_tables_now_s(&ctl->view) ||
 	    lz_case_get(ctl->ledger, held->case_id, &c) < 0 ||
-	    lz_target_find(ctl, held->address[0] ? held->address : lz_addr_format(&key.addr, text), ret,
-			   NULL) < 0)
+	    lz_target_of_held(ctl, held, ret) < 0)
 		return false;
 	if (ret->customer && !lz_case_is_of(&c, ret) && !has_key(ctl, &c, held->key))
 		return true;

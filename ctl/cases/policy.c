@@ -3,7 +3,6 @@
  * policy.c - what the policy in force and the ledger say about a limit and about a host: ladder,
  * reason, protection, guard.
  */
-#include <string.h>
 
 #include "base/clock.h"
 #include "cases/case.h"

@@ -234,14 +234,6 @@ static void name_limit(const struct lz_ctl *ctl, struct entry *e)
 	e->at_most = nearest->limit->n;
 }
 
-static int find_target(struct lz_ctl *ctl, __u64 key, struct lz_target *ret)
-{
-	struct lz_prefix prefix = lz_key_to_prefix(key, ctl->view.instance.ipv6_key_len);
-	char address[LZ_ADDR_TEXT_MAX];
-
-	return lz_target_find(ctl, lz_addr_format(&prefix.addr, address), ret, NULL);
-}
-
 static void log_failure(const char *what, const struct lz_target *t, const struct lz_err *err)
 {
 	char address[LZ_ADDR_TEXT_MAX];
@@ -424,7 +416,7 @@ static void take_entry(struct lz_ctl *ctl, struct entry *entry)
 	struct lz_evidence e;
 	struct lz_target t;
 
-	if (find_target(ctl, entry->key, &t) < 0)
+	if (lz_target_of_key(ctl, entry->key, &t, NULL) < 0)
 		return;
 	if (entry->word)
 		name_limit(ctl, entry);

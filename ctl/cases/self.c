@@ -53,11 +53,18 @@ static struct lz_release_rule rule_of(const struct lz_ctl *ctl)
 static int target_of(struct lz_ctl *ctl, const struct lz_addr *addr, struct lz_target *ret,
 		     struct lz_err *reterr)
 {
-	char text[LZ_ADDR_TEXT_MAX];
-
 	if (!ctl->opened)
 		return lz_err_set(reterr, ENOENT, "gateway: no policy was ever applied");
-	return lz_target_find(ctl, lz_addr_format(addr, text), ret, reterr);
+	return lz_target_at(ctl, addr, ret, reterr);
+}
+
+/* For what is written. */
+static int target_to_change(struct lz_ctl *ctl, const struct lz_addr *addr, struct lz_target *ret,
+			    struct lz_err *reterr)
+{
+	if (ctl->busy)
+		return lz_err_set(reterr, EBUSY, "ledger: an import is running; try again");
+	return target_of(ctl, addr, ret, reterr);
 }
 
 /* ---------------------------------------------------------------- look */
@@ -195,9 +202,7 @@ int lz_case_token(struct lz_ctl *ctl, const struct lz_addr *addr,
 	struct lz_target t;
 	int r;
 
-	if (ctl->busy)
-		return lz_err_set(reterr, EBUSY, "ledger: an import is running; try again");
-	r = target_of(ctl, addr, &t, reterr);
+	r = target_to_change(ctl, addr, &t, reterr);
 	if (r < 0)
 		return r;
 	r = make_token(ctl, &t, ret_token, reterr);
@@ -268,9 +273,7 @@ int lz_case_self_release(struct lz_ctl *ctl, const struct lz_addr *addr, const c
 
 	*ret_why = LZ_RELEASE_NOT_HELD;
 	*ret_wait_s = 0;
-	if (ctl->busy)
-		return lz_err_set(reterr, EBUSY, "ledger: an import is running; try again");
-	r = target_of(ctl, addr, &t, reterr);
+	r = target_to_change(ctl, addr, &t, reterr);
 	if (r < 0)
 		return r;
 	r = release(ctl, &t, token, ret_why, ret_wait_s, reterr);

@@ -42,6 +42,11 @@ bool lz_case_holds(enum lz_case_state state)
 	return state == LZ_CASE_THROTTLED || state == LZ_CASE_BLOCKED25 || state == LZ_CASE_GARDEN;
 }
 
+bool lz_case_waits(const struct lz_case *c)
+{
+	return c->state == LZ_CASE_NOTIFIED && c->due_s && c->grade.kind != LZ_GRADE_IS_NONE;
+}
+
 static const struct lz_case_acted *find_acted(const struct lz_case *c, const char *source)
 {
 	for (int i = 0; i < LZ_CASE_ACTED_MAX; i++)

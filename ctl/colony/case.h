@@ -92,6 +92,9 @@ enum lz_case_state lz_case_state_of(const struct lz_grade *grade);
 /** lz_case_holds() - throttled, blocked25 or garden */
 bool lz_case_holds(enum lz_case_state state);
 
+/** lz_case_waits() - notified that he will be held once a grace is over? */
+bool lz_case_waits(const struct lz_case *c);
+
 /** lz_case_acted_s() - when was the evidence of this source that moved it last? 0 = none did */
 __u64 lz_case_acted_s(const struct lz_case *c, const char *source);
 

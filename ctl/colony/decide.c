@@ -60,7 +60,7 @@ static enum lz_why_not find_no_reason(const struct lz_case *c, const struct lz_e
 {
 	if (is_dated(c->freed_s, now_s) && e->time_s <= c->freed_s)
 		return LZ_WHY_NOT_OLD;
-	if (c->state == LZ_CASE_NOTIFIED && c->due_s && c->grade.kind != LZ_GRADE_IS_NONE)
+	if (lz_case_waits(c))
 		return LZ_WHY_NOT_GRACE;
 	if (is_same(c, e, now_s))
 		return LZ_WHY_NOT_SAME;

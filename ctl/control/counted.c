@@ -2,9 +2,7 @@
 /*
  * counted.c - the limits of a source by name, and what each has counted at this moment.
  */
-#include <stdio.h>
 
-#include "base/units.h"
 #include "control/counted.h"
 #include "control/ctl.h"
 

@@ -8,7 +8,6 @@
  */
 #include <errno.h>
 #include <malloc.h>
-#include <stdint.h>
 #include <string.h>
 
 #include "base/clock.h"

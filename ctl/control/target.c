@@ -118,18 +118,16 @@ void lz_target_done(struct lz_target *target)
 	memset(target, 0, sizeof(*target));
 }
 
-int lz_target_find(struct lz_ctl *ctl, const char *address, struct lz_target *ret,
-		   struct lz_err *reterr)
+/* @address: the same, as messages name it */
+static int find(struct lz_ctl *ctl, const struct lz_addr *addr, const char *address, struct lz_target *ret,
+		struct lz_err *reterr)
 {
 	const struct lz_policy *policy = ctl->now.policy;
-	struct lz_target t = { 0 };
+	struct lz_target t = { .addr = *addr };
 	const struct lz_range *own;
 	struct lz_prefix host;
 	int r;
 
-	r = lz_addr_parse(address, &t.addr, reterr);
-	if (r < 0)
-		return r;
 	lz_addr_unmap(&t.addr);
 	r = lz_key_from_addr(&t.addr, ctl->view.instance.ipv6_key_len, &t.key);
 	if (r < 0)
@@ -155,6 +153,34 @@ int lz_target_find(struct lz_ctl *ctl, const char *address, struct lz_target *re
 	}
 	*ret = t;
 	return 0;
+}
+
+int lz_target_find(struct lz_ctl *ctl, const char *address, struct lz_target *ret, struct lz_err *reterr)
+{
+	struct lz_addr addr;
+	int r = lz_addr_parse(address, &addr, reterr);
+
+	return r < 0 ? r : find(ctl, &addr, address, ret, reterr);
+}
+
+int lz_target_at(struct lz_ctl *ctl, const struct lz_addr *addr, struct lz_target *ret, struct lz_err *reterr)
+{
+	char text[LZ_ADDR_TEXT_MAX];
+
+	return find(ctl, addr, lz_addr_format(addr, text), ret, reterr);
+}
+
+int lz_target_of_key(struct lz_ctl *ctl, __u64 key, struct lz_target *ret, struct lz_err *reterr)
+{
+	struct lz_prefix prefix = lz_key_to_prefix(key, ctl->view.instance.ipv6_key_len);
+
+	return lz_target_at(ctl, &prefix.addr, ret, reterr);
+}
+
+int lz_target_of_held(struct lz_ctl *ctl, const struct lz_held *held, struct lz_target *ret)
+{
+	return held->address[0] ? lz_target_find(ctl, held->address, ret, NULL) :
+				  lz_target_of_key(ctl, held->key, ret, NULL);
 }
 
 static int name_never(const struct lz_policy *policy, const struct lz_range *range,

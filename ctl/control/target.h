@@ -11,6 +11,7 @@
 #include "base/err.h"
 
 struct lz_ctl;
+struct lz_held;
 
 #define LZ_TARGET_KEYS_MAX 1024 /* keys of one customer that are held together */
 
@@ -27,8 +28,18 @@ struct lz_target {
 	__u32 class_;
 };
 
+/**
+ * lz_target_find() - by an address as somebody wrote it
+ *
+ * Return: 0 with @ret to be freed by lz_target_done(); -EINVAL no address, or no source's; -ENOMEM; @reterr is set.
+ */
 int lz_target_find(struct lz_ctl *ctl, const char *address, struct lz_target *ret,
 		   struct lz_err *reterr);
+/** lz_target_at() - the same of an address; lz_target_of_key(): of a key's first one */
+int lz_target_at(struct lz_ctl *ctl, const struct lz_addr *addr, struct lz_target *ret, struct lz_err *reterr);
+int lz_target_of_key(struct lz_ctl *ctl, __u64 key, struct lz_target *ret, struct lz_err *reterr);
+/** lz_target_of_held() - of an entry: by the address that it was held by, if that is known */
+int lz_target_of_held(struct lz_ctl *ctl, const struct lz_held *held, struct lz_target *ret);
 void lz_target_done(struct lz_target *target);
 
 /** lz_target_check() - may it be held? 0, or -EPERM with the reason */

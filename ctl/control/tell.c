@@ -2,7 +2,6 @@
 /*
  * tell.c - everything that happens is said three times: to the log, to the timeline, to monitors.
  */
-#include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>

@@ -2,7 +2,6 @@
 /*
  * main.c - lazaretd: the command line, and which of its modes it means.
  */
-#include <errno.h>
 #include <getopt.h>
 #include <lazaret/proto.h>
 #include <stdio.h>

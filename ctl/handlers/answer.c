@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/json.h"
 #include "cases/case.h"
 #include "control/ctl.h"
@@ -111,22 +110,16 @@ static void add_rest(struct lz_ctl *ctl, cJSON *list, const __u64 *keys, const b
 
 	for (size_t i = 0; i < n; i += many) {
 		unsigned int whole = keys[i] >> 32 ? ctl->view.instance.ipv6_key_len : 64;
-		struct lz_keyprefix kp = { .bits = keys[i], .len = whole };
+		struct lz_keyprefix kp = { .bits = keys[i] };
 		struct lz_prefix prefix;
 
 		many = 1;
 		if (said[i])
 			continue;
 		many = neighbours(keys + i, said + i, n - i, whole);
-		if (many == 1) {
-			lz_key_format(keys[i], ctl->view.instance.ipv6_key_len, text);
-		} else {
-			for (size_t m = many; m > 1; m /= 2)
-				kp.len--;
-			prefix = lz_keyprefix_to_prefix(&kp);
-			lz_prefix_format(&prefix, text);
-		}
-		cJSON_AddItemToArray(list, cJSON_CreateString(text));
+		kp.len = whole - (unsigned int)__builtin_ctzll(many);
+		prefix = lz_keyprefix_to_prefix(&kp);
+		cJSON_AddItemToArray(list, cJSON_CreateString(lz_prefix_format(&prefix, text)));
 	}
 }
 
@@ -220,4 +213,17 @@ bool lz_ctl_need(struct lz_ctl *ctl, struct lz_request *req)
 			 lz_ctl_command(ctl, "policy apply FILE", command));
 	lz_reply_end(req, LZ_CODE_REFUSED, text, NULL);
 	return false;
+}
+
+bool lz_arg_target(struct lz_ctl *ctl, struct lz_request *req, struct lz_target *ret)
+{
+	struct lz_err err = { "" };
+	int r;
+
+	if (!lz_ctl_need(ctl, req))
+		return false;
+	r = lz_target_find(ctl, lz_arg_text(req, "address"), ret, &err);
+	if (r < 0)
+		lz_end(req, r, &err);
+	return r == 0;
 }

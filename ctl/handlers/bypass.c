@@ -3,7 +3,6 @@
  * bypass.c - the kill switch, through the daemon; `lazaretd --bypass` does it without one.
  */
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"

@@ -3,7 +3,6 @@
  * exception.c - who may send although his class may not: state, not policy; ends by itself.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"

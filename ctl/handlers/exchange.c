@@ -11,7 +11,6 @@
  * the ledger says what is wanted.
  */
 #include <errno.h>
-#include <string.h>
 
 #include "cases/case.h"
 #include "control/ask.h"

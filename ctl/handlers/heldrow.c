@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* heldrow.c - the one place that knows what a row of the colony looks like. */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"

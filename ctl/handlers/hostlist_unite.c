@@ -2,7 +2,6 @@
 /* hostlist_unite.c - entries to hosts: of each customer all addresses, of each key one entry. */
 #include <errno.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "control/counted.h"

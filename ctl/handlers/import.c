@@ -13,9 +13,7 @@
  * In slices between which the loop turns; other changes wait (lz_ctl_wait), questions do not.
  */
 #include <errno.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/json.h"

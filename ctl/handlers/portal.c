@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -226,14 +225,12 @@ static void say_held(struct lz_ctl *ctl, const struct lz_case_view *v, cJSON *an
 static void say_grace(struct lz_ctl *ctl, const struct lz_addr *host, cJSON *answer)
 {
 	__u64 now_s = lz_ctl_now().wall_s;
-	char text[LZ_ADDR_TEXT_MAX];
 	struct lz_target target;
 	struct lz_case c;
 
-	if (!ctl->opened || lz_target_find(ctl, lz_addr_format(host, text), &target, NULL) < 0)
+	if (!ctl->opened || lz_target_at(ctl, host, &target, NULL) < 0)
 		return;
-	if (lz_case_peek(ctl, &target, &c) == 0 && c.state == LZ_CASE_NOTIFIED &&
-	    c.grade.kind != LZ_GRADE_IS_NONE && c.due_s > now_s) {
+	if (lz_case_peek(ctl, &target, &c) == 0 && lz_case_waits(&c) && c.due_s > now_s) {
 		say_number(c.id, answer);
 		lz_json_add_u64(answer, "held_in_s", c.due_s - now_s);
 		if (c.grade.kind == LZ_GRADE_IS_GARDEN)

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/json.h"
 #include "cases/case.h"
@@ -17,20 +16,6 @@
 #include "handlers/answer.h"
 #include "handlers/handlers.h"
 #include "handlers/timeline.h"
-
-/* The target of the request's address; if it is none, the request is answered. */
-static bool find(struct lz_ctl *ctl, struct lz_request *req, struct lz_target *ret)
-{
-	struct lz_err err = { "" };
-	int r;
-
-	if (!lz_ctl_need(ctl, req))
-		return false;
-	r = lz_target_find(ctl, lz_arg_text(req, "address"), ret, &err);
-	if (r < 0)
-		lz_end(req, r, &err);
-	return r == 0;
-}
 
 /* The grade asked for; NONE: not given, then what stands stays, or leaky. "garden strict" is as it
  * always was, "grade block25" and the like say the same in one word more. */
@@ -145,7 +130,7 @@ void lz_h_quarantine_add(struct lz_request *req, void *arg)
 	int r;
 
 	if (lz_ctl_wait(ctl, req, lz_h_quarantine_add) || !check_time(req, "for", for_s) ||
-	    !find(ctl, req, &target))
+	    !lz_arg_target(ctl, req, &target))
 		return;
 	r = read_grade(ctl, req, &grade, &err);
 	if (r == 0)
@@ -192,7 +177,7 @@ void lz_h_quarantine_set(struct lz_request *req, void *arg)
 	int r;
 
 	if (lz_ctl_wait(ctl, req, lz_h_quarantine_set) || !check_time(req, "for", for_s) ||
-	    !find(ctl, req, &target))
+	    !lz_arg_target(ctl, req, &target))
 		return;
 	r = open_held(ctl, &target, false, &c, &err);
 	if (r == 0) {
@@ -292,7 +277,7 @@ void lz_h_quarantine_del(struct lz_request *req, void *arg)
 			       wrong ? "want at most 10 years" : "goes with false-positive only");
 		return;
 	}
-	if (!find(ctl, req, &target))
+	if (!lz_arg_target(ctl, req, &target))
 		return;
 	r = let_go(ctl, req, &target, for_s, &until_s, &freed, &err);
 	if (r < 0) {
@@ -349,18 +334,12 @@ static void show_target(struct lz_ctl *ctl, struct lz_request *req, const struct
 /* Whom a case is about: by what it holds, else by the policy. False: nobody is known by now. */
 static bool find_owner(struct lz_ctl *ctl, const struct lz_case *c, struct lz_target *ret)
 {
-	char text[LZ_ADDR_TEXT_MAX];
-	struct lz_prefix key;
 	struct lz_held held;
 
-	if (lz_held_of(ctl->ledger, c->id, &held, 1) == 1) {
-		key = lz_key_to_prefix(held.key, ctl->view.instance.ipv6_key_len);
-		if (lz_target_find(ctl, held.address[0] ? held.address : lz_addr_format(&key.addr, text), ret,
-				   NULL) == 0) {
-			if (lz_case_is_of(c, ret))
-				return true;
-			lz_target_done(ret);
-		}
+	if (lz_held_of(ctl->ledger, c->id, &held, 1) == 1 && lz_target_of_held(ctl, &held, ret) == 0) {
+		if (lz_case_is_of(c, ret))
+			return true;
+		lz_target_done(ret);
 	}
 	return lz_case_target(ctl, c, ret) == 0;
 }
@@ -425,7 +404,7 @@ void lz_h_quarantine_show(struct lz_request *req, void *arg)
 		lz_end_invalid(req, "quarantine: want an address or the number of a case, one of them");
 	} else if (id) {
 		show_case(ctl, req, id);
-	} else if (find(ctl, req, &target)) {
+	} else if (lz_arg_target(ctl, req, &target)) {
 		show_target(ctl, req, &target);
 		lz_target_done(&target);
 	}

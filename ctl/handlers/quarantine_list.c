@@ -3,8 +3,6 @@
  * quarantine_list.c - the whole colony, as rows or as the text that import reads; in slices, so that a million
  * entries cost no more memory than the high water mark.
  */
-#include <stdio.h>
-#include <string.h>
 
 #include "base/json.h"
 #include "control/ctl.h"

@@ -54,15 +54,12 @@ void lz_h_range_lookup(struct lz_request *req, void *arg)
 	struct lz_err err = { "" };
 	char text[LZ_PREFIX_TEXT_MAX];
 	cJSON *end;
-	int r;
 
-	if (!lz_ctl_need(ctl, req))
+	if (!lz_arg_target(ctl, req, &target))
 		return;
-	r = lz_target_find(ctl, lz_arg_text(req, "address"), &target, &err);
-	if (r == 0 && !policy)
-		r = lz_err_set(&err, ENOENT, "range: no policy is in force");
-	if (r < 0) {
-		lz_end(req, r, &err);
+	if (!policy) {
+		lz_end(req, lz_err_set(&err, ENOENT, "range: no policy is in force"), &err);
+		lz_target_done(&target);
 		return;
 	}
 	end = cJSON_CreateObject();

@@ -4,7 +4,6 @@
  * strange about them.
  */
 #include <errno.h>
-#include <string.h>
 
 #include "base/json.h"
 #include "control/ctl.h"

@@ -3,8 +3,6 @@
  * source.c - counters of sources: list, show, top.
  */
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -12,7 +10,6 @@
 #include "control/ctl.h"
 #include "control/hold.h"
 #include "control/target.h"
-#include "datapath/bypass.h"
 #include "handlers/answer.h"
 #include "handlers/handlers.h"
 #include "handlers/health.h"
@@ -188,13 +185,8 @@ void lz_h_source_show(struct lz_request *req, void *arg)
 	cJSON *end;
 	int r;
 
-	if (!lz_ctl_need(ctl, req))
+	if (!lz_arg_target(ctl, req, &target))
 		return;
-	r = lz_target_find(ctl, lz_arg_text(req, "address"), &target, &err);
-	if (r < 0) {
-		lz_end(req, r, &err);
-		return;
-	}
 	r = lz_cell_get(&ctl->view, target.key, &cell);
 	if (r < 0) {
 		lz_err_set(&err, ENOENT, "%s: was never seen, or not for a long time",

@@ -2,7 +2,6 @@
 /*
  * status.c - status and health: what the gateway does, and whether all of it is in force.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -16,7 +15,6 @@
 #include "control/hold.h"
 #include "control/names.h"
 #include "control/rules.h"
-#include "datapath/bypass.h"
 #include "handlers/handlers.h"
 #include "handlers/health.h"
 #include "privsep/chan.h"

@@ -234,7 +234,7 @@ static void say_next(struct lz_ctl *ctl, const struct lz_case *c, cJSON *obj)
 	struct lz_ladder ladder;
 	__u32 step;
 
-	if (c->state == LZ_CASE_NOTIFIED && c->due_s && c->grade.kind != LZ_GRADE_IS_NONE) {
+	if (lz_case_waits(c)) {
 		snprintf(text, sizeof(text), "%s from %s", lz_grade_format(&c->grade, grade),
 			 lz_time_format(c->due_s * LZ_NS_PER_S, time));
 	} else if (c->ladder[0] && lz_ladder_of(ctl, c->ladder, &ladder)) {

@@ -13,7 +13,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -274,10 +273,8 @@ static int move_back(struct undo *u, struct lz_case *c, const struct lz_transiti
 {
 	struct lz_move move = { .c = c, .actor = u->by.actor, .source = "undo", .event = "undone",
 				.reason = u->by.reason, .keys_done = true, .end_s = rows->end_s };
-	struct lz_prefix prefix = lz_key_to_prefix(c->key, u->ctl->view.instance.ipv6_key_len);
-	char address[LZ_ADDR_TEXT_MAX];
 	struct lz_target target;
-	int r = lz_target_find(u->ctl, lz_addr_format(&prefix.addr, address), &target, reterr);
+	int r = lz_target_of_key(u->ctl, c->key, &target, reterr);
 
 	if (r < 0)
 		return r;
@@ -322,12 +319,6 @@ static int rows_to_kernel(struct undo *u, struct lz_request *req, struct rows *r
 	return r;
 }
 
-/* Told that he will be held once a grace is over. */
-static bool is_waiting(const struct lz_case *c)
-{
-	return c->state == LZ_CASE_NOTIFIED && c->due_s && c->grade.kind != LZ_GRADE_IS_NONE;
-}
-
 static int undo_case(struct undo *u, struct lz_request *req, __u64 case_id, struct lz_err *reterr)
 {
 	struct rows rows = { .n = 0 };
@@ -340,7 +331,7 @@ static int undo_case(struct undo *u, struct lz_request *req, __u64 case_id, stru
 	    !find_first(u, case_id, &first))
 		return 0;
 	r = plan_rows(u, case_id, &rows, reterr);
-	waits = is_waiting(&c);
+	waits = lz_case_waits(&c);
 	if (r < 0 || (!rows.n && !waits)) {
 		rows_done(&rows);
 		return r; /* nothing is held because of it, nor will be */

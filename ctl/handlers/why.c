@@ -3,10 +3,7 @@
  * why.c - the operator on the telephone: why is this customer blocked, since when, until when, who did
  * it, how do I let him out?
  */
-#include <errno.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -193,20 +190,13 @@ void lz_h_why(struct lz_request *req, void *arg)
 	struct lz_ctl *ctl = arg;
 	struct lz_target target;
 	struct lz_cell_copy cell;
-	struct lz_err err = { "" };
 	__u32 lifted;
 	bool seen;
 	__u64 word;
 	cJSON *end;
-	int r;
 
-	if (!lz_ctl_need(ctl, req))
+	if (!lz_arg_target(ctl, req, &target))
 		return;
-	r = lz_target_find(ctl, lz_arg_text(req, "address"), &target, &err);
-	if (r < 0) {
-		lz_end(req, r, &err);
-		return;
-	}
 	lz_timeline_say(ctl, req, &target);
 	end = cJSON_CreateObject();
 	say_place(ctl, &target, end);

@@ -3,13 +3,10 @@
  * notify.c - sd_notify(3) by hand.
  */
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <unistd.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "base/units.h"
 #include "keeper/notify.h"
