@@ -133,8 +133,8 @@ const char *const lz_db_sql[LZ_SQL_N] = {
 			      "state = 'closed' AND changed_s < ?1 LIMIT ?2)",
 	[LZ_SQL_TOKEN_ADD] = "INSERT INTO token (hash, case_id, expires_s) VALUES (?1, ?2, ?3)",
 	[LZ_SQL_TOKEN_TRIM] = "DELETE FROM token WHERE case_id = ?1 AND (expires_s <= ?2 OR expires_s > ?3 OR "
-			      "hash IN (SELECT hash FROM token WHERE case_id = ?1 AND expires_s > ?2 ORDER BY "
-			      "expires_s DESC LIMIT -1 OFFSET ?4))",
+			      "id IN (SELECT id FROM token WHERE case_id = ?1 AND expires_s > ?2 AND "
+			      "expires_s <= ?3 ORDER BY id DESC LIMIT -1 OFFSET ?4))",
 	[LZ_SQL_TOKEN_TAKE] = "DELETE FROM token WHERE hash = ?1 AND case_id = ?2 AND expires_s > ?3 AND "
 			      "expires_s <= ?4",
 	[LZ_SQL_TOKEN_END] = "DELETE FROM token WHERE case_id = ?1",

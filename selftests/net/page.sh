@@ -105,7 +105,7 @@ has()
 	local text
 	text=$(cat)
 	grep -q -- "$1" <<<"$text" && return
-	printf '%s\n' "$text" | sed 's/<[^>]*>//g; /^ *$/d' | head -n 30
+	printf '%s\n' "$text" | sed '/<style/,/<\/style>/d; s/<[^>]*>//g; /^ *$/d' | head -n 30
 	return 1
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* t_ledger_schema.c - a ledger of schema 1 becomes one of today's with everything in it, or stays what it was. */
+#include <errno.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/wait.h>
@@ -160,6 +161,29 @@ static void migrates_4(void)
 	remove_dir();
 }
 
+/* A page that is open stays one whose button works. */
+static void migrates_5(void)
+{
+	__u8 hash[2][LZ_TOKEN_HASH_BYTES] = { { 1 }, { 2 } };
+	struct lz_ledger *l;
+
+	make_dir();
+	l = open_at(BOOT_A, noon);
+	lz_ledger_close(&l);
+	run_sql("DROP TABLE token; CREATE TABLE token (hash BLOB PRIMARY KEY, case_id INTEGER NOT NULL,"
+		"  expires_s INTEGER NOT NULL) WITHOUT ROWID;"
+		"CREATE INDEX token_case ON token (case_id, expires_s);"
+		"INSERT INTO token VALUES (CAST(x'01' || zeroblob(31) AS BLOB), 7, 2100),"
+		"  (CAST(x'02' || zeroblob(31) AS BLOB), 7, 2050);"
+		"PRAGMA user_version = 5");
+	l = open_at(BOOT_A, noon);
+	T_EQ(lz_token_add(l, (__u8[LZ_TOKEN_HASH_BYTES]){ 3 }, 7, 2001, 100, 2, NULL), 0, "another");
+	T_ERR(lz_token_take(l, hash[1], 7, 2010, 100, NULL), -ENOENT, "the older one has died");
+	T_EQ(lz_token_take(l, hash[0], 7, 2010, 100, NULL), 0, "the newer one works");
+	lz_ledger_close(&l);
+	remove_dir();
+}
+
 /* Something in the way of the last statements: all of it must be undone. */
 static void stays_when_interrupted(void)
 {
@@ -211,6 +235,7 @@ static const struct t_case cases[] = {
 	{ "a ledger of schema 1 is migrated", migrates },
 	{ "a ledger of schema 3 is migrated", migrates_3 },
 	{ "a ledger of schema 4 is migrated", migrates_4 },
+	{ "a ledger of schema 5 is migrated", migrates_5 },
 	{ "a migration that fails leaves schema 1", stays_when_interrupted },
 	{ "a migration that is killed leaves schema 1", stays_when_killed },
 };
