@@ -132,6 +132,7 @@ struct lz_ctl {
 	uv_signal_t term;
 	__u64 started_s; /* CLOCK_MONOTONIC */
 	__u64 ticked_s;
+	__u64 shed_s;
 	__u64 swept_s;
 	__u64 pruned_s;
 	struct lz_switch_seen bypass;

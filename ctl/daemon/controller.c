@@ -43,6 +43,7 @@
 #define LZ_SWEEP_EVERY_S  10
 #define LZ_CHECKPOINT_RETRY_S 10
 #define LZ_TICK_EVERY_S	  30
+#define LZ_SHED_EVERY_S	  5
 #define LZ_PRUNE_EVERY_S  60
 #define LZ_PRUNE_AGE_S	  (400 * 86400ULL)
 #define LZ_PRUNE_SLICE	  1000
@@ -146,6 +147,11 @@ static void on_second(uv_timer_t *timer)
 			lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", err.text);
 		lz_text_set(ctl->ledger_fault, sizeof(ctl->ledger_fault), err.text);
 		lz_strangers_look(ctl); /* again, if it failed */
+	}
+	if (now.mono_s - ctl->shed_s >= LZ_SHED_EVERY_S) {
+		ctl->shed_s = now.mono_s;
+		if (lz_ledger_shed_idle(ctl->ledger))
+			malloc_trim(0);
 	}
 	if (now.mono_s - ctl->pruned_s >= LZ_PRUNE_EVERY_S && now.wall_s > LZ_PRUNE_AGE_S) {
 		ctl->pruned_s = now.mono_s;

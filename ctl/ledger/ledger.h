@@ -414,6 +414,13 @@ int lz_ledger_prune(struct lz_ledger *l, __u64 wall_s, int n);
 /** lz_ledger_shed() - give back the pages in the cache that hold nothing unwritten */
 void lz_ledger_shed(struct lz_ledger *l);
 
+/**
+ * lz_ledger_shed_idle() - the same, if the cache is large and hardly read since this was last asked
+ *
+ * A walk through all holds leaves 32 MB behind. Return: true: given back; malloc_trim() is the caller's.
+ */
+bool lz_ledger_shed_idle(struct lz_ledger *l);
+
 struct lz_applied {
 	__u64 generation;
 	__u64 applied_s; /* wall clock */

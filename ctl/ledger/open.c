@@ -15,6 +15,10 @@
 
 #define LZ_LEDGER_BUSY_MS 2000
 
+/* A daemon that is asked now and then reads a few pages each time; less than this is not worth a walk of malloc's. */
+#define IDLE_READS_MAX	 500
+#define IDLE_CACHE_BYTES (4 << 20)
+
 static int read_number(struct lz_ledger *l, const char *sql, __s64 *ret, struct lz_err *reterr)
 {
 	sqlite3_stmt *s = NULL;
@@ -270,6 +274,24 @@ void lz_ledger_close(struct lz_ledger **ledger)
 void lz_ledger_shed(struct lz_ledger *l)
 {
 	sqlite3_db_release_memory(l->db);
+}
+
+/* Since it was last asked; of SQLITE_DBSTATUS_CACHE_USED: now. */
+static int cache_status(struct lz_ledger *l, int what)
+{
+	int now = 0, ignored = 0;
+
+	return sqlite3_db_status(l->db, what, &now, &ignored, true) == SQLITE_OK ? now : 0;
+}
+
+bool lz_ledger_shed_idle(struct lz_ledger *l)
+{
+	int read = cache_status(l, SQLITE_DBSTATUS_CACHE_HIT) + cache_status(l, SQLITE_DBSTATUS_CACHE_MISS);
+
+	if (l->batch || read > IDLE_READS_MAX || cache_status(l, SQLITE_DBSTATUS_CACHE_USED) < IDLE_CACHE_BYTES)
+		return false;
+	lz_ledger_shed(l);
+	return true;
 }
 
 int lz_ledger_tick(struct lz_ledger *l, struct lz_now now, struct lz_err *reterr)

@@ -89,6 +89,31 @@ static void walks_with_its_texts(void)
 	remove_dir();
 }
 
+static void gives_its_cache_back(void)
+{
+	struct lz_ledger *l;
+	struct lz_held row;
+
+	make_dir();
+	l = open_at(BOOT_A, noon);
+	T_EQ(lz_ledger_begin(l, NULL), 0, "a list");
+	for (__u32 i = 0; i < 200000; i++)
+		if (lz_held_put(l, &(struct lz_held){ .key = i + 1, .ttl_s = 3600, .expiry_s = 9000,
+						      .grade = "block25" }, NULL) < 0)
+			T_OK(false, "put");
+	T_OK(!lz_ledger_shed_idle(l), "not while it is written");
+	T_EQ(lz_ledger_commit(l, NULL), 0, "written");
+	for (__u32 i = 0; i < 1000; i++)
+		T_EQ(lz_held_get(l, 1 + i, &row), 0, "read");
+	T_OK(!lz_ledger_shed_idle(l), "not right after it was read");
+	T_EQ(lz_held_get(l, 7, &row), 0, "one is asked for now and then");
+	T_OK(lz_ledger_shed_idle(l), "but soon after");
+	T_OK(!lz_ledger_shed_idle(l), "once");
+	T_EQ(lz_held_get(l, 99999, &row), 0, "and all is there");
+	lz_ledger_close(&l);
+	remove_dir();
+}
+
 static void rolls_a_batch_back(void)
 {
 	struct lz_ledger *l;
@@ -202,6 +227,7 @@ static const struct t_case cases[] = {
 	{ "keeps a hold", keeps_a_hold },
 	{ "walks past writes", walks_past_writes },
 	{ "a walk over the holds has each with its texts", walks_with_its_texts },
+	{ "gives its cache back when it is not read", gives_its_cache_back },
 	{ "rolls a batch back", rolls_a_batch_back },
 	{ "keeps policies", keeps_policies },
 	{ "keeps exceptions and notes", keeps_exceptions_and_notes },
