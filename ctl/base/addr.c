@@ -270,6 +270,19 @@ int lz_prefix_parse(const char *text, struct lz_prefix *ret, struct lz_err *rete
 	return 0;
 }
 
+int lz_source_parse(const char *text, struct lz_prefix *ret, struct lz_err *reterr)
+{
+	struct lz_addr addr;
+	int r;
+
+	if (strchr(text, '/'))
+		return lz_prefix_parse(text, ret, reterr);
+	r = lz_addr_parse(text, &addr, reterr);
+	if (r == 0)
+		*ret = lz_prefix_host(&addr);
+	return r;
+}
+
 const char *lz_prefix_format(const struct lz_prefix *prefix, char buf[static LZ_PREFIX_TEXT_MAX])
 {
 	char *end;

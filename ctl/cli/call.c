@@ -76,8 +76,8 @@ static int add_text(cJSON *args, const char *arg, const char *text, struct lz_er
 
 static int add_address(cJSON *args, const char *arg, const char *text, struct lz_err *err)
 {
-	struct lz_addr addr;
-	int r = lz_addr_parse(text, &addr, err);
+	struct lz_prefix source;
+	int r = lz_source_parse(text, &source, err);
 
 	return r ? r : lz_json_add_str(args, arg, text);
 }

@@ -29,7 +29,7 @@ struct lz_target {
 };
 
 /**
- * lz_target_find() - by an address as somebody wrote it
+ * lz_target_find() - by an address as somebody wrote it, or the prefix of one source, as answers name it
  *
  * Return: 0 with @ret to be freed by lz_target_done(); -EINVAL no address, or no source's; -ENOMEM; @reterr is set.
  */

@@ -60,13 +60,12 @@ static int check_word(const char *name, const char *text, struct lz_err *reterr)
 static int check_kind(const struct arg_spec *spec, const char *text, struct lz_err *reterr)
 {
 	struct lz_prefix prefix;
-	struct lz_addr addr;
 	struct lz_err why;
 	__u64 wall_ns;
 	int r;
 
 	if (lz_streq(spec->type, "address"))
-		r = lz_addr_parse(text, &addr, &why);
+		r = lz_source_parse(text, &prefix, &why);
 	else if (lz_streq(spec->type, "prefix"))
 		r = lz_prefix_parse(text, &prefix, &why);
 	else if (lz_streq(spec->type, "time"))

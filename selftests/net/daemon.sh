@@ -100,6 +100,15 @@ t_eq "add again, shorter: what was said of it is kept" \
 t_eq "is never shortened" "$(ctl -j quarantine show "$HELD" | jq -r .until)" "$UNTIL"
 t_eq "IPv6: touched is its /64" "$(ctl -j quarantine add 2001:db8:2000:7::5 | jq -r '.touched[0]')" \
 	2001:db8:2000:7::/64
+t_eq "which it takes too" "$(ctl -j quarantine show 2001:db8:2000:7::/64 | jq -r .until)" \
+	"$(ctl -j quarantine show 2001:db8:2000:7::5 | jq -r .until)"
+t_ok "why: too" grep -q 2001:db8:2000:7:: <(ctl why 2001:db8:2000:7::/64)
+t_eq "but not one of many sources" "$(ctl quarantine add 2001:db8:2000::/60 2>&1)" \
+	"lazaretctl: 2001:db8:2000::/60: is more than one source: name an address in it, or its /64"
+t_eq "nor of a part of one" "$(ctl quarantine add 2001:db8:2000:7::/80 2>&1)" \
+	"lazaretctl: 2001:db8:2000:7::/80: is a part of a source: name an address in it, or its /64"
+t_eq "nor of many IPv4 ones" "$(ctl why 198.51.100.0/24 2>&1)" \
+	"lazaretctl: 198.51.100.0/24: is more than one source: name an address in it, or its /32"
 t_eq "why" "$(ctl -j why "$HELD" | jq -r '"\(.verdict) \(.actor) \(.reason) \(.ticket)"')" \
 	"held root spam trap RT-1"
 t_ok "doctor agrees" ctl doctor
