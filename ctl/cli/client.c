@@ -49,18 +49,24 @@ static enum lz_code strange(struct lz_err *reterr, const char *line, size_t len)
 	return LZ_CODE_REFUSED;
 }
 
-/* Connect; a full backlog is waited for, but not for long. */
-static int dial(struct lz_client *client, const struct sockaddr_un *sun, __u64 until_ns)
+/* Connect; a full backlog is waited for, but not for long. So is a socket that nobody listens on: its daemon was
+ * killed and will soon be back, or makes its tables anew. One that was stopped has taken it away. */
+static int dial(struct lz_client *client, const struct sockaddr_un *sun, int wait_ms)
 {
+	__u64 now_ns = lz_clock_mono_ns(), until_ns = now_ns + (__u64)wait_ms * LZ_NS_PER_MS;
+	__u64 back_ns = now_ns + (__u64)client->back_ms * LZ_NS_PER_MS;
+
 	client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (client->fd < 0)
 		return -errno;
 	while (connect(client->fd, (const struct sockaddr *)sun, sizeof(*sun)) < 0) {
-		if (errno != EAGAIN)
-			return -errno;
-		if (lz_clock_mono_ns() >= until_ns)
-			return -ETIMEDOUT;
-		poll(NULL, 0, 50);
+		int error = errno;
+
+		if (error != EAGAIN && error != ECONNREFUSED)
+			return -error;
+		if (lz_clock_mono_ns() >= (error == EAGAIN ? until_ns : back_ns))
+			return error == EAGAIN ? -ETIMEDOUT : -error;
+		poll(NULL, 0, BUSY_MS);
 	}
 	return 0;
 }
@@ -91,8 +97,10 @@ static enum lz_code fill(struct lz_client *client, size_t need, int wait_ms, str
 	n = recv(client->fd, client->in + client->len, client->cap - client->len, 0);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return LZ_CODE_OK;
-	if (n <= 0)
+	if (n <= 0) {
+		client->ended = true;
 		return hung_up(reterr);
+	}
 	client->len += (size_t)n;
 	return LZ_CODE_OK;
 }
@@ -154,8 +162,8 @@ static enum lz_code open_once(struct lz_client *client, const struct sockaddr_un
 {
 	int r;
 
-	client->turned_away = false;
-	r = dial(client, sun, lz_clock_mono_ns() + (__u64)wait_ms * LZ_NS_PER_MS);
+	client->turned_away = client->ended = false;
+	r = dial(client, sun, wait_ms);
 	if (r == -ETIMEDOUT)
 		return silent(reterr, wait_ms);
 	if (r)
@@ -171,7 +179,9 @@ enum lz_code lz_client_open(struct lz_client *client, const char *path, const ch
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	enum lz_code code;
 
-	*client = (struct lz_client){ .fd = -1, .silence_ms = silence_ms ? silence_ms : LZ_PROTO_SILENCE_MS };
+	*client = (struct lz_client){ .fd = -1,
+				      .silence_ms = silence_ms ? silence_ms : LZ_PROTO_SILENCE_MS,
+				      .back_ms = silence_ms ? 0 : LZ_PROTO_BACK_MS };
 	if (lz_strcpy(sun.sun_path, sizeof(sun.sun_path), path)) {
 		lz_err_set(reterr, ENAMETOOLONG, "%s: path is too long (want at most %zu bytes)",
 			   path, sizeof(sun.sun_path) - 1);
@@ -179,7 +189,8 @@ enum lz_code lz_client_open(struct lz_client *client, const char *path, const ch
 	}
 	for (;;) {
 		code = open_once(client, &sun, instance, wait_ms, reterr);
-		if (!client->turned_away || lz_clock_mono_ns() >= until_ns)
+		/* ended: it was about to go when we came, as it does to make its tables anew */
+		if ((!client->turned_away && !client->ended) || lz_clock_mono_ns() >= until_ns)
 			return code;
 		lz_close_ref(&client->fd);
 		client->at = client->len = 0;

@@ -16,7 +16,9 @@
 struct lz_client {
 	int fd;
 	int silence_ms; /* longest wait for the next message */
+	int back_ms; /* longest wait for a daemon whose socket is there */
 	bool turned_away; /* as many are connected as may be */
+	bool ended; /* the other side closed the connection */
 	char *in;
 	size_t len, at, cap; /* bytes in..at are used up, at..len are not */
 };
@@ -36,7 +38,8 @@ struct lz_message {
 /**
  * lz_client_open() - connect and be greeted
  * @instance:   whose socket it is, "" for the default one: how to start its daemon is said by that
- * @silence_ms: longest wait for the greeting, and for each message; 0: as proto.h says
+ * @silence_ms: longest wait for the greeting, and for each message, and none for a daemon to come back; 0: as
+ *              proto.h says
  *
  * Who is turned away because others are connected tries again until that time is over.
  * Return: LZ_CODE_OK; LZ_CODE_NOT_RUNNING (also when it hangs), LZ_CODE_NOT_PERMITTED or

@@ -68,6 +68,7 @@
 #define LZ_PROTO_TOP_MAX	1000	/* and of top and audit.list */
 
 #define LZ_PROTO_GREETING_MS	 2000  /* client: no greeting by then = the daemon hangs */
+#define LZ_PROTO_BACK_MS	 5000  /* client: a socket that nobody listens on will be listened on again by then */
 #define LZ_PROTO_ALIVE_MS	 2000  /* daemon: speaks at least this often during a request */
 #define LZ_PROTO_SILENCE_MS	 10000 /* client: nothing for so long = the daemon hangs */
 #define LZ_PROTO_LINE_MS	 10000 /* daemon: a begun line must be whole by then */

@@ -259,6 +259,7 @@ of_company()
 policy 60 20000
 policy 64 20000
 t_need ctl policy apply "$LZ_DIR/p60.json" --yes
+t_ok "who asks while the tables are exchanged waits, and is answered" ctl -q status
 t_ok "a company: in force" lz_wait 20 in_force key60
 t_need ctl quarantine add "${COMPANY}10" for 1h
 t_eq "a company: held whole" "$(of_company)" 256
