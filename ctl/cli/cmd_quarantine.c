@@ -26,7 +26,8 @@ static void show_hold(struct lz_cli *cli, const cJSON *reply)
 {
 	char until[LZ_CELL_BYTES], grade[LZ_CELL_BYTES], note[LZ_CELL_BYTES];
 
-	print_touched(cli, lz_text_is(reply, "extended") ? "extended" : "held", reply);
+	print_touched(cli, lz_text_is(reply, "extended") ? "extended" :
+			   lz_text_is(reply, "already")	 ? "held already:" : "held", reply);
 	lz_text_cell(cli, lz_text_member(reply, "until"), LZ_CELL_TIME, 0, until);
 	if (cJSON_IsString(lz_text_member(reply, "garden")))
 		printf("\n  %s garden until %s\n", lz_text_get(cli, reply, "garden", grade), until);

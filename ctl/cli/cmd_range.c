@@ -33,11 +33,17 @@ static void print_exception(struct lz_cli *cli, const char *before, const cJSON 
 
 static void show_exception_add(struct lz_cli *cli, const cJSON *reply)
 {
-	char until[LZ_CELL_BYTES], ticket[LZ_CELL_BYTES];
+	const cJSON *before = lz_text_member(reply, "replaced");
+	char until[LZ_CELL_BYTES], ticket[LZ_CELL_BYTES], what[LZ_CELL_BYTES];
 
 	print_exception(cli, "exception from", reply);
 	lz_text_cell(cli, lz_text_member(reply, "until"), LZ_CELL_TIME, 0, until);
 	printf("\n  until %s, ticket %s\n", until, lz_text_get(cli, reply, "ticket", ticket));
+	if (!before)
+		return;
+	lz_text_cell(cli, lz_text_member(before, "until"), LZ_CELL_TIME, 0, until);
+	printf("  in place of one from %s until %s, ticket %s\n", lz_text_get(cli, before, "what", what), until,
+	       lz_text_get(cli, before, "ticket", ticket));
 }
 
 static void show_exception_del(struct lz_cli *cli, const cJSON *reply)

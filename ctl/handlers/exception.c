@@ -57,7 +57,7 @@ static void add_members(struct lz_ctl *ctl, cJSON *obj, const struct lz_granted 
 void lz_h_exception_add(struct lz_request *req, void *arg)
 {
 	struct lz_ctl *ctl = arg;
-	struct lz_granted row = { .since_s = lz_ctl_now().wall_s };
+	struct lz_granted row = { .since_s = lz_ctl_now().wall_s }, before = { 0 };
 	struct lz_err err = { "" };
 	__u64 until_ns = 0;
 	cJSON *end;
@@ -74,6 +74,8 @@ void lz_h_exception_add(struct lz_request *req, void *arg)
 	lz_text_set(row.ticket, sizeof(row.ticket), lz_arg_text(req, "ticket"));
 	lz_tell_actor(req, row.actor);
 	if (r == 0)
+		lz_granted_get(ctl->ledger, &row.prefix, &before);
+	if (r == 0)
 		r = lz_exception_grant(ctl, &row, &err);
 	if (r < 0) {
 		lz_end(req, r, &err);
@@ -82,6 +84,8 @@ void lz_h_exception_add(struct lz_request *req, void *arg)
 	lz_exception_tell(ctl, "exception-added", &row, row.actor);
 	end = cJSON_CreateObject();
 	add_members(ctl, end, &row, false);
+	if (before.until_s > row.since_s)
+		add_members(ctl, cJSON_AddObjectToObject(end, "replaced"), &before, true);
 	lz_reply_end(req, LZ_CODE_OK, NULL, end);
 }
 

@@ -37,23 +37,39 @@ static int read_grade(struct lz_ctl *ctl, struct lz_request *req, struct lz_grad
 	return r < 0 ? r : lz_grade_check(ctl, ret, reterr);
 }
 
+/* What became of who is to be held. */
+enum outcome {
+	OUTCOME_SET, /* by `quarantine set`, which always changes */
+	OUTCOME_HELD,
+	OUTCOME_EXTENDED,
+	OUTCOME_ALREADY, /* for longer and no milder */
+};
+
 static void end_held(struct lz_ctl *ctl, struct lz_request *req, const struct lz_target *target,
-		     int extended)
+		     enum outcome outcome)
 {
+	bool named = lz_arg_text(req, "garden") || lz_arg_text(req, "grade");
 	cJSON *end = cJSON_CreateObject();
-	struct lz_held held;
+	struct lz_held held = { 0 };
+	const char *note = NULL;
 
 	if (lz_held_get(ctl->ledger, target->key, &held) == 0)
 		lz_json_held(ctl, end, &held);
+	if (outcome > OUTCOME_HELD && !named && strncmp(held.grade, "garden:", 7))
+		note = "no harder than it was: \"garden NAME\" puts it into the quarantine";
 	cJSON_DeleteItemFromObjectCaseSensitive(end, "touched");
 	cJSON_DeleteItemFromObjectCaseSensitive(end, "customer");
 	lz_json_held_now(ctl, end, target);
 	cJSON_DeleteItemFromObjectCaseSensitive(end, "state");
 	lz_json_case(ctl, end, target);
-	if (extended >= 0)
-		lz_json_add_bool(end, "extended", extended);
+	if (outcome != OUTCOME_SET)
+		lz_json_add_bool(end, "extended", outcome == OUTCOME_EXTENDED);
+	if (outcome == OUTCOME_ALREADY)
+		lz_json_add_bool(end, "already", true);
 	if (!lz_class_name(ctl, target->class_))
-		lz_json_add_str(end, "note", "is in no set of the policy: only held, never counted");
+		note = "is in no set of the policy: only held, never counted";
+	if (note)
+		lz_json_add_str(end, "note", note);
 	lz_reply_end(req, LZ_CODE_OK, NULL, end);
 }
 
@@ -83,7 +99,7 @@ static void note_unchanged(struct lz_ctl *ctl, const struct lz_move *move)
 }
 
 static int hold(struct lz_ctl *ctl, struct lz_request *req, const struct lz_target *target,
-		const struct lz_grade *grade, __u32 for_s, bool *ret_extended, struct lz_err *reterr)
+		const struct lz_grade *grade, __u32 for_s, enum outcome *ret, struct lz_err *reterr)
 {
 	struct lz_move move = { .target = target,
 				.grade = grade->kind == LZ_GRADE_IS_NONE ? NULL : grade,
@@ -92,7 +108,7 @@ static int hold(struct lz_ctl *ctl, struct lz_request *req, const struct lz_targ
 				.reason = lz_arg_text(req, "reason"),
 				.ticket = lz_arg_text(req, "ticket") };
 	char actor[LZ_ACTOR_TEXT_MAX];
-	bool changed = false;
+	bool changed = false, held;
 	struct lz_case c;
 	int r = lz_target_check(ctl, target, reterr);
 
@@ -100,22 +116,22 @@ static int hold(struct lz_ctl *ctl, struct lz_request *req, const struct lz_targ
 		r = lz_case_open(ctl, target, &c, reterr);
 	if (r < 0)
 		return r;
-	*ret_extended = lz_case_holds(c.state);
+	held = lz_case_holds(c.state);
 	lz_tell_actor(req, actor);
 	move.c = &c;
 	move.actor = actor;
 	move.end_s = LZ_HOLD_END(lz_tables_now_s(&ctl->view), for_s);
 	move.to = grade->kind != LZ_GRADE_IS_NONE ? lz_case_state_of(grade) :
-		  *ret_extended			  ? c.state :
+		  held				  ? c.state :
 						    LZ_CASE_GARDEN;
-	if (!*ret_extended)
+	if (!held)
 		lz_text_set(c.reason_class, sizeof(c.reason_class), LZ_CLASS_STAFF);
 	if (lz_arg_bool(req, "staff_only"))
 		c.staff_only = true;
 	r = lz_case_move(ctl, &move, &changed, reterr);
 	if (r == 0 && !changed)
 		note_unchanged(ctl, &move);
-	*ret_extended = *ret_extended && changed;
+	*ret = !held ? OUTCOME_HELD : changed ? OUTCOME_EXTENDED : OUTCOME_ALREADY;
 	return r;
 }
 
@@ -126,7 +142,7 @@ void lz_h_quarantine_add(struct lz_request *req, void *arg)
 	struct lz_target target;
 	struct lz_err err = { "" };
 	struct lz_grade grade;
-	bool extended = false;
+	enum outcome outcome = OUTCOME_HELD;
 	int r;
 
 	if (lz_ctl_wait(ctl, req, lz_h_quarantine_add) || !check_time(req, "for", for_s) ||
@@ -134,11 +150,11 @@ void lz_h_quarantine_add(struct lz_request *req, void *arg)
 		return;
 	r = read_grade(ctl, req, &grade, &err);
 	if (r == 0)
-		r = hold(ctl, req, &target, &grade, (__u32)for_s, &extended, &err);
+		r = hold(ctl, req, &target, &grade, (__u32)for_s, &outcome, &err);
 	if (r < 0)
 		lz_end(req, r, &err);
 	else
-		end_held(ctl, req, &target, extended);
+		end_held(ctl, req, &target, outcome);
 	lz_target_done(&target);
 }
 
@@ -192,7 +208,7 @@ void lz_h_quarantine_set(struct lz_request *req, void *arg)
 	if (r < 0)
 		lz_end(req, r, &err);
 	else
-		end_held(ctl, req, &target, -1);
+		end_held(ctl, req, &target, OUTCOME_SET);
 	lz_target_done(&target);
 }
 
@@ -312,7 +328,7 @@ static void show_target(struct lz_ctl *ctl, struct lz_request *req, const struct
 	lz_addr_format(&target->addr, address);
 	if (lz_held_get(ctl->ledger, target->key, &held) == 0) {
 		lz_timeline_say(ctl, req, target);
-		end_held(ctl, req, target, -1);
+		end_held(ctl, req, target, OUTCOME_SET);
 	} else if (lz_case_peek(ctl, target, &c) == 0 && c.id && c.state != LZ_CASE_CLOSED) {
 		lz_timeline_say(ctl, req, target);
 		end = cJSON_CreateObject();

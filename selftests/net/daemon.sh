@@ -98,6 +98,18 @@ t_ok "add again, shorter" ctl quarantine add "$HELD" for 1min reason "more spam"
 t_eq "add again, shorter: what was said of it is kept" \
 	"$(ctl -j why "$HELD" | jq -r '.timeline[] | select(.event == "held-already") | .reason')" "more spam, ticket RT-9"
 t_eq "is never shortened" "$(ctl -j quarantine show "$HELD" | jq -r .until)" "$UNTIL"
+t_eq "and says so" "$(ctl quarantine add "$HELD" for 1min | head -n 1)" "held already: $HELD"
+t_need ctl quarantine add 198.51.100.77 block25 for 1h
+t_eq "add again without a grade: the grade is kept, and it says so" \
+	"$(ctl quarantine add 198.51.100.77 for 2h | sed '2d')" "$(printf '%s\n' 'extended 198.51.100.77' \
+	'  no harder than it was: "garden NAME" puts it into the quarantine')"
+t_need ctl quarantine del 198.51.100.77
+t_need ctl exception add 198.51.100.77 port25 until 2031-01-01 ticket RT-1
+t_eq "an exception in place of another one: says so" \
+	"$(ctl exception add 198.51.100.77 all until 2032-01-01 ticket RT-2 | sed 's/ (in [^)]*)//')" \
+	"$(printf '%s\n' 'exception from all for 198.51.100.77' '  until 2032-01-01T00:00:00Z, ticket RT-2' \
+	'  in place of one from port25 until 2031-01-01T00:00:00Z, ticket RT-1')"
+t_need ctl exception del 198.51.100.77
 t_eq "IPv6: touched is its /64" "$(ctl -j quarantine add 2001:db8:2000:7::5 | jq -r '.touched[0]')" \
 	2001:db8:2000:7::/64
 t_eq "which it takes too" "$(ctl -j quarantine show 2001:db8:2000:7::/64 | jq -r .until)" \
