@@ -165,14 +165,66 @@ int lz_cli_policy_send(struct lz_cli *cli)
 
 /* ---------------------------------------------------------------- answers */
 
+#define SHOWN 8 /* of a list; -j has the rest */
+
+/* The lists in a value, wherever they are. */
+static void shorten_lists(cJSON *value)
+{
+	char more[32];
+	int n = cJSON_IsArray(value) && cJSON_IsString(value->child) ? cJSON_GetArraySize(value) : 0;
+
+	for (cJSON *item = value->child; item; item = item->next)
+		shorten_lists(item);
+	if (n <= SHOWN + 1)
+		return;
+	while (cJSON_GetArraySize(value) > SHOWN)
+		cJSON_DeleteItemFromArray(value, SHOWN);
+	snprintf(more, sizeof(more), " and %d more", n - SHOWN);
+	cJSON_AddItemToArray(value, cJSON_CreateRaw(more));
+}
+
+/* The same of names with ", " between them. */
+static void shorten_names(const char *text, struct lz_str *ret)
+{
+	const char *end = text;
+	size_t n = 1;
+
+	for (const char *at = text; (at = strstr(at, ", ")); at++, n++)
+		end = n <= SHOWN ? at : end;
+	if (n <= SHOWN + 1)
+		end = text + strlen(text);
+	lz_str_append_n(ret, text, (size_t)(end - text));
+	if (*end)
+		lz_str_appendf(ret, ", and %zu more", n - SHOWN);
+}
+
+/* One side of a change, in @buf. */
+static const char *change_text(struct lz_cli *cli, const cJSON *row, const char *side, char *buf, size_t size)
+{
+	const char *text = cJSON_GetStringValue(cJSON_GetObjectItem(row, side));
+	const char *path = cJSON_GetStringValue(cJSON_GetObjectItem(row, "path"));
+	lz_autojson cJSON *value = text ? cJSON_ParseWithOpts(text, NULL, true) : NULL;
+	lz_autofree char *printed = NULL;
+	lz_autostr struct lz_str names = { 0 };
+
+	if (value) {
+		shorten_lists(value);
+		printed = cJSON_PrintUnformatted(value);
+	} else if (text && path && !strncmp(path, "/sets/", 6) && strchr(path + 6, '/')) {
+		shorten_names(text, &names);
+	}
+	return lz_text_safe(cli, printed ? printed : names.data ? names.data : text ? text : "-", buf, size);
+}
+
 static void show_change(struct lz_cli *cli, const cJSON *row, size_t shown)
 {
-	char path[LZ_CELL_BYTES], from[LZ_CELL_BYTES], to[LZ_CELL_BYTES];
+	static char from[LZ_PROTO_ROW_BYTES], to[LZ_PROTO_ROW_BYTES];
+	char path[LZ_CELL_BYTES];
 
 	(void)shown;
 	lz_text_get(cli, row, "path", path);
-	lz_text_get(cli, row, "from", from);
-	lz_text_get(cli, row, "to", to);
+	change_text(cli, row, "from", from, sizeof(from));
+	change_text(cli, row, "to", to, sizeof(to));
 	if (strlen(path) + strlen(from) + strlen(to) + strlen(":  -> ") <= LZ_COLUMNS) {
 		printf("%s: %s -> %s\n", path, from, to);
 		return;

@@ -227,3 +227,20 @@ bool lz_arg_target(struct lz_ctl *ctl, struct lz_request *req, struct lz_target 
 		lz_end(req, r, &err);
 	return r == 0;
 }
+
+bool lz_arg_host(struct lz_ctl *ctl, struct lz_request *req, bool or_seen, struct lz_target *ret)
+{
+	struct lz_cell_copy cell;
+	__u64 word;
+
+	if (!lz_arg_target(ctl, req, ret))
+		return false;
+	if (lz_addr_is_host(&ret->addr) ||
+	    (or_seen && (lz_cell_get(&ctl->view, ret->key, &cell) == 0 ||
+			 lz_hold_read(&ctl->view, ret->key, &word) == 0)))
+		return true;
+	lz_end_invalid(req, "%s: is no source: %s", lz_arg_text(req, "address"),
+		       lz_addr_kind_name(lz_addr_kind(&ret->addr)));
+	lz_target_done(ret);
+	return false;
+}

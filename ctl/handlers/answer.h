@@ -22,6 +22,8 @@ bool lz_arg_bool(const struct lz_request *req, const char *name);
 bool lz_ctl_need(struct lz_ctl *ctl, struct lz_request *req);
 /** lz_arg_target() - whom "address" stands for, to be freed; if nobody, the request is answered and false returned */
 bool lz_arg_target(struct lz_ctl *ctl, struct lz_request *req, struct lz_target *ret);
+/** lz_arg_host() - the same; what can be no customer's machine is nobody, @or_seen: unless packets came from it */
+bool lz_arg_host(struct lz_ctl *ctl, struct lz_request *req, bool or_seen, struct lz_target *ret);
 
 /** lz_json_touched() - keys as the customers' list has them, where all of a prefix are among them; sorts @keys */
 void lz_json_touched(struct lz_ctl *ctl, cJSON *obj, const struct lz_target *target, __u64 *keys,

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -340,38 +341,64 @@ void lz_h_policy_apply(struct lz_request *req, void *arg)
 	end_applied(ctl, req);
 }
 
+struct told {
+	struct lz_changes changes;
+	size_t at;
+	cJSON *end;
+};
+
+static void told_free(void *arg)
+{
+	struct told *told = arg;
+
+	lz_changes_done(&told->changes);
+	cJSON_Delete(told->end);
+	free(told);
+}
+
+static void told_fill(struct lz_request *req, void *arg)
+{
+	struct told *told = arg;
+
+	while (told->at < told->changes.n && lz_request_writable(req)) {
+		const struct lz_change *change = &told->changes.v[told->at++];
+		cJSON *row = cJSON_CreateObject();
+
+		lz_json_add_str(row, "path", change->path);
+		if (change->from)
+			lz_json_add_str(row, "from", change->from);
+		if (change->to)
+			lz_json_add_str(row, "to", change->to);
+		lz_reply_row(req, row);
+	}
+	if (told->at == told->changes.n)
+		lz_reply_end(req, LZ_CODE_OK, NULL, TAKE_PTR(told->end));
+}
+
 void lz_h_policy_diff(struct lz_request *req, void *arg)
 {
 	struct lz_ctl *ctl = arg;
 	struct lz_policy *policy = read_payload(req, false);
-	struct lz_changes changes = { 0 };
 	struct lz_err err = { "" };
-	cJSON *end;
+	struct told *told;
 	int r;
 
 	if (!policy)
 		return;
-	r = lz_policy_diff(ctl->now.policy, policy, &changes, &err);
-	for (size_t i = 0; r == 0 && i < changes.n; i++) {
-		cJSON *row = cJSON_CreateObject();
-
-		lz_json_add_str(row, "path", changes.v[i].path);
-		if (changes.v[i].from)
-			lz_json_add_str(row, "from", changes.v[i].from);
-		if (changes.v[i].to)
-			lz_json_add_str(row, "to", changes.v[i].to);
-		lz_reply_row(req, row);
-	}
-	if (r < 0) {
-		lz_end(req, r, &err);
-	} else {
-		end = cJSON_CreateObject();
-		lz_json_add_u64(end, "generation", lz_ctl_generation(ctl));
-		lz_json_add_u64(end, "changes", changes.n);
+	told = calloc(1, sizeof(*told));
+	r = told ? lz_policy_diff(ctl->now.policy, policy, &told->changes, &err) :
+		   lz_err_set(&err, ENOMEM, "policy: out of memory");
+	if (r == 0) {
+		told->end = cJSON_CreateObject();
+		lz_json_add_u64(told->end, "generation", lz_ctl_generation(ctl));
+		lz_json_add_u64(told->end, "changes", told->changes.n);
 		if (ctl->opened && lz_ctl_fits(ctl, policy, &err) < 0)
-			lz_json_add_str(end, "apply_refused", err.text);
-		lz_reply_end(req, LZ_CODE_OK, NULL, end);
+			lz_json_add_str(told->end, "apply_refused", err.text);
+		lz_reply_stream(req, told_fill, told_free, told);
+	} else {
+		lz_end(req, r, &err);
+		if (told)
+			told_free(told);
 	}
-	lz_changes_done(&changes);
 	lz_policy_free(&policy);
 }

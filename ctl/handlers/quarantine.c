@@ -146,7 +146,7 @@ void lz_h_quarantine_add(struct lz_request *req, void *arg)
 	int r;
 
 	if (lz_ctl_wait(ctl, req, lz_h_quarantine_add) || !check_time(req, "for", for_s) ||
-	    !lz_arg_target(ctl, req, &target))
+	    !lz_arg_host(ctl, req, false, &target))
 		return;
 	r = read_grade(ctl, req, &grade, &err);
 	if (r == 0)

@@ -10,6 +10,7 @@
  * let go already, whose hold has ended, who was only notified. In slices, in the order of keys, then of cases.
  */
 #include <errno.h>
+#include <pwd.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -366,7 +367,47 @@ static void idle_closed(uv_handle_t *handle)
 	free(handle->data);
 }
 
-static void finish(struct undo *u, int r, const struct lz_err *err)
+static const char *const sources[] = { "operator", "import", "clock", "self-release" };
+
+static bool is_limit(const struct lz_policy *policy, const char *source)
+{
+	static const char prefix[] = "limit:";
+
+	if (strncmp(source, prefix, strlen(prefix)))
+		return false;
+	for (size_t i = 0; policy && i < policy->n_classes; i++)
+		for (size_t k = 0; k < policy->classes[i].n_limits; k++)
+			if (lz_streq(policy->classes[i].limits[k].name, source + strlen(prefix)))
+				return true;
+	return false;
+}
+
+/* Scripts undo what may have done nothing yet: that is no mistake, but a name that nobody has is one. */
+static bool is_known(const struct undo *u)
+{
+	for (size_t i = 0; i < LZ_ARRAY_SIZE(sources); i++)
+		if (lz_streq(sources[i], u->source))
+			return true;
+	return !u->source[0] || is_limit(u->ctl->now.policy, u->source) || getpwnam(u->source) ||
+	       lz_ledger_knows(u->ctl->ledger, u->source);
+}
+
+static void name_known(const struct undo *u, struct lz_err *reterr)
+{
+	const struct lz_policy *policy = u->ctl->now.policy;
+	lz_autostr struct lz_str text = { 0 };
+
+	for (size_t i = 0; i < LZ_ARRAY_SIZE(sources); i++)
+		lz_str_appendf(&text, "%s, ", sources[i]);
+	lz_str_append(&text, "the user who held");
+	for (size_t i = 0; policy && i < policy->n_classes; i++)
+		for (size_t k = 0; k < policy->classes[i].n_limits; k++)
+			lz_str_appendf(&text, ", limit:%s", policy->classes[i].limits[k].name);
+	lz_err_set(reterr, ENOENT, "quarantine: nothing was ever held by '%s'; sources are %s", u->source,
+		   text.data ? text.data : "");
+}
+
+static void finish(struct undo *u, int r, struct lz_err *err)
 {
 	cJSON *end = cJSON_CreateObject();
 
@@ -376,11 +417,15 @@ static void finish(struct undo *u, int r, const struct lz_err *err)
 	lz_log(LZ_LOG_NOTICE, "undone", "freed=%llu restored=%llu stopped=%llu actor=%s",
 	       (unsigned long long)u->freed, (unsigned long long)u->restored,
 	       (unsigned long long)u->stopped, u->by.actor);
-	if (r == 0)
+	if (r == 0 && !u->freed && !u->restored && !u->stopped && !is_known(u)) {
+		name_known(u, err);
+		lz_reply_end(u->req, LZ_CODE_NO_OBJECT, err->text, end);
+	} else if (r == 0) {
 		lz_reply_end(u->req, LZ_CODE_OK, NULL, end);
-	else
+	} else {
 		lz_reply_end(u->req, u->freed + u->restored ? LZ_CODE_PARTLY : LZ_CODE_REFUSED,
 			     err->text, end);
+	}
 	uv_idle_stop(&u->idle);
 	uv_close((uv_handle_t *)&u->idle, idle_closed);
 }

@@ -195,7 +195,7 @@ void lz_h_why(struct lz_request *req, void *arg)
 	__u64 word;
 	cJSON *end;
 
-	if (!lz_arg_target(ctl, req, &target))
+	if (!lz_arg_host(ctl, req, true, &target))
 		return;
 	lz_timeline_say(ctl, req, &target);
 	end = cJSON_CreateObject();

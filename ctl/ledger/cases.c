@@ -265,6 +265,17 @@ int lz_transition_since(struct lz_ledger *l, __u64 wall_s, const char *who, __u6
 	return lz_db_rows(l, s, "read transitions", read_id, ret, sizeof(*ret), n);
 }
 
+bool lz_ledger_knows(struct lz_ledger *l, const char *who)
+{
+	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_WHO_SEEN);
+	bool known;
+
+	lz_db_bind(s, 1, who);
+	known = sqlite3_step(s) != SQLITE_ROW || sqlite3_column_int(s, 0);
+	sqlite3_reset(s);
+	return known;
+}
+
 static void read_second(sqlite3_stmt *s, void *row)
 {
 	struct lz_second *ret = row;

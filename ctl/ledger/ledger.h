@@ -339,6 +339,9 @@ int lz_transition_before(struct lz_ledger *l, __u64 case_id, __u64 below, struct
 int lz_transition_since(struct lz_ledger *l, __u64 wall_s, const char *who, __u64 after, __u64 *ret,
 			int n);
 
+/** lz_ledger_knows() - has @who (source or actor) done anything that is remembered? Reads all there is, if not */
+bool lz_ledger_knows(struct lz_ledger *l, const char *who);
+
 /* How many were held anew by a limit or a ladder in one second. */
 struct lz_second {
 	__u64 time_s; /* wall clock */

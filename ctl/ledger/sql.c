@@ -115,6 +115,9 @@ const char *const lz_db_sql[LZ_SQL_N] = {
 	[LZ_SQL_MOVE_SECONDS] = "SELECT time_s, count(*) FROM transition WHERE time_s > ?1 AND time_s <= ?2 "
 				"AND to_state IN (" HELD_STATES ") AND from_state NOT IN (" HELD_STATES
 				") AND " BY_ITSELF " GROUP BY time_s ORDER BY time_s DESC LIMIT ?3",
+	[LZ_SQL_WHO_SEEN] = "SELECT EXISTS (SELECT 1 FROM origin WHERE source = ?1 OR actor = ?1) OR "
+			    "EXISTS (SELECT 1 FROM transition WHERE source = ?1 OR actor = ?1) OR "
+			    "EXISTS (SELECT 1 FROM audit WHERE actor = ?1)",
 	[LZ_SQL_EVIDENCE_ADD] = "INSERT INTO evidence (case_id, time_s, value, at_most, count, proven, would, "
 				"kind, source, reason_class, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, "
 				"?9, ?10, ?11)",

@@ -20,23 +20,10 @@ struct diff {
 	int error;
 };
 
-static char *shorten(const char *text)
-{
-	size_t len = text ? strlen(text) : 0;
-	char *copy;
-
-	if (!text)
-		return NULL;
-	copy = strndup(text, len > LZ_DIFF_TEXT_MAX ? LZ_DIFF_TEXT_MAX - 2 : len);
-	if (copy && len > LZ_DIFF_TEXT_MAX) {
-		char *longer = realloc(copy, LZ_DIFF_TEXT_MAX + 1);
-
-		if (longer)
-			strcat(longer, "..");
-		copy = longer ? longer : copy;
-	}
-	return copy;
-}
+struct texts {
+	char **v; /* whose texts are somebody else's */
+	size_t n, at;
+};
 
 static void add_change(struct diff *d, const char *path, const char *from, const char *to)
 {
@@ -48,7 +35,7 @@ static void add_change(struct diff *d, const char *path, const char *from, const
 		return;
 	}
 	change = &all->v[all->n++];
-	*change = (struct lz_change){ strdup(path), shorten(from), shorten(to) };
+	*change = (struct lz_change){ strdup(path), from ? strdup(from) : NULL, to ? strdup(to) : NULL };
 	if (!change->path || (from && !change->from) || (to && !change->to))
 		d->error = -ENOMEM;
 }
@@ -79,10 +66,105 @@ static const char *name_of(const cJSON *in, const cJSON *item)
 	return key ? key->valuestring : NULL;
 }
 
+static bool is_long(const char *text)
+{
+	return text && strlen(text) > LZ_DIFF_TEXT_MAX;
+}
+
 static bool has_named_members(const cJSON *value)
 {
 	return cJSON_IsObject(value) || (cJSON_IsArray(value) && cJSON_IsObject(value->child));
 }
+
+/* ---------------------------------------------------------------- long lists */
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The first that only one of two sorted lists has, or NULL; *@ret_gone: it is of @from. Both move behind it. */
+static const char *next_odd(struct texts *from, struct texts *to, bool *ret_gone)
+{
+	while (from->at < from->n || to->at < to->n) {
+		int order = from->at == from->n ? 1 : to->at == to->n ? -1 :
+			    strcmp(from->v[from->at], to->v[to->at]);
+
+		from->at += order <= 0;
+		to->at += order >= 0;
+		*ret_gone = order < 0;
+		if (order)
+			return order < 0 ? from->v[from->at - 1] : to->v[to->at - 1];
+	}
+	return NULL;
+}
+
+/* An element is its own name. */
+static void compare_texts(struct diff *d, const char *path, struct texts *from, struct texts *to)
+{
+	size_t added = 0, removed = 0;
+	char before[32], after[96];
+	const char *text;
+	bool gone;
+
+	qsort(from->v, from->n, sizeof(*from->v), by_text);
+	qsort(to->v, to->n, sizeof(*to->v), by_text);
+	while (next_odd(from, to, &gone))
+		*(gone ? &removed : &added) += 1;
+	snprintf(before, sizeof(before), "%zu elements", from->n);
+	snprintf(after, sizeof(after), "%zu elements, %zu added, %zu removed%s", to->n, added, removed,
+		 added + removed ? "" : ": another order");
+	if (!(added + removed) || added + removed > LZ_DIFF_PARTS_MAX) {
+		add_change(d, path, before, after);
+		return;
+	}
+	from->at = to->at = 0;
+	while (!d->error && (text = next_odd(from, to, &gone))) {
+		lz_autostr struct lz_str at = {};
+
+		if (lz_str_appendf(&at, "%s/%s", path, text) < 0)
+			d->error = -ENOMEM;
+		else
+			add_change(d, at.data, gone ? text : NULL, gone ? NULL : text);
+	}
+}
+
+static bool is_scalar(const cJSON *value)
+{
+	return value && !cJSON_IsArray(value) && !cJSON_IsObject(value);
+}
+
+static bool is_plain_list(const cJSON *value)
+{
+	return cJSON_IsArray(value) && cJSON_IsString(value->child);
+}
+
+static int texts_of(const cJSON *list, struct texts *ret)
+{
+	const cJSON *item;
+
+	*ret = (struct texts){ .v = calloc((size_t)cJSON_GetArraySize(list) + 1, sizeof(*ret->v)) };
+	cJSON_ArrayForEach(item, list)
+		if (ret->v && cJSON_IsString(item))
+			ret->v[ret->n++] = item->valuestring;
+	return ret->v ? 0 : -ENOMEM;
+}
+
+static void compare_arrays(struct diff *d, const char *path, const cJSON *from, const cJSON *to)
+{
+	struct texts before, after;
+	int r = texts_of(from, &before);
+
+	r = texts_of(to, &after) ?: r;
+	if (r < 0)
+		d->error = r;
+	else
+		compare_texts(d, path, &before, &after);
+	free(before.v);
+	free(after.v);
+}
+
+/* ---------------------------------------------------------------- members */
 
 static void compare_values(struct diff *d, const char *path, const cJSON *from, const cJSON *to);
 
@@ -108,7 +190,7 @@ static void compare_members(struct diff *d, const char *path, const cJSON *from,
 	for (int pass = 0; pass < 2; pass++) {
 		const cJSON *walk = pass ? to : from, *other = pass ? from : to;
 
-		for (const cJSON *item = walk->child; item && !d->error; item = item->next) {
+		for (const cJSON *item = walk ? walk->child : NULL; item && !d->error; item = item->next) {
 			const char *name = name_of(walk, item);
 			const cJSON *twin = find_named(other, name);
 			lz_autostr struct lz_str at = {};
@@ -121,8 +203,23 @@ static void compare_members(struct diff *d, const char *path, const cJSON *from,
 				compare_values(d, at.data, pass ? NULL : item, pass ? item : twin);
 		}
 	}
-	if (cJSON_IsArray(from))
+	if (cJSON_IsArray(from) && to)
 		compare_order(d, path, from, to);
+}
+
+/* Too long for a row. What is no list and no object, is short and stands on one side alone. */
+static void compare_parts(struct diff *d, const char *path, const cJSON *from, const cJSON *to)
+{
+	lz_autofree char *before = is_scalar(from) ? cJSON_PrintUnformatted(from) : NULL;
+	lz_autofree char *after = is_scalar(to) ? cJSON_PrintUnformatted(to) : NULL;
+
+	if (before || after)
+		add_change(d, path, before, after);
+	if (is_plain_list(from) || is_plain_list(to))
+		compare_arrays(d, path, is_plain_list(from) ? from : NULL, is_plain_list(to) ? to : NULL);
+	if (has_named_members(from) || has_named_members(to))
+		compare_members(d, path, has_named_members(from) ? from : NULL,
+				has_named_members(to) ? to : NULL);
 }
 
 static void compare_values(struct diff *d, const char *path, const cJSON *from, const cJSON *to)
@@ -136,6 +233,8 @@ static void compare_values(struct diff *d, const char *path, const cJSON *from, 
 		return;
 	else if (has_named_members(from) && has_named_members(to))
 		compare_members(d, path, from, to);
+	else if (is_long(before) || is_long(after))
+		compare_parts(d, path, from, to);
 	else
 		add_change(d, path, before, after);
 }
@@ -207,14 +306,21 @@ static void compare_hosts(struct diff *d, const char *set, const struct lz_polic
 			  const struct lz_policy_set *to)
 {
 	const struct lz_policy_set *sides[] = { from, to };
+	char *sorted[2][LZ_POLICY_HOSTS_MAX], path[LZ_NAME_MAX + 16];
+	struct texts hosts[2] = { { .v = sorted[0] }, { .v = sorted[1] } };
 	struct lz_str text[2] = {};
-	char path[LZ_NAME_MAX + 16];
+	bool same;
 
 	for (int side = 0; side < 2; side++)
-		for (size_t i = 0; sides[side] && i < sides[side]->n_hosts; i++)
+		for (size_t i = 0; sides[side] && i < sides[side]->n_hosts && i < LZ_POLICY_HOSTS_MAX; i++) {
 			lz_str_appendf(&text[side], "%s%s", i ? ", " : "", sides[side]->hosts[i]);
+			sorted[side][hosts[side].n++] = sides[side]->hosts[i];
+		}
 	snprintf(path, sizeof(path), "/sets/%s/names", set);
-	if (strcmp(text[0].data ?: "", text[1].data ?: ""))
+	same = !strcmp(text[0].data ?: "", text[1].data ?: "");
+	if (!same && (is_long(text[0].data) || is_long(text[1].data)))
+		compare_texts(d, path, &hosts[0], &hosts[1]);
+	else if (!same)
 		add_change(d, path, text[0].data, text[1].data);
 	lz_str_done(&text[0]);
 	lz_str_done(&text[1]);

@@ -8,7 +8,8 @@
 #include "policy/policy.h"
 
 #define LZ_DIFF_EXAMPLES 3   /* prefixes named when a set changes */
-#define LZ_DIFF_TEXT_MAX 200 /* bytes of a value; longer ones end in ".." */
+#define LZ_DIFF_TEXT_MAX 14336 /* bytes of a value: two of them, quoted once more, fit a row of proto.h */
+#define LZ_DIFF_PARTS_MAX 4096 /* elements of one list that are told each for itself */
 
 struct lz_change {
 	char *path; /* "/classes/vps/limits/hour/at-most": elements with a name go by it */
@@ -28,7 +29,9 @@ struct lz_changes {
  * @from: NULL: there is no policy yet
  * @ret:  all zeros; freed with lz_changes_done(), after a failure too
  *
- * Sets are compared by their prefixes, files read, and told as counts with examples. A limit whose
+ * Sets are compared by their prefixes, files read, and told as counts with examples. Values are whole: what
+ * is longer than LZ_DIFF_TEXT_MAX is told by its members, a list by the elements that come or go, and one of
+ * which more than LZ_DIFF_PARTS_MAX do by their count. A limit whose
  * counts cannot be read on and start again at 0 is a change "/classes/../restarts".
  * Return: 0, no change if they mean the same; -ENOMEM; -E2BIG as lz_image_compile(). Pure.
  */

@@ -270,6 +270,9 @@ t_eq "undo only that" "$(ctl -j quarantine undo --since "$SINCE" --source import
 t_eq "what was before is back" "$(until_of 198.51.101.2)" "$BEFORE"
 t_ok "the operator's, too" test "$(until_of 198.51.101.1)" -gt "$(($(date +%s) + 7000))"
 t_ok "undo all of the list" ctl quarantine undo --since 10min --source import
+t_ok "again: nothing is left to undo, which is no mistake" ctl quarantine undo --since 10min --source import
+t_ok "of a limit that has held nobody" ctl quarantine undo --since 10min --source limit:mad
+t_ok "of a user who has held nobody" ctl quarantine undo --since 10min --source nobody
 t_eq "it is gone" "$(ctl -j quarantine show 198.51.101.2 2>/dev/null | jq -r .state)" null
 t_eq "the operator's stands" "$(ctl -j quarantine show 198.51.101.1 | jq -r .reason)" mine
 t_ok "the twin passes" reach twin 25
@@ -340,6 +343,15 @@ t_eq "the audit knows who looked at whom" "$(ctl -j audit list --limit 1000 |
 	jq -r --arg a "$HONEST" '[.entries[] | select(.cmd == "quarantine.show" and .object == $a) | .actor] | first')" root
 t_eq "and who changed" "$(ctl -j audit list --limit 1000 |
 	jq -r '[.entries[] | select(.cmd == "quarantine.undo") | .code] | unique | join(" ")')" 0
+
+# ---------------------------------------------------------------- a source that there is not
+
+for source in mad-ids limit:none nobody-at-all; do
+	t_eq "undo of $source, which there is not: no such object" \
+		"$(status_of ctl quarantine undo --since 1h --source "$source")" 4
+done
+t_ok "and says what there is" grep -q "nothing was ever held by 'mad-ids'; sources are operator, .*limit:spam" \
+	<(ctl quarantine undo --since 1h --source mad-ids 2>&1)
 
 daemon_stop
 [ "$T_FAILED" = 0 ] || sed 's/^/# /' "$LZ_DIR/log/daemons.log" | tail -n 100

@@ -90,7 +90,12 @@ t_ok "held: port 443 passes in a leaky garden" reach shop 443
 t_ok "the neighbour is not held" reach office 25
 t_eq "never-list: refused" "$(status_of ctl quarantine add 192.0.2.25)" 2
 t_eq "own address: refused" "$(status_of ctl quarantine add 203.0.113.254)" 2
-t_eq "multicast: refused" "$(status_of ctl quarantine add 224.0.0.1)" 2
+for address in 0.0.0.0 127.0.0.1 224.0.0.1 255.255.255.255 :: ::1 ff02::1 fe80::1; do
+	t_eq "$address: nobody to hold" "$(status_of ctl quarantine add "$address")" 1
+	t_eq "$address: nobody to ask about" "$(ctl why "$address" 2>&1 | sed 's/source: .*/source/'; status_of ctl why "$address")" \
+		"lazaretctl: $address: is no source
+1"
+done
 t_eq "too long: invalid" "$(status_of ctl quarantine add "$HELD" for 40d)" 1
 t_eq "not held: no such object" "$(status_of ctl quarantine del 198.51.100.99)" 4
 UNTIL=$(ctl -j quarantine show "$HELD" | jq -r .until)

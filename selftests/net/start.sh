@@ -273,6 +273,11 @@ sed 's/"198.51.100.0\/24",/"198.51.100.0\/24", "192.0.2.128\/25", "198.51.101.0\
 ctl policy diff "$LZ_DIR/next.json" >"$LZ_DIR/said"
 t_ok "diff: tells something" test -s "$LZ_DIR/said"
 t_eq "diff: at most 80 columns" "$(awk 'length > 80' "$LZ_DIR/said" | wc -l)" 0
+jq '.classes += ([range(5) as $c | { key: "many\($c)", value: { port25: "leave-alone",
+	of: [range(4000) | "10.\($c).\(. / 250 | floor).\(. % 250)"] } }] | from_entries)' "$LZ_DIR/next.json" >"$LZ_DIR/many.json"
+ctl -j policy diff "$LZ_DIR/many.json" >"$LZ_DIR/said"
+t_eq "diff: a long one is whole" "$(jq '.changes == (.changes_list | length)' "$LZ_DIR/said")" true
+t_eq "diff: each of its ranges" "$(jq '[.changes_list[] | select(.path | test("/of/10"))] | length' "$LZ_DIR/said")" 20000
 daemon_stop
 t_ok "detach" lz_ns_run gw "$BUILD/lazaretd" --instance lab --detach
 t_need daemon_start "$LZ_DIR/xdp.json"

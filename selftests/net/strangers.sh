@@ -162,7 +162,7 @@ rm -rf "${STATE:?}"/* && cp -a "$LZ_DIR/whole/." "$STATE"
 dd if=/dev/zero of="$STATE/other" bs=4k >/dev/null 2>&1
 truncate -s -160K "$STATE/other"
 t_need daemon_start "$POLICY"
-t_ok "no room to learn: says so" logged "event=ledger-failed .*database or disk is full"
+t_ok "no room to learn: says so" lz_wait 20 logged "event=ledger-failed .*database or disk is full"
 t_ok "no room to learn: nobody is let go" eval "! reaches new"
 daemon_kill
 t_need daemon_start "$POLICY"

@@ -32,6 +32,10 @@ static char dir[] = "/tmp/lz-t-cli-XXXXXX";
 
 /* ---------------------------------------------------------------- the fake daemon */
 
+#define NAMES_TEN "n1.net, n2.net, n3.net, n4.net, n5.net, n6.net, n7.net, n8.net, n9.net, n10.net"
+#define TEXT(n)	  "\\\"10.0.0." #n "\\\""
+#define TEXTS_TEN TEXT(1) "," TEXT(2) "," TEXT(3) "," TEXT(4) "," TEXT(5) "," TEXT(6) "," TEXT(7) "," TEXT(8) "," TEXT(9) "," TEXT(10)
+
 struct canned {
 	const char *cmd;
 	const char *rows[4];
@@ -62,6 +66,13 @@ static const struct canned answers[] = {
 	  NULL },
 	{ "top", { "{\"address\":\"192.0.2.7\",\"syn_per_s\":17}" }, 0, NULL, "{\"held\":3}" },
 	{ "policy.show", { NULL }, 0, NULL, "{\"generation\":7,\"name\":\"cable\"}" },
+	{ "policy.diff",
+	  { "{\"path\":\"/sets/n/names\",\"to\":\"" NAMES_TEN "\"}",
+	    "{\"path\":\"/classes/vps\",\"to\":\"{\\\"of\\\":[" TEXTS_TEN "],\\\"shared\\\":false}\"}",
+	    "{\"path\":\"/sets/s\",\"from\":\"1 prefixes\",\"to\":\"5 prefixes, 4 added (a, b, c, ..)\"}" },
+	  0,
+	  NULL,
+	  "{\"changes\":3}" },
 	{ "policy.confirm", { NULL }, 2, "policy: nothing waits for a confirm", NULL },
 	{ "source.list",
 	  { "{\"address\":\"2001:db8:1234:5678::/64\","

@@ -194,6 +194,16 @@ static void policies(void)
 	T_HAS(ran.out, "lazaretctl policy confirm\n", "how to confirm");
 	T_HAS(ran.out, "not-in-force: /gardens/leaky/web: needs the portal\n", "what sleeps");
 	T_HAS(ran.out, "  warning: /sets/d: a newer daemon finds it odd\n", "what only the daemon finds");
+	snprintf(words, sizeof(words), "policy diff %s", good);
+	T_EQ(ctl(words), 0, "diff");
+	T_HAS(ran.out, "n7.net, n8.net, and 2 more\n", "names: the first of them, and how many more");
+	T_HAS(ran.out, "\"10.0.0.8\", and 2 more]", "a list in a class likewise");
+	T_HAS(ran.out, "\"shared\":false}\n", "and what is behind it");
+	T_HAS(ran.out, "/sets/s: 1 prefixes -> 5 prefixes, 4 added (a, b, c, ..)\n", "counts as they are");
+	snprintf(words, sizeof(words), "-j policy diff %s", good);
+	T_EQ(ctl(words), 0, "diff as a document");
+	T_HAS(ran.out, NAMES_TEN, "all names");
+	T_HAS(ran.out, TEXTS_TEN, "the whole list");
 	T_EQ(ctl("policy confirm"), 2, "refused");
 	T_EQ(ctl("policy show"), 0, "show");
 	T_STR(ran.out, "{\n  \"version\": 1\n}\n", "as it is");

@@ -71,11 +71,70 @@ static void tells_a_first_policy(void)
 	T_OK(!strstr(text, "restarts"), "nothing counted yet");
 }
 
+/* @n texts, each @first, a number and @last */
+static char *listing(const char *before, const char *first, const char *last, int n, const char *after)
+{
+	struct lz_str text = {};
+
+	lz_str_append(&text, before);
+	for (int i = 0; i < n; i++)
+		lz_str_appendf(&text, "%s\"%s%d.%d%s\"", i ? ", " : "", first, i / 250, i % 250, last);
+	lz_str_append(&text, after);
+	return lz_str_take(&text);
+}
+
+#define OF(n)	 listing(HEAD "\"classes\": {\"c\": {\"of\": [", "10.1.", "", n, "], \"limits\": [" LIMIT("a", "10/1h") "]}}}")
+#define NAMES(n) listing(HEAD "\"sets\": {\"n\": [{\"names\": [", "host-", LAST, n, "]}]}, \"gardens\": {\"strict\": {\"allow\": [\"n\"]}}}")
+#define LAST	 ".a-name-that-is-neither-short-nor-very-long.with-two-more-labels.example.net"
+
+static size_t lines_of(const char *text)
+{
+	size_t n = 0;
+
+	for (; *text; text++)
+		n += *text == '\n';
+	return n;
+}
+
+static void keeps_values_whole(void)
+{
+	lz_autofree char *names = NAMES(12), *more = NAMES(13), *few = OF(200);
+	lz_autofree char *held = diff_text(NULL, names, NULL, NULL), *added = diff_text(names, more, NULL, NULL);
+	lz_autofree char *class_ = diff_text(CLASS(LIMIT("a", "10/1h")), few, NULL, NULL);
+
+	T_HAS(held, "/sets/n/names: new: host-0.0.", "names");
+	T_HAS(held, ", host-0.11" LAST "\n", "all of them");
+	T_HAS(added, "-> host-0.0.", "names to names");
+	T_HAS(added, ", host-0.12" LAST "\n", "all of them");
+	T_HAS(class_, ",\"10.1.0.199\"]\n", "a list of a class");
+}
+
+static void tells_what_is_longer_than_a_row_in_parts(void)
+{
+	static const char *const none = HEAD "\"classes\": {}}";
+	lz_autofree char *one = OF(2000), *two = OF(2003), *many = OF(9000), *names = NAMES(250);
+	lz_autofree char *class_ = diff_text(none, one, NULL, NULL), *gone = diff_text(one, none, NULL, NULL);
+	lz_autofree char *three = diff_text(one, two, NULL, NULL), *counted = diff_text(one, many, NULL, NULL);
+	lz_autofree char *hosts = diff_text(none, names, NULL, NULL);
+
+	T_HAS(class_, "/classes/c/of/10.1.7.249: new: 10.1.7.249\n", "a new class: its ranges");
+	T_HAS(class_, "/classes/c/limits: new: [{\"name\":\"a\"", "and its limits");
+	T_HAS(class_, "/classes/c/shared: new: false\n", "and all else");
+	T_HAS(gone, "/classes/c/of/10.1.0.0: removed: 10.1.0.0\n", "one that is gone");
+	T_STR(three, "/classes/c/of/10.1.8.0: new: 10.1.8.0\n/classes/c/of/10.1.8.1: new: 10.1.8.1\n"
+	      "/classes/c/of/10.1.8.2: new: 10.1.8.2\n", "of a long list what differs");
+	T_STR(counted, "/classes/c/of: 2000 elements -> 9000 elements, 7000 added, 0 removed\n", "very many are counted");
+	T_HAS(hosts, "/sets/n/names/host-0.249" LAST, "names");
+	T_OK(lines_of(hosts) >= 250, "each");
+}
+
 static const struct t_case cases[] = {
 	{ "no difference", says_nothing_of_nothing },
 	{ "rules", names_what_changed },
 	{ "prefixes and customers", counts_prefixes },
 	{ "first policy", tells_a_first_policy },
+	{ "values are whole", keeps_values_whole },
+	{ "longer than a row: in parts", tells_what_is_longer_than_a_row_in_parts },
 };
 
 int main(void)

@@ -178,12 +178,14 @@ static void reads_set_files(void)
 		{ "good", "# pool\n192.0.2.0/24 # a\r\n\n  198.51.100.1-198.51.100.3\t\n2001:db8::/48" },
 		{ "bad", "192.0.2.0/24\n192.0.2.1/24\n\nnonsense\n" },
 		{ "empty", "# nothing\n" },
+		{ "marked", "\xef\xbb\xbf" "192.0.2.0/24\n192.0.2.1/24\n" },
 		{},
 	};
 	auto_reading good = read_policy("{\"version\": 1, " CUSTOMER_PORTS ", \"sets\": {\"s\": [{\"file\": \"good\"}]},"
 					"\"classes\": {\"c\": {\"of\": [\"s\"]}}}", files);
 	auto_reading bad = read_policy("{\"version\": 1, \"sets\": {\"s\": [{\"file\": \"bad\"}]}}", files);
 	auto_reading empty = read_policy("{\"version\": 1, \"sets\": {\"s\": [{\"file\": \"empty\"}]}}", files);
+	auto_reading marked = read_policy("{\"version\": 1, \"sets\": {\"s\": [{\"file\": \"marked\"}]}}", files);
 	auto_reading away = read_policy("{\"version\": 1, \"sets\": {\"s\": [{\"file\": \"../../etc/shadow\"}]}}",
 					files);
 
@@ -194,6 +196,8 @@ static void reads_set_files(void)
 	T_HAS(bad.text, "bad:4: error: /sets/s/0/file: 'nonsense' is not an address", "file and line");
 	T_EQ(bad.report.total[LZ_SEVERITY_ERROR], 2, "both");
 	T_HAS(empty.text, "warning: /sets/s: set 's' is empty", "empty");
+	T_HAS(marked.text, "marked:1: error: /sets/s/0/file: begins with a byte order mark; save it without one", "marked");
+	T_HAS(marked.text, "marked:2: error: ", "and the other lines are read");
 	T_HAS(away.text, "is not accepted as a file name", "no way out of the directory");
 }
 
