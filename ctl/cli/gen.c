@@ -214,7 +214,11 @@ static const char man_head[] =
 	"after \\fB\\-\\-since\\fR it means so long ago, and a \\fIDATE\\fR may stand there, too.\n"
 	"A \\fIDATE\\fR is 2027\\-03\\-01 or 2027\\-03\\-01T12:00:00Z.\n"
 	"IPv4 sources are held by address, IPv6 sources by prefix:\n"
-	"commands that hold or free print what they really touched.\n";
+	"commands that hold or free print what they really touched.\n"
+	"An \\fIADDRESS\\fR may be that prefix of one IPv6 source, too.\n"
+	".PP\n"
+	"A daemon that was killed, or makes its tables anew, is waited for, 5 seconds;\n"
+	"by \\fBbypass\\fR it is not.\n";
 
 static const char man_output[] =
 	".SH OUTPUT\n"
