@@ -275,8 +275,13 @@ int lz_source_parse(const char *text, struct lz_prefix *ret, struct lz_err *rete
 	struct lz_addr addr;
 	int r;
 
-	if (strchr(text, '/'))
-		return lz_prefix_parse(text, ret, reterr);
+	if (strchr(text, '/')) {
+		r = lz_prefix_parse(text, ret, reterr);
+		if (!strchr(text, ':') && (r < 0 || ret->len < 32))
+			r = lz_err_set(reterr, EINVAL, "'%.60s' is not an address; name one source, e.g. 192.0.2.1",
+				       text);
+		return r;
+	}
 	r = lz_addr_parse(text, &addr, reterr);
 	if (r == 0)
 		*ret = lz_prefix_host(&addr);

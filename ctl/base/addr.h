@@ -98,8 +98,8 @@ struct lz_addr lz_addr_v4(__u32 host_order);
 int lz_prefix_parse(const char *text, struct lz_prefix *ret, struct lz_err *reterr);
 
 /**
- * lz_source_parse() - an address, as lz_addr_parse() does; or "PREFIX/LEN", which may be one source's: answers
- * name an IPv6 source so. Return: 0 or -EINVAL with @reterr set.
+ * lz_source_parse() - an address, as lz_addr_parse() does; or an IPv6 "PREFIX/LEN", which may be one source's:
+ * answers name it so. Return: 0 or -EINVAL with @reterr set.
  */
 int lz_source_parse(const char *text, struct lz_prefix *ret, struct lz_err *reterr);
 

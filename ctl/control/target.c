@@ -155,18 +155,16 @@ static int find(struct lz_ctl *ctl, const struct lz_addr *addr, const char *addr
 	return 0;
 }
 
-/* An address, or the prefix that is one source. */
-static int parse(const struct lz_ctl *ctl, const char *text, struct lz_addr *ret, struct lz_err *reterr)
+int lz_target_parse(const struct lz_ctl *ctl, const char *text, struct lz_addr *ret, struct lz_err *reterr)
 {
+	unsigned int whole = ctl->view.instance.ipv6_key_len;
 	struct lz_prefix source;
-	unsigned int whole;
 	int r = lz_source_parse(text, &source, reterr);
 
 	if (r < 0)
 		return r;
 	*ret = source.addr;
-	whole = source.addr.family == 4 ? 32 : ctl->view.instance.ipv6_key_len;
-	if (source.len == whole || source.len == lz_addr_bits(&source.addr))
+	if (source.len == lz_addr_bits(&source.addr) || source.len == whole)
 		return 0;
 	return lz_err_set(reterr, EINVAL, "%s: is %s: name an address in it, or its /%u", text,
 			  source.len < whole ? "more than one source" : "a part of a source", whole);
@@ -175,7 +173,7 @@ static int parse(const struct lz_ctl *ctl, const char *text, struct lz_addr *ret
 int lz_target_find(struct lz_ctl *ctl, const char *address, struct lz_target *ret, struct lz_err *reterr)
 {
 	struct lz_addr addr;
-	int r = parse(ctl, address, &addr, reterr);
+	int r = lz_target_parse(ctl, address, &addr, reterr);
 
 	return r < 0 ? r : find(ctl, &addr, address, ret, reterr);
 }

@@ -28,6 +28,9 @@ struct lz_target {
 	__u32 class_;
 };
 
+/** lz_target_parse() - an address, or the prefix that is one source: its first; -EINVAL with @reterr */
+int lz_target_parse(const struct lz_ctl *ctl, const char *text, struct lz_addr *ret, struct lz_err *reterr);
+
 /**
  * lz_target_find() - by an address as somebody wrote it, or the prefix of one source, as answers name it
  *

@@ -212,9 +212,11 @@ static int read_line(struct lz_list *list, char *line, struct lz_err *reterr)
 	if (!line[strspn(line, " \t")])
 		return 0;
 	address = cut_word(&line);
-	r = lz_addr_parse(address ? address : "-", &addr, reterr);
+	r = lz_target_parse(list->ctl, address ? address : "-", &addr, reterr);
 	if (r < 0)
 		return r;
+	e.address = (__u32)(address - list->text);
+	list->text[e.address + strcspn(address, "/")] = '\0'; /* on record is an address */
 	lz_addr_unmap(&addr);
 	r = lz_key_from_addr(&addr, list->ctl->view.instance.ipv6_key_len, &e.key);
 	if (r < 0)
@@ -225,7 +227,6 @@ static int read_line(struct lz_list *list, char *line, struct lz_err *reterr)
 	list->over += r == 0 && e.end_s <= list->now_s; /* an old export */
 	if (r < 0 || e.end_s <= list->now_s)
 		return r;
-	e.address = (__u32)(address - list->text);
 	list->capped += list->orders[e.order].capped;
 	list->cut += list->orders[e.order].cut;
 	r = add_entry(list, &e, reterr);

@@ -125,7 +125,7 @@ t_eq "but not one of many sources" "$(ctl quarantine add 2001:db8:2000::/60 2>&1
 t_eq "nor of a part of one" "$(ctl quarantine add 2001:db8:2000:7::/80 2>&1)" \
 	"lazaretctl: 2001:db8:2000:7::/80: is a part of a source: name an address in it, or its /64"
 t_eq "nor of many IPv4 ones" "$(ctl why 198.51.100.0/24 2>&1)" \
-	"lazaretctl: 198.51.100.0/24: is more than one source: name an address in it, or its /32"
+	"lazaretctl: why: ADDRESS: '198.51.100.0/24' is not an address; name one source, e.g. 192.0.2.1"
 t_eq "why" "$(ctl -j why "$HELD" | jq -r '"\(.verdict) \(.actor) \(.reason) \(.ticket)"')" \
 	"held root spam trap RT-1"
 t_ok "doctor agrees" ctl doctor

@@ -71,6 +71,12 @@ t_eq "nor does it end a line" "$(import '198.51.100.48 2h leaky RT-1\0junk\n')" 
 t_eq "a byte order mark" "$(import '\xef\xbb\xbf198.51.100.48 2h\n')" \
 	"line 1: begins with a byte order mark; save it without one"
 t_eq "a line without an address" "$(import '- 2h leaky\n' | cut -c -26)" "line 1: '-' is not an addr"
+t_eq "the prefix of one IPv6 source, as answers name it" "$(import '2001:db8:2000:77::/64 2h strict RT-77\n')" \
+	"1 entries: 1 held, 0 refused, 0 over"
+t_eq "is on record by its address" "$(on_record 2001:db8:2000:77::5) $(ctl quarantine export |
+	grep -o '^2001:db8:2000:77:[^ ]*')" "strict RT-77 null 2001:db8:2000:77::"
+t_eq "not one of many" "$(import '2001:db8:2000::/60 2h\n')" \
+	"line 1: 2001:db8:2000::/60: is more than one source: name an address in it, or its /64"
 t_eq "whose time is over is counted" "$(import '198.51.100.48 2026-01-01\n198.51.100.49 1h\n')" \
 	"2 entries: 1 held, 0 refused, 1 over"
 t_eq "a ticket's number is no comment" "$(import '198.51.100.53 2h leaky #12 sends, see #INC-7 #scanner\n')" \

@@ -62,6 +62,30 @@ static void parses_prefixes(void)
 	}
 }
 
+/* An IPv4 source is an address; an IPv6 one may be said by its prefix, how long that is knows the daemon. */
+static void parses_sources(void)
+{
+	static const struct {
+		const char *text;
+		int r, len;
+	} rows[] = {
+		{ "192.0.2.1", 0, 32 },		{ "192.0.2.1/32", 0, 32 },    { "192.0.2.0/24", -EINVAL, 0 },
+		{ "192.0.2.1/24", -EINVAL, 0 }, { "192.0.2.1/33", -EINVAL, 0 }, { "2001:db8::1", 0, 128 },
+		{ "2001:db8::/64", 0, 64 },	{ "2001:db8::1/64", -EINVAL, 0 }, { "/", -EINVAL, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct lz_prefix source = { 0 };
+		struct lz_err err = {};
+
+		T_ERR(lz_source_parse(rows[i].text, &source, &err), rows[i].r, rows[i].text);
+		if (rows[i].r == 0)
+			T_EQ(source.len, rows[i].len, rows[i].text);
+		else
+			T_OK(err.text[0], "says why");
+	}
+}
+
 /* inet_pton() is the judge of what an IPv4 address is: of many that nearly are one. */
 static void agrees_with_inet_pton(void)
 {
@@ -297,6 +321,7 @@ static void recuts_keys(void)
 
 static const struct t_case cases[] = {
 	{ "prefixes are parsed strictly", parses_prefixes },
+	{ "parses sources", parses_sources },
 	{ "IPv4: what inet_pton() takes", agrees_with_inet_pton },
 	{ "ranges split into prefixes", splits_ranges },
 	{ "the longest ranges fit", splits_the_longest_range },
