@@ -188,23 +188,25 @@ is_released()
 	[ "$(ctl -j quarantine show "$LATE" | jq -r .state)" = released ]
 }
 
-# slow_down PID: until it ends the controller hardly runs
+# slow_down CONTROLLER PID: until PID ends CONTROLLER hardly runs; PID is soon greeted by it
 slow_down()
 {
-	local controller
-	controller=$(pgrep -P "${LZ_PROC[daemon]}" -x lazaretd-ctl)
-	while kill -0 "$1" 2>/dev/null; do
-		kill -STOP "$controller"
+	sleep 0.02
+	while kill -0 "$2" 2>/dev/null; do
+		kill -STOP "$1"
 		sleep 1
-		kill -CONT "$controller"
-		sleep 0.03
+		kill -CONT "$1"
+		sleep 0.02
 	done
 }
 
 { echo "$LATE 1s strict - late"; list 2h | tail -n 100000; } >"$LZ_DIR/list"
 t_ok "one is held for a moment" ctl quarantine add "$LATE" block25 for 5s
+CONTROLLER=$(pgrep -P "${LZ_PROC[daemon]}" -x lazaretd-ctl) # before: a fast one is done meanwhile
+BEGUN=$(lz_now_ms)
 ctl -j quarantine import "$LZ_DIR/list" --yes >"$LZ_DIR/said" &
-slow_down $!
+slow_down "$CONTROLLER" $!
+echo "# it took $(($(lz_now_ms) - BEGUN)) ms"
 t_eq "what a list made of him was over when it was in force: no extension" \
 	"$(jq -c '[.held, .extended, .refused]' "$LZ_DIR/said")" "[100000,0,1]"
 t_ok "his case goes on all the same" lz_wait 10 is_released
