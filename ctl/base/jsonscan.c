@@ -297,8 +297,8 @@ int lz_json_scan(const char *text, size_t len, struct lz_json_index *index, size
 		index->n = 0;
 	if (len > LZ_JSON_BYTES_MAX)
 		r = lz_err_set(reterr, E2BIG, "%zu bytes (want at most %u)", len, LZ_JSON_BYTES_MAX);
-	else if (len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3))
-		r = fail(&s, "begins with a byte order mark; save it without one");
+	else if (lz_text_has_mark(text, len))
+		r = fail(&s, LZ_MARK_REFUSED);
 	if (!r) {
 		skip_space(&s);
 		r = scan_value(&s, 0, (struct lz_json_node){ .offset = (__u32)(s.p - text) });

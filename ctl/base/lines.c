@@ -7,7 +7,6 @@
 #include "base/lines.h"
 #include "base/utf8.h"
 
-#define BYTE_ORDER_MARK "\xef\xbb\xbf"
 #define BLANKS		"\t "
 #define DIGITS		"0123456789"
 #define WORDS_BEFORE	3 /* ADDRESS TIME GRADE, PREFIX WHAT UNTIL: then tickets and reasons */
@@ -179,7 +178,6 @@ static int check_text(const char *line, const char *end, struct lz_err *reterr)
 
 int lz_lines_next(struct lz_lines *lines, char **ret, struct lz_err *reterr)
 {
-	static const char mark[] = BYTE_ORDER_MARK;
 	char *line = lines->next, *end;
 	int r;
 
@@ -188,8 +186,8 @@ int lz_lines_next(struct lz_lines *lines, char **ret, struct lz_err *reterr)
 	end = memchr(line, '\n', (size_t)(lines->end - line));
 	end = end ? end : lines->end;
 	lines->next = end + (end != lines->end);
-	if (!lines->line++ && end - line >= (long)sizeof(mark) - 1 && !memcmp(line, mark, sizeof(mark) - 1))
-		return lz_err_set(reterr, EINVAL, "begins with a byte order mark; save it without one");
+	if (!lines->line++ && lz_text_has_mark(line, (size_t)(end - line)))
+		return lz_err_set(reterr, EINVAL, LZ_MARK_REFUSED);
 	if (memchr(line, '\0', (size_t)(end - line)))
 		return lz_err_set(reterr, EINVAL, "has a NUL byte, is no text; save the list as UTF-8");
 	end = cut_comment(line, end);

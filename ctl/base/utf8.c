@@ -2,6 +2,7 @@
 #include "base/utf8.h"
 
 #include <stddef.h>
+#include <string.h>
 
 /* Length that a first byte announces; 0xc0, 0xc1 and 0xf5.. are none. */
 static unsigned int announced(unsigned char first)
@@ -43,4 +44,11 @@ bool lz_text_is_utf8(const char *text)
 		text += len;
 	}
 	return true;
+}
+
+bool lz_text_has_mark(const char *text, size_t len)
+{
+	static const char mark[] = { '\xef', '\xbb', '\xbf' };
+
+	return len >= sizeof(mark) && !memcmp(text, mark, sizeof(mark));
 }

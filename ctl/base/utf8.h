@@ -7,6 +7,7 @@
 
 #include <linux/types.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #define LZ_UTF8_BYTES_MAX 4 /* of a character */
 
@@ -21,5 +22,9 @@ unsigned int lz_utf8_read(const char *p, const char *end, __u32 *ret);
 
 /** lz_text_is_utf8() - nothing but whole characters; "" is */
 bool lz_text_is_utf8(const char *text);
+
+/** lz_text_has_mark() - begins with a byte order mark, which no text of ours may; LZ_MARK_REFUSED says so */
+bool lz_text_has_mark(const char *text, size_t len);
+#define LZ_MARK_REFUSED "begins with a byte order mark; save it without one"
 
 #endif /* LZ_BASE_UTF8_H */

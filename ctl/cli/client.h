@@ -41,7 +41,8 @@ struct lz_message {
  * @silence_ms: longest wait for the greeting, and for each message, and none for a daemon to come back; 0: as
  *              proto.h says
  *
- * Who is turned away because others are connected tries again until that time is over.
+ * Who is turned away because others are connected, or comes when the daemon is just about to go, tries again
+ * until that time is over.
  * Return: LZ_CODE_OK; LZ_CODE_NOT_RUNNING (also when it hangs), LZ_CODE_NOT_PERMITTED or
  *         LZ_CODE_REFUSED with @reterr set. Close in every case.
  */

@@ -128,12 +128,12 @@ const char *const lz_db_migrations[LZ_LEDGER_SCHEMA] = {
 	"  ORDER BY t.id DESC LIMIT 1), '') WHERE acted_s <> 0;"
 	"UPDATE cases SET step = -1 WHERE ladder = '';",
 	/* 5 -> 6: tokens of one second have an order, or the newest could be the one that dies. */
-	"CREATE TEMP TABLE given AS SELECT hash, case_id, expires_s FROM token ORDER BY expires_s;"
+	"CREATE TEMP TABLE given AS SELECT hash, case_id, expires_s FROM token;"
 	"DROP TABLE token;"
 	"CREATE TABLE token (id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, case_id INTEGER NOT NULL,"
 	"  expires_s INTEGER NOT NULL);"
 	"CREATE INDEX token_case ON token (case_id, id);"
 	"INSERT INTO token (hash, case_id, expires_s) SELECT hash, case_id, expires_s FROM given"
-	"  ORDER BY rowid;"
+	"  ORDER BY expires_s;"
 	"DROP TABLE given;",
 };

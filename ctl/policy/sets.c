@@ -12,8 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 #define LINE_MAX_BYTES	128 /* the longest range is 93 */
-#define BYTE_ORDER_MARK	"\xef\xbb\xbf"
 #define CUSTOMER_ID_MAX 64
 
 typedef void line_fn(struct lz_context *ctx, char *line, struct lz_place place, void *arg);
@@ -50,8 +51,8 @@ static void for_each_line(struct lz_context *ctx, char *text, size_t len, __u32 
 		next = end + 1;
 		*end = '\0';
 		place.line++;
-		if (line == text && !strncmp(line, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK))) {
-			lz_error(ctx, place, NULL, "begins with a byte order mark; save it without one");
+		if (line == text && lz_text_has_mark(line, (size_t)(end - line))) {
+			lz_error(ctx, place, NULL, LZ_MARK_REFUSED);
 			continue;
 		}
 		if (strlen(line) != (size_t)(end - line)) {

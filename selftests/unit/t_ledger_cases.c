@@ -127,12 +127,12 @@ static void uses_tokens_up(void)
 	T_ERR(lz_token_take(l, hash[1], 7, 2010, 100, NULL), -ENOENT, "the oldest have died");
 	T_EQ(lz_token_take(l, hash[2], 7, 2010, 100, NULL), 0, "the newest four live");
 	T_EQ(lz_token_end(l, 7, NULL), 0, "released");
+	T_ERR(lz_token_take(l, hash[5], 7, 2010, 100, NULL), -ENOENT, "and so all die");
 	for (int i = 5; i >= 0; i--)
 		T_EQ(lz_token_add(l, hash[i], 8, 2000, 100, 4, NULL), 0, "all in one second");
 	for (int i = 5; i >= 0; i--)
 		T_EQ(lz_token_take(l, hash[i], 8, 2010, 100, NULL), i > 3 ? -ENOENT : 0,
 		     "the newest four live, whatever their hashes");
-	T_ERR(lz_token_take(l, hash[5], 7, 2010, 100, NULL), -ENOENT, "and so all die");
 	lz_ledger_close(&l);
 	remove_dir();
 }
