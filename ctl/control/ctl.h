@@ -14,7 +14,7 @@
 #include "datapath/policyswap.h"
 #include "datapath/sweep.h"
 #include "datapath/tables.h"
-#include "ledger/ledger.h"
+#include "ledger/held.h"
 #include "policy/image.h"
 #include "policy/policy.h"
 #include "privsep/chan.h"

@@ -5,7 +5,7 @@
 #ifndef LZ_CONTROL_HOLD_H
 #define LZ_CONTROL_HOLD_H
 
-#include "ledger/ledger.h"
+#include "ledger/held.h"
 
 struct lz_ctl;
 

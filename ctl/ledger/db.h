@@ -7,7 +7,7 @@
 
 #include <sqlite3.h>
 
-#include "ledger/ledger.h"
+#include "ledger/held.h"
 
 /* Prepared once; the texts are in sql.c. */
 enum lz_sql {

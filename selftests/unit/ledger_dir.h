@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "ledger/ledger.h"
+#include "ledger/held.h"
 #include "lib/t.h"
 
 #define BOOT_A "aaaaaaaa-0000-4000-8000-000000000001"

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "ledger/ledger.h"
+#include "ledger/held.h"
 #include "lib/t.h"
 
 #define BOOT "aaaaaaaa-0000-4000-8000-000000000001"
