@@ -13,6 +13,8 @@
 
 #define CELL_ADD  "cell and add"
 #define TWO_CELLS "two cells"
+#define CELL_IDLE "cell, add, 512 idle"
+#define TWO_CELLS_IDLE "two cells, 512 idle"
 
 static double median(const char *name)
 {
@@ -144,6 +146,7 @@ static void report_b(void)
 
 	row_floor("b-ipv4-uniform", "empty", "line", 2.2, "wait", "cell", CELL_ADD);
 	row_cached();
+	result_told(row_lines("b-ipv4-idle", "empty", "line", 0), CELL_IDLE);
 	row_floor("b-ipv4-zipf", "empty-zipf", "line", 2.2, "wait", "cell-zipf", CELL_ADD);
 	row_floor("b-ipv6-uniform", "empty6", "line6", 2.2, "wait6", "cell6", CELL_ADD);
 	row_floor("b-vlan-uniform", "empty", "line", 2.2, "wait", "cell", CELL_ADD);
@@ -171,6 +174,7 @@ static void report_c(void)
 	struct result *r;
 
 	row_floor("c-ipv4", "empty", "line", 1.5, "wait", "cell-held", CELL_ADD);
+	result_told(row_lines("c-ipv4-idle", "empty", "line", 0), CELL_IDLE);
 	row_floor("c-ipv6", "empty6", "line6", 1.5, "wait6", "cell-held6", CELL_ADD);
 	result_base(r = result_add("c-ipv4-hash", "ns/packet", variant_stat("c-ipv4")), "hash",
 		    median("c-ipv4-hash"));
@@ -212,6 +216,7 @@ static void report_de(void)
 	if (figures_wanted("e")) {
 		row_floor("e-all", "empty-ranges4", "line-ranges4", 3, "wait-ranges4", "two-cells",
 			  TWO_CELLS);
+		result_told(row_lines("e-idle", "empty-ranges4", "line-ranges4", 0), TWO_CELLS_IDLE);
 		row_faster("e-all-stock", "e-all", "e-all-stock", "stock-maps", "empty-ranges4", 8,
 			   "two-cells", TWO_CELLS);
 	}

@@ -108,11 +108,11 @@ void scene_instance(struct bpf_object *object, const struct lz_instance *instanc
 	memcpy(rodata + variable_offset(object, ".rodata", "lz_instance"), instance, sizeof(*instance));
 }
 
-/* Room for the sources, and for the planted and covering prefixes beside them; the held ones have
- * their own. */
+/* Room for the sources, and for the planted and covering prefixes beside them, of which a limit on /27 has one
+ * for 32 sources in each of its two classes (text.c); the held ones have their own. */
 __u32 scene_capacity(const struct scene_config *c)
 {
-	return c->sources + 8 * BENCH_PLANTED;
+	return c->sources + 8 * BENCH_PLANTED + (c->prefix_limit ? 2 * c->sources / 32 : 0);
 }
 
 static void size_maps(struct scene *s)
@@ -238,6 +238,7 @@ static void introduce(struct scene *s)
 {
 	struct variant v = { .name = "introduction", .scene = s, .program = "bench_ours",
 			     .frame = FRAME_SYN25, .draw = BENCH_EACH };
+	struct lz_port_stats stats;
 	__u32 answer;
 
 	if (!strstr(s->config.programs, " bench_ours "))
@@ -245,6 +246,10 @@ static void introduce(struct scene *s)
 	variant_prepare(&v);
 	variant_time(&v, s->config.sources, &answer);
 	scene_drain(s);
+	scene_stats(s, &stats);
+	if (stats.count[LZ_C_TABLE_FULL])
+		bench_wrong("%s: %llu sources found the table full", s->config.name,
+			    (unsigned long long)stats.count[LZ_C_TABLE_FULL]);
 	if (s->view.tables->cells_used < s->config.sources + s->config.held)
 		bench_wrong("%s: %llu cells after %u sources and %u holds", s->config.name,
 			    (unsigned long long)s->view.tables->cells_used, s->config.sources,

@@ -16,7 +16,7 @@
 #define OWN6 0x20010db810000000ull
 #define FLOOD4 0x0a000000u /* 10.0.0.0/8: no documentation range has ten million addresses */
 #define CALIBRATION " bench_empty bench_line bench_ours "
-#define FLOORS "bench_wait bench_cell_add "
+#define FLOORS "bench_wait bench_cell_add bench_cell_idle "
 
 const struct bench_size bench_sweep[BENCH_SWEEP_N] = {
 	{ "1k", 1000 }, { "10k", 10000 }, { "100k", 100000 }, { "4M", 4000000 },
@@ -40,6 +40,7 @@ static const struct scene_config configs[SWEEP] = {
 	[RANGES4] = { .name = "ranges4", .figures = "dej", .sources = MILLION, .held = 600000,
 		      .ranges = 500000, .family = 4, .prefix_limit = true, .exceptions = 1000,
 		      .programs = CALIBRATION "bench_wait bench_key_range bench_two_cells "
+				  "bench_two_cells_idle "
 				  "bench_class stock_class stock_all live_ours " },
 	[RANGES6] = { .name = "ranges6", .figures = "dj", .sources = 1024, .held = 1024,
 		      .ranges = 500000, .family = 6, .base6 = 0x20010db800000000ull,
@@ -158,7 +159,9 @@ static void add_main4(void)
 	ADD("bc", "wait", MAIN4, "bench_wait", PASSES);
 	ADD("b", "cell", MAIN4, "bench_cell_add", PASSES);
 	ADD("b", "cell-zipf", MAIN4, "bench_cell_add", .draw = BENCH_ZIPF, PASSES);
+	ADD("b", "b-ipv4-idle", MAIN4, "bench_cell_idle", PASSES);
 	ADD("c", "cell-held", MAIN4, "bench_cell_add", .n = n, .base4 = base, PASSES);
+	ADD("c", "c-ipv4-idle", MAIN4, "bench_cell_idle", .n = n, .base4 = base, PASSES);
 	ADD("g", "g-foreign-ipv4", MAIN4, "bench_ours", .n = 10 * MILLION, .base4 = FLOOD4,
 	    .planted_every = 64, REASONS(EXAMINED | BIT(LZ_R_PASS_FOREIGN)));
 }
@@ -198,6 +201,7 @@ static void add_ranges(void)
 	ADD("d", "d-ipv6-lpm", RANGES6, "stock_class", .n = scaled(1 << 24), .check = CHECK_FOUND);
 	ADD("e", "wait-ranges4", RANGES4, "bench_wait", PASSES);
 	ADD("e", "two-cells", RANGES4, "bench_two_cells", PASSES);
+	ADD("e", "e-idle", RANGES4, "bench_two_cells_idle", PASSES);
 	ADD("e", "e-all", RANGES4, "bench_ours", REASONS(EXAMINED));
 	ADD("e", "e-all-stock", RANGES4, "stock_all", .check = CHECK_ADMITTED, .want = 900);
 }
