@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "cases/case.h"
 #include "control/counted.h"
 #include "control/ctl.h"
 #include "control/hold.h"
@@ -136,20 +137,6 @@ void lz_h_source_list(struct lz_request *req, void *arg)
 
 /* ---------------------------------------------------------------- show */
 
-/* As the policy wrote it. */
-static const struct lz_policy_limit *limit_of(const struct lz_ctl *ctl,
-					      const struct lz_image_limit *name)
-{
-	const struct lz_policy *policy = ctl->now.policy;
-
-	for (size_t i = 0; i < policy->n_classes; i++)
-		for (size_t k = 0; k < policy->classes[i].n_limits; k++)
-			if (lz_streq(policy->classes[i].name, name->class_) &&
-			    lz_streq(policy->classes[i].limits[k].name, name->name))
-				return &policy->classes[i].limits[k];
-	return NULL;
-}
-
 static const char *then_word(const struct lz_policy_limit *limit)
 {
 	static const char *const words[] = { "drop", "refuse", "notify", "hold", "ladder" };
@@ -163,7 +150,8 @@ static void send_limits(struct lz_ctl *ctl, struct lz_request *req, __u64 key)
 	size_t n = lz_counted_read(ctl, key, counted);
 
 	for (size_t i = 0; i < n; i++) {
-		const struct lz_policy_limit *limit = limit_of(ctl, counted[i].name);
+		const struct lz_policy_class *class_;
+		const struct lz_policy_limit *limit = lz_limit_find(ctl, counted[i].limit->id, &class_);
 		cJSON *row = cJSON_CreateObject();
 
 		lz_json_add_str(row, "name", counted[i].name->name);
