@@ -83,13 +83,17 @@ static __always_inline void lz_cold_ask(const struct lz_pkt *p)
 }
 
 /* The cell of a packet's source, or NULL. @asked: what lz_cell_ask() said, where nearly every source lives:
- * that much is done here, and a call, which costs 15 ns with protected returns, only for the rest. */
+ * that much is done here, and a call, which costs 15 ns with protected returns, only for the rest. It is seen
+ * now, wherever it lives. */
 static __always_inline struct lz_cell *lz_cell_of(struct lz_pkt *p, struct lz_cell *asked)
 {
 	if (asked && lz_search_is(asked, p->key))
 		return asked;
 	p->cell = lz_search_hashed(p->key);
-	return p->cell >= 0 ? lz_search_cell(p->cell) : 0;
+	asked = p->cell >= 0 ? lz_search_cell(p->cell) : 0;
+	if (asked)
+		*(volatile __u16 *)&asked->seen = lz_seen(p->now_s);
+	return asked;
 }
 
 /* Make a cell whatever the budgets say: for aggregates, and inside lz_cell_make(). */

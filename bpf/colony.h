@@ -68,8 +68,9 @@ static __always_inline int lz_held_allowed(__u32 slot, __u64 now_ns, __u32 step_
 	for (int i = 0; i < LZ_HELD_RETRIES; i++) {
 		__u32 old = *(volatile __u32 *)&cold->reach_ms, used_ms = old - now_ms;
 
-		/* Wrapping difference: the past is "more than the burst" too. */
-		if (used_ms > burst_ms + step_ms)
+		/* Wrapping difference: the past is "more than the burst" too. 0 is who has used nothing yet:
+		 * as a time it would be the near future at the end of each 49 days of uptime. */
+		if (!old || used_ms > burst_ms + step_ms)
 			used_ms = 0;
 		if (used_ms > burst_ms)
 			return 0;
@@ -139,7 +140,7 @@ static __always_inline int lz_garden_open(const struct lz_pkt *p, const struct l
 		return 1;
 	if (p->flags & LZ_P_PORTS) {
 		LZ_NO_UNROLL
-		for (int i = 0; i < LZ_GARDEN_PORTS_MAX; i++)
+		for (int i = 0; i < LZ_GARDEN_PORTS_MAX && g->open[i]; i++)
 			if (g->open[i] == port)
 				return 1;
 	}

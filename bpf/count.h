@@ -58,15 +58,14 @@ static __always_inline void lz_count(__u32 row, __u32 what, __u64 n)
 		s->count[what] += n;
 }
 
-/* A frame came in and was judged: count it, its bytes and why. */
-static __always_inline void lz_count_judged(__u32 row, __u64 bytes, __u32 reason)
+/* A frame came in and was judged: count it, and why. */
+static __always_inline void lz_count_judged(__u32 row, __u32 reason)
 {
 	struct lz_port_stats *s = bpf_map_lookup_elem(&lz_port_stats, &row);
 
 	if (!s)
 		return;
 	s->count[LZ_C_RECEIVED]++;
-	s->count[LZ_C_RECEIVED_BYTES] += bytes;
 	if (reason < LZ_C_N)
 		s->count[reason]++;
 }

@@ -99,10 +99,8 @@ static __always_inline struct lz_flow_line *lz_flow_line(__u64 hash)
 
 /* Ask for the line of a SYN before it is needed, by a load whose value nobody waits for: its miss overlaps
  * with the cell's. */
-static __always_inline void lz_flow_touch(__u64 hash)
+static __always_inline void lz_flow_touch(const struct lz_flow_line *line)
 {
-	struct lz_flow_line *line = lz_flow_line(hash);
-
 	if (line)
 		(void)*(volatile __u64 *)line->entry;
 }

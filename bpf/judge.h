@@ -321,13 +321,16 @@ static __always_inline int lz_judge_source(const struct lz_pkt *p, struct lz_exa
 
 /**
  * lz_judge_class() - the class rules for a source that is not held
+ * @cell: the source's, or NULL: it has none yet
+ * @line: of SYN memory, or NULL: no SYN to port 25
  *
- * The line of SYN memory and the cell are under way already: lz_decide() has asked for them.
+ * Both are under way already: lz_decide() has asked for them.
  * Return: LZ_RULING().
  */
-__noinline int lz_judge_class(const struct lz_pkt *p, struct lz_judgement *j)
+__noinline int lz_judge_class(const struct lz_pkt *p, struct lz_judgement *j, struct lz_cell *cell,
+			      struct lz_flow_line *line)
 {
-	struct lz_examined e = {};
+	struct lz_examined e = { .cell = cell, .line = line };
 	__u32 class_;
 
 	e.j = j;
@@ -335,10 +338,7 @@ __noinline int lz_judge_class(const struct lz_pkt *p, struct lz_judgement *j)
 		return 0;
 	__builtin_memset(e.j, 0, sizeof(*e.j));
 	e.j->known = LZ_FLOW_NEW;
-	if ((p->flags & LZ_P_SYN) && p->dport == 25)
-		e.line = lz_flow_line(p->flow);
 	e.slot = p->cell;
-	e.cell = e.slot >= 0 ? lz_search_cell(e.slot) : 0;
 	e.j->known_class = lz_class_known(p, e.cell);
 	class_ = LZ_KNOWN_IS(e.j->known_class);
 	if (class_ >= LZ_CLASS_FIRST && lz_is_never(p, class_))

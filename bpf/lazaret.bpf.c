@@ -87,6 +87,7 @@ static __always_inline int lz_lingering(const struct lz_pkt *p, int ruling)
  */
 static __always_inline int lz_decide(const struct lz_frame *f, struct lz_pkt *p, int glanced)
 {
+	struct lz_flow_line *line = 0;
 	int ruling, lingers = 0;
 	struct lz_cell *cell;
 
@@ -112,7 +113,8 @@ static __always_inline int lz_decide(const struct lz_frame *f, struct lz_pkt *p,
 	p->dest = lz_flow_dest(p->daddr);
 	if ((p->flags & LZ_P_SYN) && p->dport == 25) {
 		p->flow = lz_flow_hash(p);
-		lz_flow_touch(p->flow);
+		line = lz_flow_line(p->flow);
+		lz_flow_touch(line);
 		p->sets = lz_dest_sets_ask(p);
 		if (!p->sets) /* to the world, and each time elsewhere, perhaps: lz_note_dest() */
 			lz_cold_ask(p);
@@ -128,7 +130,8 @@ static __always_inline int lz_decide(const struct lz_frame *f, struct lz_pkt *p,
 		if (ruling <= LZ_HELD_THROTTLED(0))
 			p->throttle = LZ_HELD_THROTTLED(0) - ruling;
 	}
-	ruling = lz_is_customer_business(p) ? lz_judge_class(p, lz_judgement_of(p)) : lz_ordinary_fate(f, p);
+	ruling = lz_is_customer_business(p) ? lz_judge_class(p, lz_judgement_of(p), cell, line) :
+					      lz_ordinary_fate(f, p);
 	return lingers ? lz_lingering(p, ruling) : ruling;
 }
 
@@ -166,11 +169,11 @@ static __always_inline int lz_process(struct lz_frame *f, struct lz_pkt *p, __u3
 }
 
 /* An answer of the portal: what its source port 25 means elsewhere does not concern it. */
-static __always_inline void lz_count_portal(__u32 ifindex, __u64 bytes)
+static __always_inline void lz_count_portal(__u32 ifindex)
 {
 	__u32 row = lz_ports[ifindex & (LZ_PORTS_SIZE - 1)] >> LZ_PORT_STATS_SHIFT;
 
-	lz_count_judged(row, bytes, LZ_R_PASS_PORTAL);
+	lz_count_judged(row, LZ_R_PASS_PORTAL);
 }
 
 /* The frame in hand, generic XDP only: its fate. */
@@ -209,7 +212,7 @@ int lz_xdp(struct xdp_md *ctx)
 	if (!p)
 		return XDP_PASS;
 	ruling = lz_process(&f, p, ctx->ingress_ifindex, 0);
-	lz_count_judged(p->port_row, ctx->data_end - ctx->data, LZ_RULING_REASON(ruling));
+	lz_count_judged(p->port_row, LZ_RULING_REASON(ruling));
 	verdict = LZ_RULING_VERDICT(ruling);
 	pending = lz_pending_of(p->port);
 	if (verdict == LZ_V_DROP)
@@ -319,7 +322,7 @@ static __always_inline int lz_tc_judge(struct __sk_buff *skb, int out)
 	f.data = (void *)(long)skb->data;
 	f.end = (void *)(long)skb->data_end;
 	ruling = lz_process(&f, p, skb->ifindex, out);
-	lz_count_judged(p->port_row, skb->len, LZ_RULING_REASON(ruling));
+	lz_count_judged(p->port_row, LZ_RULING_REASON(ruling));
 	verdict = LZ_RULING_VERDICT(ruling);
 	if (verdict == LZ_V_PASS)
 		return TC_ACT_UNSPEC;
@@ -342,8 +345,10 @@ int lz_tc(struct __sk_buff *skb)
 SEC("tc")
 int lz_tc_out(struct __sk_buff *skb)
 {
+	if (skb->mark == LZ_MARK_REFUSAL)
+		return TC_ACT_UNSPEC; /* counted when it was made */
 	if (skb->mark == LZ_MARK_REPLY) {
-		lz_count_portal(skb->ifindex, skb->len);
+		lz_count_portal(skb->ifindex);
 		return TC_ACT_UNSPEC;
 	}
 	return lz_tc_judge(skb, 1);

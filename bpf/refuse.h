@@ -333,6 +333,8 @@ __noinline int lz_refuse(struct __sk_buff *skb, const struct lz_pkt *p, __u32 ve
 	}
 	if (failed || lz_fix_pppoe(skb, p->l3_bytes, ip_bytes))
 		goto suppressed;
+	/* On a box that NATs it meets lz_tc_out(), which would take a reset from port 25 for a stranger's. */
+	skb->mark = LZ_MARK_REFUSAL;
 	if (l3 == LZ_L3_LOST) {
 		/* The neighbour table knows the way back; the helper wants a header to replace. */
 		if (bpf_skb_change_head(skb, LZ_ETH_BYTES, 0))

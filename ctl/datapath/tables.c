@@ -319,6 +319,8 @@ void lz_hold_clear_slot(struct lz_tables_view *view, __u32 slot, __u64 word)
 {
 	__u64 *hold = &view->cells[slot].hold;
 
+	/* Milliseconds of 32 bits: what was used up 49 days ago must not be read as used up now. */
+	*(volatile __u32 *)&view->cold[slot].reach_ms = 0;
 	if (!__sync_bool_compare_and_swap(hold, word, 0))
 		return;
 	view->held_stale = true;

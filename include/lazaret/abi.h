@@ -31,7 +31,7 @@
 #include <lazaret/cells.h>
 
 #ifndef LZ_ABI_VERSION /* a test makes a daemon of another one */
-#define LZ_ABI_VERSION 7
+#define LZ_ABI_VERSION 8
 #endif
 
 /* ---------------------------------------------------------------- sizes */
@@ -99,7 +99,6 @@ enum lz_reason {
 /* Further per-port counters, beside the reasons. */
 enum lz_count {
 	LZ_C_RECEIVED = LZ_R_N,
-	LZ_C_RECEIVED_BYTES,
 	LZ_C_REPLY_SENT,       /* refusals answered */
 	LZ_C_REPLY_SUPPRESSED, /* refusals not answered: rate limit or packet of a strange shape */
 	LZ_C_TABLE_FULL,       /* a new source found no cell: passed, uncounted */
@@ -229,7 +228,7 @@ _Static_assert(sizeof(struct lz_class) == 24 + 56 * LZ_LIMITS_PER_CLASS, "no hol
  * whose garden has left the policy is LZ_GARDEN_STRICT with nothing open, until nobody is in it. */
 struct lz_garden_row {
 	__u64 allow_mask; /* destination sets that are open */
-	__u32 open[LZ_GARDEN_PORTS_MAX]; /* IP protocol << 16 | port, to anywhere; 0 = none */
+	__u32 open[LZ_GARDEN_PORTS_MAX]; /* IP protocol << 16 | port, to anywhere; behind the last a 0 */
 	__u8 kind;	  /* enum lz_garden */
 	__u8 mail;	  /* TCP 25: a refusal or LZ_V_SMTP_554 */
 	__u8 web;	  /* TCP 80: LZ_V_DROP or LZ_V_PAGE */
@@ -389,10 +388,11 @@ enum lz_portal_service {
 #define LZ_PORTAL_ROWS		       (LZ_PORTAL_SERVICES * 2)
 
 /* Packets led to the portal carry STEER: an ip rule sends them to a table that has the whole world
- * local. What the portal answers carries REPLY: the return hook lets it pass. Whole words, low
- * halves zero: out of the way of the masks people use. */
-#define LZ_MARK_STEER 0x4c5a0000u
-#define LZ_MARK_REPLY 0x4c5b0000u
+ * local. What the portal answers carries REPLY, and our own refusals REFUSAL: the return hook lets both
+ * pass. Whole words, low halves zero: out of the way of the masks people use. */
+#define LZ_MARK_STEER	0x4c5a0000u
+#define LZ_MARK_REPLY	0x4c5b0000u
+#define LZ_MARK_REFUSAL 0x4c5c0000u
 
 /* ---------------------------------------------------------------- ports */
 

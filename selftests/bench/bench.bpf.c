@@ -266,7 +266,7 @@ static __always_inline __u32 judge(struct xdp_md *ctx)
 	if (!p)
 		return LZ_V_DROP;
 	ruling = lz_process(&f, p, ctx->ingress_ifindex, 0);
-	lz_count_judged(p->port_row, ctx->data_end - ctx->data, LZ_RULING_REASON(ruling));
+	lz_count_judged(p->port_row, LZ_RULING_REASON(ruling));
 	return LZ_RULING_VERDICT(ruling);
 }
 

@@ -461,7 +461,6 @@ void m_judge(struct model *m, enum world_hook hook, const __u8 *bytes, unsigned 
 	else
 		from_customer(&c);
 	m->delta[LZ_C_RECEIVED] = 1;
-	m->delta[LZ_C_RECEIVED_BYTES] = n;
 	m->delta[c.reason]++;
 	if (c.lingers && c.verdict != LZ_V_SMTP_554 && !(p.syn && c.verdict != LZ_V_PASS)) {
 		m->other = c.verdict;

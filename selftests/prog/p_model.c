@@ -199,6 +199,8 @@ static void draw_policy(void)
 {
 	static const __u8 refusals[] = { LZ_V_DROP, LZ_V_ICMP_ADMIN, LZ_V_TCP_RESET, LZ_V_SMTP_554 };
 	static const __u8 tls[] = { LZ_V_DROP, LZ_V_ICMP_ADMIN, LZ_V_TCP_RESET };
+	static const __u32 open[3][LZ_GARDEN_PORTS_MAX] = { {}, { 17u << 16 | 123 },
+							    { 6u << 16 | 22, 17u << 16 | 123 } };
 
 	for (int slot = 0; slot < LZ_GENERATIONS; slot++) {
 		struct lz_generation *g = &w->control->gen[slot];
@@ -206,12 +208,13 @@ static void draw_policy(void)
 		g->flags = (one_in(8) ? LZ_GEN_F_MONITOR : 0u) |
 			   (one_in(5) ? LZ_GEN_F_UNPARSED_DROP : 0u) |
 			   (one_in(3) ? LZ_GEN_F_IGNORE_FOREIGN : 0u);
-		for (int row = 0; row < LZ_GARDENS_MAX; row++)
+		for (int row = 0; row < LZ_GARDENS_MAX; row++) {
 			g->garden[row] = (struct lz_garden_row){
 				.allow_mask = one_in(2) ? ROWS_ALLOWED : 0,
-				.open = { one_in(2) ? 17u << 16 | 123 : 0, one_in(4) ? 6u << 16 | 22 : 0 },
 				.kind = (__u8)draw(2), .mail = PICK(refusals),
 				.web = one_in(3) ? LZ_V_DROP : LZ_V_PAGE, .tls = PICK(tls) };
+			memcpy(g->garden[row].open, open[draw(3)], sizeof(open[0]));
+		}
 		for (int id = LZ_CLASS_FIRST; id <= ROWS_LIMITED; id++) {
 			struct lz_class c = { .except_mask = one_in(2) ? ROWS_SMARTHOSTS : 0 };
 

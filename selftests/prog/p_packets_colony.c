@@ -114,12 +114,14 @@ static void leaky(void)
 static void strict(void)
 {
 	struct row ntp = { "ntp, allowed", { TO(WORLD4), .proto = 17, .dport = 123 }, GARDEN };
+	__u32 *open = w->control->gen[0].garden[LZ_GARDEN_STRICT].open;
 
 	garden = LZ_GARDEN_STRICT;
 	run_fates();
-	w->control->gen[0].garden[garden].open[3] = 17u << 16 | 123;
+	memcpy(open, (const __u32[]){ 6u << 16 | 22, 6u << 16 | 123, 17u << 16 | 22, 17u << 16 | 123 },
+	       4 * sizeof(*open));
 	rows_run(w, &ntp, 1, ROWS_XDP | ROWS_TC, hold_both);
-	w->control->gen[0].garden[garden].open[3] = 0;
+	memset(open, 0, 4 * sizeof(*open));
 	ROWS_OK("rows");
 }
 
@@ -183,6 +185,37 @@ static void throttle(void)
 			     LZ_V_PASS, LZ_R_PASS_EXAMINED };
 	rows_check(w, WORLD_XDP, &over);
 	ROWS_OK("rows");
+}
+
+/* How many of five connections a newly throttled source gets at this uptime. */
+static unsigned throttled_at(__u64 now_s)
+{
+	unsigned passed = 0;
+
+	world_reset(w);
+	world_clock(w, now_s * S);
+	w->control->throttle[5] = (struct lz_throttle){ 28800000, 57600000 }; /* 3/24h */
+	world_hold(w, BIZ4, LZ_HOLD_WORD(now_s + 86400, 86400, LZ_GRADE(LZ_GRADE_THROTTLE, 5), 0));
+	for (__u32 i = 0; i < 5; i++) {
+		struct pkt_spec spec = { .src = BIZ4, .dst = WORLD4, .dport = 25, .seq = 100 + i };
+		struct world_run r;
+
+		world_frame(w, WORLD_XDP, &spec, &r);
+		passed += r.verdict == LZ_V_PASS;
+	}
+	return passed;
+}
+
+/* The bucket is in milliseconds of 32 bits, which begin anew every 49.7 days of uptime. */
+static void throttle_at_any_uptime(void)
+{
+	static const __s64 beside_s[] = { -86000, -60000, -3600, -1, 1, 3600 };
+	__u64 wrap_s = (1ULL << 32) / 1000;
+
+	for (size_t i = 0; i < sizeof(beside_s) / sizeof(*beside_s); i++) {
+		T_EQ(throttled_at(wrap_s + (__u64)beside_s[i]), 3, "beside the 49th day");
+		T_EQ(throttled_at(2 * wrap_s + (__u64)beside_s[i]), 3, "beside the 99th day");
+	}
 }
 
 /* A source that no class has is held all the same. */
@@ -435,6 +468,7 @@ static const struct t_case cases[] = {
 	{ "strict garden", strict },
 	{ "block25", block25 },
 	{ "throttle", throttle },
+	{ "throttle at any uptime", throttle_at_any_uptime },
 	{ "throttle of a source in no class", throttle_of_a_stranger },
 	{ "released a moment ago", released },
 	{ "unknown grade", unknown_grade },
