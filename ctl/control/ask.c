@@ -320,20 +320,20 @@ int lz_ctl_teller(struct lz_ctl *ctl, int *ret_fd, struct lz_err *reterr)
 	return r;
 }
 
-static void begin_plan(struct lz_ctl *ctl, const struct lz_policy *policy, __u32 slot, bool yes)
+static void begin_plan(struct lz_ctl *ctl, const struct lz_policy *policy, __u32 slot, __u32 flags)
 {
 	begin(ctl, LZ_ASK_PLAN);
 	ctl->ask.slot = slot;
-	ctl->ask.flags = yes ? LZ_PLAN_F_YES : 0;
+	ctl->ask.flags = flags;
 	ctl->ask.n_rules = lz_rules_from_policy(policy, ctl->ask.rules);
 }
 
-int lz_ctl_plan(struct lz_ctl *ctl, const struct lz_policy *policy, __u32 slot, bool yes,
+int lz_ctl_plan(struct lz_ctl *ctl, const struct lz_policy *policy, __u32 slot, __u32 flags,
 		struct lz_err *reterr)
 {
 	int r;
 
-	begin_plan(ctl, policy, slot, yes);
+	begin_plan(ctl, policy, slot, flags);
 	do
 		r = ask(ctl, NULL, NULL, reterr);
 	while (r == 0 && ctl->answer.more);
@@ -352,7 +352,7 @@ static int wire_ask(struct lz_ctl *ctl)
 
 	if (slot < 0 || ctl->silent_since_s)
 		return -EBUSY;
-	begin_plan(ctl, ctl->next.policy, (__u32)slot, ctl->next.yes);
+	begin_plan(ctl, ctl->next.policy, (__u32)slot, ctl->next.yes ? LZ_PLAN_F_YES : 0);
 	ctl->ask.seq = ctl->next.seq = ++ctl->asked;
 	ctl->next.asked_s = lz_ctl_now().mono_s;
 	ctl->next.answered = false;

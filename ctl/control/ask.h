@@ -16,7 +16,8 @@ int lz_ctl_fits(const struct lz_ctl *ctl, const struct lz_policy *policy, struct
 int lz_ctl_try(struct lz_ctl *ctl, const struct lz_policy *policy, struct lz_err *reterr);
 int lz_ctl_inner(struct lz_ctl *ctl, const struct lz_inner_sizes *sizes, struct lz_inner_fds *ret,
 		 struct lz_err *reterr);
-int lz_ctl_plan(struct lz_ctl *ctl, const struct lz_policy *policy, __u32 slot, bool yes,
+/** lz_ctl_plan() - lz_wiring_plan() by the keeper, to its end; @flags: LZ_PLAN_F_* */
+int lz_ctl_plan(struct lz_ctl *ctl, const struct lz_policy *policy, __u32 slot, __u32 flags,
 		struct lz_err *reterr);
 /**
  * lz_ctl_wire() - begin to attach the hooks of a policy to come, and return

@@ -98,7 +98,7 @@ static void clear_counters(struct lz_ctl *ctl, const struct lz_image *next)
 			lz_limit_stats_clear(&ctl->view, id);
 }
 
-static int fill_and_publish(struct lz_ctl *ctl, struct lz_running *next, __u32 confirm_s, bool yes,
+static int fill_and_publish(struct lz_ctl *ctl, struct lz_running *next, __u32 confirm_s, __u32 plan_flags,
 			    struct lz_err *reterr)
 {
 	int slot = lz_swap_idle_slot(&ctl->view);
@@ -116,7 +116,7 @@ static int fill_and_publish(struct lz_ctl *ctl, struct lz_running *next, __u32 c
 		return r;
 	r = lz_swap_fill(next->image, &inner, reterr);
 	if (r == 0)
-		r = lz_ctl_plan(ctl, next->policy, (__u32)slot, yes, reterr);
+		r = lz_ctl_plan(ctl, next->policy, (__u32)slot, plan_flags, reterr);
 	if (r == 0)
 		r = lz_swap_live_map(&ctl->view, (__u32)slot, next->image, &inner, &next->live,
 				     reterr);
@@ -193,7 +193,7 @@ static void shed(struct lz_ctl *ctl)
 	malloc_trim(0);
 }
 
-int lz_running_apply(struct lz_ctl *ctl, struct lz_running *next, __u32 confirm_s, bool yes,
+int lz_running_apply(struct lz_ctl *ctl, struct lz_running *next, __u32 confirm_s, __u32 plan_flags,
 		     struct lz_err *reterr)
 {
 	lz_autofree char *text = NULL, *ids = NULL;
@@ -219,7 +219,7 @@ int lz_running_apply(struct lz_ctl *ctl, struct lz_running *next, __u32 confirm_
 		lz_running_done(next);
 		return r;
 	}
-	r = fill_and_publish(ctl, next, confirm_s, yes, reterr);
+	r = fill_and_publish(ctl, next, confirm_s, plan_flags, reterr);
 	if (r < 0) {
 		lz_applied_state(ctl->ledger, next->row.generation, LZ_STATE_FAILED, NULL);
 		lz_running_done(next);

@@ -23,11 +23,12 @@ void lz_running_done(struct lz_running *running);
 
 /**
  * lz_running_apply() - write down, plan, fill, switch; @next is taken in every case
- * @confirm_s: 0: for good
+ * @confirm_s:  0: for good
+ * @plan_flags: LZ_PLAN_F_*
  *
  * Return: 0; -errno with @reterr set, then everything is as it was.
  */
-int lz_running_apply(struct lz_ctl *ctl, struct lz_running *next, __u32 confirm_s, bool yes,
+int lz_running_apply(struct lz_ctl *ctl, struct lz_running *next, __u32 confirm_s, __u32 plan_flags,
 		     struct lz_err *reterr);
 int lz_running_confirm(struct lz_ctl *ctl, struct lz_err *reterr);
 

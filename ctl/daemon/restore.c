@@ -19,6 +19,10 @@
 #include "control/hold.h"
 #include "control/running.h"
 #include "daemon/modes.h"
+#include "privsep/chan.h"
+
+/* Nobody is asked at a start, and one interface that does not fit must not leave the others open. */
+#define AS_IT_STOOD (LZ_PLAN_F_YES | LZ_PLAN_F_STANDING)
 
 /* A policy of the ledger, parsed and compiled. */
 static int load(struct lz_ctl *ctl, __u64 generation, struct lz_running *ret, struct lz_err *reterr)
@@ -100,7 +104,7 @@ static int adopt(struct lz_ctl *ctl, const struct lz_swap_state *state, struct l
 		if (r < 0)
 			return r;
 		ctl->now = got;
-		r = lz_ctl_plan(ctl, got.policy, !state->slot, true, reterr);
+		r = lz_ctl_plan(ctl, got.policy, !state->slot, AS_IT_STOOD, reterr);
 		if (r < 0)
 			return r;
 		ctl->before = ctl->now;
@@ -109,7 +113,7 @@ static int adopt(struct lz_ctl *ctl, const struct lz_swap_state *state, struct l
 	if (r < 0)
 		return r;
 	ctl->now = got;
-	r = lz_ctl_plan(ctl, got.policy, state->slot, true, reterr);
+	r = lz_ctl_plan(ctl, got.policy, state->slot, AS_IT_STOOD, reterr);
 	if (r == 0 && !state->pending)
 		r = lz_ctl_keep(ctl, state->slot, reterr);
 	lz_ctl_portal(ctl);
@@ -129,7 +133,7 @@ static int apply_first(struct lz_ctl *ctl, struct lz_policy *first, const char *
 		return r;
 	lz_text_set(next.row.actor, sizeof(next.row.actor), "lazaretd");
 	lz_text_set(next.row.file, sizeof(next.row.file), file);
-	return lz_running_apply(ctl, &next, 0, true, reterr);
+	return lz_running_apply(ctl, &next, 0, AS_IT_STOOD, reterr);
 }
 
 /* A range change is confirmed in the ledger before the kernel has it, see rangechange.c. */
@@ -144,7 +148,7 @@ static int roll_forward(struct lz_ctl *ctl, struct lz_running *next, const struc
 		lz_running_done(next);
 		return r;
 	}
-	return lz_running_apply(ctl, next, 0, true, reterr);
+	return lz_running_apply(ctl, next, 0, AS_IT_STOOD, reterr);
 }
 
 int lz_running_restore(struct lz_ctl *ctl, struct lz_policy *first, const char *file,
@@ -188,5 +192,5 @@ int lz_running_restore(struct lz_ctl *ctl, struct lz_policy *first, const char *
 			return r;
 	}
 	/* Into the kernel again, under a number of its own; its origin stays. */
-	return lz_running_apply(ctl, &next, 0, true, reterr);
+	return lz_running_apply(ctl, &next, 0, AS_IT_STOOD, reterr);
 }

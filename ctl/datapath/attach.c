@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "datapath/clsact.h"
 #include "datapath/pins.h"
+#include "datapath/xdpquery.h"
 
 /* Linux 6.6 (uapi/linux/bpf.h); Debian 12's headers are of 6.1. Goes when the floor of the headers
  * is 6.6. */
@@ -126,16 +127,15 @@ bool lz_attach_has_tcx(void)
 
 static int explain_xdp(__u32 ifindex, enum lz_attach_mode mode, int error, struct lz_err *reterr)
 {
-	LIBBPF_OPTS(bpf_xdp_query_opts, there);
 	struct bpf_prog_info info = {};
+	struct lz_xdp_there there;
 	__u32 len = sizeof(info), id = 0;
 	char dev[IF_NAMESIZE];
 	lz_autoclose int fd = -1;
 
 	name_of(ifindex, dev);
-	if (!bpf_xdp_query(ifindex, 0, &there))
-		id = there.prog_id ? there.prog_id : there.drv_prog_id ? there.drv_prog_id :
-		     there.skb_prog_id ? there.skb_prog_id : there.hw_prog_id;
+	if (!lz_xdp_query(ifindex, &there))
+		id = there.prog_id;
 	if (id) {
 		fd = bpf_prog_get_fd_by_id(id);
 		if (fd < 0) /* without CAP_SYS_ADMIN nobody is told its name */
@@ -170,9 +170,9 @@ static int create_link(const struct lz_kernel *k, enum pin_kind kind, __u32 ifin
 
 	if (kind == PIN_XDP) {
 		/* The kernel takes one program a mode; ours must be the only one. */
-		LIBBPF_OPTS(bpf_xdp_query_opts, there);
+		struct lz_xdp_there there;
 
-		if (!bpf_xdp_query(ifindex, 0, &there) && there.attach_mode != XDP_ATTACHED_NONE)
+		if (!lz_xdp_query(ifindex, &there) && there.attached != XDP_ATTACHED_NONE)
 			return explain_xdp(ifindex, mode, EBUSY, reterr);
 		opts.flags = mode == LZ_ATTACH_XDP ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE;
 		type = BPF_XDP;
@@ -254,11 +254,11 @@ static size_t list_hooks(enum lz_attach_mode mode, unsigned int flags, enum pin_
 
 static enum lz_attach_mode xdp_mode(__u32 ifindex)
 {
-	LIBBPF_OPTS(bpf_xdp_query_opts, there);
+	struct lz_xdp_there there;
 
-	if (bpf_xdp_query(ifindex, 0, &there))
+	if (lz_xdp_query(ifindex, &there))
 		return LZ_ATTACH_NONE;
-	return there.attach_mode == XDP_ATTACHED_SKB ? LZ_ATTACH_XDP_GENERIC : LZ_ATTACH_XDP;
+	return there.attached == XDP_ATTACHED_SKB ? LZ_ATTACH_XDP_GENERIC : LZ_ATTACH_XDP;
 }
 
 int lz_attach(const struct lz_kernel *kernel, __u32 ifindex, enum lz_attach_mode mode,

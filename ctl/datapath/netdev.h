@@ -66,25 +66,33 @@ struct lz_port_want {
 	bool egress;
 	bool l3;
 	bool physical;
+	bool alone; /* over nothing, below nothing, and no PPPoE: thousands are, and each is compared with each */
+	bool unfit; /* it cannot have a hook beside the others */
 	struct lz_port_addr addr;
 };
 
 struct lz_port_wants {
-	struct lz_port_want *v; /* by ifindex */
+	struct lz_port_want *v; /* those that have a hook already first, each by ifindex */
 	size_t n, cap;
+	struct lz_err unfit; /* why, of the first; "" = all fit */
 };
 
 /**
  * lz_port_wants_resolve() - which interfaces do the rules mean, and which hook does each get
  *
- * The first rule that matches a name wins over later ones only if both say the same role and hook;
- * otherwise -EINVAL. Refused with the reason: a port and its own VLAN, a bond and its member, an
- * Ethernet port that carries PPPoE sessions and a ppp device, two ifindexes with the same low 16 bits, native XDP asked of an L3
- * device. A rule that matches nothing is no error: interfaces come and go. Pure.
- * Return: 0 or -EINVAL with @reterr set.
+ * @have:   what is attached: who has a hook keeps it, and a newcomer that does not fit beside it is unfit
+ * @strict: a policy is asked for: what does not fit is its author's mistake, -EINVAL
+ *
+ * The first rule that matches a name wins over later ones only if both say the same role and hook. What else
+ * does not fit: a port and its own VLAN, a bond and its member, an Ethernet port that carries PPPoE sessions
+ * and a ppp device, native XDP asked of an L3 device. Two ifindexes with the same low 16 bits are nobody's
+ * mistake but come after 65,536 sessions: the newcomer is unfit whether or not @strict.
+ * A rule that matches nothing is no error: interfaces come and go. Pure.
+ * Return: 0; -EINVAL or -ENOMEM with @reterr set.
  */
 int lz_port_wants_resolve(const struct lz_netdevs *devs, const struct lz_port_rule *rules, size_t n,
-			  struct lz_port_wants *ret, struct lz_err *reterr);
+			  const struct lz_attachments *have, bool strict, struct lz_port_wants *ret,
+			  struct lz_err *reterr);
 void lz_port_wants_done(struct lz_port_wants *wants);
 
 /** lz_netdev_auto_mode() - the hook for `auto`: native XDP where the driver is known safe, else tc */

@@ -119,12 +119,15 @@ int lz_preflight_ports(const struct lz_port_rule *rules, size_t n, struct lz_pre
 	int r = lz_netdevs_read(NULL, &devs, &err);
 
 	if (!r)
-		r = lz_port_wants_resolve(&devs, rules, n, &wants, &err);
+		r = lz_port_wants_resolve(&devs, rules, n, NULL, true, &wants, &err);
 	if (r) {
 		lz_netdevs_done(&devs);
 		return lz_preflight_add(report, LZ_PREFLIGHT_FAIL, "interfaces", "", "%s", err.text);
 	}
-	r = check_rules(rules, n, &wants, report);
+	if (wants.unfit.text[0])
+		r = lz_preflight_add(report, LZ_PREFLIGHT_FAIL, "interfaces", "", "%s", wants.unfit.text);
+	if (!r)
+		r = check_rules(rules, n, &wants, report);
 	for (size_t i = 0; i < wants.n && !r; i++)
 		r = check_port(&wants.v[i], lz_netdevs_find(&devs, wants.v[i].ifindex), report);
 	lz_port_wants_done(&wants);

@@ -56,14 +56,17 @@ static bool is_below(const struct lz_netdevs *devs, const struct lz_netdev *belo
 static int check_pair(const struct lz_netdevs *devs, const struct lz_port_want *a,
 		      const struct lz_port_want *b, struct lz_err *reterr)
 {
-	const struct lz_netdev *x = lz_netdevs_find(devs, a->ifindex);
-	const struct lz_netdev *y = lz_netdevs_find(devs, b->ifindex);
+	const struct lz_netdev *x, *y;
 
 	if ((a->ifindex & (LZ_PORTS_SIZE - 1)) == (b->ifindex & (LZ_PORTS_SIZE - 1)))
-		return lz_err_set(reterr, EINVAL,
+		return lz_err_set(reterr, EADDRINUSE,
 				  "%s: cannot stand beside %s: their ifindexes %u and %u have the same "
 				  "low 16 bits; re-create one of them", a->name, b->name, a->ifindex,
 				  b->ifindex);
+	if (a->alone && b->alone)
+		return 0;
+	x = lz_netdevs_find(devs, a->ifindex);
+	y = lz_netdevs_find(devs, b->ifindex);
 	if (is_below(devs, x, y, STACK_DEPTH_MAX) || is_below(devs, y, x, STACK_DEPTH_MAX))
 		return lz_err_set(reterr, EINVAL,
 				  "%s: cannot stand beside %s: one runs over the other, so packets would "
@@ -100,8 +103,20 @@ static int choose_mode(const struct lz_netdevs *devs, const struct lz_netdev *de
 	return 0;
 }
 
+/* Does it fit beside those that come before it? 0, -EINVAL or -EADDRINUSE. */
+static int check_fit(const struct lz_netdevs *devs, const struct lz_port_wants *list,
+		     const struct lz_port_want *w, struct lz_err *reterr)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < list->n && !r; i++)
+		if (!list->v[i].unfit)
+			r = check_pair(devs, &list->v[i], w, reterr);
+	return r;
+}
+
 static int want(const struct lz_netdevs *devs, const struct lz_netdev *dev,
-		const struct lz_port_rule *rules, __u32 rule, struct lz_port_wants *list,
+		const struct lz_port_rule *rules, __u32 rule, bool strict, struct lz_port_wants *list,
 		struct lz_err *reterr)
 {
 	struct lz_port_want w = {
@@ -111,18 +126,21 @@ static int want(const struct lz_netdevs *devs, const struct lz_netdev *dev,
 		.egress = rules[rule].egress && rules[rule].role == LZ_ROLE_CUSTOMER,
 		.l3 = dev->l3,
 		.physical = dev->physical,
+		.alone = !dev->lower && !dev->master && !dev->pppoe,
 		.addr = dev->addr,
 	};
-	int r = choose_mode(devs, dev, &rules[rule], &w.mode, reterr);
+	struct lz_err why = { "" };
+	int r;
 
-	if (r)
-		return r;
 	memcpy(w.name, dev->name, sizeof(w.name));
-	for (size_t i = 0; i < list->n; i++) {
-		r = check_pair(devs, &list->v[i], &w, reterr);
-		if (r)
-			return r;
-	}
+	r = choose_mode(devs, dev, &rules[rule], &w.mode, &why);
+	if (!r)
+		r = check_fit(devs, list, &w, &why);
+	w.unfit = r != 0;
+	if (r && strict && r != -EADDRINUSE)
+		return lz_err_set(reterr, -r, "%s", why.text);
+	if (r && !list->unfit.text[0])
+		list->unfit = why;
 	if (lz_array_grow(&list->v, &list->cap, list->n + 1, sizeof(*list->v)))
 		return lz_err_set(reterr, ENOMEM, "interfaces: out of memory");
 	list->v[list->n++] = w;
@@ -130,34 +148,50 @@ static int want(const struct lz_netdevs *devs, const struct lz_netdev *dev,
 }
 
 static int match_dev(const struct lz_netdevs *devs, const struct lz_netdev *dev,
-		     const struct lz_port_rule *rules, size_t n, struct lz_port_wants *list,
+		     const struct lz_port_rule *rules, size_t n, bool strict, struct lz_port_wants *list,
 		     struct lz_err *reterr)
 {
 	size_t found = n;
+	struct lz_err why;
 
 	for (size_t i = 0; i < n; i++) {
 		if (fnmatch(rules[i].match, dev->name, 0))
 			continue;
-		if (found < n && (rules[i].role != rules[found].role ||
-				  rules[i].hook != rules[found].hook))
-			return lz_err_set(reterr, EINVAL,
-					  "%s: '%s' of %s and '%s' of %s both mean it, with another side "
-					  "or hook", dev->name, rules[found].match, rules[found].group,
-					  rules[i].match, rules[i].group);
-		if (found == n)
+		if (found == n) {
 			found = i;
+			continue;
+		}
+		if (rules[i].role == rules[found].role && rules[i].hook == rules[found].hook)
+			continue;
+		lz_err_set(&why, EINVAL, "%s: '%s' of %s and '%s' of %s both mean it, with another side or hook",
+			   dev->name, rules[found].match, rules[found].group, rules[i].match, rules[i].group);
+		if (strict)
+			return lz_err_set(reterr, EINVAL, "%s", why.text);
+		if (!list->unfit.text[0])
+			list->unfit = why;
 	}
-	return found < n ? want(devs, dev, rules, found, list, reterr) : 0;
+	return found < n ? want(devs, dev, rules, found, strict, list, reterr) : 0;
+}
+
+static bool has_hook(const struct lz_attachments *have, __u32 ifindex)
+{
+	for (size_t i = 0; have && i < have->n; i++)
+		if (have->v[i].ifindex == ifindex)
+			return have->v[i].mode != LZ_ATTACH_NONE;
+	return false;
 }
 
 int lz_port_wants_resolve(const struct lz_netdevs *devs, const struct lz_port_rule *rules, size_t n,
-			  struct lz_port_wants *ret, struct lz_err *reterr)
+			  const struct lz_attachments *have, bool strict, struct lz_port_wants *ret,
+			  struct lz_err *reterr)
 {
 	struct lz_port_wants list = {};
 	int r = 0;
 
-	for (size_t i = 0; i < devs->n && !r; i++)
-		r = match_dev(devs, &devs->v[i], rules, n, &list, reterr);
+	for (int hooked = 1; hooked >= 0; hooked--)
+		for (size_t i = 0; i < devs->n && !r; i++)
+			if (has_hook(have, devs->v[i].ifindex) == hooked)
+				r = match_dev(devs, &devs->v[i], rules, n, strict, &list, reterr);
 	if (r) {
 		lz_port_wants_done(&list);
 		return r;

@@ -63,7 +63,7 @@ static int try(struct lz_ctl *ctl, struct lz_policy *policy, struct lz_running *
 	if (r == 0)
 		r = lz_ctl_try(ctl, policy, reterr);
 	if (r == 0)
-		r = lz_ctl_plan(ctl, policy, (__u32)slot, true, reterr);
+		r = lz_ctl_plan(ctl, policy, (__u32)slot, LZ_PLAN_F_YES, reterr);
 	return r;
 }
 

@@ -216,7 +216,8 @@ static int apply(struct lz_ctl *ctl, struct lz_request *req, struct lz_policy *p
 	}
 	lz_tell_actor(req, next.row.actor);
 	lz_text_set(next.row.file, sizeof(next.row.file), lz_arg_text(req, "file"));
-	return lz_running_apply(ctl, &next, (__u32)confirm_s, lz_arg_bool(req, "yes"), reterr);
+	return lz_running_apply(ctl, &next, (__u32)confirm_s,
+				lz_arg_bool(req, "yes") ? LZ_PLAN_F_YES : 0, reterr);
 }
 
 static bool may_apply(struct lz_ctl *ctl, struct lz_request *req)

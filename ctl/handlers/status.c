@@ -42,7 +42,8 @@ static void check_hooks(struct lz_ctl *ctl, struct lz_health *h)
 		lz_text_set(why, sizeof(why), err.text);
 	for (size_t i = 0; i < n; i++)
 		if (ports[i].planned && ports[i].mode == LZ_ATTACH_NONE && !why[0])
-			snprintf(why, sizeof(why), "%s: no hook is attached", ports[i].name);
+			snprintf(why, sizeof(why), "%s: no hook is attached%s", ports[i].name, ports[i].unfit ?
+				 ": it does not fit beside the others; interfaces-fault in the log says why" : "");
 	if (!why[0] && ctl->now.policy)
 		lz_interfaces_missing(ctl->now.policy, ports, n, missing, sizeof(missing));
 	if (!why[0] && ctl->lost_hooks[0]) /* what was there is more urgent than what never was */

@@ -36,7 +36,10 @@ static void look_done(struct lz_wiring *w, struct look *look)
 		lz_port_wants_done(&look->want[slot]);
 }
 
-static int look_around(struct lz_wiring *w, struct look *ret, struct lz_err *reterr)
+#define NOBODY_ASKS -1
+
+/* @strict_slot: of a policy that is asked for, or NOBODY_ASKS */
+static int look_around(struct lz_wiring *w, int strict_slot, struct look *ret, struct lz_err *reterr)
 {
 	int r;
 
@@ -47,7 +50,7 @@ static int look_around(struct lz_wiring *w, struct look *ret, struct lz_err *ret
 	for (int slot = 0; r == 0 && slot < LZ_GENERATIONS; slot++)
 		if (w->planned[slot])
 			r = lz_port_wants_resolve(&ret->devs, w->rules[slot], w->n_rules[slot],
-						  &ret->want[slot], reterr);
+						  &ret->have, slot == strict_slot, &ret->want[slot], reterr);
 	if (r < 0)
 		look_done(w, ret);
 	return r;
@@ -83,7 +86,8 @@ static bool must_wait(const struct look *look, const struct lz_port_want *want, 
 {
 	const struct lz_attachment *have = find_have(look, want->ifindex);
 
-	return (!have || have->mode == LZ_ATTACH_NONE) && slice_over(end_ns);
+	return !want->unfit && (!have || have->mode == LZ_ATTACH_NONE) &&
+	       slice_over(end_ns);
 }
 
 static void tell(struct lz_wiring *w, enum lz_told_what what, const char *text)
@@ -177,8 +181,11 @@ static int wire(struct lz_wiring *w, struct look *look, struct lz_port_want *wan
 	const struct lz_attachment *have = find_have(look, want->ifindex);
 	unsigned int flags = want->egress ? LZ_ATTACH_F_EGRESS : 0;
 	bool there = have && have->mode != LZ_ATTACH_NONE;
+	char name[IF_NAMESIZE];
 	int r;
 
+	if (want->unfit)
+		return 0;
 	if (there)
 		want->mode = have->mode; /* another hook waits for lz_wiring_keep() */
 	r = lz_ports_set(&w->ports, want, slot, reterr);
@@ -189,6 +196,10 @@ static int wire(struct lz_wiring *w, struct look *look, struct lz_port_want *wan
 		return 0;
 	}
 	r = lz_attach(w->kernel, want->ifindex, want->mode, flags, reterr);
+	if (r < 0 && !if_indextoname(want->ifindex, name)) { /* it went meanwhile, as sessions do */
+		lz_ports_clear(&w->ports, want->ifindex);
+		return 0;
+	}
 	if (r == 0) {
 		bool is_back = remember(w, want);
 
@@ -266,7 +277,7 @@ int lz_wiring_plan(struct lz_wiring *w, const struct lz_ask *ask, struct lz_err 
 	memcpy(w->rules[ask->slot], ask->rules, sizeof(ask->rules));
 	w->n_rules[ask->slot] = ask->n_rules;
 	w->planned[ask->slot] = true;
-	r = look_around(w, &look, reterr);
+	r = look_around(w, ask->flags & LZ_PLAN_F_STANDING ? NOBODY_ASKS : (int)ask->slot, &look, reterr);
 	if (r < 0) {
 		w->planned[ask->slot] = w->was_planned[ask->slot];
 		return r;
@@ -378,7 +389,7 @@ int lz_wiring_keep(struct lz_wiring *w, __u32 slot, struct lz_err *reterr)
 	w->planned[!slot] = false;
 	w->n_rules[!slot] = 0;
 	w->settled = true;
-	r = look_around(w, &look, reterr);
+	r = look_around(w, NOBODY_ASKS, &look, reterr);
 	if (r < 0)
 		return r;
 	drop_unwanted(w, &look);
@@ -406,7 +417,7 @@ void lz_wiring_sync(struct lz_wiring *w)
 
 	if (!w->kernel || (!w->planned[0] && !w->planned[1]))
 		return;
-	if (look_around(w, &look, &err) < 0) {
+	if (look_around(w, NOBODY_ASKS, &look, &err) < 0) {
 		tell_fault(w, &err);
 		return;
 	}
@@ -415,7 +426,7 @@ void lz_wiring_sync(struct lz_wiring *w)
 			struct lz_port_want *want = &look.want[slot].v[i];
 			const struct lz_attachment *have = find_have(&look, want->ifindex);
 
-			if (have && have->mode == LZ_ATTACH_NONE &&
+			if (have && have->mode == LZ_ATTACH_NONE && !want->unfit &&
 			    !was_lost(w, want->ifindex, false) &&
 			    w->n_lost < LZ_ARRAY_SIZE(w->lost)) {
 				w->lost[w->n_lost++] = want->ifindex;
@@ -423,10 +434,14 @@ void lz_wiring_sync(struct lz_wiring *w)
 			}
 			if (must_wait(&look, want, &end_ns))
 				continue;
-			if (wire(w, &look, want, slot, &err) < 0) {
+			if (wire(w, &look, want, slot, &err) < 0 && !fault) {
 				fault = true;
 				tell_fault(w, &err);
 			}
+		}
+		if (look.want[slot].unfit.text[0] && !fault) {
+			fault = true;
+			tell_fault(w, &look.want[slot].unfit);
 		}
 		if (w->planned[slot])
 			clear_roles(w, &look, slot);
@@ -443,7 +458,7 @@ int lz_wiring_ports(struct lz_wiring *w, __u32 after, struct lz_answer *ret)
 	struct look look;
 	int r;
 
-	r = look_around(w, &look, &err);
+	r = look_around(w, NOBODY_ASKS, &look, &err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < look.devs.n; i++) {
@@ -469,6 +484,7 @@ int lz_wiring_ports(struct lz_wiring *w, __u32 after, struct lz_answer *ret)
 		port->up = dev->up;
 		port->planned = want != NULL;
 		port->wanted = (__u8)(want ? want->mode : LZ_ATTACH_NONE);
+		port->unfit = want && want->unfit;
 	}
 	look_done(w, &look);
 	return 0;

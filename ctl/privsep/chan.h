@@ -52,7 +52,8 @@ enum lz_ask_kind {
 #define LZ_OPEN_F_REPLACE 0x01 /* if what is there does not fit: another beside it */
 #define LZ_OPEN_F_TRY	  0x02 /* only: could it be made? no descriptors come back */
 
-#define LZ_PLAN_F_YES 0x01 /* the first XDP program of a physical port is agreed to */
+#define LZ_PLAN_F_YES	   0x01 /* the first XDP program of a physical port is agreed to */
+#define LZ_PLAN_F_STANDING 0x02 /* a policy that was in force: an interface that does not fit goes without a hook */
 
 #define LZ_PORTAL_F_WANTED 0x01
 
@@ -87,6 +88,7 @@ struct lz_port_told {
 	__u8 up;
 	__u8 planned; /* some rule in force wants it */
 	__u8 wanted; /* enum lz_attach_mode, as it would be attached today */
+	__u8 unfit; /* it cannot have a hook beside the others */
 };
 
 enum lz_told_what {

@@ -60,7 +60,6 @@ static void resolves_and_refuses(void)
 		{ "eth1", "bond0", "one runs over the other" },
 		{ "eth1", "bond0.7", "one runs over the other" },
 		{ "eth1", "ppp*", "PPPoE sessions run over" },
-		{ "eth0", "tap*", "same low 16 bits" },
 		{ "eth0.5", "bond0.7", NULL },
 		{ "eth0", "ppp*", NULL },
 	};
@@ -73,10 +72,16 @@ static void resolves_and_refuses(void)
 	for (size_t i = 0; i < LZ_ARRAY_SIZE(rows); i++) {
 		snprintf(rules[0].match, sizeof(rules[0].match), "%s", rows[i].a);
 		snprintf(rules[1].match, sizeof(rules[1].match), "%s", rows[i].b);
-		T_EQ(lz_port_wants_resolve(&devs, rules, 2, &w, &err), rows[i].why ? -EINVAL : 0,
+		T_EQ(lz_port_wants_resolve(&devs, rules, 2, NULL, true, &w, &err), rows[i].why ? -EINVAL : 0,
 		     rows[i].b);
 		if (rows[i].why)
 			T_HAS(err.text, rows[i].why, "the reason");
+		if (!rows[i].why)
+			continue;
+		T_EQ(lz_port_wants_resolve(&devs, rules, 2, NULL, false, &w, &err), 0, "but one that stands");
+		T_HAS(w.unfit.text, rows[i].why, "the reason again");
+		T_OK(w.n == 2 && !w.v[0].unfit && w.v[1].unfit, "the second goes without a hook");
+		lz_port_wants_done(&w);
 	}
 	T_EQ(w.n, 2, "eth0 and ppp0");
 	T_EQ(w.v[0].mode, LZ_ATTACH_XDP, "eth0: native XDP");
@@ -85,11 +90,34 @@ static void resolves_and_refuses(void)
 	T_STR(lz_port_wants_first_xdp(&w, &none), "eth0", "its link may flap");
 	lz_port_wants_done(&w);
 	rules[1].hook = LZ_WANT_XDP;
-	T_EQ(lz_port_wants_resolve(&devs, rules, 2, &w, &err), -EINVAL, "native XDP on ppp");
+	T_EQ(lz_port_wants_resolve(&devs, rules, 2, NULL, true, &w, &err), -EINVAL, "native XDP on ppp");
 	rules[1] = rules[0];
 	rules[1].role = LZ_ROLE_UPLINK;
-	T_EQ(lz_port_wants_resolve(&devs, rules, 2, &w, &err), -EINVAL, "two sides");
+	T_EQ(lz_port_wants_resolve(&devs, rules, 2, NULL, true, &w, &err), -EINVAL, "two sides");
 	T_HAS(err.text, "both mean it", "says so");
+}
+
+/* After 65,536 sessions: nobody's mistake, and who has a hook keeps it. */
+static void numbers_come_round(void)
+{
+	struct lz_netdev v[] = {
+		{ .name = "ppp0", .ifindex = 2, .arphrd = ARPHRD_PPP, .l3 = true },
+		{ .name = "ppp1", .ifindex = 3, .arphrd = ARPHRD_PPP, .l3 = true },
+		{ .name = "ppp2", .ifindex = 65538, .arphrd = ARPHRD_PPP, .l3 = true },
+	};
+	struct lz_netdevs devs = { v, LZ_ARRAY_SIZE(v), 0 };
+	struct lz_port_rule rule = { .group = "x", .match = "ppp*", .role = LZ_ROLE_CUSTOMER };
+	struct lz_attachment hook = { .ifindex = 65538, .mode = LZ_ATTACH_TC };
+	struct lz_attachments have = { &hook, 1, 1 };
+	struct lz_port_wants w = {};
+
+	T_EQ(lz_port_wants_resolve(&devs, &rule, 1, &have, true, &w, &err), 0, "no policy is refused for it");
+	T_HAS(w.unfit.text, "same low 16 bits", "but it is told");
+	T_EQ(w.n, 3, "all are known");
+	T_OK(!w.v[0].unfit && w.v[0].ifindex == 65538, "who has a hook keeps it");
+	T_OK(w.v[1].unfit && w.v[1].ifindex == 2, "the other has none");
+	T_OK(!w.v[2].unfit, "a third is not concerned");
+	lz_port_wants_done(&w);
 }
 
 static void looks_before_it_leaps(void)
@@ -124,6 +152,7 @@ static void looks_before_it_leaps(void)
 static const struct t_case cases[] = {
 	{ "changes of interfaces", notices_changes },
 	{ "which interfaces a policy means", resolves_and_refuses },
+	{ "numbers of interfaces come round", numbers_come_round },
 	{ "preflight", looks_before_it_leaps },
 };
 

@@ -1,0 +1,141 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# shellcheck disable=SC2317,SC2016 # functions are called through t_ok and t_need
+#
+# Interfaces that come while the gateway works, as sessions do: one that cannot have a hook beside the others
+# takes nothing from them; and what goes while hooks are attached is no failure of who attaches them.
+set -u
+
+ROOT=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=selftests/lib/gateway.sh
+. "$ROOT/selftests/lib/gateway.sh"
+lz_gateway_enter 300 "$@"
+
+HELD=198.51.100.10 WORLD=203.0.113.25
+
+# policy_write NAME
+policy_write()
+{
+	cat >"$LZ_DIR/$1.json" <<-END
+	{ "version": 1, "name": "$1",
+	  "interfaces": { "access": { "side": "customer", "match": ["acc0", "p*"], "source-validation": "strict" },
+	                  "transit": { "side": "uplink", "match": ["upl0"] } },
+	  "sets": { "offices": ["198.51.100.0/24", "2001:db8:2000::/36"] },
+	  "classes": { "offices": { "of": ["offices"] } },
+	  "capacity": { "sources": 4096, "colony": 4096 } }
+	END
+}
+
+# port_add NAME [WORD...]: a port of the gateway
+port_add()
+{
+	ip link add "$1" netns "$LZ_LAB-gw" "${@:2}" type veth peer name "q$1" netns "$LZ_LAB-far" &&
+		ip -n "$LZ_LAB-gw" link set "$1" up
+}
+
+port_del()
+{
+	ip -n "$LZ_LAB-gw" link del "$1"
+}
+
+hook_of()
+{
+	ctl -j status | jq -r ".interfaces[] | select(.interface == \"$1\") | .hook"
+}
+
+has_hook()
+{
+	[ "$(hook_of "$1")" = xdp ] && ip -n "$LZ_LAB-gw" -d link show "$1" | grep -q prog/xdp
+}
+
+# Somebody takes the hook of acc0 off.
+hook_steal()
+{
+	local ifindex
+	ifindex=$(ip -n "$LZ_LAB-gw" -j link show acc0 | jq '.[0].ifindex') &&
+		lz_ns_run gw bpftool link detach pinned "$PINS/link_xdp_$ifindex"
+}
+
+reach()
+{
+	lz_ns_run shop "${ENDS[@]}" once "$WORLD" 443
+}
+
+unfit_told()
+{
+	ctl health 2>&1 | grep -q "^FAILED hooks: $1: no hook is attached: it does not fit beside the others"
+}
+
+# unfit PORT WHAT: it is there, and takes nothing from the others
+unfit()
+{
+	t_ok "$2: it is told" lz_wait 5 unfit_told "$1"
+	t_need port_add p3
+	t_ok "$2: another newcomer gets its hook" lz_wait 5 has_hook p3
+	t_need hook_steal
+	t_ok "$2: a hook that is taken off comes back" lz_wait 5 has_hook acc0
+	t_ok "$2: who is held is stopped" eval "! reach"
+	daemon_kill
+	t_need daemon_start "$LZ_DIR/one.json"
+	t_ok "$2: the daemon starts beside it" has_hook p3
+	t_ok "$2: and who is held is stopped" eval "! reach"
+	t_need port_del p3
+	t_need port_del "$1"
+	t_ok "$2: nothing is told when it is gone" lz_wait 5 ctl health
+}
+
+# ---------------------------------------------------------------- sessions that come and go
+
+churn_start()
+{
+	for i in $(seq 30); do
+		port_add "p$i" || return 1
+	done
+	lz_proc_start churn gw bash -c 'while :; do
+		i=$((RANDOM % 30 + 1))
+		ip link del "p$i"
+		ip link add "p$i" up type veth peer name "q$i" netns "$0"
+	done' "$LZ_LAB-far"
+}
+
+applies()
+{
+	local name
+	for _ in 1 2 3; do
+		for name in two one; do
+			ctl policy apply "$LZ_DIR/$name.json" --yes || return 1
+		done
+	done
+}
+
+policy_write one
+policy_write two
+t_need lz_provider_add
+t_need lz_ns_add far
+t_need lz_customer_add shop $HELD 2001:db8:2000::10
+: >"$LZ_DIR/came"
+t_need lz_proc_start server world "${ENDS[@]}" serve "$LZ_DIR/came" 443
+t_need lz_port_wait 5 world 443
+t_need daemon_start "$LZ_DIR/one.json"
+t_ok "who is free reaches the world" reach
+t_need ctl quarantine add $HELD garden strict for 1h
+
+t_need port_add p1 index 1000
+t_ok "a newcomer gets its hook" lz_wait 5 has_hook p1
+t_need port_add p2 index 66536
+unfit p2 "one whose number comes round"
+t_need ip -n "$LZ_LAB-gw" link add p2 link p1 type macvlan
+unfit p2 "one that runs over another"
+t_need port_del p1
+
+t_need churn_start
+started=0
+for _ in 1 2 3 4; do
+	daemon_kill
+	lz_ns_run gw "$BUILD/lazaretd" --instance lab --detach >/dev/null 2>&1
+	rm -rf "$STATE"
+	daemon_start "$LZ_DIR/one.json" && started=$((started + 1))
+done
+t_eq "ports come and go: first starts" $started 4
+t_ok "ports come and go: six policies" applies
+t_end
