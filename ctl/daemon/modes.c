@@ -58,6 +58,27 @@ static void print_bypass(const struct lz_control *control, bool json)
 	puts(text ? text : "{}");
 }
 
+/* Throw it, and look again: while it was open an exchange of tables may have put others in its place. */
+static int throw_bypass(const struct lz_options *o, bool on, __u64 for_s, struct lz_control **control,
+			struct lz_err *reterr)
+{
+	for (int i = 0; i < 2; i++) {
+		int r;
+
+		if (!i || lz_bypass_get(*control, NULL) != on) {
+			if (on)
+				lz_bypass_set(*control, for_s);
+			else
+				lz_bypass_clear(*control);
+		}
+		lz_bypass_close(control);
+		r = lz_bypass_open(o->instance, control, reterr);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 int lz_bypass_main(const struct lz_options *o)
 {
 	struct lz_control *control = NULL;
@@ -80,12 +101,14 @@ int lz_bypass_main(const struct lz_options *o)
 	r = lz_bypass_open(o->instance, &control, &err);
 	if (r < 0)
 		return fail(r, &err);
+	if (!lz_streq(o->bypass, "status"))
+		r = throw_bypass(o, lz_streq(o->bypass, "on"), for_s, &control, &err);
+	if (r < 0)
+		return fail(r, &err);
 	if (lz_streq(o->bypass, "on")) {
-		lz_bypass_set(control, for_s);
 		lz_log(LZ_LOG_WARNING, "bypass-on", "instance=%s for_s=%llu by=lazaretd", o->instance,
 		       for_s);
 	} else if (lz_streq(o->bypass, "off")) {
-		lz_bypass_clear(control);
 		lz_log(LZ_LOG_WARNING, "bypass-off", "instance=%s by=lazaretd", o->instance);
 	}
 	print_bypass(control, o->json);

@@ -256,7 +256,8 @@ static enum lz_attach_mode xdp_mode(__u32 ifindex)
 {
 	struct lz_xdp_there there;
 
-	if (lz_xdp_query(ifindex, &there))
+	/* A link says the number of its interface, which may be in another namespace by now. */
+	if (lz_xdp_query(ifindex, &there) || there.attached == XDP_ATTACHED_NONE)
 		return LZ_ATTACH_NONE;
 	return there.attached == XDP_ATTACHED_SKB ? LZ_ATTACH_XDP_GENERIC : LZ_ATTACH_XDP;
 }

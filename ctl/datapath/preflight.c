@@ -131,6 +131,18 @@ static int add_probe(struct lz_preflight *report, bool ok, enum lz_preflight_res
 				ok ? there : not_there);
 }
 
+/* Each CPU has one packet in hand. PREEMPT_RT may run another judgement in the middle of one on the same CPU since
+ * local_bh_disable() takes no lock there any more (Linux commit 3253cb49cbad). */
+static int check_realtime(struct lz_preflight *report)
+{
+	__u64 realtime = 0;
+
+	read_number("/sys/kernel/realtime", "", &realtime);
+	return add_probe(report, !realtime, LZ_PREFLIGHT_FAIL, "preemption", "not PREEMPT_RT",
+			 "PREEMPT_RT: one packet may be judged by what is known of another",
+			 "boot a kernel without PREEMPT_RT");
+}
+
 static int check_features(struct lz_preflight *report)
 {
 	int r = try_load(BPF_PROG_TYPE_SCHED_CLS, 0);
@@ -163,6 +175,8 @@ static int check_features(struct lz_preflight *report)
 		r = add_probe(report, nobody_uses_maps(), LZ_PREFLIGHT_WARN, "maps without privilege",
 			      "a process without capabilities can use maps",
 			      "refused: the controller keeps CAP_BPF", "take Linux 5.19");
+	if (!r)
+		r = check_realtime(report);
 	if (!r)
 		r = add_probe(report, !lz_membarrier(), LZ_PREFLIGHT_FAIL, "membarrier", "there",
 			      "refused: cells cannot be reused safely", "boot without nohz_full");

@@ -100,6 +100,9 @@ static int exchange(struct lz_kernel *k, const struct exchange *x, struct lz_err
 	if (renameat2(AT_FDCWD, k->dir, AT_FDCWD, next, RENAME_EXCHANGE))
 		return lz_err_set(reterr, errno, "%s: cannot take its place: %s", k->dir,
 				  strerror(errno));
+	/* The kill switch may have been thrown at the old ones meanwhile, by hand; if at the new ones, it is theirs. */
+	if (x->control && (__s32)(x->control->bypass_switches - x->to->control->bypass_switches) >= 0)
+		carry_bypass(x->control, x->to->control);
 	lz_close_ref(&k->beside_fd);
 	k->adopted = true; /* hooks depend on it */
 	r = lz_pins_settle(k->dir);
