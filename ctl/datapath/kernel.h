@@ -134,10 +134,10 @@ void lz_kernel_unlock(const char *name, int *fd);
 void lz_kernel_close(struct lz_kernel *kernel);
 
 /**
- * lz_kernel_repair() - pin again what somebody unpinned, from the descriptors held
+ * lz_kernel_repair() - pin again what somebody unpinned, from the descriptors held; the folder, too
  * Return: number of pins made, or -errno with @reterr set.
  */
-int lz_kernel_repair(const struct lz_kernel *kernel, struct lz_err *reterr);
+int lz_kernel_repair(struct lz_kernel *kernel, struct lz_err *reterr);
 
 /**
  * lz_kernel_remove() - the explicit way out: detach every interface, remove every pin

@@ -204,13 +204,18 @@ int lz_pin_unlink(void *dir, const char *name)
 	return unlink(path) ? -errno : 0;
 }
 
-int lz_kernel_repair(const struct lz_kernel *kernel, struct lz_err *reterr)
+int lz_kernel_repair(struct lz_kernel *kernel, struct lz_err *reterr)
 {
 	char name[LZ_PIN_NAME_MAX], path[LZ_PIN_PATH_MAX + LZ_PIN_NAME_MAX];
-	int made = 0, r = 0;
+	int made, r;
 
 	if (kernel->beside_fd >= 0) /* the directory is the other's until it takes over */
 		return 0;
+	r = lz_pins_follow(kernel->dir, &kernel->dir_fd, reterr);
+	if (r < 0)
+		return r;
+	made = r;
+	r = 0;
 	for (int i = 0; i < LZ_MAP_N + LZ_PROG_N + 1 && !r; i++) {
 		int fd = kernel->rodata_fd;
 

@@ -167,6 +167,42 @@ int lz_pins_open(const char *instance, bool create, struct lz_err *reterr)
 	return r ? lz_err_set(reterr, r, "%s~next: cannot clear: %s", dir, strerror(-r)) : TAKE_FD(fd);
 }
 
+/* Has @dir been removed, or something been mounted over it, or what it was on been taken away? */
+static bool is_elsewhere(const char *dir, int dir_fd)
+{
+	struct stat there, ours;
+
+	return fstat(dir_fd, &ours) || stat(dir, &there) || there.st_dev != ours.st_dev ||
+	       there.st_ino != ours.st_ino;
+}
+
+static int bring_pin(void *arg, const char *name)
+{
+	const char *const *dirs = arg;
+	lz_autoclose int fd = lz_pin_get(dirs[0], name);
+
+	return fd < 0 ? 0 : lz_pin_replace(dirs[1], name, fd);
+}
+
+int lz_pins_follow(const char *dir, int *dir_fd, struct lz_err *reterr)
+{
+	const char *instance = dir + strlen(LZ_BPFFS "/lazaret");
+	char old[LZ_PIN_PATH_MAX];
+	const char *dirs[] = { old, dir };
+	int fd, r;
+
+	if (!is_elsewhere(dir, *dir_fd))
+		return 0;
+	fd = lz_pins_open(instance + (*instance == '-'), true, reterr);
+	if (fd < 0)
+		return fd;
+	snprintf(old, sizeof(old), "/proc/self/fd/%d", *dir_fd);
+	r = lz_pins_each(old, bring_pin, dirs);
+	lz_close_ref(dir_fd);
+	*dir_fd = fd;
+	return r ? lz_err_set(reterr, r, "%s: cannot pin again: %s", dir, strerror(-r)) : 1;
+}
+
 int lz_kernel_lock(const char *name, struct lz_err *reterr)
 {
 	return lz_pins_open(name, true, reterr);

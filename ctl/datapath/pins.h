@@ -21,6 +21,15 @@ void lz_pins_next(const char *dir, char ret[static LZ_PIN_PATH_MAX]);
 /** lz_pins_settle() - one instance only: hooks pinned in next come to @dir, all else there goes */
 int lz_pins_settle(const char *dir);
 
+/**
+ * lz_pins_follow() - where @dir is not the folder any more that *@dir_fd stands for, make it one
+ *
+ * Somebody has removed it, or unmounted bpffs, or mounted another over it. What the old one still holds, hooks
+ * above all, is pinned in the new one, so that nothing of it goes. Return: 1 if that was so, 0, or -errno with
+ * @reterr set.
+ */
+int lz_pins_follow(const char *dir, int *dir_fd, struct lz_err *reterr);
+
 /** lz_map_pin_name() - bpffs refuses a dot in a name: "map_.data.control" is "map_data_control" */
 void lz_map_pin_name(enum lz_map_id id, char ret[static LZ_PIN_NAME_MAX]);
 

@@ -214,6 +214,9 @@ static void look_after(struct lz_keeper *k, __u64 now_ns)
 	n = lz_kernel_repair(&k->kernel, &err);
 	if (n > 0)
 		lz_log(LZ_LOG_WARNING, "pins-repaired", "pins=%d", n);
+	if (n < 0 && !k->pins_lost)
+		lz_log(LZ_LOG_ERROR, "pins-lost", "why=%s", err.text);
+	k->pins_lost = n < 0;
 	lz_wiring_sync(&k->wiring);
 	lz_doorman_turn(&k->doorman, now_ns);
 }

@@ -19,6 +19,7 @@ struct lz_keeper {
 	struct lz_kernel kernel;
 	int lock; /* of the instance, until it is opened; then kernel has it */
 	bool opened; /* kernel and wiring are there */
+	bool pins_lost; /* and cannot be made again: told */
 	struct lz_wiring wiring;
 	struct lz_doorman doorman;
 	struct lz_netdev_monitor *monitor;
