@@ -67,6 +67,11 @@ int lz_cli_bypass(struct lz_cli *cli)
 	code = lz_cli_ask(cli, &call);
 	if (code != LZ_CODE_NOT_RUNNING)
 		return code;
+	if (cli->run_dir && !cli->instance[0]) /* whose sockets these are, no file says; a guess is another's switch */
+		return lz_cli_fail(cli, LZ_CODE_INVALID,
+				   "bypass: lazaretd does not answer in %s, and the switch in the kernel is found by name: "
+				   "nothing was done; repeat the command with --instance NAME, or without --run if it has none",
+				   cli->run_dir);
 	lz_cli_note(cli, "lazaretd does not answer: using the switch in the kernel directly");
 	snprintf(seconds, sizeof(seconds), "%llu", for_s);
 	if (for_s)

@@ -218,7 +218,9 @@ static const char man_head[] =
 	"An \\fIADDRESS\\fR may be that prefix of one IPv6 source, too.\n"
 	".PP\n"
 	"A daemon that was killed, or makes its tables anew, is waited for, 5 seconds;\n"
-	"by \\fBbypass\\fR it is not.\n";
+	"by \\fBbypass\\fR it is not.\n"
+	"Without a daemon \\fBbypass\\fR finds the switch in the kernel by \\fB\\-\\-instance\\fR:\n"
+	"\\fB\\-\\-run\\fR alone does not say whose it is, and nothing is done.\n";
 
 static const char man_output[] =
 	".SH OUTPUT\n"

@@ -251,8 +251,20 @@ static void bypass(void)
 	run_dir = "/nonexistent";
 	T_EQ(ctl("--instance lz-t bypass on for 1h"), 6, "exit code of lazaretd");
 	T_STR(ran.out, "--bypass on 3600 --instance lz-t\n", "its words");
-	T_EQ(ctl("bypass status"), 6, "status");
-	T_STR(ran.out, "--bypass status\n", "its words");
+	T_EQ(ctl("--instance lz-t bypass status"), 6, "status");
+	T_STR(ran.out, "--bypass status --instance lz-t\n", "its words");
+	for (int i = 0; i < 3; i++) {
+		static const char *const words[] = { "bypass on", "bypass off", "-j bypass status" };
+
+		T_EQ(ctl(words[i]), 1, "a directory alone does not say whose switch");
+		T_OK(!strstr(ran.out, "--bypass"), "nothing is run");
+		T_HAS(ran.err, "lazaretctl: bypass: lazaretd does not answer in /nonexistent, ", "says why");
+		T_HAS(ran.err, "nothing was done; repeat the command with --instance NAME, or without --run if", "and what to do");
+	}
+	run_dir = NULL;
+	T_EQ(ctl("--instance lz-none bypass status"), 6, "an instance says it all");
+	T_STR(ran.out, "--bypass status --instance lz-none\n", "its words");
+	run_dir = "/nonexistent";
 	T_EQ(ctl("backtest a.pcap --policy p.json"), 6, "backtest");
 	T_STR(ran.out, "--backtest --policy p.json a.pcap\n", "its words");
 	T_EQ(ctl("doctor"), 3, "doctor needs the daemon");
@@ -287,7 +299,7 @@ static void programs(void)
 		{ "-p preflight", "echo '{\"checks\":[]}'", 0, "{\n  \"checks\": [],\n  \"code\": 0\n}\n" },
 		{ "-j doctor", "echo '{\"checks\":[]}'; exit 2", 3,
 		  "{\"checks\":[],\"code\":3,\"error\":\"lazaretd does not answer: this is what preflight found\"}\n" },
-		{ "-j bypass on", "echo '{\"bypass\":{\"on\":true}}'; echo level=warning event=bypass-on >&2", 0,
+		{ "-j --instance lz-t bypass on", "echo '{\"bypass\":{\"on\":true}}'; echo level=warning event=bypass-on >&2", 0,
 		  "{\"bypass\":{\"on\":true},\"command\":\"on\",\"code\":0}\n" },
 		{ "-j backtest --policy P c", "echo 'lazaretd: c: cannot read' >&2; exit 1", 1,
 		  "{\"schema\":\"lazaret/backtest\",\"version\":1,\"code\":1,\"error\":\"c: cannot read\"}\n" },
