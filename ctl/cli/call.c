@@ -105,19 +105,30 @@ static int add_prefix(cJSON *args, const char *arg, const char *text, struct lz_
 	return r ? r : lz_json_add_str(args, arg, text);
 }
 
-/* "72h", or seconds as a bare number where the pattern says SECONDS. */
-static int add_seconds(cJSON *args, const char *arg, const char *text, struct lz_err *err)
+/* "72h". A bare number may have been meant in any unit: a host held for 24 s is as good as free. */
+static int add_span(cJSON *args, const char *arg, const char *text, struct lz_err *err)
 {
-	__u64 ns, s;
+	__u64 ns;
 	int r;
 
-	if (!lz_u64_parse(text, 1, LZ_JSON_INTEGER_MAX, &s, NULL))
-		return lz_json_add_u64(args, arg, s);
+	if (*text && !text[strspn(text, "0123456789")])
+		return lz_err_set(err, EINVAL, "'%.20s' is not a duration: write %.20ss, %.20sm, %.20sh or %.20sd",
+				  text, text, text, text, text);
 	r = lz_duration_parse(text, &ns, err);
 	if (!r && (!ns || ns % LZ_NS_PER_S))
 		r = lz_err_set(err, EINVAL, "'%s' is no time (want whole seconds, at least 1s)",
 			       text);
 	return r ? r : lz_json_add_u64(args, arg, ns / LZ_NS_PER_S);
+}
+
+/* The same, or a bare number: the pattern says SECONDS. */
+static int add_seconds(cJSON *args, const char *arg, const char *text, struct lz_err *err)
+{
+	__u64 s;
+
+	if (!lz_u64_parse(text, 1, LZ_JSON_INTEGER_MAX, &s, NULL))
+		return lz_json_add_u64(args, arg, s);
+	return add_span(args, arg, text, err);
 }
 
 static int add_count(cJSON *args, const char *arg, const char *text, struct lz_err *err)
@@ -177,7 +188,7 @@ static const struct {
 	{ "SET", "set", add_text },
 	{ "set", "set", add_text },
 	{ "port25|all", "what", add_text },
-	{ "for", "for_s", add_seconds },
+	{ "for", "for_s", add_span },
 	{ "until", "until", add_time },
 	{ "reason", "reason", add_text },
 	{ "ticket", "ticket", add_text },

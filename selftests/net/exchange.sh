@@ -210,7 +210,7 @@ t_ok "killed: the doctor finds nothing" ctl doctor
 # ---------------------------------------------------------------- more room, the controller killed on the way
 
 policy 64 20000
-t_need ctl bypass on for 600
+t_need ctl bypass on for 600s
 t_ok "larger: applied" ctl policy apply "$LZ_DIR/p64.json" --yes
 sleep 0.2
 pkill -KILL -P "${LZ_PROC[daemon]}"

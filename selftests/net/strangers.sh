@@ -111,7 +111,7 @@ t_eq "a new ledger without a policy: health, too" "$(ctl health 2>&1 >/dev/null)
 t_eq "a new ledger without a policy: who asks for more is told the same" \
 	"$(ctl quarantine del 198.51.100.11 2>&1)" "lazaretctl: gateway: $UNKNOWN"
 t_ok "a new ledger without a policy: and the log" logged event=instance-unknown
-t_ok "a new ledger without a policy: the kill switch works" ctl bypass on for 60
+t_ok "a new ledger without a policy: the kill switch works" ctl bypass on for 60s
 t_ok "everything passes" reaches new
 t_eq "and status says so" "$(ctl -j status | jq .bypass.on)" true
 t_ok "and off again" ctl bypass off
