@@ -26,7 +26,7 @@ static const struct lz_cli_column interface_columns[] = {
 };
 
 static const struct lz_cli_line status_lines[] = {
-	{ "version", "version", LZ_CELL_TEXT, false },
+	{ "release", "release", LZ_CELL_TEXT, false },
 	{ "instance", "instance", LZ_CELL_TEXT, false },
 	{ "kernel", "kernel", LZ_CELL_TEXT, false },
 	{ "running for", "uptime_s", LZ_CELL_SPAN, false },

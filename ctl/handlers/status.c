@@ -218,7 +218,7 @@ void lz_h_status(struct lz_request *req, void *arg)
 		for (size_t i = 0; i < n; i++)
 			send_port(ctl, req, &ports[i]);
 	lz_bypass_say(ctl, end);
-	lz_json_add_str(end, "version", LZ_VERSION);
+	lz_json_add_str(end, "release", LZ_VERSION);
 	lz_json_add_str(end, "instance", ctl->options->instance);
 	lz_json_add_str(end, "kernel", uname(&un) == 0 ? un.release : "");
 	lz_json_add_u64(end, "uptime_s", lz_clock_mono_ns() / LZ_NS_PER_S - ctl->started_s);

@@ -139,7 +139,7 @@ struct lz_proto_command {
 static const struct lz_proto_command lz_proto_commands[] = {
 	/* --- the gateway */
 	{ "status", LZ_PEER_LOOK, 0, 0, "",
-	  "bypass{on until? since? actor?} version instance kernel uptime_s "
+	  "bypass{on until? since? actor?} release instance kernel uptime_s "
 	  "policy{name mode generation applied actor confirmed deadline?} "
 	  "sources{used capacity} colony{held capacity} exceptions "
 	  "outbox{waiting lost failing?{way case since tries why}} "

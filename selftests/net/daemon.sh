@@ -340,6 +340,8 @@ health_says()
 t_need daemon_start "$LZ_DIR/open.json"
 t_ok "bypass without a daemon: on record at the next start" lz_wait 3 \
 	grep -q 'event=bypass-on .*actor="lazaretd --bypass, uid 0"' "$LZ_DIR/log/daemon.log"
+t_ok "status: no key twice" test "$(ctl -j status | grep -o '"version":' | wc -l)" = 1
+t_eq "status: schema and release" "$(ctl -j status | jq -c '[.version, (.release | type)]')" '[1,"string"]'
 t_eq "bypass without a daemon: status says by whom" "$(ctl -j status | jq -r .bypass.actor)" \
 	"lazaretd --bypass, uid 0"
 t_ok "bypass off again" ctl bypass off

@@ -50,7 +50,7 @@ static const struct canned answers[] = {
 	    "\"received_packets\":123456789012345,\"passed_packets\":7,\"dropped_packets\":0}" },
 	  0,
 	  NULL,
-	  "{\"bypass\":{\"on\":true,\"until\":null,\"actor\":\"uid 0\"},\"version\":\"0.1.0\","
+	  "{\"bypass\":{\"on\":true,\"until\":null,\"actor\":\"uid 0\"},\"release\":\"0.1.0\","
 	  "\"policy\":{\"name\":\"cable\",\"generation\":7,\"mode\":\"enforce\"},"
 	  "\"alarms\":[\"link \\u001b[31mdown\"]}" },
 	{ "health",

@@ -14,6 +14,9 @@ static void status_text(void)
 	T_HAS(ran.out, "ALARM: link \\x1b[31mdown\n", "alarm, escaped");
 	T_HAS(ran.out, "generation   7\n", "policy");
 	expect_tame(ran.out);
+	T_HAS(ran.out, "release        0.1.0\n", "release");
+	T_EQ(ctl("-j status"), 0, "as a document");
+	cJSON_Delete(document("lazaret/status"));
 }
 
 static void health_is_strict(void)

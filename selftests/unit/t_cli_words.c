@@ -107,6 +107,24 @@ static void not_permitted(void)
 	as_uid = 0;
 }
 
+/* Is @name a field of the answer itself, not of an object in it? */
+static bool has_field(const char *reply, const char *name)
+{
+	int depth = 0;
+
+	for (const char *p = reply; *p;) {
+		size_t len = strcspn(p, " {}");
+
+		if (!depth && len == strlen(name) && !strncmp(p, name, len))
+			return true;
+		p += len;
+		depth += *p == '{';
+		depth -= *p == '}';
+		p += !!*p;
+	}
+	return false;
+}
+
 /* The table of commands and that of proto.h fit each other, and so do the printed pages. */
 static void tables_fit(void)
 {
@@ -117,6 +135,12 @@ static void tables_fit(void)
 			asked |= lz_cli_commands[j].ask &&
 				 lz_streq(lz_cli_commands[j].ask, lz_proto_commands[i].name);
 		T_OK(asked, lz_proto_commands[i].name);
+	}
+	for (size_t i = 0; i < LZ_PROTO_COMMANDS; i++) {
+		static const char *const taken[] = { "schema", "version", "command", "code", "error" };
+
+		for (size_t j = 0; j < LZ_ARRAY_SIZE(taken); j++)
+			T_OK(!has_field(lz_proto_commands[i].reply, taken[j]), "the document has this key already");
 	}
 	T_EQ(ctl("--help"), 0, "help");
 	expect_tame(ran.out);
