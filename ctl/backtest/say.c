@@ -214,8 +214,8 @@ int lz_backtest_json(const struct lz_backtest *b, struct lz_str *out)
 	int r = root ? lz_json_add_str(root, "schema", "lazaret/backtest") : -ENOMEM;
 
 	r = r ?: lz_json_add_u64(root, "version", 1);
-	r = r ?: lz_json_add_str(root, "policy", b->policy_path);
-	r = r ?: lz_json_add_str(root, "capture", b->capture_path);
+	r = r ?: lz_json_add_bytes(root, "policy", b->policy_path);
+	r = r ?: lz_json_add_bytes(root, "capture", b->capture_path);
 	r = r ?: add_packets(b, root);
 	r = r ?: add_limits(b, root);
 	text = r ? NULL : cJSON_PrintUnformatted(root);

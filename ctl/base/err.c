@@ -71,6 +71,11 @@ unsigned lz_text_escape(char *dst, unsigned dst_size, const char *src, unsigned 
 	return escape(dst, dst_size, src, src_len, false);
 }
 
+unsigned lz_text_escape_rest(char *dst, unsigned dst_size, const char *src, unsigned src_len)
+{
+	return escape(dst, dst_size, src, src_len, true);
+}
+
 /* One error's text often stands inside another's: what is escaped is not escaped again. */
 int lz_err_vset(struct lz_err *err, int code, const char *fmt, va_list ap)
 {

@@ -34,4 +34,7 @@ int lz_err_vset(struct lz_err *err, int code, const char *fmt, va_list ap)
  */
 unsigned lz_text_escape(char *dst, unsigned dst_size, const char *src, unsigned src_len);
 
+/** lz_text_escape_rest() - the same of a text that may hold such escapes already: they stay as they are */
+unsigned lz_text_escape_rest(char *dst, unsigned dst_size, const char *src, unsigned src_len);
+
 #endif

@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "base/units.h"
+#include "base/utf8.h"
 
 void lz_json_free_ref(cJSON **json)
 {
@@ -239,6 +240,23 @@ int lz_json_add_u64(cJSON *obj, const char *key, __u64 value)
 int lz_json_add_str(cJSON *obj, const char *key, const char *value)
 {
 	return cJSON_AddStringToObject(obj, key, value) ? 0 : -ENOMEM;
+}
+
+int lz_json_add_bytes(cJSON *obj, const char *key, const char *bytes)
+{
+	lz_autostr struct lz_str text = { 0 };
+	char escaped[5];
+
+	while (*bytes) {
+		unsigned int len = lz_utf8_read(bytes, bytes + LZ_UTF8_BYTES_MAX, NULL);
+
+		if (len)
+			lz_str_append_n(&text, bytes, len);
+		else
+			lz_str_append_n(&text, escaped, lz_text_escape(escaped, sizeof(escaped), bytes, 1));
+		bytes += len ? len : 1;
+	}
+	return text.error ? text.error : lz_json_add_str(obj, key, text.data ? text.data : "");
 }
 
 int lz_json_add_bool(cJSON *obj, const char *key, bool value)

@@ -90,6 +90,9 @@ int lz_json_quote(struct lz_str *s, const char *text);
 /** lz_json_add_u64() - every digit is kept, also beyond 2^53; 0 or -ENOMEM */
 int lz_json_add_u64(cJSON *obj, const char *key, __u64 value);
 int lz_json_add_str(cJSON *obj, const char *key, const char *value);
+
+/** lz_json_add_bytes() - what a file name or a word somebody typed is: bytes; \xNN for what is not UTF-8 */
+int lz_json_add_bytes(cJSON *obj, const char *key, const char *bytes);
 int lz_json_add_bool(cJSON *obj, const char *key, bool value);
 
 /** lz_json_add_time() - RFC 3339 UTC; 0 stands for "no time" and becomes null */

@@ -255,6 +255,22 @@ cJSON *lz_cli_args(struct lz_cli *cli)
 	return TAKE_PTR(args);
 }
 
+/* Said here, as by add_text(). */
+int lz_cli_add_file(struct lz_cli *cli, cJSON *args, const char *path)
+{
+	char name[4 * LZ_PROTO_REASON_BYTES + 1]; /* all of it escaped */
+
+	if (strlen(path) > LZ_PROTO_REASON_BYTES)
+		return LZ_CODE_OK;
+	lz_text_escape(name, sizeof(name), path, (unsigned int)strlen(path));
+	if (!lz_text_is_utf8(path))
+		return lz_cli_fail(cli, LZ_CODE_INVALID, "%s: the file's name is not UTF-8; rename it", name);
+	if (lz_text_has_control(path))
+		return lz_cli_fail(cli, LZ_CODE_INVALID, "%s: the file's name has control characters; rename it", name);
+	lz_json_add_str(args, "file", path);
+	return LZ_CODE_OK;
+}
+
 /* ---------------------------------------------------------------- asking */
 
 static const struct lz_proto_command *find_proto(const char *name)

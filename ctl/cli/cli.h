@@ -138,6 +138,12 @@ int lz_cli_call(struct lz_cli *cli);
 /** lz_cli_socket() - path of control.sock or read.sock */
 void lz_cli_socket(const struct lz_cli *cli, const char *name, char *path, size_t size);
 
+/**
+ * lz_cli_add_file() - the name of the file that is sent, for the record
+ * Return: LZ_CODE_OK, also for one that is too long to be recorded; LZ_CODE_INVALID when a message was printed.
+ */
+int lz_cli_add_file(struct lz_cli *cli, cJSON *args, const char *path);
+
 /* Messages. */
 
 /** lz_cli_fail() - print why, in the document too; @code for `return lz_cli_fail(..)` */

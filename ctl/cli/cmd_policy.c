@@ -83,13 +83,13 @@ static void end_check(struct lz_cli *cli, const char *path, const struct lz_poli
 		lz_autojson cJSON *reply = cJSON_CreateObject();
 
 		lz_json_add_u64(reply, "code", policy ? LZ_CODE_OK : LZ_CODE_INVALID);
-		lz_json_add_str(reply, "file", path);
+		lz_json_add_bytes(reply, "file", path);
 		lz_json_add_bool(reply, "valid", policy != NULL);
 		add_items(reply, "errors", report, LZ_SEVERITY_ERROR);
 		add_items(reply, "warnings", report, LZ_SEVERITY_WARNING);
 		add_lines(reply, "not_in_force", &asleep);
 		if (!policy)
-			lz_json_add_str(reply, "error", sum);
+			lz_json_add_bytes(reply, "error", sum);
 		lz_doc_end(cli, NULL, reply);
 		return;
 	}
@@ -141,8 +141,10 @@ static int send_text(struct lz_cli *cli, const char *path, const char *text)
 	if (!call.args)
 		return LZ_CODE_INVALID;
 	whole = realpath(path, NULL);
-	if (lz_streq(call.cmd, "policy.apply") && whole && strlen(whole) <= LZ_PROTO_REASON_BYTES)
-		lz_json_add_str(call.args, "file", whole);
+	if (lz_streq(call.cmd, "policy.apply") && whole && lz_cli_add_file(cli, call.args, whole)) {
+		cJSON_Delete(call.args);
+		return LZ_CODE_INVALID;
+	}
 	call.payload = text;
 	call.payload_bytes = strlen(text);
 	return lz_cli_ask(cli, &call);

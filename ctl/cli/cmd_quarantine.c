@@ -196,8 +196,10 @@ int lz_cli_import(struct lz_cli *cli)
 	call.args = lz_cli_args(cli);
 	if (!call.args)
 		return LZ_CODE_INVALID;
-	if (strlen(path) <= LZ_PROTO_REASON_BYTES)
-		lz_json_add_str(call.args, "file", path);
+	if (lz_cli_add_file(cli, call.args, path)) {
+		cJSON_Delete(call.args);
+		return LZ_CODE_INVALID;
+	}
 	call.payload = text.data;
 	call.payload_bytes = text.len;
 	return lz_cli_ask(cli, &call);

@@ -230,7 +230,7 @@ void lz_doc_program(struct lz_cli *cli, const char *json, size_t len, enum lz_co
 
 	lz_json_add_u64(reply, "code", code);
 	if (error)
-		lz_json_add_str(reply, "error", error);
+		lz_json_add_bytes(reply, "error", error);
 	cli->doc.begun = true;
 	put(cli, json, len - 1);
 	if (cli->command)
@@ -245,7 +245,7 @@ void lz_doc_fail(struct lz_cli *cli, enum lz_code code, const char *error)
 	bool in_rows = cli->doc.list_open;
 
 	lz_json_add_u64(reply, "code", code);
-	lz_json_add_str(reply, "error", error);
+	lz_json_add_bytes(reply, "error", error);
 	begin(cli);
 	if (in_rows)
 		put_str(cli, "]");

@@ -35,6 +35,15 @@ static char *copy_escaped(const char *text)
 	return strdup(escaped);
 }
 
+/* Of a text that may hold the text of a struct lz_err, and with it a name that was escaped there. */
+static char *copy_escaped_once(const char *text)
+{
+	char escaped[TEXT_MAX];
+
+	lz_text_escape_rest(escaped, sizeof(escaped), text, (unsigned)strlen(text));
+	return strdup(escaped);
+}
+
 int lz_report_add(struct lz_report *report, const struct lz_report_item *item)
 {
 	struct lz_report_item copy = *item;
@@ -49,7 +58,7 @@ int lz_report_add(struct lz_report *report, const struct lz_report_item *item)
 		return r;
 	copy.file = item->file ? copy_escaped(item->file) : NULL;
 	copy.pointer = copy_escaped(item->pointer ? item->pointer : "");
-	copy.text = copy_escaped(item->text);
+	copy.text = copy_escaped_once(item->text);
 	if ((item->file && !copy.file) || !copy.pointer || !copy.text) {
 		free_item(&copy);
 		return -ENOMEM;
