@@ -356,7 +356,7 @@ static int say(const struct lz_backtest *b, int json)
 		return LZ_CODE_REFUSED;
 	}
 	fputs(out.data, stdout);
-	return fflush(stdout) ? LZ_CODE_REFUSED : LZ_CODE_OK;
+	return LZ_CODE_OK; /* the end of the program asks whether it has arrived */
 }
 
 static int code_of(int r)

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/out.h"
 #include "base/units.h"
 #include "base/utf8.h"
 #include "cli/client.h"
@@ -25,7 +26,7 @@ int lz_cli_fail(struct lz_cli *cli, enum lz_code code, const char *fmt, ...)
 	va_start(ap, fmt);
 	lz_str_vappendf(&text, fmt, ap);
 	va_end(ap);
-	fflush(stdout);
+	lz_out_flush();
 	fprintf(stderr, PROGRAM ": %s\n", text.error ? "out of memory" : text.data);
 	if (!text.error) /* further lines are help for humans */
 		text.data[strcspn(text.data, "\n")] = '\0';
@@ -40,7 +41,7 @@ void lz_cli_note(const struct lz_cli *cli, const char *fmt, ...)
 
 	if (cli->quiet)
 		return;
-	fflush(stdout);
+	lz_out_flush();
 	fputs(PROGRAM ": ", stderr);
 	va_start(ap, fmt);
 	vfprintf(stderr, fmt, ap);
@@ -282,6 +283,15 @@ static const struct lz_proto_command *find_proto(const char *name)
 	return NULL; /* the table of commands is tested against proto.h */
 }
 
+bool lz_cli_changes(const struct lz_cli *cli)
+{
+	const struct lz_proto_command *command = cli->command->ask ? find_proto(cli->command->ask) : NULL;
+
+	if (!command || !(command->flags & LZ_CMD_F_MUTATES))
+		return false;
+	return !strstr(cli->command->pattern, "[reset]") || lz_cli_value(cli, "reset");
+}
+
 static char *request_line(const struct lz_cli_call *call)
 {
 	lz_autojson cJSON *root = cJSON_CreateObject();
@@ -337,7 +347,7 @@ static void take_row(struct answer *answer, const struct lz_message *m)
 	answer->shown++;
 	cJSON_Delete(row);
 	if (answer->flags & LZ_CMD_F_FOLLOW)
-		fflush(stdout);
+		lz_out_flush();
 }
 
 static void take_text(struct answer *answer, const struct lz_message *m)
@@ -355,7 +365,7 @@ static void print_error(struct lz_cli *cli, enum lz_code code, const cJSON *repl
 	char text[LZ_CELL_BYTES];
 
 	lz_text_get(cli, reply, "error", text);
-	fflush(stdout);
+	lz_out_flush();
 	fprintf(stderr, PROGRAM ": %s\n", text);
 	if (code == LZ_CODE_GUARDED && strstr(cli->command->pattern, "--yes"))
 		fprintf(stderr, "  to do it nevertheless: repeat the command with --yes\n");

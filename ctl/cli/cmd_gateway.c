@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/out.h"
 #include "base/units.h"
 #include "cli/view.h"
 
@@ -182,7 +183,7 @@ int lz_cli_top(struct lz_cli *cli)
 		code = ask_top(cli);
 		if (code || !--n)
 			return code;
-		fflush(stdout);
+		lz_out_flush();
 		nanosleep(&pause, NULL);
 	}
 }

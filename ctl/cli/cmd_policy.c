@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/out.h"
 #include "cli/doc.h"
 #include "cli/view.h"
 #include "policy/policy.h"
@@ -53,7 +54,7 @@ static void print_lines(const char *before, const struct lz_str *lines)
 {
 	const char *p = lines->data;
 
-	fflush(stdout);
+	lz_out_flush();
 	while (p && *p) {
 		fprintf(stderr, "%s%.*s\n", before, (int)strcspn(p, "\n"), p);
 		p += strcspn(p, "\n");

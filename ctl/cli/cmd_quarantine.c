@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/out.h"
 #include "cli/view.h"
 #include "lazaret/abi.h"
 
@@ -250,7 +251,7 @@ static void show_imported(struct lz_cli *cli, const cJSON *reply)
 	show_more(cli, reply, "doubled", "listed before (same address or IPv6 prefix)");
 	show_more(cli, reply, "over", "over already");
 	putchar('\n');
-	fflush(stdout);
+	lz_out_flush();
 	snprintf(rate, sizeof(rate), "a throttle above %d/s was taken for %d/s", LZ_THROTTLE_MAX_PER_S,
 		 LZ_THROTTLE_MAX_PER_S);
 	warn_lines(cli, reply, "capped", rate);

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/out.h"
 
 static void new_line(const struct lz_cli *cli)
 {
@@ -186,14 +187,14 @@ void lz_doc_line(struct lz_cli *cli, const char *schema, const char *json, size_
 		put_str(cli, ",");
 	put(cli, json + 1, len - 1);
 	putchar('\n');
-	fflush(stdout);
+	lz_out_flush();
 }
 
 static void end(struct lz_cli *cli)
 {
 	put_str(cli, "}");
 	putchar('\n');
-	fflush(stdout);
+	lz_out_flush();
 }
 
 static void put_members(struct lz_cli *cli, const cJSON *reply)

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/out.h"
 #include "cli/doc.h"
 
 #define WORDS_MAX  12
@@ -39,7 +40,7 @@ static int start(const struct lz_cli *cli, const char *const *words,
 	if (cli->json)
 		argv[n++] = "-j";
 	memcpy(copy, argv, sizeof(argv)); /* posix_spawn promises not to write to them */
-	fflush(stdout);
+	lz_out_flush();
 	return posix_spawnp(ret, cli->daemon, files, NULL, copy, environ);
 }
 

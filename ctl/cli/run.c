@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/out.h"
 #include "cli/cli.h"
 
 /* The options that print something about lazaretctl itself and nothing else. */
@@ -33,21 +34,33 @@ static void look_at_terminal(struct lz_cli *cli)
 	cli->colour = cli->terminal && !(no_color && *no_color) && term && !lz_streq(term, "dumb");
 }
 
+static int run(struct lz_cli *cli, int argc, char **argv)
+{
+	int code;
+
+	look_at_terminal(cli);
+	code = lz_cli_words(cli, argc, argv);
+	if (code || cli->help)
+		return code;
+	return cli->command->run ? cli->command->run(cli) : lz_cli_call(cli);
+}
+
+static bool did_change(const struct lz_cli *cli, int code)
+{
+	return (code == LZ_CODE_OK || code == LZ_CODE_PARTLY) && cli->command && !cli->help &&
+	       lz_cli_changes(cli);
+}
+
 int lz_cli_run(int argc, char **argv, const char *daemon)
 {
 	struct lz_cli cli = { .instance = "", .daemon = daemon };
+	bool about;
 	int code;
 
-	if (argc == 2 && print_about(argv[1]))
-		return LZ_CODE_OK;
-	look_at_terminal(&cli);
-	code = lz_cli_words(&cli, argc, argv);
-	if (!code && !cli.help)
-		code = cli.command->run ? cli.command->run(&cli) : lz_cli_call(&cli);
-	if (fflush(stdout) || ferror(stdout)) {
-		/* data that did not arrive must not look like success: disk full, reader gone */
-		fprintf(stderr, "lazaretctl: stdout: cannot write\n");
-		return code ? code : LZ_CODE_REFUSED;
-	}
-	return code;
+	lz_out_begin();
+	about = argc == 2 && print_about(argv[1]);
+	code = about ? LZ_CODE_OK : run(&cli, argc, argv);
+	if (lz_out_end("lazaretctl", !about && did_change(&cli, code)))
+		return code;
+	return code ? code : LZ_CODE_REFUSED;
 }

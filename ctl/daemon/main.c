@@ -9,6 +9,7 @@
 
 #include "backtest/backtest.h"
 #include "base/mem.h"
+#include "base/out.h"
 #include "daemon/modes.h"
 #include "datapath/kernel.h"
 #include "keeper/keeper.h"
@@ -158,12 +159,21 @@ static int take_operands(struct lz_options *o, int argc, char **argv)
 	return 0;
 }
 
+/* Of what has printed something: the exit code. */
+static int end(int code, bool changes)
+{
+	if (lz_out_end("lazaretd", changes && code == LZ_CODE_OK))
+		return code;
+	return code ? code : LZ_CODE_REFUSED;
+}
+
 int main(int argc, char **argv)
 {
 	struct option longs[LZ_ARRAY_SIZE(table) + 1] = { 0 };
 	struct lz_options o = { 0 };
 	int id, r;
 
+	lz_out_begin();
 	for (size_t i = 0; i < LZ_ARRAY_SIZE(table); i++)
 		longs[i] = (struct option){ .name = table[i].name,
 					    .has_arg = table[i].value ? required_argument :
@@ -172,18 +182,18 @@ int main(int argc, char **argv)
 	while ((id = getopt_long(argc, argv, "j", longs, NULL)) != -1) {
 		r = take_option(&o, id);
 		if (r)
-			return r < 0 ? LZ_CODE_OK : r;
+			return r < 0 ? end(LZ_CODE_OK, false) : r;
 	}
 	r = take_operands(&o, argc, argv);
 	if (r)
 		return r;
 	set_defaults(&o);
 	if (o.bypass)
-		return lz_bypass_main(&o);
+		return end(lz_bypass_main(&o), !lz_streq(o.bypass, "status"));
 	if (o.preflight)
-		return lz_preflight_main(&o);
+		return end(lz_preflight_main(&o), false);
 	if (o.backtest)
-		return lz_backtest_main(o.policy, o.capture, o.json);
+		return end(lz_backtest_main(o.policy, o.capture, o.json), false);
 	if (o.detach)
 		return lz_detach_main(&o);
 	if (o.teller)

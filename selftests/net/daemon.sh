@@ -327,7 +327,18 @@ t_ok "bypass on without a daemon" "$BUILD/lazaretd" --instance lab --bypass on
 t_ok "bypass without a daemon: passes" reach shop 25
 t_ok "bypass off without a daemon" "$BUILD/lazaretd" --instance lab --bypass off
 t_eq "bypass off without a daemon: held" "$(status_of reach shop 25)" 1
-"$BUILD/lazaretd" --instance lab --bypass on 3600 >/dev/null
+t_eq "bypass on, and a full disk: exit code" \
+	"$("$BUILD/lazaretd" --instance lab --bypass on 3600 2>"$LZ_DIR/full" >/dev/full; echo $?)" 2
+t_ok "bypass on, and a full disk: says what is done" grep -qx \
+	"lazaretd: stdout: cannot write: No space left on device; the change itself was done" "$LZ_DIR/full"
+t_ok "bypass on, and a full disk: it is done" reach shop 25
+for PRINTS in "lazaretctl preflight" "lazaretctl --man" "lazaretd --version" "lazaretd --help"; do
+	# shellcheck disable=SC2086 # words
+	t_eq "$PRINTS: full disk" "$("$BUILD"/$PRINTS 2>"$LZ_DIR/full" >/dev/full; echo $?)" 2
+	t_ok "$PRINTS: full disk: says so" grep -q ": stdout: cannot write: No space left on device$" "$LZ_DIR/full"
+	# shellcheck disable=SC2086
+	t_eq "$PRINTS: closed stdout" "$("$BUILD"/$PRINTS 2>"$LZ_DIR/full" >&-; echo $?)" 2
+done
 
 # ---------------------------------------------------------------- an interface goes, and comes back
 

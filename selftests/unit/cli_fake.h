@@ -228,6 +228,7 @@ static struct {
 } ran;
 
 static const char *run_dir = dir, *input = "";
+static const char *out_path; /* stdout; NULL: ran.out, "": closed */
 static uid_t as_uid;
 
 static inline void be_child(int out, int err, char **argv, int argc)
@@ -241,8 +242,10 @@ static inline void be_child(int out, int err, char **argv, int argc)
 	if (write(in, input, strlen(input)) < 0 || lseek(in, 0, SEEK_SET) < 0)
 		_exit(99);
 	dup2(in, STDIN_FILENO);
-	dup2(out, STDOUT_FILENO);
+	dup2(out_path ? open(out_path, O_WRONLY) : out, STDOUT_FILENO);
 	dup2(err, STDERR_FILENO);
+	if (out_path && !*out_path)
+		close(STDOUT_FILENO);
 	if (as_uid && (setgroups(0, NULL) || setgid(as_uid) || setuid(as_uid)))
 		_exit(99);
 	exit(lz_cli_run(argc, argv, daemon));

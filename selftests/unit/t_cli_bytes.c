@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * t_cli_bytes.c - what comes in that is no text: words and names that are not UTF-8.
+ * t_cli_bytes.c - what comes in that is no text, and what does not go out: words and names that are
+ * not UTF-8, a full disk, a closed stdout.
  */
 #include "base/utf8.h"
 #include "unit/cli_fake.h"
@@ -81,10 +82,51 @@ static void bad_file_names(void)
 	unlink(path);
 }
 
+static void nothing_arrives(void)
+{
+	static const struct {
+		const char *words;
+		int code;
+		bool changes;
+	} rows[] = {
+		{ "--man", 2, false },
+		{ "--version", 2, false },
+		{ "--completion", 2, false },
+		{ "--help", 2, false },
+		{ "source list", 2, false },
+		{ "-j why 192.0.2.4", 4, false },
+		{ "quarantine guard", 2, false },
+		{ "quarantine add 2001:db8:1::5", 2, true },
+		{ "-j quarantine add 2001:db8:1::5", 2, true },
+		{ "bypass on", 2, true },
+		{ "-q quarantine add 2001:db8:1::5", 0, true },
+	};
+	static const char *const ways[][2] = { { "/dev/full", "No space left on device" },
+					       { "", "Bad file descriptor" } };
+
+	for (size_t i = 0; i < 2 * LZ_ARRAY_SIZE(rows); i++) {
+		const char *words = rows[i / 2].words;
+		char says[128];
+
+		snprintf(says, sizeof(says), "lazaretctl: stdout: cannot write: %s%s\n", ways[i % 2][1],
+			 rows[i / 2].changes ? "; the change itself was done" : "");
+		out_path = ways[i % 2][0];
+		run_dir = words[0] == '-' && words[1] == '-' ? NULL : dir;
+		T_EQ(ctl(words), rows[i / 2].code, words);
+		if (rows[i / 2].code)
+			T_HAS(ran.err, says, words);
+		else
+			T_STR(ran.err, "", words);
+	}
+	out_path = NULL;
+	run_dir = dir;
+}
+
 static const struct t_case cases[] = {
 	{ "cli: -j with words that are not UTF-8", bad_words },
 	{ "cli: -j with a program's", bad_word_of_a_program },
 	{ "cli: file names that are not UTF-8", bad_file_names },
+	{ "cli: stdout full or closed", nothing_arrives },
 };
 
 int main(void)
