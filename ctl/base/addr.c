@@ -30,6 +30,10 @@ static const struct {
 	{ 6, 128, { 0 }, LZ_ADDR_UNSPECIFIED },
 	{ 6, 128, { [15] = 1 }, LZ_ADDR_LOOPBACK },
 	{ 6, 96, { [10] = 0xff, [11] = 0xff }, LZ_ADDR_V4_MAPPED },
+	{ 6, 96, { 0, 0x64, 0xff, 0x9b }, LZ_ADDR_NAT64 },
+	{ 6, 48, { 0, 0x64, 0xff, 0x9b, 0, 1 }, LZ_ADDR_NAT64 },
+	{ 6, 64, { 0x01 }, LZ_ADDR_DISCARD },
+	{ 6, 7, { 0 }, LZ_ADDR_RESERVED }, /* the rest of what the IETF keeps for such purposes */
 	{ 6, 32, { 0x20, 0x01, 0x0d, 0xb8 }, LZ_ADDR_DOCUMENTATION },
 	{ 6, 20, { 0x3f, 0xff }, LZ_ADDR_DOCUMENTATION }, /* RFC 9637 */
 	{ 6, 7, { 0xfc }, LZ_ADDR_PRIVATE },
@@ -50,6 +54,8 @@ static const char *const kind_names[] = {
 	[LZ_ADDR_RESERVED] = "reserved",
 	[LZ_ADDR_BROADCAST] = "broadcast",
 	[LZ_ADDR_V4_MAPPED] = "IPv4-mapped",
+	[LZ_ADDR_NAT64] = "NAT64 prefix, RFC 6052 or RFC 8215",
+	[LZ_ADDR_DISCARD] = "discard-only prefix, RFC 6666",
 };
 _Static_assert(LZ_ARRAY_SIZE(kind_names) == LZ_ADDR_KIND_N, "a name for each kind");
 
@@ -200,7 +206,7 @@ bool lz_addr_is_host(const struct lz_addr *addr)
 	enum lz_addr_kind kind = lz_addr_kind(addr);
 
 	return kind == LZ_ADDR_ORDINARY || kind == LZ_ADDR_PRIVATE || kind == LZ_ADDR_SHARED ||
-	       kind == LZ_ADDR_DOCUMENTATION;
+	       kind == LZ_ADDR_DOCUMENTATION || kind == LZ_ADDR_NAT64;
 }
 
 void lz_addr_unmap(struct lz_addr *addr)

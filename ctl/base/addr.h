@@ -50,9 +50,11 @@ enum lz_addr_kind {
 	LZ_ADDR_SHARED, /* 100.64.0.0/10, RFC 6598 */
 	LZ_ADDR_DOCUMENTATION,
 	LZ_ADDR_MULTICAST,
-	LZ_ADDR_RESERVED, /* 240.0.0.0/4 */
+	LZ_ADDR_RESERVED, /* 240.0.0.0/4, ::/7 */
 	LZ_ADDR_BROADCAST, /* 255.255.255.255 */
 	LZ_ADDR_V4_MAPPED, /* ::ffff:0:0/96 */
+	LZ_ADDR_NAT64, /* 64:ff9b::/96, 64:ff9b:1::/48 */
+	LZ_ADDR_DISCARD, /* 100::/64 */
 	LZ_ADDR_KIND_N,
 };
 
@@ -77,7 +79,7 @@ enum lz_addr_kind lz_addr_kind(const struct lz_addr *addr);
 const char *lz_addr_kind_name(enum lz_addr_kind kind);
 
 /**
- * lz_addr_is_host() - can it be one customer's machine? (ordinary, private, shared, documentation)
+ * lz_addr_is_host() - can it be one machine? (ordinary, private, shared, documentation; behind a NAT64)
  */
 bool lz_addr_is_host(const struct lz_addr *addr);
 

@@ -145,7 +145,7 @@ static int add_time(cJSON *args, const char *arg, const char *text, struct lz_er
 	__u64 wall_ns;
 	int r = lz_time_parse(text, &wall_ns, err);
 
-	return r ? r : lz_json_add_time(args, arg, wall_ns);
+	return r ? r : lz_json_add_time(args, arg, wall_ns ? wall_ns : 1); /* 0 is no time, but 1970-01-01 is one */
 }
 
 /* "10m" is ten minutes ago. */
@@ -157,7 +157,7 @@ static int add_since(cJSON *args, const char *arg, const char *text, struct lz_e
 		if (!add_time(args, arg, text, NULL))
 			return 0;
 		return lz_err_set(err, EINVAL, "'%s' is neither so long ago nor a time (want e.g. 10m, 2h, 7d, or "
-				  "2027-03-01, 2027-03-01T12:00:00Z)", text);
+				  "2027-03-01, 2027-03-01T12:00:00Z; 1970..2200)", text);
 	}
 	return lz_json_add_time(args, arg, now - (ns < now ? ns : now - 1));
 }

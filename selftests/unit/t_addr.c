@@ -205,6 +205,9 @@ static const struct {
 	{ "fe80::1", LZ_ADDR_LINK_LOCAL },	   { "febf::1", LZ_ADDR_LINK_LOCAL },
 	{ "fd00::1", LZ_ADDR_PRIVATE },		   { "ff02::1", LZ_ADDR_MULTICAST },
 	{ "2001:db8::1", LZ_ADDR_DOCUMENTATION },  { "2001:db9::1", LZ_ADDR_ORDINARY },
+	{ "64:ff9b::c633:640a", LZ_ADDR_NAT64 },   { "64:ff9b:1:2::1", LZ_ADDR_NAT64 },
+	{ "64:ff9b:2::1", LZ_ADDR_RESERVED },	   { "100::1", LZ_ADDR_DISCARD },
+	{ "1ff::1", LZ_ADDR_RESERVED },		   { "200::1", LZ_ADDR_ORDINARY },
 };
 
 static void knows_special_purposes(void)

@@ -50,6 +50,11 @@ static void words_and_hints(void)
 		{ "--instance a/b status", 1, "option --instance: 'a/b' is no name" },
 		{ "--color status", 1, "option '--color' is unknown" },
 		{ "status more", 1, "'more' is not expected here\n  want: status\n" },
+		{ "exception add 192.0.2.1 all until 1969-12-31 ticket X", 1, "12:00:00Z, 1970..2200)\n" },
+		{ "exception add 192.0.2.1 all until 2201-01-01 ticket X", 1, "12:00:00Z, 1970..2200)\n" },
+		{ "exception add 192.0.2.1 all until 1970-01-01 ticket X", 0, "" }, /* a time; the daemon says it is over */
+		{ "quarantine undo --since 1970-01-01", 0, "" },
+		{ "quarantine undo --since 2201-01-01", 1, "2027-03-01T12:00:00Z; 1970..2200)\n" },
 		{ "quarantine undo --since 10mo", 1, "'10mo' is neither so long ago nor a time (want e.g. 10m" },
 		{ "quarantine add 192.0.2.1 for 1h90m", 1, "for: '1h90m' is not a duration (want e.g. 30s, " },
 	};
