@@ -45,7 +45,7 @@ static void show_free(struct lz_cli *cli, const cJSON *reply)
 	char until[LZ_CELL_BYTES];
 
 	print_touched(cli, "freed", reply);
-	lz_text_cell(cli, lz_text_member(reply, "until"), LZ_CELL_TIME, 0, until);
+	lz_text_cell(cli, lz_text_member(reply, "until_before"), LZ_CELL_TIME, 0, until);
 	printf("\n  would have been held until %s\n", until);
 	if (!cJSON_IsString(lz_text_member(reply, "exception_until")))
 		return;

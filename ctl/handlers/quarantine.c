@@ -282,6 +282,7 @@ void lz_h_quarantine_del(struct lz_request *req, void *arg)
 	__u64 for_s = lz_arg_int(req, "for_s", wrong ? LZ_EXEMPT_DEFAULT_S : 0), until_s = 0;
 	struct lz_target target;
 	struct lz_moved freed = { 0 };
+	char address[LZ_ADDR_TEXT_MAX];
 	struct lz_err err = { "" };
 	cJSON *end;
 	int r;
@@ -302,9 +303,9 @@ void lz_h_quarantine_del(struct lz_request *req, void *arg)
 		__u64 now_s = lz_ctl_now().wall_s;
 
 		end = cJSON_CreateObject();
-		lz_json_add_str(end, "address", lz_arg_text(req, "address"));
+		lz_json_add_str(end, "address", lz_addr_format(&target.addr, address));
 		lz_json_touched(ctl, end, &target, freed.v, freed.n);
-		lz_json_time(end, "until", until_s ? until_s : now_s);
+		lz_json_time(end, "until_before", until_s ? until_s : now_s);
 		if (for_s)
 			lz_json_time(end, "exception_until", now_s + for_s);
 		lz_json_case(ctl, end, &target);

@@ -119,6 +119,17 @@ t_eq "IPv6: touched is its /64" "$(ctl -j quarantine add 2001:db8:2000:7::5 | jq
 	2001:db8:2000:7::/64
 t_eq "which it takes too" "$(ctl -j quarantine show 2001:db8:2000:7::/64 | jq -r .until)" \
 	"$(ctl -j quarantine show 2001:db8:2000:7::5 | jq -r .until)"
+t_need ctl quarantine add 2001:db8:2000:9::5 for 2h
+t_eq "let go by its /64: the address as in other answers, and no end" \
+	"$(ctl -j quarantine del 2001:DB8:2000:9::/64 | jq -c '[.address, .until, (.until_before | type)]')" \
+	'["2001:db8:2000:9::",null,"string"]'
+t_need ctl quarantine add 2001:db8:2000:9::5 for 2h
+t_ok "let go: when it would have ended" grep -q "  would have been held until 20.* (in " \
+	<(ctl quarantine del 2001:db8:2000:9::5)
+t_eq "NAT64: nobody to ask about, and why" "$(ctl why 64:ff9b::c633:640a 2>&1)" \
+	"lazaretctl: 64:ff9b::c633:640a: is no source: NAT64 prefix, RFC 6052 or RFC 8215"
+t_eq "an exception until 1970: it is over" "$(ctl exception add "$HELD" all until 1970-01-01 ticket X 2>&1)" \
+	"lazaretctl: $HELD: until: is in the past"
 t_ok "why: too" grep -q 2001:db8:2000:7:: <(ctl why 2001:db8:2000:7::/64)
 t_eq "but not one of many sources" "$(ctl quarantine add 2001:db8:2000::/60 2>&1)" \
 	"lazaretctl: 2001:db8:2000::/60: is more than one source: name an address in it, or its /64"
