@@ -4,6 +4,7 @@
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <errno.h>
 #include <linux/if_link.h>
 #include <stdio.h>
 #include <string.h>
@@ -51,11 +52,15 @@ static int check_foreign_xdp(const struct lz_port_want *w, struct lz_preflight *
 	id = there.prog_id ? there.prog_id : there.drv_prog_id ? there.drv_prog_id :
 	     there.skb_prog_id ? there.skb_prog_id : there.hw_prog_id;
 	fd = bpf_prog_get_fd_by_id(id);
-	if (fd >= 0)
-		bpf_obj_get_info_by_fd(fd, &info, &len);
-	if (is_ours(info.name))
+	if (fd < 0 && errno == ENOENT) /* gone since */
 		return 0;
 	snprintf(check, sizeof(check), "%s: other XDP", w->name);
+	if (fd < 0) /* without CAP_SYS_ADMIN nobody is told its name: it may be our own, which enforces */
+		return lz_preflight_add(report, LZ_PREFLIGHT_WARN, check, "run the preflight as root to know whose",
+					"a program is there (id %u)", id);
+	bpf_obj_get_info_by_fd(fd, &info, &len);
+	if (is_ours(info.name))
+		return 0;
 	return lz_preflight_add(report, w->mode == LZ_ATTACH_TC ? LZ_PREFLIGHT_WARN : LZ_PREFLIGHT_FAIL,
 				check, "take it off, or say \"hook\": \"tc\"",
 				"program '%s' (id %u) is there", info.name, id);

@@ -110,6 +110,15 @@ t_need caged_start
 t_ok "the unit's capabilities: killed, taken over" grep -q "event=policy-adopted" "$LZ_DIR/log/daemon.log"
 t_eq "the unit's capabilities: and attached nothing" "$(grep -c event=hook- "$LZ_DIR/log/daemon.log")" 0
 t_ok "the unit's capabilities: another hook" ctl policy apply "$LZ_DIR/xdp.json" --yes
+chmod 755 "$LZ_DIR" # a stranger has to read the policy
+foreign()
+{
+	lz_ns_run gw "$@" "$BUILD/lazaretd" --preflight --policy "$LZ_DIR/xdp.json" 2>/dev/null | grep "other XDP"
+}
+t_eq "preflight beside our own hook: no news" "$(foreign)" ""
+t_eq "preflight by a stranger: does not know whose it is, and takes nothing off" \
+	"$(foreign setpriv --reuid 65534 --regid 65534 --clear-groups | tr -s ' ' | sed 's/id [0-9]*/id N/')" \
+	"warn acc0: other XDP a program is there (id N); run the preflight as root to know whose"
 t_need daemon_stop
 t_need lz_ns_run gw "$BUILD/lazaretd" --instance lab --detach
 
