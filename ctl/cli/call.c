@@ -274,7 +274,7 @@ int lz_cli_add_file(struct lz_cli *cli, cJSON *args, const char *path)
 
 /* ---------------------------------------------------------------- asking */
 
-static const struct lz_proto_command *find_proto(const char *name)
+const struct lz_proto_command *lz_cli_proto(const char *name)
 {
 	for (size_t i = 0; i < LZ_PROTO_COMMANDS; i++) {
 		if (lz_streq(lz_proto_commands[i].name, name))
@@ -285,7 +285,7 @@ static const struct lz_proto_command *find_proto(const char *name)
 
 bool lz_cli_changes(const struct lz_cli *cli)
 {
-	const struct lz_proto_command *command = cli->command->ask ? find_proto(cli->command->ask) : NULL;
+	const struct lz_proto_command *command = cli->command->ask ? lz_cli_proto(cli->command->ask) : NULL;
 
 	if (!command || !(command->flags & LZ_CMD_F_MUTATES))
 		return false;
@@ -430,7 +430,7 @@ static int exchange(struct answer *answer, struct lz_client *client, struct lz_e
 
 int lz_cli_ask(struct lz_cli *cli, const struct lz_cli_call *call)
 {
-	const struct lz_proto_command *command = find_proto(call->cmd);
+	const struct lz_proto_command *command = lz_cli_proto(call->cmd);
 	struct answer answer = { .cli = cli, .call = call, .flags = command->flags };
 	struct lz_client client;
 	struct lz_err err = { "" };

@@ -138,6 +138,9 @@ int lz_cli_call(struct lz_cli *cli);
 /** lz_cli_socket() - path of control.sock or read.sock */
 void lz_cli_socket(const struct lz_cli *cli, const char *name, char *path, size_t size);
 
+/** lz_cli_proto() - what proto.h says of a command; NULL: nothing */
+const struct lz_proto_command *lz_cli_proto(const char *name);
+
 /** lz_cli_changes() - does this command change the gateway or the ledger, if it is done? */
 bool lz_cli_changes(const struct lz_cli *cli);
 

@@ -12,7 +12,7 @@
 static const char *const code_texts[LZ_CODE_N] = {
 	[LZ_CODE_OK] = "done",
 	[LZ_CODE_INVALID] = "usage or invalid input",
-	[LZ_CODE_REFUSED] = "refused by the kernel or the daemon; health: not healthy",
+	[LZ_CODE_REFUSED] = "refused by the kernel or the daemon; health: not healthy; stdout: not written",
 	[LZ_CODE_NOT_RUNNING] = "the daemon is not running or does not answer",
 	[LZ_CODE_NO_OBJECT] = "no such object",
 	[LZ_CODE_NOT_PERMITTED] = "not permitted",
@@ -269,16 +269,47 @@ static const char man_output[] =
 	"A line whose time is over already holds nobody.\n"
 	".SH EXIT STATUS\n";
 
-static const char man_tail[] =
-	".SH FILES\n"
-	".TP\n" LZ_PROTO_RUN_DIR "/" LZ_PROTO_CONTROL_SOCK "\n"
-	"socket for commands that change something\n"
-	".TP\n" LZ_PROTO_RUN_DIR "/" LZ_PROTO_READ_SOCK "\n"
-	"socket for questions; everybody may ask for\n"
-	"\\fBstatus\\fR, \\fBhealth\\fR, \\fBpolicy counters\\fR, \\fBportal options\\fR and \\fBbypass status\\fR,\n"
-	"members of the group " LZ_PROTO_GROUP_READ " for the rest, which names customers\n"
-	".SH SEE ALSO\n"
-	"\\fBlazaretd\\fR(8), \\fBlazaret\\-policy\\fR(5)\n";
+/* Is it a question, and who may ask it? A command that only changes something with "reset" is one without. */
+static bool is_question(const struct lz_cli_command *command, enum lz_peer_role from, enum lz_peer_role to)
+{
+	const struct lz_proto_command *proto = command->ask ? lz_cli_proto(command->ask) : NULL;
+
+	return proto && proto->role >= from && proto->role <= to &&
+	       (!(proto->flags & LZ_CMD_F_MUTATES) || strstr(command->pattern, "[reset]"));
+}
+
+/* The questions of a few roles, in bold. */
+static void print_man_questions(enum lz_peer_role from, enum lz_peer_role to)
+{
+	const char *before = "";
+
+	for (size_t i = 0; i < lz_cli_commands_n; i++) {
+		const struct lz_cli_command *c = &lz_cli_commands[i];
+
+		if (!is_question(c, from, to))
+			continue;
+		printf("%s\\fB%s\\fR", before, c->words);
+		before = ",\n";
+	}
+	putchar('\n');
+}
+
+static void print_man_files(void)
+{
+	puts(".SH FILES\n"
+	     ".TP\n" LZ_PROTO_RUN_DIR "/" LZ_PROTO_CONTROL_SOCK "\n"
+	     "socket for members of the group " LZ_PROTO_GROUP_OPERATE ":\n"
+	     "for commands that change something, for the questions");
+	print_man_questions(LZ_PEER_DETECT, LZ_PEER_OPERATE);
+	puts("and, if they are members of " LZ_PROTO_GROUP_ADMIN ", too, for");
+	print_man_questions(LZ_PEER_ADMIN, LZ_PEER_ADMIN);
+	puts(".TP\n" LZ_PROTO_RUN_DIR "/" LZ_PROTO_READ_SOCK "\n"
+	     "socket for all other questions; everybody may ask for");
+	print_man_questions(LZ_PEER_LOOK, LZ_PEER_LOOK);
+	puts("and only members of the group " LZ_PROTO_GROUP_READ " for the rest, which names customers\n"
+	     ".SH SEE ALSO\n"
+	     "\\fBlazaretd\\fR(8), \\fBlazaret\\-policy\\fR(5)");
+}
 
 void lz_cli_print_man(void)
 {
@@ -291,7 +322,7 @@ void lz_cli_print_man(void)
 		print_troff(code_texts[code]);
 		putchar('\n');
 	}
-	fputs(man_tail, stdout);
+	print_man_files();
 }
 
 /* ---------------------------------------------------------------- completion */

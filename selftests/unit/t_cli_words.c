@@ -240,6 +240,13 @@ static void man_page(void)
 	      "a command");
 	T_HAS(ran.out, ".TP\n\\fBquarantine show\\fR \\fIADDRESS|CASE\\fR\n", "a case has a number");
 	T_HAS(ran.out, ".TP\n7\nstopped by a guard\n", "exit codes");
+	T_HAS(ran.out, "\nfor commands that change something, for the questions\n"
+	      "\\fBpolicy diff\\fR,\n\\fBquarantine guard\\fR\n"
+	      "and, if they are members of lazaret-admin, too, for\n\\fBaudit list\\fR\n",
+	      "which questions need the other socket");
+	T_HAS(ran.out, "everybody may ask for\n\\fBstatus\\fR,\n\\fBhealth\\fR,\n\\fBpolicy counters\\fR,\n"
+	      "\\fBportal options\\fR,\n\\fBbypass status\\fR\nand only members of the group lazaret-view",
+	      "and which are open");
 	T_EQ(ctl("help quarantine add"), 0, "the word for it");
 	T_HAS(ran.out, "\n  quarantine add ", "help of a command");
 	T_OK(!strstr(ran.out, "\n  policy "), "of that command");
