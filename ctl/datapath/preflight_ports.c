@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "datapath/preflight_rows.h"
+#include "datapath/xdpquery.h"
 
 /* A native program without frags support in its driver takes one page less its overhead. */
 #define MTU_ONE_PAGE 3498
@@ -41,29 +42,27 @@ static bool is_ours(const char *name)
 
 static int check_foreign_xdp(const struct lz_port_want *w, struct lz_preflight *report)
 {
-	LIBBPF_OPTS(bpf_xdp_query_opts, there);
 	struct bpf_prog_info info = {};
-	__u32 len = sizeof(info), id;
+	struct lz_xdp_there there;
+	__u32 len = sizeof(info);
 	lz_autoclose int fd = -1;
 	char check[48];
 
-	if (bpf_xdp_query(w->ifindex, 0, &there) || there.attach_mode == XDP_ATTACHED_NONE)
+	if (lz_xdp_query(w->ifindex, &there) || there.attached == XDP_ATTACHED_NONE)
 		return 0;
-	id = there.prog_id ? there.prog_id : there.drv_prog_id ? there.drv_prog_id :
-	     there.skb_prog_id ? there.skb_prog_id : there.hw_prog_id;
-	fd = bpf_prog_get_fd_by_id(id);
+	fd = bpf_prog_get_fd_by_id(there.prog_id);
 	if (fd < 0 && errno == ENOENT) /* gone since */
 		return 0;
 	snprintf(check, sizeof(check), "%s: other XDP", w->name);
 	if (fd < 0) /* without CAP_SYS_ADMIN nobody is told its name: it may be our own, which enforces */
 		return lz_preflight_add(report, LZ_PREFLIGHT_WARN, check, "run the preflight as root to know whose",
-					"a program is there (id %u)", id);
+					"a program is there (id %u)", there.prog_id);
 	bpf_obj_get_info_by_fd(fd, &info, &len);
 	if (is_ours(info.name))
 		return 0;
 	return lz_preflight_add(report, w->mode == LZ_ATTACH_TC ? LZ_PREFLIGHT_WARN : LZ_PREFLIGHT_FAIL,
 				check, "take it off, or say \"hook\": \"tc\"",
-				"program '%s' (id %u) is there", info.name, id);
+				"program '%s' (id %u) is there", info.name, there.prog_id);
 }
 
 static int check_port(const struct lz_port_want *w, const struct lz_netdev *dev,
