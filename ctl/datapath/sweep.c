@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "bpf/limit.h"
 #include "datapath/membarrier.h"
 #include "datapath/recount.h"
 #include "datapath/search_view.h"
@@ -122,6 +123,24 @@ static void forget_seen(struct lz_cell *cell, __u32 now_s)
 		__sync_bool_compare_and_swap(&cell->seen, seen, 0);
 }
 
+/* A word of destinations knows its window by 12 bits: 4,096 windows later, 11 hours if they are of 10 seconds, an
+ * old one would be the present one again. What is neither of this window nor of those beside it goes. */
+static void forget_dests(const struct lz_tables_view *v, __u32 slot, __u32 now_s)
+{
+	const struct lz_control *control = v->control;
+	const struct lz_generation *gen = &control->gen[LZ_GEN_ACTIVE(control->gen_word) & 1];
+	__u16 known = *(const volatile __u16 *)&v->cells[slot].known_class;
+	__u64 window_ns = gen->class_[LZ_KNOWN_IS(known)].dests_slot_ns, *dests = v->cold[slot].dests;
+
+	for (int i = 0; window_ns && i < 4; i++) {
+		__u64 word = *(volatile __u64 *)&dests[i];
+		__u64 ago = ((__u64)now_s * 1000000000ULL / window_ns - (word >> LZ_DESTS_BITS)) & 0xfff;
+
+		if (word && ago > 1 && ago < 0xfff)
+			__sync_bool_compare_and_swap(&dests[i], word, 0);
+	}
+}
+
 /* An aggregate's hold counts the cells below a /48: while there are any, it stays. */
 static bool must_stay(const struct lz_sweep *s, const struct lz_cell *cell, __u64 key, __u32 now_s)
 {
@@ -169,6 +188,8 @@ static void mark_slot(struct lz_sweep *s, __u32 slot, __u32 now_s)
 		return; /* being claimed at this instant */
 	forget_seen(cell, now_s);
 	look_at_hold(s, slot, key, now_s);
+	if (!lz_key_is_aggregate(key))
+		forget_dests(v, slot, now_s);
 	if (s->config.on_source && !lz_key_is_aggregate(key))
 		s->config.on_source(s->config.arg, key, slot);
 	/* A second cell of one key is never found by anybody: it goes, whatever its age; a hold on it

@@ -4,6 +4,8 @@
  */
 #include "prog/table_room.h"
 
+#include "bpf/limit.h"
+
 #define MEANWHILE_MAX 50000 /* in one pass */
 
 /* What is asked of the daemon while a barrier, or the count, is still to come. */
@@ -184,11 +186,45 @@ static void seen_in_units(void)
 	T_EQ(lz_cell_get(&view, key, &cell), -ENOENT, "and gone with his hold");
 }
 
+static unsigned dests_of(__u32 key)
+{
+	struct lz_cell_copy cell;
+	unsigned n = 0;
+
+	if (lz_cell_get(&view, key, &cell))
+		return ~0u;
+	for (int i = 0; i < 4; i++)
+		n += (unsigned)__builtin_popcountll(cell.dests[i] & LZ_DESTS_MASK);
+	return n;
+}
+
+/* Windows of destinations are told apart by 12 bits: what is over goes before they come round. */
+static void destinations_of_old_windows(void)
+{
+	__u32 key = FIRST + 0x388000;
+	__u64 start_s = 9000000, window_s;
+	struct lz_sweep_totals t = {};
+
+	set_clock(start_s);
+	send_syn(key, 25);
+	T_EQ(dests_of(key), 1, "a destination");
+	window_s = view.control->gen[0].class_[LZ_CLASS_FIRST].dests_slot_ns / LZ_NS_PER_S;
+	set_clock(start_s + window_s);
+	send_syn(key, 443);
+	sweep_all(86400, &t);
+	T_EQ(dests_of(key), 1, "the window before the present one counts");
+	set_clock(start_s + 3 * window_s);
+	send_syn(key, 443);
+	sweep_all(86400, &t);
+	T_EQ(dests_of(key), 0, "older ones are forgotten");
+}
+
 static const struct t_case cases[] = {
 	{ "a sweep waits elsewhere", waits_aside },
 	{ "and counts what comes meanwhile", counts_what_comes_meanwhile },
 	{ "holds while the bits are filled anew", holds_while_bits_are_filled },
 	{ "when somebody was seen", seen_in_units },
+	{ "destinations of old windows", destinations_of_old_windows },
 };
 
 int main(void)
