@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "cases/case.h"
 #include "control/ctl.h"
+#include "control/exception.h"
 #include "control/target.h"
 
 #define LZ_BUCKET_APART_S 300 /* a token bucket has no window: how far apart are two incidents? */
@@ -107,21 +108,13 @@ __u64 lz_sources_active(const struct lz_ctl *ctl)
 	return used > held ? used : held;
 }
 
-static bool is_exempt(struct lz_ctl *ctl, const struct lz_addr *addr)
+/* His own, or one from all that another address of his has: they share one fate. */
+static bool is_exempt(struct lz_ctl *ctl, const struct lz_target *t)
 {
-	struct lz_prefix host = lz_prefix_host(addr);
 	struct lz_granted row;
 
-	if (!lz_granted_count(ctl->ledger))
-		return false;
-	for (unsigned int len = host.len + 1; len-- > 0;) {
-		struct lz_prefix cut = lz_prefix_cut(&host, len);
-
-		if (lz_granted_get(ctl->ledger, &cut, &row) == 0 &&
-		    row.until_s > lz_ctl_now().wall_s)
-			return true;
-	}
-	return false;
+	return lz_exception_find(ctl, t->key, &row) == 0 ||
+	       lz_exception_check(ctl, t->keys, t->n_keys, NULL) < 0;
 }
 
 void lz_case_facts(struct lz_ctl *ctl, const struct lz_target *t, bool ask, __u64 when_s,
@@ -131,7 +124,7 @@ void lz_case_facts(struct lz_ctl *ctl, const struct lz_target *t, bool ask, __u6
 	__u64 now_s = lz_tables_now_s(&ctl->view);
 	__u32 flags = ctl->now.image ? ctl->now.image->gen.class_[t->class_].flags : 0;
 
-	*ret = (struct lz_facts){ .exempt = is_exempt(ctl, &t->addr),
+	*ret = (struct lz_facts){ .exempt = is_exempt(ctl, t),
 				  .shared = flags & LZ_CLASS_F_SHARED };
 	ret->never = !ret->shared && lz_target_check(ctl, t, NULL) < 0;
 	if (!ask)

@@ -21,6 +21,11 @@ int lz_exception_revoke(struct lz_ctl *ctl, const struct lz_prefix *prefix, stru
 /** lz_exception_tell() - that it was added, ended, is over */
 void lz_exception_tell(struct lz_ctl *ctl, const char *event, const struct lz_granted *row, const char *actor);
 
+/** lz_exception_find() - the narrowest in force for a source, which alone counts; -ENOENT */
+int lz_exception_find(const struct lz_ctl *ctl, __u64 key, struct lz_granted *ret);
+/** lz_exception_check() - may sources be held together? -EPERM: one has an exception from all; the reason does not name it */
+int lz_exception_check(const struct lz_ctl *ctl, const __u64 *keys, size_t n, struct lz_err *reterr);
+
 /** lz_exception_to_kernel() - a row of the ledger; -EINVAL: too wide, or no source */
 int lz_exception_to_kernel(struct lz_ctl *ctl, const struct lz_granted *row, struct lz_err *reterr);
 /** lz_exception_restore() - all of the ledger into the kernel, at the start */

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "control/counted.h"
+#include "control/exception.h"
 #include "control/hold.h"
 #include "control/target.h"
 #include "handlers/hostlist.h"
@@ -182,10 +183,12 @@ static int check_entry(struct lz_list *list, const struct lz_list_entry *e, stru
 	struct lz_prefix prefix = lz_key_to_prefix(e->key, list->ctl->view.instance.ipv6_key_len);
 	const char *address = lz_list_address(list, e);
 	struct lz_addr addr = prefix.addr;
+	int r;
 
 	if (lz_key_family(e->key) == 6 && address[0])
 		lz_addr_parse(address, &addr, NULL);
-	return lz_hold_check_addr(list->ctl, &addr, e->key, reterr);
+	r = lz_hold_check_addr(list->ctl, &addr, e->key, reterr);
+	return r < 0 ? r : lz_exception_check(list->ctl, &e->key, 1, reterr);
 }
 
 static void look_at_line(struct lz_list *list, const struct lz_list_entry *e)

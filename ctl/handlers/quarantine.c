@@ -10,6 +10,7 @@
 #include "cases/case.h"
 #include "control/ctl.h"
 #include "control/defer.h"
+#include "control/exception.h"
 #include "control/hold.h"
 #include "control/target.h"
 #include "control/tell.h"
@@ -98,6 +99,16 @@ static void note_unchanged(struct lz_ctl *ctl, const struct lz_move *move)
 	lz_tell_note(ctl, LZ_LOG_NOTICE, &note);
 }
 
+/* Who was promised not to be held is not, neither he nor what is held with him. */
+static int check_exception(struct lz_ctl *ctl, const struct lz_target *target, struct lz_err *reterr)
+{
+	char text[LZ_ADDR_TEXT_MAX];
+	struct lz_err why = { "" };
+	int r = lz_exception_check(ctl, target->keys, target->n_keys, &why);
+
+	return r < 0 ? lz_err_set(reterr, -r, "%s: %s", lz_addr_format(&target->addr, text), why.text) : 0;
+}
+
 static int hold(struct lz_ctl *ctl, struct lz_request *req, const struct lz_target *target,
 		const struct lz_grade *grade, __u32 for_s, enum outcome *ret, struct lz_err *reterr)
 {
@@ -112,6 +123,8 @@ static int hold(struct lz_ctl *ctl, struct lz_request *req, const struct lz_targ
 	struct lz_case c;
 	int r = lz_target_check(ctl, target, reterr);
 
+	if (r == 0)
+		r = check_exception(ctl, target, reterr);
 	if (r == 0)
 		r = lz_case_open(ctl, target, &c, reterr);
 	if (r < 0)
@@ -195,7 +208,9 @@ void lz_h_quarantine_set(struct lz_request *req, void *arg)
 	if (lz_ctl_wait(ctl, req, lz_h_quarantine_set) || !check_time(req, "for", for_s) ||
 	    !lz_arg_target(ctl, req, &target))
 		return;
-	r = open_held(ctl, &target, false, &c, &err);
+	r = check_exception(ctl, &target, &err);
+	if (r == 0)
+		r = open_held(ctl, &target, false, &c, &err);
 	if (r == 0) {
 		lz_tell_actor(req, actor);
 		move.c = &c;

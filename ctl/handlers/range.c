@@ -10,25 +10,12 @@
 #include "base/json.h"
 #include "control/ctl.h"
 #include "control/defer.h"
+#include "control/exception.h"
 #include "control/running.h"
 #include "control/target.h"
 #include "control/tell.h"
 #include "handlers/answer.h"
 #include "handlers/handlers.h"
-
-static const struct lz_granted *find_exception(struct lz_ctl *ctl, const struct lz_addr *addr,
-					       struct lz_granted *ret)
-{
-	struct lz_prefix host = lz_prefix_host(addr);
-
-	for (unsigned int len = host.len + 1; len-- > 0;) {
-		struct lz_prefix cut = lz_prefix_cut(&host, len);
-
-		if (lz_granted_get(ctl->ledger, &cut, ret) == 0 && ret->until_s > lz_ctl_now().wall_s)
-			return ret;
-	}
-	return NULL;
-}
 
 static void add_sets(const struct lz_policy *policy, const struct lz_addr *addr, cJSON *obj)
 {
@@ -78,7 +65,7 @@ void lz_h_range_lookup(struct lz_request *req, void *arg)
 	lz_json_add_bool(end, "never", lz_ranges_find(&policy->never_ranges, &host) != NULL);
 	lz_json_add_bool(end, "always_reach",
 			 lz_image_sets_of(ctl->now.image, &target.addr) & LZ_SET_REACH);
-	if (find_exception(ctl, &target.addr, &exception))
+	if (lz_exception_find(ctl, target.key, &exception) == 0)
 		lz_json_add_str(end, "exception", lz_prefix_format(&exception.prefix, text));
 	lz_reply_end(req, LZ_CODE_OK, NULL, end);
 	lz_target_done(&target);

@@ -10,6 +10,7 @@
 #include "base/units.h"
 #include "control/counted.h"
 #include "control/ctl.h"
+#include "control/exception.h"
 #include "control/hold.h"
 #include "control/target.h"
 #include "datapath/bypass.h"
@@ -141,24 +142,15 @@ static void say_evidence(const struct lz_cell_copy *cell, cJSON *end)
 /* Its flags, 0 = none. */
 static __u32 say_exception(struct lz_ctl *ctl, const struct lz_target *t, cJSON *end)
 {
-	struct lz_prefix host = lz_prefix_host(&t->addr);
 	char prefix[LZ_PREFIX_TEXT_MAX], until[LZ_TIME_TEXT_MAX], text[200];
 	struct lz_granted row;
 
-	for (unsigned int len = host.len + 1; len-- > 0;) {
-		struct lz_prefix cut = lz_prefix_cut(&host, len);
-
-		if (lz_granted_get(ctl->ledger, &cut, &row) < 0 ||
-		    row.until_s <= lz_ctl_now().wall_s)
-			continue;
-		snprintf(text, sizeof(text), "%s %s until %s ticket %s",
-			 lz_prefix_format(&row.prefix, prefix),
-			 row.flags & LZ_EXCEPTION_ALL ? "all" : "port25",
-			 lz_time_format(row.until_s * LZ_NS_PER_S, until), row.ticket);
-		lz_json_add_str(end, "exception", text);
-		return row.flags;
-	}
-	return 0;
+	if (lz_exception_find(ctl, t->key, &row) < 0)
+		return 0;
+	snprintf(text, sizeof(text), "%s %s until %s ticket %s", lz_prefix_format(&row.prefix, prefix),
+		 lz_exception_word(row.flags), lz_time_format(row.until_s * LZ_NS_PER_S, until), row.ticket);
+	lz_json_add_str(end, "exception", text);
+	return row.flags;
 }
 
 static void say_place(struct lz_ctl *ctl, const struct lz_target *t, cJSON *end)

@@ -189,6 +189,7 @@ sleep 10.5
 spam bot 12
 sleep 1
 t_eq "false positive: not held again" "$(state_of "$BOT")" released
+t_eq "false positive: not by an operator either" "$(status_of ctl quarantine add "$BOT")" 2
 t_ok "hold, block25" ctl quarantine add "$SPAMMER" block25 for 1h
 t_eq "hold, block25: state" "$(state_of "$SPAMMER")" blocked25
 t_ok "harder" ctl quarantine add "$SPAMMER" garden strict for 10min

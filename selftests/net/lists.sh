@@ -289,6 +289,40 @@ t_ok "exceptions: what is exported can be imported" ctl exception import "$LZ_DI
 t_eq "exceptions: a ticket that begins with # stays one" \
 	"$(ctl -j exception list | jq -r '.exceptions[] | select(.prefix == "198.51.100.62") | .ticket')" "#4711"
 
+# ---------------------------------------------------------------- who has an exception from all
+
+# excepted PREFIX [TICKET]: why a host is not held
+excepted()
+{
+	echo "cannot be held: exception from all for $1 until ${DAY}T00:00:00Z, ticket ${2:-RT-8};" \
+		"lazaretctl --instance lab exception del $1 first"
+}
+
+t_need ctl quarantine add 198.51.100.70 for 1h
+t_ok "let go as a false positive" ctl quarantine del 198.51.100.70 false-positive ticket RT-8
+t_need ctl exception add 198.51.100.70 all until "$DAY" ticket RT-8
+t_need ctl exception add 198.51.100.80/29 all until "$DAY" ticket RT-9
+t_need ctl exception add 198.51.100.81 port25 until "$DAY" ticket RT-10
+t_need ctl exception add 2001:db8:2000:7::/64 all until "$DAY" ticket RT-11
+t_eq "excepted from all: refused by his line, the others are taken" \
+	"$(counts '198.51.100.71 1h\n198.51.100.70 1h\n198.51.100.82 1h\n198.51.100.81 1h\n')" "[4,2,0,0,2,0,0]"
+t_eq "by which exception" "$(jq -r '.refused_entries[] | "\(.line) \(.address) \(.error)"' "$LZ_DIR/said")" \
+	"2 198.51.100.70 $(excepted 198.51.100.70)
+3 198.51.100.82 $(excepted 198.51.100.80/29 RT-9)"
+t_eq "an operator's word, too" "$(ctl quarantine add 198.51.100.70 2>&1)" \
+	"lazaretctl: 198.51.100.70: $(excepted 198.51.100.70)"
+t_eq "of a customer: not with the others" "$(sum '198.51.100.193 1h\n' | sed '/some lines/d')" \
+	"lazaretctl: line 1: 2001:db8:2000:7::/64: $(excepted 2001:db8:2000:7::/64 RT-11)
+5 entries, 4 of them not listed but of a listed customer: 4 held, 0 extended, 0 unchanged, 1 refused"
+t_eq "of a customer: nor he with them" "$(ctl quarantine add 198.51.100.194 2>&1)" \
+	"lazaretctl: 198.51.100.194: $(excepted 2001:db8:2000:7::/64 RT-11)"
+t_ok "excepted from port 25 alone: held" ctl quarantine show 198.51.100.81
+t_need ctl exception add 198.51.100.71 all until "$DAY" ticket RT-12
+t_eq "he cannot be set either" "$(ctl quarantine set 198.51.100.71 for 2h 2>&1)" \
+	"lazaretctl: 198.51.100.71: $(excepted 198.51.100.71 RT-12)"
+t_need ctl exception del 198.51.100.70
+t_ok "no more exception: held again" ctl quarantine add 198.51.100.70 for 1h
+
 daemon_stop
 t_eq "nothing failed" "$(grep -cE 'event=(ledger-failed|controller-hangs)' "$LZ_DIR/log/daemons.log")" 0
 [ "$T_FAILED" = 0 ] || sed 's/^/# /' "$LZ_DIR/log/daemons.log" | tail -n 60
