@@ -34,11 +34,13 @@ static void print_exception(struct lz_cli *cli, const char *before, const cJSON 
 static void show_exception_add(struct lz_cli *cli, const cJSON *reply)
 {
 	const cJSON *before = lz_text_member(reply, "replaced");
-	char until[LZ_CELL_BYTES], ticket[LZ_CELL_BYTES], what[LZ_CELL_BYTES];
+	char until[LZ_CELL_BYTES], ticket[LZ_CELL_BYTES], what[LZ_CELL_BYTES], note[LZ_CELL_BYTES];
 
 	print_exception(cli, "exception from", reply);
 	lz_text_cell(cli, lz_text_member(reply, "until"), LZ_CELL_TIME, 0, until);
 	printf("\n  until %s, ticket %s\n", until, lz_text_get(cli, reply, "ticket", ticket));
+	if (lz_text_member(reply, "note"))
+		printf("  %s\n", lz_text_get(cli, reply, "note", note));
 	if (!before)
 		return;
 	lz_text_cell(cli, lz_text_member(before, "until"), LZ_CELL_TIME, 0, until);

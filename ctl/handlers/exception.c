@@ -54,6 +54,58 @@ static void add_members(struct lz_ctl *ctl, cJSON *obj, const struct lz_granted 
 	}
 }
 
+/* The first hold in a prefix that has not ended; @ret_others: there is one more. False: none. */
+static bool find_held(struct lz_ctl *ctl, const struct lz_prefix *prefix, struct lz_held *ret, bool *ret_others)
+{
+	static struct lz_held held[64];
+	struct lz_held_walk walk = { .begun = true };
+	__u32 now_s = lz_tables_now_s(&ctl->view);
+	struct lz_keyprefix kp;
+	int n, found = 0;
+
+	if (lz_keyprefix_from_prefix(prefix, ctl->view.instance.ipv6_key_len, &kp) < 0)
+		return false;
+	walk.last = (__s64)kp.bits - 1;
+	n = lz_held_next(ctl->ledger, &walk, held, LZ_ARRAY_SIZE(held));
+	for (int i = 0; found < 2 && i < n; i++) {
+		if ((held[i].key ^ kp.bits) >> (64 - kp.len))
+			break;
+		if (held[i].expiry_s > now_s && !found++)
+			*ret = held[i];
+	}
+	*ret_others = found > 1;
+	return found;
+}
+
+/* An exception lets nobody out: what is held already goes on until its end. */
+static void add_held(struct lz_ctl *ctl, cJSON *end, const struct lz_granted *row)
+{
+	char address[LZ_ADDR_TEXT_MAX], until[LZ_TIME_TEXT_MAX], command[LZ_COMMAND_TEXT_MAX];
+	char words[sizeof("quarantine del ") + LZ_ADDR_TEXT_MAX], note[sizeof(command) + 256];
+	struct lz_prefix key;
+	struct lz_held held;
+	bool others;
+	cJSON *obj;
+
+	if (!(row->flags & LZ_EXCEPTION_ALL) || !find_held(ctl, &row->prefix, &held, &others))
+		return;
+	key = lz_key_to_prefix(held.key, ctl->view.instance.ipv6_key_len);
+	lz_text_set(address, sizeof(address), held.address);
+	if (!address[0])
+		lz_addr_format(&key.addr, address);
+	obj = cJSON_AddObjectToObject(end, "held");
+	lz_json_add_str(obj, "address", address);
+	lz_json_grade(obj, held.grade);
+	lz_json_time(obj, "until", lz_ctl_wall_of(held.expiry_s));
+	lz_json_add_bool(obj, "others", others);
+	snprintf(words, sizeof(words), "quarantine del %s", address);
+	snprintf(note, sizeof(note), "%s is held%s: %s until %s; %s lets it out", address,
+		 others ? ", and it is not the only one" : "", held.grade,
+		 lz_time_format(lz_ctl_wall_of(held.expiry_s) * LZ_NS_PER_S, until),
+		 lz_ctl_command(ctl, words, command));
+	lz_json_add_str(end, "note", note);
+}
+
 void lz_h_exception_add(struct lz_request *req, void *arg)
 {
 	struct lz_ctl *ctl = arg;
@@ -86,6 +138,7 @@ void lz_h_exception_add(struct lz_request *req, void *arg)
 	add_members(ctl, end, &row, false);
 	if (before.until_s > row.since_s)
 		add_members(ctl, cJSON_AddObjectToObject(end, "replaced"), &before, true);
+	add_held(ctl, end, &row);
 	lz_reply_end(req, LZ_CODE_OK, NULL, end);
 }
 

@@ -317,10 +317,18 @@ t_eq "of a customer: not with the others" "$(sum '198.51.100.193 1h\n' | sed '/s
 t_eq "of a customer: nor he with them" "$(ctl quarantine add 198.51.100.194 2>&1)" \
 	"lazaretctl: 198.51.100.194: $(excepted 2001:db8:2000:7::/64 RT-11)"
 t_ok "excepted from port 25 alone: held" ctl quarantine show 198.51.100.81
-t_need ctl exception add 198.51.100.71 all until "$DAY" ticket RT-12
+ctl exception add 198.51.100.71 all until "$DAY" ticket RT-12 >"$LZ_DIR/said"
+t_eq "an exception for who is held says so" "$(sed '1,2d;s/until [^;]*/until T/' "$LZ_DIR/said")" \
+	"  198.51.100.71 is held: garden:leaky until T; lazaretctl --instance lab quarantine del 198.51.100.71 lets it out"
 t_eq "he cannot be set either" "$(ctl quarantine set 198.51.100.71 for 2h 2>&1)" \
 	"lazaretctl: 198.51.100.71: $(excepted 198.51.100.71 RT-12)"
+t_eq "for a prefix of which two are held, likewise" \
+	"$(ctl -j exception add 198.51.100.64/27 all until "$DAY" ticket RT-13 | jq -c '.held | [.address, .grade, .others]')" \
+	'["198.51.100.71","garden:leaky",true]'
+t_eq "from port 25 alone: nothing to say" \
+	"$(ctl -j exception add 198.51.100.71 port25 until "$DAY" ticket RT-12 | jq .held)" null
 t_need ctl exception del 198.51.100.70
+t_need ctl exception del 198.51.100.64/27
 t_ok "no more exception: held again" ctl quarantine add 198.51.100.70 for 1h
 
 daemon_stop
