@@ -279,7 +279,9 @@ void lz_json_case(struct lz_ctl *ctl, struct cJSON *obj, const struct lz_target 
 	lz_json_case_row(ctl, obj, &c);
 	if (!lz_case_holds(c.state) && c.state != LZ_CASE_NOTIFIED)
 		return;
-	if (lz_case_look(ctl, &t->addr, &view) == 0 && lz_case_holds(c.state))
+	/* without a portal there is no page to do it on */
+	if (lz_case_holds(c.state) && ctl->now.policy && ctl->now.policy->portal.present &&
+	    lz_case_look(ctl, &t->addr, &view) == 0)
 		lz_json_add_u64(obj, "self_releases_left", view.releases_left);
 	snprintf(words, sizeof(words), "quarantine del %s", lz_addr_format(&t->addr, address));
 	if (!cJSON_GetObjectItemCaseSensitive(obj, "release"))

@@ -17,6 +17,7 @@ cat >"$LZ_DIR/policy.json" <<-'END'
 			  "transit": { "side": "uplink", "match": ["upl0"] } },
 	  "sets": { "homes": ["198.51.100.0/24"], "many": ["198.18.0.0/15"] },
 	  "customers": { "file": "customers.csv" },
+	  "portal": { "url": "http://portal.example.net/", "contact": "abuse desk", "provider": "Example Net" },
 	  "gardens": { "care": { "kind": "strict", "mail": "smtp-554", "web": "page" } },
 	  "classes": { "homes": { "of": ["homes", "many"], "port25": "leave-alone" } },
 	  "capacity": { "sources": 4096, "colony": 4096 } }

@@ -86,6 +86,8 @@ t_eq "controller: holds no program and no link" \
 	"$(cat "/proc/$(controller_pid)"/fdinfo/* 2>/dev/null | grep -cE '^(prog_id|link_id):')" 0
 t_ok "add" ctl quarantine add "$HELD" for 1h reason "spam trap" ticket RT-1
 t_eq "held: port 25" "$(status_of reach shop 25)" 1
+t_eq "held, and no portal in the policy: no page on which he could free himself" \
+	"$(ctl -j quarantine show "$HELD" | jq .self_releases_left) $(ctl why "$HELD" | grep -c 'free itself')" "null 0"
 t_ok "held: port 443 passes in a leaky garden" reach shop 443
 t_ok "the neighbour is not held" reach office 25
 t_eq "never-list: refused" "$(status_of ctl quarantine add 192.0.2.25)" 2

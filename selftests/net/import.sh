@@ -172,6 +172,8 @@ echo "no address at all" >"$LZ_DIR/bad"
 ctl quarantine import "$LZ_DIR/bad" >"$LZ_DIR/said" 2>&1
 t_eq "a bad line: refused" $? 1
 t_eq "a bad line: said without a name that it has not" "$(grep -c -- "-: " "$LZ_DIR/said")" 0
+t_eq "there is a portal: how often he may free himself" \
+	"$(ctl -j quarantine show 198.51.100.31 | jq .self_releases_left)" 2
 t_eq "that is when it ends" "$(ctl -j quarantine show 198.51.100.31 | jq -r .until)" "$UNTIL"
 echo "198.51.100.99 1h" >"$LZ_DIR/never"
 ctl quarantine import "$LZ_DIR/never" >"$LZ_DIR/said" 2>&1
