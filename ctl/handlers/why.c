@@ -114,7 +114,9 @@ static void say_free(struct lz_ctl *ctl, const struct lz_target *t, __u32 lifted
 	size_t n = class ? lz_counted_read(ctl, t->key, counted) : 0, i = 0;
 	const struct lz_counted *nearest = lz_counted_nearest(counted, n, false);
 
-	while (i < n && !refuses_now(ctl, &counted[i], lifted))
+	/* they stand in the same order in policy and image */
+	while (i < n && (lz_policy_limit_sleeps(ctl->now.policy, &class->limits[i]) ||
+			 !refuses_now(ctl, &counted[i], lifted)))
 		i++;
 	if (i < n) {
 		say_refusing(&counted[i], end);

@@ -235,33 +235,56 @@ static void check_submission(struct lz_context *ctx, const struct lz_policy_limi
 			 "fewer than one new connection a minute, to any port, closes mail submission (ports 587, 465) too: refused (BCP 134, RFC 5068); want at least 1/min");
 }
 
-static const struct lz_prefix *first_in_never(const struct lz_policy *policy,
-					      const struct lz_ref *ref)
+/* The first prefix of a list's element that the never-list covers, or does not; NULL: there is none. */
+static const struct lz_prefix *first_never(const struct lz_policy *policy, const struct lz_ref *ref, bool covered)
 {
 	const struct lz_policy_set *set;
 
 	if (ref->kind == LZ_REF_PREFIX)
-		return lz_ranges_find(&policy->never_ranges, &ref->prefix) ? &ref->prefix : NULL;
+		return !lz_ranges_find(&policy->never_ranges, &ref->prefix) == !covered ? &ref->prefix : NULL;
 	set = &policy->sets[ref->set];
 	for (size_t i = 0; i < set->entries.n; i++)
-		if (lz_ranges_find(&policy->never_ranges, &set->entries.v[i].prefix))
+		if (!lz_ranges_find(&policy->never_ranges, &set->entries.v[i].prefix) == !covered)
 			return &set->entries.v[i].prefix;
 	return NULL;
 }
 
+/* What refuses, or holds for what it refuses: evidence for a ladder is counted all the same. */
+static bool refuses(const struct lz_policy_limit *limit)
+{
+	return limit->then == LZ_ACTION_DROP || limit->then == LZ_ACTION_REFUSE || limit->then == LZ_ACTION_HOLD;
+}
+
+bool lz_policy_limit_sleeps(const struct lz_policy *policy, const struct lz_policy_limit *limit)
+{
+	if (!refuses(limit) || !limit->to.n)
+		return false;
+	for (size_t i = 0; i < limit->to.n; i++)
+		if (first_never(policy, &limit->to.v[i], false) || !first_never(policy, &limit->to.v[i], true))
+			return false;
+	return true;
+}
+
 static void check_to_never(struct lz_context *ctx, const struct lz_policy_limit *limit)
 {
+	bool holds = limit->then == LZ_ACTION_HOLD;
 	char text[LZ_PREFIX_TEXT_MAX];
 
-	if (limit->then != LZ_ACTION_DROP && limit->then != LZ_ACTION_REFUSE)
+	if (!refuses(limit))
 		return;
+	if (lz_policy_limit_sleeps(ctx->policy, limit)) {
+		lz_warning(ctx, limit->place, "to",
+			   "all of it is on the never-list: this limit counts, but will never %s; take these destinations out of \"never\", or say \"then\": \"notify\"",
+			   holds ? "hold anybody" : "refuse anything");
+		return;
+	}
 	for (size_t i = 0; i < limit->to.n; i++) {
-		const struct lz_prefix *never = first_in_never(ctx->policy, &limit->to.v[i]);
+		const struct lz_prefix *never = first_never(ctx->policy, &limit->to.v[i], true);
 
 		if (never)
 			lz_warning(ctx, limit->to.v[i].place, NULL,
-				   "%s is on the never-list: packets to it are counted, but this limit will not refuse them",
-				   lz_prefix_format(never, text));
+				   "%s is on the never-list: packets to it are counted, but this limit will not %s them",
+				   lz_prefix_format(never, text), holds ? "hold for" : "refuse");
 	}
 }
 

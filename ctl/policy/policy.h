@@ -343,6 +343,9 @@ bool lz_policy_sources_validated(const struct lz_policy *policy);
 /** lz_policy_holds() - does going over this limit hold a source, at once or on some step? */
 bool lz_policy_holds(const struct lz_policy *policy, const struct lz_policy_limit *limit);
 
+/** lz_policy_limit_sleeps() - does it refuse or hold, but look at nothing that is not on the never-list? */
+bool lz_policy_limit_sleeps(const struct lz_policy *policy, const struct lz_policy_limit *limit);
+
 enum lz_print_flags {
 	LZ_PRINT_INLINE_FILES = 1, /* entries of files inline: the text needs no other file */
 	LZ_PRINT_PACKED = 2, /* many prefixes of a set in one string: for programs, which read it faster */

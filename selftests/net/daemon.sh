@@ -27,7 +27,10 @@ policy()
 	  "never": ["192.0.2.1", "smarthosts"],
 	  "classes": { "offices": { "of": ["offices"], "port25": $2 },
 		       "bots": { "of": ["bots"], "port25": "leave-alone", "limits": [
-			 { "name": "spam", "count": "smtp-connections", "at-most": "5/10s", "then": "hold 1h" } ] } },
+			 { "name": "spam", "count": "smtp-connections", "at-most": "5/10s", "then": "hold 1h" } ] },
+		       "sleepers": { "of": ["198.51.103.0/24"], "port25": "leave-alone", "limits": [
+			 { "name": "relay", "count": "smtp-connections", "to": ["smarthosts"], "at-most": "1/10min",
+			   "then": "hold 1h" } ] } },
 	  "capacity": { "sources": 4096, "colony": 4096 } }
 	END
 }
@@ -53,6 +56,7 @@ t_need lz_customer_add shop "$HELD" 2001:db8:2000::10
 t_need lz_customer_add office "$HONEST" 2001:db8:2000:1::10
 t_need lz_customer_add bot 198.51.102.10 2001:db8:2000:2::10
 t_need lz_customer_add zombie 198.51.102.11 2001:db8:2000:2::11
+t_need lz_customer_add sleeper 198.51.103.10 2001:db8:2000:3::10
 policy open '"leave-alone"'
 policy shut '{ "to-world": "drop", "except-to": ["smarthosts"] }'
 : >"$LZ_DIR/came"
@@ -90,6 +94,13 @@ t_eq "held, and no portal in the policy: no page on which he could free himself"
 	"$(ctl -j quarantine show "$HELD" | jq .self_releases_left) $(ctl why "$HELD" | grep -c 'free itself')" "null 0"
 t_ok "held: port 443 passes in a leaky garden" reach shop 443
 t_ok "the neighbour is not held" reach office 25
+t_eq "a limit on nothing but the never-list: policy check says that it never acts" \
+	"$("$BUILD/lazaretctl" policy check "$LZ_DIR/open.json" 2>&1 | grep -c 'sleepers/limits/0/to: all of it is on the never-list')" 1
+for _ in 1 2 3; do
+	lz_ns_run sleeper "${ENDS[@]}" once 192.0.2.25 25
+done
+t_eq "and why does not say that it will" "$(ctl -j why 198.51.103.10 | jq -c '[.verdict, .rule, .value]')" \
+	'["pass","sleepers/relay",1]'
 t_eq "never-list: refused" "$(status_of ctl quarantine add 192.0.2.25)" 2
 t_eq "own address: refused" "$(status_of ctl quarantine add 203.0.113.254)" 2
 for address in 0.0.0.0 127.0.0.1 224.0.0.1 255.255.255.255 :: ::1 ff02::1 fe80::1; do

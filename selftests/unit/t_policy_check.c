@@ -69,8 +69,21 @@ static const struct {
 	{ LOOSE ", \"never\": [\"192.0.2.0/24\"], \"classes\": {\"c\": {\"of\": [\"192.0.2.0/24\", \"198.51.100.0/24\"]}}",
 	  0, 2, "1 of the 2 prefixes of class 'c' are on the never-list" },
 	{ LOOSE ", \"never\": [\"198.51.100.1\"], \"classes\": {\"c\": {\"of\": [\"0.0.0.0/0\"]}}", 0, 0, "" },
-	{ LOOSE ", \"never\": [\"198.51.100.25\"], " LIMIT("\"to\": [\"198.51.100.25\"], \"at-most\": \"9/1h\","
-	  " \"then\": \"drop\""), 0, 1, "/classes/c/limits/0/to/0: 198.51.100.25 is on the never-list: packets to it are counted" },
+#define TO(to, then) LIMIT("\"to\": [" to "], \"at-most\": \"9/1h\", \"then\": \"" then "\"")
+	{ LOOSE ", \"never\": [\"198.51.100.25\"], " TO("\"192.0.2.1\", \"198.51.100.25\"", "drop"), 0, 1,
+	  "/classes/c/limits/0/to/1: 198.51.100.25 is on the never-list: packets to it are counted, but this limit will not refuse them" },
+	{ STRICT ", \"never\": [\"198.51.100.25\"], " TO("\"192.0.2.1\", \"198.51.100.25\"", "hold 1h"), 0, 1,
+	  "/classes/c/limits/0/to/1: 198.51.100.25 is on the never-list: packets to it are counted, but this limit will not hold for them" },
+	{ LOOSE ", \"never\": [\"198.51.100.25\"], " TO("\"198.51.100.25\"", "refuse"), 0, 1,
+	  "/classes/c/limits/0/to: all of it is on the never-list: this limit counts, but will never refuse anything; take" },
+#define SMARTHOSTS ", \"sets\": {\"s\": [\"198.51.100.25\", \"2001:db8::25\"]}, \"never\": "
+	{ STRICT SMARTHOSTS "[\"s\"], " TO("\"s\"", "hold 1h"), 0, 1,
+	  "/classes/c/limits/0/to: all of it is on the never-list: this limit counts, but will never hold anybody; take" },
+	{ STRICT SMARTHOSTS "[\"198.51.100.25\"], " TO("\"s\"", "hold 1h"), 0, 1,
+	  "/classes/c/limits/0/to/0: 198.51.100.25 is on the never-list" },
+	{ STRICT SMARTHOSTS "[\"192.0.2.9\"], " TO("\"198.51.100.25\"", "hold 1h"), 0, 1,
+	  "/never/0: never-list entry 192.0.2.9 lies inside" },
+	{ STRICT SMARTHOSTS "[\"s\"], " LADDER ", " TO("\"s\"", "ladder:l"), 0, 0, "" },
 	{ LOOSE ", \"never\": [\"198.51.100.25\"], " LIMIT("\"to\": [\"198.51.100.25\"], \"at-most\": \"9/1h\","
 	  " \"then\": \"notify\""), 0, 0, "" },
 	/* limits: shapes and domains */
