@@ -96,15 +96,19 @@ static const char *event_of(const struct lz_transition *t, const struct lz_trans
 	return before && t->until_s + 1 < before->until_s ? "shortened" : "extended";
 }
 
-static void add_transitions(struct lz_ctl *ctl, __u64 case_id, struct rows *rows)
+/* @told_s: a list held it then, and its order tells of that; 0 = none */
+static void add_transitions(struct lz_ctl *ctl, __u64 case_id, __u64 told_s, struct rows *rows)
 {
 	static struct lz_transition moves[LZ_ROWS_EACH];
 	int n = lz_transition_before(ctl->ledger, case_id, UINT64_MAX, moves, LZ_ROWS_EACH);
 
 	for (int i = n - 1; i >= 0; i--) {
 		const struct lz_transition *t = &moves[i];
-		cJSON *row = add(rows, t->time_s, event_of(t, i + 1 < n ? t + 1 : NULL));
+		cJSON *row;
 
+		if (told_s && t->time_s == told_s && lz_streq(t->source, "import"))
+			continue;
+		row = add(rows, t->time_s, event_of(t, i + 1 < n ? t + 1 : NULL));
 		lz_json_add_str(row, "from", lz_case_state_words[t->from]);
 		lz_json_add_str(row, "state", lz_case_state_words[t->to]);
 		add_text(row, "grade", t->grade);
@@ -157,29 +161,53 @@ static void add_past(struct lz_ctl *ctl, __u64 key, struct rows *rows)
 	}
 }
 
-/* What lists ordered of an entry that is in force: no transition tells of it. */
-static void add_orders(struct lz_ctl *ctl, __u64 key, struct rows *rows)
-{
-	struct lz_held chain[LZ_CHAIN_MAX];
-	int n = 0;
+/* The orders of an entry that is in force, the newest first. */
+struct chain {
+	struct lz_held v[LZ_CHAIN_MAX];
+	int n;
+};
 
-	if (lz_held_get(ctl->ledger, key, &chain[0]) < 0)
+static void read_chain(struct lz_ctl *ctl, __u64 key, struct chain *ret)
+{
+	ret->n = 0;
+	if (lz_held_get(ctl->ledger, key, &ret->v[0]) < 0)
 		return;
-	for (n = 1; n < LZ_CHAIN_MAX && chain[n - 1].prior; n++)
-		if (lz_held_prior(ctl->ledger, chain[n - 1].prior, &chain[n]) < 0)
+	for (ret->n = 1; ret->n < LZ_CHAIN_MAX && ret->v[ret->n - 1].prior; ret->n++)
+		if (lz_held_prior(ctl->ledger, ret->v[ret->n - 1].prior, &ret->v[ret->n]) < 0)
 			break;
-	for (int i = n - 1; i >= 0; i--) {
+}
+
+static bool is_of_list(const struct chain *chain, int i)
+{
+	return !chain->v[0].case_id || lz_streq(chain->v[i].source, "import");
+}
+
+/* The newest of them that a transition tells of; n: none. */
+static int find_told(const struct chain *chain)
+{
+	int i = 0;
+
+	while (i < chain->n && is_of_list(chain, i))
+		i++;
+	return i;
+}
+
+/* What lists ordered of it, from one to before another: no transition tells of that. */
+static void add_orders(const struct chain *chain, int from, int to, struct rows *rows)
+{
+	for (int i = from; i > to; i--) {
+		const struct lz_held *held = &chain->v[i];
 		cJSON *row;
 
-		if (chain[0].case_id && !lz_streq(chain[i].source, "import"))
+		if (!is_of_list(chain, i))
 			continue;
-		row = add(rows, chain[i].made_s, i == n - 1 && !chain[i].prior ? "held" : "extended");
-		add_text(row, "grade", chain[i].grade);
-		add_text(row, "actor", chain[i].actor);
-		add_text(row, "source", chain[i].source);
-		add_text(row, "reason", chain[i].reason);
-		add_text(row, "ticket", chain[i].ticket);
-		add_end(row, chain[i].made_s, lz_ctl_wall_of(chain[i].expiry_s));
+		row = add(rows, held->made_s, i == chain->n - 1 && !held->prior ? "held" : "extended");
+		add_text(row, "grade", held->grade);
+		add_text(row, "actor", held->actor);
+		add_text(row, "source", held->source);
+		add_text(row, "reason", held->reason);
+		add_text(row, "ticket", held->ticket);
+		add_end(row, held->made_s, lz_ctl_wall_of(held->expiry_s));
 	}
 }
 
@@ -205,24 +233,43 @@ void lz_timeline_case(struct lz_ctl *ctl, struct lz_request *req, __u64 case_id)
 
 	rows.n = 0;
 	add_evidence(ctl, case_id, &rows);
-	add_transitions(ctl, case_id, &rows);
+	add_transitions(ctl, case_id, 0, &rows);
 	send_rows(req, &rows);
 }
 
+/* When a list began the hold that the case is about: its opening says the same. 0 = none did, or who did is
+ * forgotten. */
+static __u64 begun_by_list(const struct chain *chain, __u64 case_id)
+{
+	const struct lz_held *first = chain->n ? &chain->v[chain->n - 1] : NULL;
+
+	return first && !first->prior && lz_streq(first->source, "import") && chain->v[0].case_id == case_id ?
+		       first->made_s : 0;
+}
+
+/* Rows of one second stay in this order: what is in force comes after what has ended. */
 void lz_timeline_say(struct lz_ctl *ctl, struct lz_request *req, const struct lz_target *t)
 {
+	static struct chain chain;
 	static struct rows rows;
 	struct lz_case c;
+	int told;
 
 	rows.n = 0;
-	add_notes(ctl, t->key, &rows);
+	read_chain(ctl, t->key, &chain);
+	told = find_told(&chain);
+	if (!chain.n)
+		add_notes(ctl, t->key, &rows);
 	add_past(ctl, t->key, &rows);
-	add_orders(ctl, t->key, &rows);
+	add_orders(&chain, chain.n - 1, told, &rows);
 	/* Also the case before, if the one that goes on now is new. */
 	if (lz_case_peek(ctl, t, &c) == 0 && (c.id || lz_case_find(ctl->ledger, t->key, t->customer, &c) == 0)) {
 		add_evidence(ctl, c.id, &rows);
-		add_transitions(ctl, c.id, &rows);
+		add_transitions(ctl, c.id, begun_by_list(&chain, c.id), &rows);
 	}
+	add_orders(&chain, told - 1, -1, &rows);
+	if (chain.n)
+		add_notes(ctl, t->key, &rows);
 	send_rows(req, &rows);
 }
 

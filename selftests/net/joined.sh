@@ -92,6 +92,32 @@ t_ok "and tells for how long" eval 'ctl quarantine show 198.51.100.70 | grep -Eq
 t_ok "for more again" ctl quarantine set 198.51.100.70 for 2h
 t_eq "that is more" "$(ctl -j why 198.51.100.70 | jq -r '.timeline[-1].event')" extended
 
+# ---------------------------------------------------------------- what lists did
+
+# told ADDRESS: what is known of it, its events in their order
+told()
+{
+	ctl -j why "$1" | jq -r '[.timeline[].event] | join(" ")'
+}
+
+# list ADDRESS TIME GRADE TICKET
+list()
+{
+	echo "$*" >"$LZ_DIR/list"
+	ctl -q quarantine import "$LZ_DIR/list" >"$LZ_DIR/said"
+}
+
+t_ok "a list" list 198.51.100.81 1h leaky L-1
+t_ok "let go" ctl quarantine del 198.51.100.81
+t_ok "the next list, at once" list 198.51.100.81 1h leaky L-2
+t_eq "in its order" "$(told 198.51.100.81)" "held freed held"
+t_eq "the last is in force" "$(ctl -j why 198.51.100.81 | jq -r '.timeline[-1].ticket')" L-2
+t_ok "two lists and an operator, and one more" eval 'list 198.51.100.82 1h leaky L-1 &&
+	list 198.51.100.82 2h strict L-2 && ctl quarantine add 198.51.100.82 for 3h && list 198.51.100.82 4h strict L-3'
+t_eq "each once" "$(told 198.51.100.82)" "held extended extended extended"
+t_eq "in their order" "$(ctl -j why 198.51.100.82 | jq -r '[.timeline[] | .ticket // .source] | join(" ")')" \
+	"L-1 L-2 operator L-3"
+
 # ---------------------------------------------------------------- nobody is held: nothing is undone
 
 # undone: what an undo of all since says of itself
