@@ -273,6 +273,22 @@ void lz_timeline_say(struct lz_ctl *ctl, struct lz_request *req, const struct lz
 	send_rows(req, &rows);
 }
 
+int lz_timeline_undone(struct lz_ctl *ctl, const struct lz_held *by, const struct lz_held *held,
+		       const struct lz_held *before, struct lz_err *reterr)
+{
+	struct lz_note note = { .time_s = by->made_s, .key = held->key, .generation = by->generation,
+				.until_s = lz_ctl_wall_of(before->expiry_s) };
+	char made[LZ_TIME_TEXT_MAX], text[2 * LZ_REASON_TEXT_MAX];
+
+	lz_text_set(note.event, sizeof(note.event), "undone");
+	lz_text_set(note.actor, sizeof(note.actor), by->actor);
+	snprintf(text, sizeof(text), "%.100s: no more %s of %s by %s from %s%s%s%s%.100s", by->reason,
+		 held->grade, held->source, held->actor, lz_time_format(held->made_s * LZ_NS_PER_S, made),
+		 held->ticket[0] ? ", ticket " : "", held->ticket, held->reason[0] ? ", " : "", held->reason);
+	lz_text_set(note.reason, sizeof(note.reason), text);
+	return lz_note_add(ctl->ledger, &note, reterr);
+}
+
 /* ---------------------------------------------------------------- state, next step, way out */
 
 static void say_next(struct lz_ctl *ctl, const struct lz_case *c, cJSON *obj)

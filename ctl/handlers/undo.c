@@ -26,6 +26,7 @@
 #include "control/tell.h"
 #include "handlers/answer.h"
 #include "handlers/handlers.h"
+#include "handlers/timeline.h"
 
 #define LZ_UNDO_SLICE 1024
 #define LZ_UNDO_CASES 32   /* a transaction each */
@@ -123,9 +124,11 @@ static int write_slice(struct undo *u, struct slice *s, struct lz_err *reterr)
 	for (int i = 0; r == 0 && i < s->n; i++) {
 		s->restored[i] = find_before(u, &s->rows[i], &prior, &s->before[i]) == 0;
 		if (s->restored[i])
-			r = lz_held_back(u->ctl->ledger, s->rows[i].key, prior, reterr);
+			r = lz_timeline_undone(u->ctl, &u->by, &s->rows[i], &s->before[i], reterr);
 		else
 			freed[n_freed++] = s->rows[i].key;
+		if (r == 0 && s->restored[i])
+			r = lz_held_back(u->ctl->ledger, s->rows[i].key, prior, reterr);
 	}
 	if (r == 0)
 		r = lz_held_end(u->ctl->ledger, freed, n_freed, lz_ctl_now(), &u->by, reterr);

@@ -278,7 +278,7 @@ t_eq "it is gone" "$(ctl -j quarantine show 198.51.101.2 2>/dev/null | jq -r .st
 t_eq "the operator's stands" "$(ctl -j quarantine show 198.51.101.1 | jq -r .reason)" mine
 t_ok "the twin passes" reach twin 25
 t_eq "the past is told" "$(ctl -j why 198.51.101.2 |
-	jq -r '[.timeline[].event] | join(" ")')" "held undone"
+	jq -r '[.timeline[].event] | join(" ")')" "held undone undone"
 sleep 10.5 # its window, or the next connection is evidence again
 t_ok "undo of a limit" ctl quarantine undo --since 10min --source limit:late
 t_ok "undo of a limit: passes" reach late 25

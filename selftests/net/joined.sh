@@ -107,6 +107,16 @@ list()
 	ctl -q quarantine import "$LZ_DIR/list" >"$LZ_DIR/said"
 }
 
+sleep 1.1
+t_ok "held by an operator" ctl quarantine add 198.51.100.80 block25 for 1h
+t_ok "held harder by a list" list 198.51.100.80 2h strict L-1
+t_ok "which is undone" ctl quarantine undo --since 2s --source import
+t_eq "nothing of it is forgotten" "$(told 198.51.100.80)" "held undone"
+t_eq "who, what, when" "$(ctl -j why 198.51.100.80 | jq -r '.timeline[-1] | .actor + " " + .reason' |
+	sed -E 's/[-0-9]+T[0-9:]+Z/T/g')" \
+	"root all of import since T: no more garden:strict of import by root from T, ticket L-1"
+t_ok "until when: as before it" test "$(date -d "$(ctl -j why 198.51.100.80 | jq -r '.timeline[-1].until')" +%s)" \
+	-lt "$(date -d '+65 minutes' +%s)"
 t_ok "a list" list 198.51.100.81 1h leaky L-1
 t_ok "let go" ctl quarantine del 198.51.100.81
 t_ok "the next list, at once" list 198.51.100.81 1h leaky L-2
