@@ -2,9 +2,14 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -121,30 +126,88 @@ size_t lz_log_vformat(char *buf, size_t size, enum lz_log_level level, const cha
 	return line.len;
 }
 
+/* ---------------------------------------------------------------- out */
+
+_Static_assert(LZ_LOG_LINE_MAX <= PIPE_BUF, "a pipe that has room takes a whole line or nothing");
+
+static unsigned int lost; /* lines since the last that was written; of any thread */
+
+void lz_log_own(void)
+{
+	struct stat st;
+	int fd;
+
+	if (fstat(STDERR_FILENO, &st) < 0 || !(S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)))
+		return;
+	fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0) /* another account's: write_bytes() asks for room first */
+		return;
+	dup2(fd, STDERR_FILENO);
+	close(fd);
+}
+
+/* Never waits for who reads: a log shipper that stands still must not stop the daemon. */
+static bool write_bytes(const char *buf, size_t len)
+{
+	struct pollfd room = { .fd = STDERR_FILENO, .events = POLLOUT };
+	ssize_t written;
+
+	do {
+		written = send(STDERR_FILENO, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (written < 0 && errno == ENOTSOCK)
+			written = poll(&room, 1, 0) == 0 ? -1 : write(STDERR_FILENO, buf, len);
+	} while (written < 0 && errno == EINTR);
+	return written >= 0;
+}
+
+/* How each line begins. */
+static size_t begin(char *buf, size_t size, enum lz_log_level level)
+{
+	char stamp[LZ_TIME_TEXT_MAX];
+
+	if (getenv("JOURNAL_STREAM"))
+		return (size_t)snprintf(buf, size, "<%d>", level);
+	return (size_t)snprintf(buf, size, "time=%s ", lz_time_format(lz_clock_wall_ns(), stamp));
+}
+
+/* false: there is no room, not even for that. */
+static bool tell_lost(void)
+{
+	unsigned int n = __atomic_exchange_n(&lost, 0, __ATOMIC_RELAXED);
+	char buf[192];
+	size_t len;
+
+	if (!n)
+		return true;
+	len = begin(buf, sizeof(buf), LZ_LOG_WARNING);
+	len += (size_t)snprintf(buf + len, sizeof(buf) - len,
+				"level=warning event=log-lost lines=%u why=\"who reads stderr did not keep up\"\n",
+				n);
+	if (write_bytes(buf, len))
+		return true;
+	__atomic_fetch_add(&lost, n, __ATOMIC_RELAXED);
+	return false;
+}
+
 /* One line, one write. */
 static void write_line(enum lz_log_level level, const char *event, const char *fmt, va_list ap,
 		       const char *error)
 {
-	char buf[LZ_LOG_LINE_MAX], stamp[LZ_TIME_TEXT_MAX];
-	int saved = errno, len;
+	char buf[LZ_LOG_LINE_MAX];
 	struct line rest;
-	ssize_t written;
+	int saved = errno;
+	size_t len;
 
-	if (getenv("JOURNAL_STREAM"))
-		len = snprintf(buf, sizeof(buf), "<%d>", level);
-	else
-		len = snprintf(buf, sizeof(buf), "time=%s ",
-			       lz_time_format(lz_clock_wall_ns(), stamp));
-	rest = (struct line){ .buf = buf + len, .size = sizeof(buf) - (size_t)len - 1 };
+	len = begin(buf, sizeof(buf), level);
+	rest = (struct line){ .buf = buf + len, .size = sizeof(buf) - len - 1 };
 	rest.len = lz_log_vformat(rest.buf, rest.size, level, event, fmt, ap);
 	if (error) {
 		put(&rest, " error=", 7);
 		put_value(&rest, error);
 	}
 	rest.buf[rest.len++] = '\n';
-	do {
-		written = write(STDERR_FILENO, buf, (size_t)len + rest.len);
-	} while (written < 0 && errno == EINTR);
+	if (!tell_lost() || !write_bytes(buf, len + rest.len))
+		__atomic_fetch_add(&lost, 1, __ATOMIC_RELAXED);
 	errno = saved;
 }
 

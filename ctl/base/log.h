@@ -7,6 +7,9 @@
  * detector can neither start a new line nor a new field. Values are cut at LZ_LOG_VALUE_MAX, lines
  * at LZ_LOG_LINE_MAX bytes. Under journald (JOURNAL_STREAM set) a line begins with its priority
  * ("<6>"), elsewhere with the time. A line is one write(2): lines of two processes never mix.
+ *
+ * Nobody waits for who reads stderr: a line that finds no room in its pipe or socket is lost, and the
+ * next one that finds room comes after one that says how many were (log-lost).
  */
 #ifndef LZ_BASE_LOG_H
 #define LZ_BASE_LOG_H
@@ -27,6 +30,15 @@ enum lz_log_level {
 	LZ_LOG_INFO = 6,
 	LZ_LOG_DEBUG = 7,
 };
+
+/**
+ * lz_log_own() - once, at the start of a daemon: opens a stderr that is a pipe or a terminal anew, for
+ * this process and what it starts, so that no write waits in it
+ *
+ * O_NONBLOCK belongs to the open file, which whoever started us has too: his is left alone. Without this
+ * call two processes that find the last room of a pipe at once may still wait there.
+ */
+void lz_log_own(void);
 
 /** lz_log() - @event: a word, [a-z0-9-]; errno is kept */
 void lz_log(enum lz_log_level level, const char *event, const char *fmt, ...)

@@ -358,6 +358,7 @@ int lz_keeper_main(const struct lz_options *options, lz_controller_fn *controlle
 	struct lz_err err = { "" };
 	int r;
 
+	lz_log_own();
 	k->options = options;
 	k->be_controller = controller;
 	k->chan = -1;

@@ -3,7 +3,7 @@
 #
 # The keeper hangs: what can be told without it is told, and that it hangs; what needs it is refused soon;
 # nothing of it is taken for an answer to something else once it goes on. It works for seconds on hundreds
-# of hooks: who asks something meanwhile is answered.
+# of hooks: who asks something meanwhile is answered. Who reads the log stands still: nobody waits for him.
 set -u
 
 ROOT=$(cd "$(dirname "$0")/../.." && pwd)
@@ -129,4 +129,41 @@ t_eq "the last of many fails: the policy is the one before" "$(ctl -j status | j
 t_eq "the last of many fails: healthy" "$(status_of ctl health)" 0
 t_ok "the last of many fails: another policy can come" ctl policy apply "$LZ_DIR/first.json" --yes
 t_need daemon_stop
+
+# ---------------------------------------------------------------- who reads the log stands still
+
+LONG=$(printf 'x%.0s' $(seq 250))
+
+# holds FROM TO: each a line of log, longer than the text it is held for
+holds()
+{
+	local n
+	for n in $(seq "$1" "$2"); do
+		timeout 8 nsenter --net="/run/netns/$LZ_LAB-gw" "$BUILD/lazaretctl" --instance lab \
+			quarantine add "198.51.100.$n" for 1h reason "$LONG" >/dev/null || return 1
+	done
+}
+
+t_need mkfifo "$LZ_DIR/log.pipe"
+sleep 1000 <>"$LZ_DIR/log.pipe" &
+READER=$!
+# shellcheck disable=SC2016 # expanded by the shell within
+t_need lz_proc_start daemon gw bash -c 'exec "$@" 2>"$0"' "$LZ_DIR/log.pipe" \
+	"$BUILD/lazaretd" --instance lab --state "$STATE" --run /run/lazaret-lab
+t_need lz_wait 20 ctl status
+t_ok "log stands still: holds are taken, more than its pipe has room for" holds 20 219
+sleep 4 # the keeper and the controller both had something to say
+t_ok "log stands still: status answers" ctl status
+t_eq "log stands still: healthy" "$(status_of ctl health)" 0
+cat "$LZ_DIR/log.pipe" >"$LZ_DIR/log/read.log" &
+CAT=$!
+t_need lz_wait 5 test -s "$LZ_DIR/log/read.log"
+kill $READER
+t_ok "log is read again: a hold" holds 220 220
+t_ok "log is read again: it says how many lines were lost" \
+	lz_wait 5 grep -q '^time=.* level=warning event=log-lost lines=[0-9]* why=' "$LZ_DIR/log/read.log"
+t_ok "log is read again: and goes on" lz_wait 5 grep -q "object=198.51.100.220 " "$LZ_DIR/log/read.log"
+t_eq "log is read again: nothing was restarted" "$(grep -cE 'controller-(died|hangs)' "$LZ_DIR/log/read.log")" 0
+t_need daemon_stop
+kill $CAT 2>/dev/null
 t_end
