@@ -139,6 +139,7 @@ struct lz_ctl {
 	struct lz_lost lost;
 	unsigned int fill_alarm; /* 0, 80, 90, 95: told */
 	char ledger_fault[256]; /* last write error, "" = fine */
+	bool ledger_away; /* its file is not the one that was opened */
 	char lost_hooks[256]; /* names, "" = none */
 	struct lz_names *names; /* host names of the policy; NULL = there are none */
 	struct lz_courier *courier; /* to the teller; NULL = there is none */

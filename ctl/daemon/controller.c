@@ -43,6 +43,7 @@
 #define LZ_SWEEP_EVERY_S  10
 #define LZ_CHECKPOINT_RETRY_S 10
 #define LZ_TICK_EVERY_S	  30
+#define LZ_TICK_AGAIN_S	  2
 #define LZ_SHED_EVERY_S	  5
 #define LZ_PRUNE_EVERY_S  60
 #define LZ_PRUNE_AGE_S	  (400 * 86400ULL)
@@ -115,11 +116,33 @@ static void look_at_deadline(struct lz_ctl *ctl)
 		lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", err.text);
 }
 
+/* While the ledger refuses it is asked often: what health says ends soon after the fault. */
+static bool tick_is_due(struct lz_ctl *ctl, __u64 mono_s)
+{
+	bool was_away = ctl->ledger_away;
+
+	ctl->ledger_away = lz_ledger_look(ctl->ledger, NULL) < 0;
+	return ctl->ledger_away != was_away ||
+	       mono_s - ctl->ticked_s >= (ctl->ledger_fault[0] ? LZ_TICK_AGAIN_S : LZ_TICK_EVERY_S);
+}
+
+static void tick(struct lz_ctl *ctl, struct lz_now now)
+{
+	struct lz_err err = { "" };
+
+	if (!tick_is_due(ctl, now.mono_s))
+		return;
+	ctl->ticked_s = now.mono_s;
+	if (lz_ledger_tick(ctl->ledger, now, &err) < 0)
+		lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", err.text);
+	lz_text_set(ctl->ledger_fault, sizeof(ctl->ledger_fault), err.text);
+	lz_strangers_look(ctl); /* again, if it failed */
+}
+
 static void on_second(uv_timer_t *timer)
 {
 	struct lz_ctl *ctl = timer->data;
 	struct lz_now now = lz_ctl_now();
-	struct lz_err err = { "" };
 
 	lz_ctl_say(ctl, ctl->silent_since_s ? LZ_ASK_PING : LZ_ASK_ALIVE);
 	if (ctl->opened) {
@@ -141,13 +164,7 @@ static void on_second(uv_timer_t *timer)
 	lz_names_turn(ctl);
 	lz_courier_turn(ctl);
 	lz_audit_turn(ctl);
-	if (now.mono_s - ctl->ticked_s >= LZ_TICK_EVERY_S) {
-		ctl->ticked_s = now.mono_s;
-		if (lz_ledger_tick(ctl->ledger, now, &err) < 0)
-			lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", err.text);
-		lz_text_set(ctl->ledger_fault, sizeof(ctl->ledger_fault), err.text);
-		lz_strangers_look(ctl); /* again, if it failed */
-	}
+	tick(ctl, now);
 	if (now.mono_s - ctl->shed_s >= LZ_SHED_EVERY_S) {
 		ctl->shed_s = now.mono_s;
 		if (lz_ledger_shed_idle(ctl->ledger))

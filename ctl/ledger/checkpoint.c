@@ -39,13 +39,15 @@ bool lz_ledger_log_is_full(const struct lz_ledger *l)
 int lz_ledger_checkpoint(struct lz_ledger *l, struct lz_err *reterr)
 {
 	sqlite3 *db = NULL;
-	int r = 0;
+	int r, rc;
 
 	/* The next commit says how long it is then. Only what has been there before is written. */
 	__atomic_store_n(&l->log_pages, 0, __ATOMIC_RELAXED);
-	if (sqlite3_open_v2(l->path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, NULL) != SQLITE_OK ||
-	    /* the call of C does nothing on a connection that has read nothing yet */
-	    sqlite3_exec(db, "PRAGMA wal_checkpoint(PASSIVE)", NULL, NULL, NULL) != SQLITE_OK)
+	rc = sqlite3_open_v2(l->path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, NULL);
+	r = lz_ledger_look(l, reterr); /* what was just opened by its name: the log goes into no other file */
+	if (r == 0 && (rc != SQLITE_OK ||
+		       /* the call of C does nothing on a connection that has read nothing yet */
+		       sqlite3_exec(db, "PRAGMA wal_checkpoint(PASSIVE)", NULL, NULL, NULL) != SQLITE_OK))
 		r = lz_err_set(reterr, EIO, "ledger: checkpoint: %s",
 			       db ? sqlite3_errmsg(db) : "out of memory");
 	sqlite3_close(db);

@@ -57,6 +57,9 @@ int lz_db_error(struct lz_ledger *l, const char *what, struct lz_err *reterr)
 	const char *todo = todo_of(rc), *path = todo ? sqlite3_db_filename(l->db, "main") : NULL;
 	bool named = path && *path && !strstr(what, path);
 
+	if (rc == SQLITE_CONSTRAINT_COMMITHOOK)
+		return lz_ledger_look(l, reterr) < 0 ? -ESTALE :
+		       lz_err_set(reterr, ESTALE, "ledger: %s: was away for a moment; say it again", l->path);
 	return lz_err_set(reterr, errno_of(rc), "ledger: %s%s%s: %s%s%s", named ? path : "", named ? ": " : "",
 			  what, sqlite3_errmsg(l->db), todo ? "; " : "", todo ? todo : "");
 }

@@ -6,6 +6,7 @@
 #define LZ_LEDGER_DB_H
 
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 #include "ledger/held.h"
 
@@ -129,6 +130,7 @@ struct lz_many {
 struct lz_ledger {
 	sqlite3 *db;
 	char *path;
+	struct stat file, file_log; /* database and log as they were opened */
 	int lock; /* of the state folder: one daemon at a time */
 	int log_pages; /* as of the last commit; atomic */
 	sqlite3_stmt *sql[LZ_SQL_N];
@@ -195,6 +197,11 @@ void lz_origin_read(sqlite3_stmt *s, int first, struct lz_origin *ret);
 
 /** lz_origin_forget() - what is in memory may be gone: after a rollback, or when some were deleted */
 void lz_origin_forget(struct lz_ledger *l);
+
+/** lz_file_set_up() - remember which file it is; no commit from here on if it is another one then */
+int lz_file_set_up(struct lz_ledger *l, struct lz_err *reterr);
+/** lz_file_close() - before the connection closes: hands off what is not ours any more */
+void lz_file_close(struct lz_ledger *l);
 
 /** lz_many_register() - make the table "entry" known to a connection; 0 or -errno */
 int lz_many_register(struct lz_ledger *l, struct lz_err *reterr);

@@ -17,7 +17,7 @@
  * One thread writes; lz_ledger_commit_aside() may run in another one meanwhile (the connection is serialized),
  * and so may lz_ledger_checkpoint(), for which nobody waits.
  * Errors: -EIO, -ENOSPC, -EROFS, -EBUSY of the disk, -EBADMSG a damaged database,
- * -ENOMEM; always with @reterr set where there is one.
+ * -ENOMEM, -ESTALE the file is not the one that was opened; always with @reterr set where there is one.
  */
 #ifndef LZ_LEDGER_LEDGER_H
 #define LZ_LEDGER_LEDGER_H
@@ -60,6 +60,14 @@ int lz_ledger_open(const char *dir, const char *boot_id, struct lz_now now, stru
 		   struct lz_err *reterr);
 void lz_ledger_close(struct lz_ledger **ledger);
 
+/**
+ * lz_ledger_look() - is its file still the one that was opened?
+ *
+ * Every commit asks that by itself: -ESTALE with @reterr set if it was removed or replaced meanwhile.
+ * Any thread's.
+ */
+int lz_ledger_look(const struct lz_ledger *l, struct lz_err *reterr);
+
 /** lz_ledger_log_is_long() - is it time for a checkpoint? */
 bool lz_ledger_log_is_long(const struct lz_ledger *l);
 
@@ -70,7 +78,7 @@ bool lz_ledger_log_is_full(const struct lz_ledger *l);
  * lz_ledger_checkpoint() - bring what is committed from the log into the database; in a thread
  *
  * Takes two syncs. What is acknowledged is safe without it, only the log grows: a failure is tried again
- * after the next commit. Return: 0 or -EIO.
+ * after the next commit. Return: 0, -EIO or -ESTALE.
  */
 int lz_ledger_checkpoint(struct lz_ledger *l, struct lz_err *reterr);
 

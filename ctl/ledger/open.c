@@ -187,6 +187,8 @@ static int set_up(struct lz_ledger *l, const char *boot_id, struct lz_now now,
 		r = lz_many_register(l, reterr);
 	if (r == 0)
 		r = prepare(l, reterr);
+	if (r == 0)
+		r = lz_file_set_up(l, reterr);
 	return r;
 }
 
@@ -264,6 +266,7 @@ void lz_ledger_close(struct lz_ledger **ledger)
 		return;
 	for (int i = 0; i < LZ_SQL_N; i++)
 		sqlite3_finalize(l->sql[i]);
+	lz_file_close(l);
 	sqlite3_close(l->db);
 	lz_close_ref(&l->lock);
 	free(l->path);

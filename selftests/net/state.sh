@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
 # The state folder: its disk gets full and has room again, the ledger is a new one, the disk is
-# read-only; what operators are told meanwhile, and what works nevertheless.
+# read-only or moved away; what operators are told meanwhile, and what works nevertheless.
 set -u
 
 ROOT=$(cd "$(dirname "$0")/../.." && pwd)
@@ -72,6 +72,29 @@ t_need rm "$STATE/other"
 t_ok "room again: the release is done" ctl quarantine del "$HELD"
 t_ok "room again: healthy" ctl health
 t_ok "room again: doctor agrees" ctl doctor
+
+# ---------------------------------------------------------------- it is moved away, and put back
+
+AWAY="$STATE/ledger.db: it or its -wal was removed or replaced while lazaretd runs; put it back or restart lazaretd"
+t_need mkdir "$STATE/away"
+t_need mv "$STATE"/ledger.db* "$STATE/away"
+t_eq "moved away: a hold is refused" "$(status_of ctl quarantine add 198.51.100.78 for 2h)" 2
+say exception add 198.51.100.79 port25 until 2099-01-01 ticket RT-1
+t_ok "moved away: an exception, too, and why" grep -q "^lazaretctl: .*ledger: $AWAY" "$LZ_DIR/said"
+sleep 1
+t_ok "moved away: a tick has said so, too" grep -q "why=\"ledger: $AWAY" "$LZ_DIR/log/daemon.log"
+say health
+t_ok "moved away: health says it" grep -q "^FAILED ledger: $AWAY" "$LZ_DIR/said"
+say doctor
+t_ok "moved away: doctor says it" grep -q "$AWAY" "$LZ_DIR/said"
+t_ok "moved away: no file of that name is made" eval "! ls $STATE/ledger.db* 2>/dev/null"
+t_need mv "$STATE"/away/ledger.db* "$STATE"
+t_ok "put back: healthy" lz_wait 5 ctl health
+t_ok "put back: a hold" ctl quarantine add 198.51.100.78 for 2h
+t_ok "put back: what was refused is not there" eval "! ctl exception list | grep -q 198.51.100.79"
+t_need daemon_stop
+t_need daemon_start "$LZ_DIR/home.json"
+t_ok "put back: the hold is there after a new start" ctl quarantine show 198.51.100.78
 
 # ---------------------------------------------------------------- a new ledger
 

@@ -192,6 +192,65 @@ static void checkpoints_beside_a_batch(void)
 	remove_dir();
 }
 
+static void move_file(const char *from, const char *to)
+{
+	char path[sizeof(dir) + 32];
+
+	snprintf(path, sizeof(path), "%s", file_of(from));
+	T_EQ(rename(path, file_of(to)), 0, "move");
+}
+
+static void check_refused(struct lz_ledger *l, const char *what)
+{
+	struct lz_held held = sample(43, 60, noon);
+	struct lz_err err = { "" };
+
+	T_ERR(lz_held_put(l, &held, &err), -ESTALE, what);
+	T_HAS(err.text, "it or its -wal was removed or replaced while lazaretd runs; put it back or restart", what);
+	T_ERR(lz_ledger_tick(l, noon, NULL), -ESTALE, what);
+	T_ERR(lz_ledger_begin(l, NULL), 0, what);
+	T_ERR(lz_held_put(l, &held, NULL), 0, what);
+	T_ERR(lz_ledger_commit(l, NULL), -ESTALE, what);
+	T_ERR(lz_ledger_checkpoint(l, &err), -ESTALE, what);
+	T_ERR(lz_held_get(l, 43, &held), -ENOENT, what);
+}
+
+/* While it is open: nothing that would be gone with the next start is acknowledged. */
+static void refuses_when_it_is_away(void)
+{
+	struct lz_held got;
+	struct lz_ledger *l;
+	int fd;
+
+	make_dir();
+	l = open_at(BOOT_A, noon);
+	put_one(l, 42, 60, noon);
+	T_ERR(lz_ledger_look(l, NULL), 0, "there");
+	move_file("", ".real");
+	check_refused(l, "away");
+	spoil("another one", 0);
+	check_refused(l, "another one in its place");
+	T_EQ(size_of_file(""), 11, "it is left alone");
+	move_file(".real", "");
+	put_one(l, 44, 60, noon);
+	T_ERR(lz_ledger_checkpoint(l, NULL), 0, "put back: a checkpoint");
+	move_file("-wal", ".real");
+	check_refused(l, "its log is away");
+	fd = open(file_of("-wal"), O_WRONLY | O_CREAT, 0600);
+	T_OK(fd >= 0, "a log of somebody else");
+	close(fd);
+	check_refused(l, "another log");
+	lz_ledger_close(&l);
+	T_EQ(access(file_of("-wal"), F_OK), 0, "what is not ours is not taken away at the end");
+	move_file(".real", "-wal");
+	l = open_at(BOOT_A, noon);
+	T_ERR(lz_held_get(l, 42, &got), 0, "what was acknowledged is there");
+	T_ERR(lz_held_get(l, 44, &got), 0, "to the last");
+	T_ERR(lz_held_get(l, 43, &got), -ENOENT, "what was refused is not");
+	lz_ledger_close(&l);
+	remove_dir();
+}
+
 static int no_transaction(void *arg, int what, const char *a, const char *b, const char *c, const char *d)
 {
 	(void)arg, (void)a, (void)b, (void)c, (void)d;
@@ -268,6 +327,7 @@ static const struct t_case cases[] = {
 	{ "carries the rest of a hold over", carries_the_rest_over },
 	{ "refuses what it cannot read", refuses_what_it_cannot_read },
 	{ "keeps a second daemon out", keeps_a_second_one_out },
+	{ "refuses what its file would not keep", refuses_when_it_is_away },
 	{ "a checkpoint beside a batch", checkpoints_beside_a_batch },
 	{ "ends a lazy batch that cannot begin", lazy_that_fails_leaves_nothing },
 	{ "says which one it is", says_which_one_it_is },
