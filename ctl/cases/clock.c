@@ -235,10 +235,14 @@ static int end_slice(struct lz_ctl *ctl, __u64 until_ns, struct lz_err *reterr)
 static int put_off(struct lz_ctl *ctl, struct lz_case *c, const struct lz_decision *d,
 		   struct lz_err *reterr)
 {
-	lz_log(LZ_LOG_WARNING, "step-put-off", "case=%llu why=%s", (unsigned long long)c->id,
-	       lz_why_not_texts[d->why]);
+	int r;
+
 	c->due_s = d->due_s;
-	return lz_case_put(ctl->ledger, c, reterr);
+	r = lz_case_put(ctl->ledger, c, reterr);
+	if (r == 0)
+		lz_log(LZ_LOG_WARNING, "step-put-off", "case=%llu why=%s", (unsigned long long)c->id,
+		       lz_why_not_texts[d->why]);
+	return r;
 }
 
 static int move_due(struct lz_ctl *ctl, struct lz_case *c, struct lz_err *reterr)
@@ -268,15 +272,18 @@ static int due_slice(struct lz_ctl *ctl, __u64 until_ns, struct lz_err *reterr)
 	static struct lz_case due[LZ_DUE_SLICE];
 	int n = lz_case_due(ctl->ledger, lz_ctl_now().wall_s, due, LZ_DUE_SLICE);
 	int done = 0, r = 0;
+	struct lz_err why;
 
 	for (; r == 0 && done < n && (!done || lz_clock_mono_ns() < until_ns); done++)
 		r = move_due(ctl, &due[done], reterr);
 	/* One that cannot be moved must not keep the others waiting. */
 	if (r < 0 && r != -EBUSY) {
-		lz_log(LZ_LOG_ERROR, "case-stuck", "case=%llu why=%s",
-		       (unsigned long long)due[done - 1].id, reterr->text);
+		lz_text_set(why.text, sizeof(why.text), reterr->text);
 		due[done - 1].due_s = lz_ctl_now().wall_s + LZ_AGAIN_S;
 		r = lz_case_put(ctl->ledger, &due[done - 1], reterr);
+		if (r == 0) /* else it is the ledger that is stuck */
+			lz_log(LZ_LOG_ERROR, "case-stuck", "case=%llu why=%s",
+			       (unsigned long long)due[done - 1].id, why.text);
 	}
 	return r < 0 ? r : n;
 }
@@ -292,5 +299,5 @@ void lz_case_clock(struct lz_ctl *ctl, __u64 until_ns)
 	if (n >= 0)
 		n = due_slice(ctl, until_ns, &err);
 	if (n < 0)
-		lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", err.text);
+		lz_tell_ledger_failed(err.text);
 }

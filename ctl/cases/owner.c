@@ -11,6 +11,7 @@
 #include "cases/case.h"
 #include "control/ctl.h"
 #include "control/target.h"
+#include "control/tell.h"
 
 #define LZ_OWNERS_SLICE 64
 
@@ -248,5 +249,5 @@ void lz_case_owners(struct lz_ctl *ctl, __u64 until_ns)
 	if (n <= 0) /* what failed is handed over when its case is let go */
 		ctl->owners.done = true;
 	if (n < 0)
-		lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", err.text);
+		lz_tell_ledger_failed(err.text);
 }

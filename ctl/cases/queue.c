@@ -19,6 +19,7 @@
 #include "control/ctl.h"
 #include "control/hold.h"
 #include "control/target.h"
+#include "control/tell.h"
 
 #define LZ_QUEUE_MAX	4096
 #define LZ_SEEN_MAX	128
@@ -236,9 +237,13 @@ static void name_limit(const struct lz_ctl *ctl, struct entry *e)
 
 static void log_failure(const char *what, const struct lz_target *t, const struct lz_err *err)
 {
+	static struct lz_log_limit lines = { .burst = 20, .refill_ns = LZ_NS_PER_S };
 	char address[LZ_ADDR_TEXT_MAX];
+	__u64 suppressed = 0;
 
-	lz_log(LZ_LOG_ERROR, what, "address=%s why=%s", lz_addr_format(&t->addr, address), err->text);
+	if (lz_log_allow(&lines, lz_clock_mono_ns(), &suppressed))
+		lz_log(LZ_LOG_ERROR, what, "address=%s why=%s suppressed=%llu",
+		       lz_addr_format(&t->addr, address), err->text, (unsigned long long)suppressed);
 }
 
 /* A step too old to count. Before newer evidence that is of no ladder makes it look young again. */
@@ -462,7 +467,7 @@ static void write_seen(struct lz_ctl *ctl)
 	else if (lz_ledger_in_batch(ctl->ledger))
 		lz_ledger_rollback(ctl->ledger);
 	if (r < 0)
-		lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", err.text);
+		lz_tell_ledger_failed(err.text);
 	q->seen_n = 0;
 }
 

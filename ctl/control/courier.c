@@ -72,7 +72,7 @@ static void give_up(struct lz_ctl *ctl, const struct lz_outbox *row, const char 
 	struct lz_err err = { "" };
 
 	if (lz_outbox_del(ctl->ledger, row->id, &err) < 0)
-		lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", err.text);
+		lz_tell_ledger_failed(err.text);
 	lz_text_set(note.event, sizeof(note.event), "not-told");
 	snprintf(note.object, sizeof(note.object), "case %llu, %s by %s",
 		 (unsigned long long)row->case_id, row->event, way_words[row->way]);
@@ -96,7 +96,7 @@ static void put_off(struct lz_ctl *ctl, const struct lz_outbox *row, const char 
 	       way_words[row->way], (unsigned long long)row->case_id, row->event, row->tries + 1, text);
 	if (lz_outbox_retry(ctl->ledger, row->id,
 			    now_s + grown(LZ_RETRY_FIRST_S, 2 * row->tries, LZ_RETRY_LAST_S), text, &err) < 0)
-		lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", err.text);
+		lz_tell_ledger_failed(err.text);
 }
 
 static void end_lane(struct lz_ctl *ctl, struct lane *lane, const char *error)
@@ -114,7 +114,7 @@ static void end_lane(struct lz_ctl *ctl, struct lane *lane, const char *error)
 		       way_words[lane->sent.way], (unsigned long long)lane->sent.case_id,
 		       lane->sent.event, lane->sent.tries + 1);
 		if (lz_outbox_del(ctl->ledger, lane->sent.id, &err) < 0)
-			lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", err.text);
+			lz_tell_ledger_failed(err.text);
 	}
 	lane->sent.id = 0;
 }

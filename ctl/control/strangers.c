@@ -256,7 +256,7 @@ void lz_strangers_look(struct lz_ctl *ctl)
 	if (n < 0) { /* They stay held, and are looked for again; until then no ledger has come far enough. */
 		if (why)
 			*(volatile __u64 *)&ctl->view.tables->ledger_turn = UINT64_MAX;
-		lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", err.text);
+		lz_tell_ledger_failed(err.text);
 		return;
 	}
 	if (why && (n || excepted))

@@ -14,6 +14,14 @@
 
 /* A burst, then one line a second: what a packet causes must not fill a disk (faults.md F75). */
 static struct lz_log_limit packet_lines = { .burst = 20, .refill_ns = LZ_NS_PER_S };
+static struct lz_log_limit fault_lines = { .burst = 3, .refill_ns = 60 * LZ_NS_PER_S };
+
+/* Of the batch that is open. */
+static struct untold {
+	struct lz_note note;
+	enum lz_log_level level;
+} *untold;
+static size_t n_untold, cap_untold;
 
 void lz_tell_actor(const struct lz_request *req, char ret[static LZ_ACTOR_TEXT_MAX])
 {
@@ -81,10 +89,19 @@ void lz_tell_write(struct lz_ctl *ctl, struct lz_note *note)
 	if (!note->generation)
 		note->generation = lz_ctl_generation(ctl);
 	if (ctl->ledger && !ctl->busy && lz_note_add(ctl->ledger, note, &err) < 0)
-		lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", err.text);
+		lz_tell_ledger_failed(err.text);
 }
 
-void lz_tell_say(struct lz_ctl *ctl, enum lz_log_level level, const struct lz_note *note)
+void lz_tell_ledger_failed(const char *why)
+{
+	__u64 suppressed = 0;
+
+	if (lz_log_allow(&fault_lines, lz_clock_mono_ns(), &suppressed))
+		lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s suppressed=%llu", why,
+		       (unsigned long long)suppressed);
+}
+
+static void say_now(struct lz_ctl *ctl, enum lz_log_level level, const struct lz_note *note)
 {
 	char until[LZ_TIME_TEXT_MAX] = "-";
 
@@ -94,6 +111,23 @@ void lz_tell_say(struct lz_ctl *ctl, enum lz_log_level level, const struct lz_no
 	       note->object, note->actor, until, (unsigned long long)note->generation, note->reason);
 	if (followed(ctl))
 		lz_tell_row(ctl, lz_json_note(note, note->object));
+}
+
+void lz_tell_say(struct lz_ctl *ctl, enum lz_log_level level, const struct lz_note *note)
+{
+	/* A batch of an import is open over many turns of the loop, and what is said meanwhile is not of it. */
+	if (!ctl->ledger || ctl->busy || !lz_ledger_in_batch(ctl->ledger) ||
+	    lz_array_grow(&untold, &cap_untold, n_untold + 1, sizeof(*untold)) < 0)
+		say_now(ctl, level, note);
+	else
+		untold[n_untold++] = (struct untold){ .note = *note, .level = level };
+}
+
+void lz_tell_batch(void *ctl, bool stands)
+{
+	for (size_t i = 0; stands && i < n_untold; i++)
+		say_now(ctl, untold[i].level, &untold[i].note);
+	n_untold = 0;
 }
 
 void lz_tell_note(struct lz_ctl *ctl, enum lz_log_level level, struct lz_note *note)

@@ -10,8 +10,16 @@
 
 /** lz_tell_write() - a row of the timeline; within a batch it is part of it */
 void lz_tell_write(struct lz_ctl *ctl, struct lz_note *note);
-/** lz_tell_say() - a log line, and a row for each follower */
+/**
+ * lz_tell_say() - a log line, and a row for each follower
+ *
+ * Within a batch: once that stands; if it is rolled back it has not happened, and is not said.
+ */
 void lz_tell_say(struct lz_ctl *ctl, enum lz_log_level level, const struct lz_note *note);
+/** lz_tell_batch() - for lz_ledger_on_end(): what was to be said of the batch */
+void lz_tell_batch(void *ctl, bool stands);
+/** lz_tell_ledger_failed() - a few lines, then one a minute: what failed is tried again and again */
+void lz_tell_ledger_failed(const char *why);
 /** lz_tell_note() - both */
 void lz_tell_note(struct lz_ctl *ctl, enum lz_log_level level, struct lz_note *note);
 /** lz_tell_event() - of the data plane: a line for followers, and for the log as long as there are not too many */

@@ -134,7 +134,7 @@ static void tick(struct lz_ctl *ctl, struct lz_now now)
 		return;
 	ctl->ticked_s = now.mono_s;
 	if (lz_ledger_tick(ctl->ledger, now, &err) < 0)
-		lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", err.text);
+		lz_tell_ledger_failed(err.text);
 	lz_text_set(ctl->ledger_fault, sizeof(ctl->ledger_fault), err.text);
 	lz_strangers_look(ctl); /* again, if it failed */
 }
@@ -410,6 +410,7 @@ static int start(struct lz_ctl *ctl, const struct lz_identity *who, struct lz_er
 		r = lz_ledger_open(ctl->options->state, boot_id, lz_ctl_now(), &ctl->ledger, reterr);
 	if (r == 0) {
 		ctl->opened_as = lz_ledger_mark(ctl->ledger);
+		lz_ledger_on_end(ctl->ledger, lz_tell_batch, ctl);
 		r = lz_ctl_keeper_start(ctl);
 	}
 	if (r == 0)

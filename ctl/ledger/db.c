@@ -189,6 +189,12 @@ void lz_ledger_on_commit(struct lz_ledger *l, void (*fn)(void *arg), void *arg)
 	l->committed_arg = arg;
 }
 
+void lz_ledger_on_end(struct lz_ledger *l, void (*fn)(void *arg, bool stands), void *arg)
+{
+	l->ended = fn;
+	l->ended_arg = arg;
+}
+
 int lz_ledger_part(struct lz_ledger *l, struct lz_err *reterr)
 {
 	int r = lz_db_run(l, lz_db_stmt(l, LZ_SQL_PART), "write its mark", reterr);
@@ -219,6 +225,8 @@ int lz_ledger_commit_end(struct lz_ledger *l, int r)
 	end_lazy(l, NULL);
 	if (l->committed)
 		l->committed(l->committed_arg);
+	if (l->ended)
+		l->ended(l->ended_arg, true);
 	return 0;
 }
 
@@ -240,6 +248,8 @@ void lz_ledger_rollback(struct lz_ledger *l)
 	l->batch = false;
 	l->parts = false;
 	end_lazy(l, NULL);
+	if (l->ended)
+		l->ended(l->ended_arg, false);
 }
 
 bool lz_ledger_in_batch(const struct lz_ledger *l)

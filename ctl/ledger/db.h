@@ -140,6 +140,8 @@ struct lz_ledger {
 	struct lz_ledger_mark mark;
 	void (*committed)(void *arg); /* or NULL */
 	void *committed_arg;
+	void (*ended)(void *arg, bool stands); /* or NULL */
+	void *ended_arg;
 	bool parts; /* the batch gives it another id */
 	bool batch;
 	bool lazy; /* the batch is not synced */

@@ -95,6 +95,9 @@ struct lz_ledger_mark lz_ledger_mark(const struct lz_ledger *l);
 /** lz_ledger_on_commit() - @fn after every batch that was committed, by who ends it: the mark is new */
 void lz_ledger_on_commit(struct lz_ledger *l, void (*fn)(void *arg), void *arg);
 
+/** lz_ledger_on_end() - @fn after every batch: does it @stand, or was it rolled back? */
+void lz_ledger_on_end(struct lz_ledger *l, void (*fn)(void *arg, bool stands), void *arg);
+
 /** lz_ledger_part() - within a batch: from now on another ledger than those it is a copy of; 0 or -errno */
 int lz_ledger_part(struct lz_ledger *l, struct lz_err *reterr);
 

@@ -43,6 +43,8 @@ t_need mkdir "$STATE"
 t_need mount -t tmpfs -o size=8m,mode=755 lz-state "$STATE"
 t_need daemon_start "$LZ_DIR/home.json"
 t_need ctl quarantine add "$HELD" for 1h
+t_need ctl quarantine add 198.51.100.80 for 5s
+t_need ctl quarantine add 198.51.100.81 for 5s
 
 # ---------------------------------------------------------------- its disk is full
 
@@ -68,7 +70,13 @@ t_ok "not held: says what to type" \
 t_ok "full: bypass on works" say bypass on
 t_eq "full: it is on" "$(ctl -j bypass status | jq .bypass.on)" true
 t_ok "full: bypass off works" say bypass off
+sleep 8 # two holds have ended for some seconds, and their books cannot be closed
+t_eq "full: an end that is not on record is not told" \
+	"$(grep -c "event=expired object=198.51.100.8[01] " "$LZ_DIR/log/daemon.log")" 0
+t_ok "full: why is said, not with each try" test "$(grep -c "event=ledger-failed" "$LZ_DIR/log/daemon.log")" -le 3
 t_need rm "$STATE/other"
+t_ok "room again: the ends are told" lz_wait 5 eval \
+	'[ "$(grep -c "event=expired object=198.51.100.8[01] " "$LZ_DIR/log/daemon.log")" = 2 ]'
 t_ok "room again: the release is done" ctl quarantine del "$HELD"
 t_ok "room again: healthy" ctl health
 t_ok "room again: doctor agrees" ctl doctor
