@@ -270,7 +270,7 @@ static int move_due(struct lz_ctl *ctl, struct lz_case *c, struct lz_err *reterr
 static int due_slice(struct lz_ctl *ctl, __u64 until_ns, struct lz_err *reterr)
 {
 	static struct lz_case due[LZ_DUE_SLICE];
-	int n = lz_case_due(ctl->ledger, lz_ctl_now().wall_s, due, LZ_DUE_SLICE);
+	int n = lz_case_due(ctl->ledger, lz_ctl_ended_s(ctl), due, LZ_DUE_SLICE);
 	int done = 0, r = 0;
 	struct lz_err why;
 

@@ -88,7 +88,7 @@ static void put_off(struct lz_ctl *ctl, const struct lz_outbox *row, const char 
 	struct lz_err err = { "" };
 
 	lz_text_set(text, sizeof(text), why);
-	if (now_s > row->time_s + LZ_GIVE_UP_S) {
+	if (lz_ctl_ended_s(ctl) > row->time_s + LZ_GIVE_UP_S) {
 		give_up(ctl, row, text);
 		return;
 	}

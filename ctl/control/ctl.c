@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "control/ctl.h"
 
 /* So long an alarm about lost events stands, for all who look. */
@@ -15,6 +16,22 @@ struct lz_now lz_ctl_now(void)
 {
 	return (struct lz_now){ .wall_s = lz_clock_wall_ns() / LZ_NS_PER_S,
 				.mono_s = lz_clock_mono_ns() / LZ_NS_PER_S };
+}
+
+__u64 lz_ctl_ended_s(struct lz_ctl *ctl)
+{
+	bool doubted = lz_wall_is_doubted(&ctl->wall);
+	struct lz_now now = lz_ctl_now();
+	__u64 ended_s = lz_wall_look(&ctl->wall, now.wall_s, now.mono_s);
+
+	if (!doubted && lz_wall_is_doubted(&ctl->wall))
+		lz_log(LZ_LOG_WARNING, "clock-stepped", "by_s=%lld why=%s",
+		       (long long)(now.wall_s - ctl->wall.wall_s - (now.mono_s - ctl->wall.mono_s)),
+		       "the wall clock was set; what ends or is forgotten by it waits till it has stood for an "
+		       "hour or is back");
+	else if (doubted && !lz_wall_is_doubted(&ctl->wall))
+		lz_log(LZ_LOG_NOTICE, "clock-believed", "why=%s", "it is back, or has stood for an hour");
+	return ended_s;
 }
 
 /* The distance of the clocks is kept until the wall clock is set: otherwise one and the same end would

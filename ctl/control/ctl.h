@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "base/mem.h"
+#include "base/wall.h"
 #include "colony/guard.h"
 #include "datapath/events.h"
 #include "datapath/policyswap.h"
@@ -130,6 +131,7 @@ struct lz_ctl {
 	uv_timer_t second; /* deadlines, ends of holds, clocks */
 	uv_timer_t slice; /* sweep */
 	uv_signal_t term;
+	struct lz_wall wall; /* is it to be believed? */
 	__u64 started_s; /* CLOCK_MONOTONIC */
 	__u64 ticked_s;
 	__u64 shed_s;
@@ -164,6 +166,8 @@ struct lz_ctl {
 
 /** lz_ctl_now() - both clocks, in whole seconds */
 struct lz_now lz_ctl_now(void);
+/** lz_ctl_ended_s() - the wall clock for what is deleted or moved on when its time is over: see wall.h */
+__u64 lz_ctl_ended_s(struct lz_ctl *ctl);
 __u64 lz_ctl_wall_of(__u32 mono_s); /* of a moment of the data plane's clock */
 __u32 lz_ctl_mono_of(__u64 wall_s); /* its inverse; cut to what that clock can say */
 __u64 lz_ctl_generation(const struct lz_ctl *ctl); /* that judges; 0 = none */

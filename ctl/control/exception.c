@@ -199,7 +199,7 @@ void lz_exception_expire(struct lz_ctl *ctl)
 	static struct lz_granted last;
 	static bool begun;
 	struct lz_granted rows[LZ_GRANTED_SLICE];
-	__u64 wall_s = lz_ctl_now().wall_s;
+	__u64 ended_s = lz_ctl_ended_s(ctl);
 	int n;
 
 	n = lz_granted_next(ctl->ledger, begun ? &last.prefix : NULL, rows, LZ_GRANTED_SLICE);
@@ -209,7 +209,7 @@ void lz_exception_expire(struct lz_ctl *ctl)
 	begun = true;
 	for (int i = 0; i < n; i++) {
 		last = rows[i];
-		if (rows[i].until_s > wall_s)
+		if (rows[i].until_s > ended_s)
 			continue;
 		if (lz_exception_revoke(ctl, &rows[i].prefix, NULL) == 0)
 			lz_exception_tell(ctl, "exception-expired", &rows[i], "clock");

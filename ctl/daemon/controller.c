@@ -143,6 +143,7 @@ static void on_second(uv_timer_t *timer)
 {
 	struct lz_ctl *ctl = timer->data;
 	struct lz_now now = lz_ctl_now();
+	__u64 ended_s = lz_ctl_ended_s(ctl); /* also keeps up with the clocks */
 
 	lz_ctl_say(ctl, ctl->silent_since_s ? LZ_ASK_PING : LZ_ASK_ALIVE);
 	if (ctl->opened) {
@@ -170,9 +171,9 @@ static void on_second(uv_timer_t *timer)
 		if (lz_ledger_shed_idle(ctl->ledger))
 			malloc_trim(0);
 	}
-	if (now.mono_s - ctl->pruned_s >= LZ_PRUNE_EVERY_S && now.wall_s > LZ_PRUNE_AGE_S) {
+	if (now.mono_s - ctl->pruned_s >= LZ_PRUNE_EVERY_S && ended_s > LZ_PRUNE_AGE_S) {
 		ctl->pruned_s = now.mono_s;
-		lz_ledger_prune(ctl->ledger, now.wall_s - LZ_PRUNE_AGE_S, LZ_PRUNE_SLICE);
+		lz_ledger_prune(ctl->ledger, ended_s - LZ_PRUNE_AGE_S, LZ_PRUNE_SLICE);
 	}
 }
 

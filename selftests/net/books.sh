@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
 # The books: a reboot with cases in every state; a colony that fills up, with alarms, and is full; a kernel
-# table that has no room for all of a customer; a host that has used up its own ways out.
+# table that has no room for all of a customer; a host that has used up its own ways out; a wall clock that
+# is set a year ahead, and right again.
 set -u
 
 ROOT=$(cd "$(dirname "$0")/../.." && pwd)
@@ -240,6 +241,64 @@ t_eq "table full: what is said is what is held" "$(($(jq .held "$LZ_DIR/said") +
 t_ok "table full: doctor still agrees" grep -q "^ok *holds" <(ctl doctor 2>&1)
 t_ok "table full: who is held stays held" test "$(ctl -j source show 198.51.100.12 | jq -r .source.garden)" = care
 
+daemon_stop
+
+# ---------------------------------------------------------------- the wall clock is set ahead, and right again
+
+# The daemon's wall clock is ahead of ours by what stands in the file; CLOCK_MONOTONIC is not.
+cat >"$LZ_DIR/clock.c" <<-'END'
+	#define _GNU_SOURCE
+	#include <fcntl.h>
+	#include <stdlib.h>
+	#include <sys/mman.h>
+	#include <sys/syscall.h>
+	#include <time.h>
+	#include <unistd.h>
+	static volatile long *ahead;
+	__attribute__((constructor)) static void init(void)
+	{
+		int fd = open(getenv("CLOCK_AHEAD"), O_RDONLY);
+		ahead = mmap(NULL, sizeof(*ahead), PROT_READ, MAP_SHARED, fd, 0);
+		close(fd);
+	}
+	int clock_gettime(clockid_t id, struct timespec *t)
+	{
+		int r = (int)syscall(SYS_clock_gettime, id, t);
+		if (id == CLOCK_REALTIME)
+			t->tv_sec += *ahead;
+		return r;
+	}
+END
+
+# ahead SECONDS
+ahead()
+{
+	python3 -c 'import struct, sys
+with open(sys.argv[1], "r+b") as f: f.write(struct.pack("<q", int(sys.argv[2])))' "$CLOCK_AHEAD" "$1"
+}
+
+export CLOCK_AHEAD=$LZ_DIR/ahead
+printf '\0%.0s' {1..8} >"$CLOCK_AHEAD"
+t_need gcc -shared -fPIC -o "$LZ_DIR/clock.so" "$LZ_DIR/clock.c"
+t_need lz_ns_run gw "$BUILD/lazaretd" --instance lab --detach
+rm -f "$STATE"/*
+export LD_PRELOAD=$LZ_DIR/clock.so
+t_need daemon_start "$LZ_DIR/policy.json"
+unset LD_PRELOAD
+t_need ctl exception add 198.51.100.30 port25 until "$(date -u -d '+90 days' +%F)" ticket RT-30
+t_need ctl quarantine add 198.51.100.31 for 5h
+t_need ctl quarantine add 198.51.100.32 for 1h
+t_need ctl quarantine del 198.51.100.32
+ahead 31536000
+t_ok "set ahead: it is said" lz_wait 5 grep -q "event=clock-stepped by_s=3153[56][0-9]* " "$LZ_DIR/log/daemon.log"
+sleep 3
+ahead 0
+t_ok "right again: it is said" lz_wait 5 grep -q "event=clock-believed " "$LZ_DIR/log/daemon.log"
+t_eq "right again: each once" "$(grep -c "event=clock-" "$LZ_DIR/log/daemon.log")" 2
+t_ok "right again: an exception is there" grep -q "^198.51.100.30 .*RT-30" <(ctl exception list)
+t_eq "right again: a case has not moved on" "$(ctl -j quarantine show 198.51.100.32 | jq -r .state)" released
+t_eq "right again: who is held stays held" "$(ctl -j quarantine show 198.51.100.31 | jq -r .state)" garden
+t_ok "right again: healthy" ctl health
 daemon_stop
 [ "$T_FAILED" = 0 ] || sed 's/^/# /' "$LZ_DIR/log/daemons.log" | tail -n 60
 t_end
