@@ -24,6 +24,7 @@
 #include "serve/serve.h"
 
 #define LZ_FOLLOWERS_MAX 16
+#define LZ_OWED_MAX	 8
 
 /* A policy that judges now, or would again if nobody confirms. */
 struct lz_running {
@@ -33,6 +34,12 @@ struct lz_running {
 	struct lz_live_tables live; /* nothing after a start: then a range change applies the whole */
 	unsigned int changes; /* range changes since it was written down whole */
 	struct lz_applied row;
+};
+
+/* What became of a policy, and the ledger could not take yet. */
+struct lz_owed {
+	__u64 generation;
+	char state[LZ_STATE_TEXT_MAX];
 };
 
 /* A policy whose hooks are attached while the loop turns; then its request is taken up again. */
@@ -127,6 +134,8 @@ struct lz_ctl {
 	struct lz_running now;
 	struct lz_running before; /* while a confirm is pending */
 	struct lz_next next;
+	struct lz_owed owed[LZ_OWED_MAX]; /* the oldest first */
+	size_t n_owed;
 
 	uv_timer_t second; /* deadlines, ends of holds, clocks */
 	uv_timer_t slice; /* sweep */

@@ -225,11 +225,9 @@ int lz_running_apply(struct lz_ctl *ctl, struct lz_running *next, __u32 confirm_
 		lz_running_done(next);
 		return r;
 	}
-	/* It judges. Should the disk fail now, the start after a crash finds "applying" and asks the
-	 * kernel what became of it. */
-	r = lz_applied_state(ctl->ledger, next->row.generation, state, reterr);
-	if (r < 0)
-		lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", reterr ? reterr->text : "");
+	/* It judges. Should we be killed before that is written, the next start finds "applying" and asks
+	 * the kernel what became of it. */
+	lz_running_became(ctl, next->row.generation, state);
 	lz_text_set(next->row.state, sizeof(next->row.state), state);
 	lz_running_done(&ctl->before);
 	ctl->before = ctl->now;
@@ -250,21 +248,92 @@ int lz_running_apply(struct lz_ctl *ctl, struct lz_running *next, __u32 confirm_
 	return 0;
 }
 
+/* ---------------------------------------------------------------- what became of one */
+
+/* The last of a generation counts; of more than there is room for, the oldest is left to the next start. */
+static void owe(struct lz_ctl *ctl, __u64 generation, const char *state)
+{
+	size_t i = 0;
+
+	while (i < ctl->n_owed && ctl->owed[i].generation != generation)
+		i++;
+	if (i == LZ_OWED_MAX)
+		memmove(ctl->owed, ctl->owed + 1, --i * sizeof(*ctl->owed));
+	else if (i == ctl->n_owed)
+		ctl->n_owed++;
+	ctl->owed[i].generation = generation;
+	lz_text_set(ctl->owed[i].state, sizeof(ctl->owed[i].state), state);
+}
+
+static void owe_no_more(struct lz_ctl *ctl, __u64 generation)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < ctl->n_owed; i++)
+		if (ctl->owed[i].generation != generation)
+			ctl->owed[n++] = ctl->owed[i];
+	ctl->n_owed = n;
+}
+
+static int put_state(struct lz_ctl *ctl, __u64 generation, const char *state, struct lz_err *reterr)
+{
+	int r = lz_applied_state(ctl->ledger, generation, state, reterr);
+
+	if (r == 0)
+		owe_no_more(ctl, generation);
+	return r;
+}
+
+void lz_running_became(struct lz_ctl *ctl, __u64 generation, const char *state)
+{
+	struct lz_err err = { "" };
+
+	if (put_state(ctl, generation, state, &err) == 0)
+		return;
+	owe(ctl, generation, state);
+	lz_text_set(ctl->ledger_fault, sizeof(ctl->ledger_fault), err.text); /* tried again soon */
+	lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", err.text);
+}
+
+void lz_running_owed(struct lz_ctl *ctl)
+{
+	while (ctl->n_owed) {
+		struct lz_owed o = ctl->owed[0];
+
+		if (put_state(ctl, o.generation, o.state, NULL) < 0)
+			return;
+		lz_log(LZ_LOG_NOTICE, "policy-settled", "generation=%llu is=%s",
+		       (unsigned long long)o.generation, o.state);
+	}
+}
+
+/* ---------------------------------------------------------------- confirm, and the ways back */
+
+static int too_late(struct lz_err *reterr)
+{
+	return lz_err_set(reterr, EBUSY, "policy: too late: the deadline has passed and the data plane has gone "
+			  "back by itself");
+}
+
+/* The books first: what the kernel has confirmed must be there after a reboot. Killed in between, the
+ * next start finds it confirmed, as it was asked for. */
 int lz_running_confirm(struct lz_ctl *ctl, struct lz_err *reterr)
 {
-	int r = lz_swap_confirm(&ctl->view);
+	struct lz_swap_state state;
+	struct lz_err why = { "" };
+	int r;
 
-	if (r == -ENOENT)
+	lz_swap_state_get(&ctl->view, &state);
+	if (state.expired)
+		return too_late(reterr);
+	if (!state.pending)
 		return lz_err_set(reterr, ENOENT, "policy: nothing waits for a confirm");
-	if (r == -ETIMEDOUT)
-		return lz_err_set(reterr, EBUSY,
-				  "policy: too late: the deadline has passed and the data plane has "
-				  "gone back by itself");
+	r = put_state(ctl, ctl->now.row.generation, LZ_STATE_CONFIRMED, &why);
 	if (r < 0)
-		return lz_err_set(reterr, -r, "policy: confirm: %s", strerror(-r));
-	r = lz_applied_state(ctl->ledger, ctl->now.row.generation, LZ_STATE_CONFIRMED, reterr);
-	if (r < 0)
-		return r;
+		return lz_err_set(reterr, -r, "policy: not confirmed, at the deadline the one before comes back: %s",
+				  why.text);
+	if (lz_swap_confirm(&ctl->view) < 0)
+		return too_late(reterr); /* the disk took that long; the look at the deadline mends the row */
 	lz_text_set(ctl->now.row.state, sizeof(ctl->now.row.state), LZ_STATE_CONFIRMED);
 	ctl->now.row.deadline_s = 0;
 	lz_running_done(&ctl->before);
@@ -288,13 +357,12 @@ int lz_running_back(struct lz_ctl *ctl, bool expired, const char *actor, struct 
 {
 	const char *state = expired ? LZ_STATE_EXPIRED : LZ_STATE_UNDONE;
 	struct lz_applied left = ctl->now.row;
-	int r;
 
 	if (expired)
 		lz_swap_settle(&ctl->view);
-	else if ((r = lz_swap_undo(&ctl->view)) < 0)
-		return lz_err_set(reterr, -r, "policy: nothing waits for a confirm");
-	r = lz_applied_state(ctl->ledger, left.generation, state, reterr);
+	else if (lz_swap_undo(&ctl->view) < 0)
+		return lz_err_set(reterr, ENOENT, "policy: nothing waits for a confirm");
+	lz_running_became(ctl, left.generation, state);
 	if (ctl->before.image) /* stamps that the one left has used up are not used again */
 		outlive(ctl);
 	lz_running_done(&ctl->now);
@@ -308,5 +376,5 @@ int lz_running_back(struct lz_ctl *ctl, bool expired, const char *actor, struct 
 	lz_ctl_portal(ctl);
 	left.deadline_s = 0;
 	note_policy(ctl, expired ? "policy-rolled-back" : "policy-undone", &left, actor);
-	return r;
+	return 0;
 }

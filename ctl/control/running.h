@@ -30,10 +30,21 @@ void lz_running_done(struct lz_running *running);
  */
 int lz_running_apply(struct lz_ctl *ctl, struct lz_running *next, __u32 confirm_s, __u32 plan_flags,
 		     struct lz_err *reterr);
+
+/** lz_running_confirm() - in the ledger, then in the kernel; -errno with @reterr set: the deadline stands */
 int lz_running_confirm(struct lz_ctl *ctl, struct lz_err *reterr);
 
-/** lz_running_back() - while pending: to the previous one; @expired: the data plane did it already */
+/**
+ * lz_running_back() - while pending: to the previous one; @expired: the data plane did it already
+ *
+ * A full disk is no reason to stay: after a reboot what waits for a confirm is not there either.
+ */
 int lz_running_back(struct lz_ctl *ctl, bool expired, const char *actor, struct lz_err *reterr);
+
+/** lz_running_became() - what became of a policy, on record now or as soon as the ledger takes it */
+void lz_running_became(struct lz_ctl *ctl, __u64 generation, const char *state);
+/** lz_running_owed() - what it did not take so far */
+void lz_running_owed(struct lz_ctl *ctl);
 
 /**
  * lz_running_change() - one prefix more or less, in the tables that judge now

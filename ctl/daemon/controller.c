@@ -109,11 +109,10 @@ static void look_at_fill(struct lz_ctl *ctl)
 static void look_at_deadline(struct lz_ctl *ctl)
 {
 	struct lz_swap_state state;
-	struct lz_err err = { "" };
 
 	lz_swap_state_get(&ctl->view, &state);
-	if (state.expired && lz_running_back(ctl, true, "deadline", &err) < 0)
-		lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", err.text);
+	if (state.expired)
+		lz_running_back(ctl, true, "deadline", NULL);
 }
 
 /* While the ledger refuses it is asked often: what health says ends soon after the fault. */
@@ -135,6 +134,8 @@ static void tick(struct lz_ctl *ctl, struct lz_now now)
 	ctl->ticked_s = now.mono_s;
 	if (lz_ledger_tick(ctl->ledger, now, &err) < 0)
 		lz_tell_ledger_failed(err.text);
+	else
+		lz_running_owed(ctl);
 	lz_text_set(ctl->ledger_fault, sizeof(ctl->ledger_fault), err.text);
 	lz_strangers_look(ctl); /* again, if it failed */
 }

@@ -72,7 +72,7 @@ static int undo_confirmed(struct lz_ctl *ctl, struct lz_request *req, size_t *re
 	lz_tell_actor(req, next.row.actor);
 	r = lz_running_apply(ctl, &next, 0, LZ_PLAN_F_YES | LZ_PLAN_F_STANDING, reterr);
 	if (r == 0)
-		r = lz_applied_state(ctl->ledger, left.generation, LZ_STATE_UNDONE, reterr);
+		lz_running_became(ctl, left.generation, LZ_STATE_UNDONE);
 	return r;
 }
 

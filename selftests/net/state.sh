@@ -81,6 +81,45 @@ t_ok "room again: the release is done" ctl quarantine del "$HELD"
 t_ok "room again: healthy" ctl health
 t_ok "room again: doctor agrees" ctl doctor
 
+# ---------------------------------------------------------------- full, while a policy waits for its confirm
+
+state_of() # NAME: of the policies of that name the newest
+{
+	ctl -j policy history | jq -r "[.. | objects | select(.name? == \"$1\" and .state?)][0].state"
+}
+
+fill()
+{
+	dd if=/dev/zero of="$STATE/other" bs=4k >/dev/null 2>&1
+	[ -s "$STATE/other" ]
+}
+
+policy second
+t_need ctl policy apply "$LZ_DIR/second.json" --confirm 4 --yes
+t_need fill
+t_eq "confirm when full: refused" "$(status_of say policy confirm)" 2
+t_ok "confirm when full: says what comes of it" grep -q \
+	"^lazaretctl: policy: not confirmed, at the deadline the one before comes back: ledger: $FULL" "$LZ_DIR/said"
+t_ok "confirm when full: it does" lz_wait 6 eval '[ "$(ctl -j status | jq -r .policy.name)" = home ]'
+sleep 1
+t_need rm "$STATE/other"
+t_ok "room again: on record" lz_wait 5 eval '[ "$(state_of second)" = expired ]'
+t_ok "room again: healthy" lz_wait 5 ctl health
+t_need ctl policy apply "$LZ_DIR/second.json" --confirm 60 --yes
+t_need fill
+t_ok "undo when full: it is done" say policy undo
+t_eq "undo when full: the one before judges" "$(ctl -j status | jq -r .policy.name)" home
+t_need rm "$STATE/other"
+t_ok "room again: undone, on record" lz_wait 5 eval '[ "$(state_of second)" = undone ]'
+t_need ctl policy apply "$LZ_DIR/second.json" --confirm 60 --yes
+t_need fill
+t_eq "confirm when full, in time: refused" "$(status_of say policy confirm)" 2
+t_need rm "$STATE/other"
+t_ok "confirm when there is room: taken" ctl policy confirm
+t_eq "confirm when there is room: on record" "$(state_of second)" confirmed
+t_eq "confirm when there is room: it judges" "$(ctl -j status | jq -r .policy.name)" second
+t_need ctl policy apply "$LZ_DIR/home.json" --yes
+
 # ---------------------------------------------------------------- it is moved away, and put back
 
 AWAY="$STATE/ledger.db: it or its -wal was removed or replaced while lazaretd runs; put it back or restart lazaretd"
