@@ -342,8 +342,7 @@ static void say_move(struct lz_ctl *ctl, const struct lz_move *m, const struct l
 		lz_tell_say(ctl, n <= LZ_LINES_MAX ? LZ_LOG_NOTICE : LZ_LOG_DEBUG, &note);
 	}
 	if (n > LZ_LINES_MAX)
-		lz_log(LZ_LOG_NOTICE, note.event, "case=%llu sources=%zu actor=%s",
-		       (unsigned long long)m->c->id, n, m->actor);
+		lz_tell_sum(ctl, &note, m->c->id, n);
 }
 
 /* What had ended was free already. */

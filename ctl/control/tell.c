@@ -20,6 +20,8 @@ static struct lz_log_limit fault_lines = { .burst = 3, .refill_ns = 60 * LZ_NS_P
 static struct untold {
 	struct lz_note note;
 	enum lz_log_level level;
+	__u64 case_id;
+	size_t sources; /* 0: of one, by the note */
 } *untold;
 static size_t n_untold, cap_untold;
 
@@ -101,7 +103,7 @@ void lz_tell_ledger_failed(const char *why)
 		       (unsigned long long)suppressed);
 }
 
-static void say_now(struct lz_ctl *ctl, enum lz_log_level level, const struct lz_note *note)
+static void say_one(struct lz_ctl *ctl, enum lz_log_level level, const struct lz_note *note)
 {
 	char until[LZ_TIME_TEXT_MAX] = "-";
 
@@ -113,20 +115,40 @@ static void say_now(struct lz_ctl *ctl, enum lz_log_level level, const struct lz
 		lz_tell_row(ctl, lz_json_note(note, note->object));
 }
 
-void lz_tell_say(struct lz_ctl *ctl, enum lz_log_level level, const struct lz_note *note)
+static void say(struct lz_ctl *ctl, const struct untold *u)
+{
+	if (u->sources)
+		lz_log(u->level, u->note.event, "case=%llu sources=%zu actor=%s", (unsigned long long)u->case_id,
+		       u->sources, u->note.actor);
+	else
+		say_one(ctl, u->level, &u->note);
+}
+
+static void say_when_it_stands(struct lz_ctl *ctl, const struct untold *u)
 {
 	/* A batch of an import is open over many turns of the loop, and what is said meanwhile is not of it. */
 	if (!ctl->ledger || ctl->busy || !lz_ledger_in_batch(ctl->ledger) ||
 	    lz_array_grow(&untold, &cap_untold, n_untold + 1, sizeof(*untold)) < 0)
-		say_now(ctl, level, note);
+		say(ctl, u);
 	else
-		untold[n_untold++] = (struct untold){ .note = *note, .level = level };
+		untold[n_untold++] = *u;
+}
+
+void lz_tell_say(struct lz_ctl *ctl, enum lz_log_level level, const struct lz_note *note)
+{
+	say_when_it_stands(ctl, &(struct untold){ .note = *note, .level = level });
+}
+
+void lz_tell_sum(struct lz_ctl *ctl, const struct lz_note *note, __u64 case_id, size_t sources)
+{
+	say_when_it_stands(ctl, &(struct untold){ .note = *note, .level = LZ_LOG_NOTICE, .case_id = case_id,
+						  .sources = sources });
 }
 
 void lz_tell_batch(void *ctl, bool stands)
 {
 	for (size_t i = 0; stands && i < n_untold; i++)
-		say_now(ctl, untold[i].level, &untold[i].note);
+		say(ctl, &untold[i]);
 	n_untold = 0;
 }
 

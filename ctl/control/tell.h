@@ -16,6 +16,8 @@ void lz_tell_write(struct lz_ctl *ctl, struct lz_note *note);
  * Within a batch: once that stands; if it is rolled back it has not happened, and is not said.
  */
 void lz_tell_say(struct lz_ctl *ctl, enum lz_log_level level, const struct lz_note *note);
+/** lz_tell_sum() - the same for many sources of a case: one log line */
+void lz_tell_sum(struct lz_ctl *ctl, const struct lz_note *note, __u64 case_id, size_t sources);
 /** lz_tell_batch() - for lz_ledger_on_end(): what was to be said of the batch */
 void lz_tell_batch(void *ctl, bool stands);
 /** lz_tell_ledger_failed() - a few lines, then one a minute: what failed is tried again and again */
