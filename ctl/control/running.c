@@ -332,8 +332,10 @@ int lz_running_confirm(struct lz_ctl *ctl, struct lz_err *reterr)
 	if (r < 0)
 		return lz_err_set(reterr, -r, "policy: not confirmed, at the deadline the one before comes back: %s",
 				  why.text);
-	if (lz_swap_confirm(&ctl->view) < 0)
-		return too_late(reterr); /* the disk took that long; the look at the deadline mends the row */
+	if (lz_swap_confirm(&ctl->view) < 0) { /* the disk took that long */
+		lz_running_became(ctl, ctl->now.row.generation, LZ_STATE_EXPIRED);
+		return too_late(reterr);
+	}
 	lz_text_set(ctl->now.row.state, sizeof(ctl->now.row.state), LZ_STATE_CONFIRMED);
 	ctl->now.row.deadline_s = 0;
 	lz_running_done(&ctl->before);

@@ -180,6 +180,37 @@ t_ok "new ledger: one that root threw is root's" lz_wait 5 \
 	grep -q 'event=bypass-off .*actor="lazaretd --bypass, uid 0" .*reason="by hand"' "$LZ_DIR/log/daemon.log"
 t_need daemon_stop
 
+# ---------------------------------------------------------------- its disk is slow, and a deadline passes meanwhile
+
+cat >"$LZ_DIR/slow.c" <<-'END'
+	#include <sys/syscall.h>
+	#include <time.h>
+	#include <unistd.h>
+	int fdatasync(int fd)
+	{
+		struct timespec t = { 4, 0 };
+		if (access(SLOW, F_OK) == 0)
+			nanosleep(&t, NULL);
+		return (int)syscall(SYS_fdatasync, fd);
+	}
+END
+t_need gcc -shared -fPIC -DSLOW="\"$LZ_DIR/slow\"" -o "$LZ_DIR/slow.so" "$LZ_DIR/slow.c"
+chmod 755 "$LZ_DIR"
+export LD_PRELOAD=$LZ_DIR/slow.so
+t_need daemon_start "$LZ_DIR/home.json"
+unset LD_PRELOAD
+t_need ctl policy apply "$LZ_DIR/second.json" --confirm 3 --yes
+: >"$LZ_DIR/slow"
+t_eq "slow: a confirm that is written down after its deadline is refused" "$(status_of say policy confirm)" 2
+t_ok "slow: it says so" grep -q "^lazaretctl: policy: too late: the deadline has passed" "$LZ_DIR/said"
+rm "$LZ_DIR/slow"
+t_ok "slow: the one before judges" lz_wait 15 judges home
+t_ok "slow: the books say expired" lz_wait 5 state_is second expired
+t_need daemon_stop
+t_need daemon_start "$LZ_DIR/home.json"
+t_ok "slow: after a new start the one before judges" judges home
+t_need daemon_stop
+
 # ---------------------------------------------------------------- its disk is read-only
 
 start_says()
