@@ -385,6 +385,7 @@ static int start(struct lz_ctl *ctl, const struct lz_identity *who, struct lz_er
 {
 	char boot_id[LZ_BOOT_ID_TEXT_MAX];
 	struct lz_policy *first = NULL;
+	struct lz_now clocks;
 	int control, read_only, gate, bad, r;
 	uid_t portal = 0;
 
@@ -412,6 +413,8 @@ static int start(struct lz_ctl *ctl, const struct lz_identity *who, struct lz_er
 		r = lz_ledger_open(ctl->options->state, boot_id, lz_ctl_now(), &ctl->ledger, reterr);
 	if (r == 0) {
 		ctl->opened_as = lz_ledger_mark(ctl->ledger);
+		clocks = lz_ledger_clocks(ctl->ledger); /* set while no daemon looked: the same as by day */
+		ctl->wall = (struct lz_wall){ .wall_s = clocks.wall_s, .mono_s = clocks.mono_s };
 		lz_ledger_on_end(ctl->ledger, lz_tell_batch, ctl);
 		r = lz_ctl_keeper_start(ctl);
 	}

@@ -130,6 +130,7 @@ struct lz_many {
 struct lz_ledger {
 	sqlite3 *db;
 	char *path;
+	struct lz_now clocks; /* as of the last write before it was opened, if in this boot */
 	struct stat file, file_log; /* database and log as they were opened */
 	int lock; /* of the state folder: one daemon at a time */
 	int log_pages; /* as of the last commit; atomic */

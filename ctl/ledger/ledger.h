@@ -104,6 +104,9 @@ int lz_ledger_part(struct lz_ledger *l, struct lz_err *reterr);
 /** lz_ledger_tick() - write the clocks down; every 30 s or so: a crash of the machine costs no more */
 int lz_ledger_tick(struct lz_ledger *l, struct lz_now now, struct lz_err *reterr);
 
+/** lz_ledger_clocks() - as they were written down last before it was opened; both 0: not in this boot */
+struct lz_now lz_ledger_clocks(const struct lz_ledger *l);
+
 /*
  * A batch: many writes, one transaction, one sync. Nothing in it is acknowledged before
  * lz_ledger_commit() returned 0. Batches do not nest (-EALREADY).

@@ -90,6 +90,30 @@ static int migrate(struct lz_ledger *l, struct lz_err *reterr)
 	" - max(0, ?3 - (SELECT wall_s FROM boot)), ttl_s)) + ?2"                                  \
 	ANOTHER_BOOT
 
+/* The clocks as they were written down last, if that was in this boot. */
+static int read_clocks(struct lz_ledger *l, const char *boot_id, struct lz_err *reterr)
+{
+	sqlite3_stmt *s = NULL;
+	int r = 0, rc;
+
+	if (sqlite3_prepare_v2(l->db, "SELECT wall_s, mono_s FROM boot WHERE id = ?1", -1, &s, NULL) != SQLITE_OK)
+		return lz_db_error(l, "read the clocks", reterr);
+	lz_db_bind(s, 1, boot_id);
+	rc = sqlite3_step(s);
+	if (rc == SQLITE_ROW)
+		l->clocks = (struct lz_now){ .wall_s = (__u64)sqlite3_column_int64(s, 0),
+					     .mono_s = (__u64)sqlite3_column_int64(s, 1) };
+	else if (rc != SQLITE_DONE)
+		r = lz_db_error(l, "read the clocks", reterr);
+	sqlite3_finalize(s);
+	return r;
+}
+
+struct lz_now lz_ledger_clocks(const struct lz_ledger *l)
+{
+	return l->clocks;
+}
+
 /* What is left of every hold moves to this boot's clock; see ledger.h. In one transaction with the
  * boot's new row: a crash in between leaves the old boot's numbers and the old boot's row. */
 static int carry_over(struct lz_ledger *l, const char *boot_id, struct lz_now now,
@@ -181,6 +205,8 @@ static int set_up(struct lz_ledger *l, const char *boot_id, struct lz_now now,
 		r = check_sound(l, reterr);
 	if (r == 0)
 		r = migrate(l, reterr);
+	if (r == 0)
+		r = read_clocks(l, boot_id, reterr);
 	if (r == 0)
 		r = carry_over(l, boot_id, now, reterr);
 	if (r == 0)

@@ -299,6 +299,15 @@ t_ok "right again: an exception is there" grep -q "^198.51.100.30 .*RT-30" <(ctl
 t_eq "right again: a case has not moved on" "$(ctl -j quarantine show 198.51.100.32 | jq -r .state)" released
 t_eq "right again: who is held stays held" "$(ctl -j quarantine show 198.51.100.31 | jq -r .state)" garden
 t_ok "right again: healthy" ctl health
+t_need daemon_stop
+ahead 31536000 # while no daemon looks
+export LD_PRELOAD=$LZ_DIR/clock.so
+t_need daemon_start "$LZ_DIR/policy.json"
+unset LD_PRELOAD
+t_ok "set ahead before a start: it is said" \
+	lz_wait 5 grep -q "event=clock-stepped by_s=3153[56][0-9]* " "$LZ_DIR/log/daemon.log"
+sleep 2
+t_ok "set ahead before a start: an exception is there" grep -q "^198.51.100.30 .*RT-30" <(ctl exception list)
 daemon_stop
 [ "$T_FAILED" = 0 ] || sed 's/^/# /' "$LZ_DIR/log/daemons.log" | tail -n 60
 t_end

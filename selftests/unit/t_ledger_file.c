@@ -80,6 +80,26 @@ static void carries_the_rest_over(void)
 	     "a reboot of a day: ended");
 }
 
+static void knows_the_clocks_of_this_boot(void)
+{
+	struct lz_now then = { noon.wall_s + 600, noon.mono_s + 600 };
+	struct lz_ledger *l;
+
+	make_dir();
+	l = open_at(BOOT_A, noon);
+	T_EQ(lz_ledger_clocks(l).mono_s, 0, "a new one has none");
+	T_ERR(lz_ledger_tick(l, then, NULL), 0, "tick");
+	lz_ledger_close(&l);
+	l = open_at(BOOT_A, (struct lz_now){ noon.wall_s + 31536000, 5900 });
+	T_EQ(lz_ledger_clocks(l).wall_s, then.wall_s, "as of the last tick, whatever the clock says now");
+	T_EQ(lz_ledger_clocks(l).mono_s, then.mono_s, "both");
+	lz_ledger_close(&l);
+	l = open_at(BOOT_B, then);
+	T_EQ(lz_ledger_clocks(l).mono_s, 0, "of another boot they say nothing");
+	lz_ledger_close(&l);
+	remove_dir();
+}
+
 static void spoil(const char *bytes, off_t at)
 {
 	int fd = open(file_of(""), O_WRONLY | O_CREAT, 0600);
@@ -325,6 +345,7 @@ static void says_which_one_it_is(void)
 static const struct t_case cases[] = {
 	{ "survives a kill", survives_a_kill },
 	{ "carries the rest of a hold over", carries_the_rest_over },
+	{ "knows the clocks of this boot", knows_the_clocks_of_this_boot },
 	{ "refuses what it cannot read", refuses_what_it_cannot_read },
 	{ "keeps a second daemon out", keeps_a_second_one_out },
 	{ "refuses what its file would not keep", refuses_when_it_is_away },
