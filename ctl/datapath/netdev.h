@@ -68,6 +68,7 @@ struct lz_port_want {
 	bool physical;
 	bool alone; /* over nothing, below nothing, and no PPPoE: thousands are, and each is compared with each */
 	bool unfit; /* it cannot have a hook beside the others */
+	bool clash; /* it has one that does not fit beside another's, and keeps it */
 	struct lz_port_addr addr;
 };
 
@@ -80,7 +81,7 @@ struct lz_port_wants {
 /**
  * lz_port_wants_resolve() - which interfaces do the rules mean, and which hook does each get
  *
- * @have:   what is attached: who has a hook keeps it, and a newcomer that does not fit beside it is unfit
+ * @have:   what is attached: a newcomer that does not fit beside it is unfit; who has a hook keeps it, and his role
  * @strict: a policy is asked for: what does not fit is its author's mistake, -EINVAL
  *
  * The first rule that matches a name wins over later ones only if both say the same role and hook. What else

@@ -116,8 +116,8 @@ static int check_fit(const struct lz_netdevs *devs, const struct lz_port_wants *
 }
 
 static int want(const struct lz_netdevs *devs, const struct lz_netdev *dev,
-		const struct lz_port_rule *rules, __u32 rule, bool strict, struct lz_port_wants *list,
-		struct lz_err *reterr)
+		const struct lz_port_rule *rules, __u32 rule, bool hooked, bool strict,
+		struct lz_port_wants *list, struct lz_err *reterr)
 {
 	struct lz_port_want w = {
 		.ifindex = dev->ifindex,
@@ -136,7 +136,8 @@ static int want(const struct lz_netdevs *devs, const struct lz_netdev *dev,
 	r = choose_mode(devs, dev, &rules[rule], &w.mode, &why);
 	if (!r)
 		r = check_fit(devs, list, &w, &why);
-	w.unfit = r != 0;
+	w.unfit = r && !hooked;
+	w.clash = r && hooked;
 	if (r && strict && r != -EADDRINUSE)
 		return lz_err_set(reterr, -r, "%s", why.text);
 	if (r && !list->unfit.text[0])
@@ -148,8 +149,8 @@ static int want(const struct lz_netdevs *devs, const struct lz_netdev *dev,
 }
 
 static int match_dev(const struct lz_netdevs *devs, const struct lz_netdev *dev,
-		     const struct lz_port_rule *rules, size_t n, bool strict, struct lz_port_wants *list,
-		     struct lz_err *reterr)
+		     const struct lz_port_rule *rules, size_t n, bool hooked, bool strict,
+		     struct lz_port_wants *list, struct lz_err *reterr)
 {
 	size_t found = n;
 	struct lz_err why;
@@ -170,7 +171,7 @@ static int match_dev(const struct lz_netdevs *devs, const struct lz_netdev *dev,
 		if (!list->unfit.text[0])
 			list->unfit = why;
 	}
-	return found < n ? want(devs, dev, rules, found, strict, list, reterr) : 0;
+	return found < n ? want(devs, dev, rules, found, hooked, strict, list, reterr) : 0;
 }
 
 static bool has_hook(const struct lz_attachments *have, __u32 ifindex)
@@ -191,7 +192,7 @@ int lz_port_wants_resolve(const struct lz_netdevs *devs, const struct lz_port_ru
 	for (int hooked = 1; hooked >= 0; hooked--)
 		for (size_t i = 0; i < devs->n && !r; i++)
 			if (has_hook(have, devs->v[i].ifindex) == hooked)
-				r = match_dev(devs, &devs->v[i], rules, n, strict, &list, reterr);
+				r = match_dev(devs, &devs->v[i], rules, n, hooked, strict, &list, reterr);
 	if (r) {
 		lz_port_wants_done(&list);
 		return r;

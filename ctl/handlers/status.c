@@ -41,8 +41,9 @@ static void check_hooks(struct lz_ctl *ctl, struct lz_health *h)
 	if (lz_ctl_ports(ctl, &ports, &n, &err) < 0)
 		lz_text_set(why, sizeof(why), err.text);
 	for (size_t i = 0; i < n; i++)
-		if (ports[i].planned && ports[i].mode == LZ_ATTACH_NONE && !why[0])
-			snprintf(why, sizeof(why), "%s: no hook is attached%s", ports[i].name, ports[i].unfit ?
+		if (ports[i].planned && !why[0] && (ports[i].mode == LZ_ATTACH_NONE || ports[i].unfit))
+			snprintf(why, sizeof(why), "%s: %s%s", ports[i].name, ports[i].mode == LZ_ATTACH_NONE ?
+				 "no hook is attached" : "has a hook", ports[i].unfit ?
 				 ": it does not fit beside the others; interfaces-fault in the log says why" : "");
 	if (!why[0] && ctl->now.policy)
 		lz_interfaces_missing(ctl->now.policy, ports, n, missing, sizeof(missing));

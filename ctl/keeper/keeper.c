@@ -191,7 +191,7 @@ static void on_links(void *arg)
 {
 	struct lz_keeper *k = arg;
 
-	if (k->opened)
+	if (k->opened && !k->pins_lost)
 		lz_wiring_sync(&k->wiring);
 }
 
@@ -217,7 +217,8 @@ static void look_after(struct lz_keeper *k, __u64 now_ns)
 	if (n < 0 && !k->pins_lost)
 		lz_log(LZ_LOG_ERROR, "pins-lost", "why=%s", err.text);
 	k->pins_lost = n < 0;
-	lz_wiring_sync(&k->wiring);
+	if (!k->pins_lost) /* the folder may be another daemon's by now */
+		lz_wiring_sync(&k->wiring);
 	lz_doorman_turn(&k->doorman, now_ns);
 }
 

@@ -144,12 +144,11 @@ static int answer_teller(struct lz_keeper *k, struct lz_err *reterr)
 	return r;
 }
 
-static int answer_ports(struct lz_keeper *k)
+static int answer_ports(struct lz_keeper *k, struct lz_err *reterr)
 {
-	int r = k->opened ? lz_wiring_ports(&k->wiring, k->ask.after_ifindex, &k->answer) : 0;
+	int r = k->opened ? lz_wiring_ports(&k->wiring, k->ask.after_ifindex, &k->answer, reterr) : 0;
 
-	k->answer.result = r;
-	return lz_chan_send(k->chan, &k->answer, sizeof(k->answer), NULL, 0, true);
+	return r < 0 ? r : lz_chan_send(k->chan, &k->answer, sizeof(k->answer), NULL, 0, true);
 }
 
 static int keep(struct lz_keeper *k, struct lz_err *reterr)
@@ -225,7 +224,8 @@ int lz_keeper_serve(struct lz_keeper *k)
 		r = answer_inner(k, &err);
 		break;
 	case LZ_ASK_PORTS:
-		return answer_ports(k);
+		r = answer_ports(k, &err);
+		break;
 	case LZ_ASK_PING:
 		return lz_chan_send(k->chan, &k->answer, sizeof(k->answer), NULL, 0, true);
 	case LZ_ASK_TELLER:

@@ -332,7 +332,7 @@ static void clear_roles(struct lz_wiring *w, struct look *look, __u32 slot)
 	for (size_t i = 0; i < look->want[!slot].n; i++) {
 		struct lz_port_want want = look->want[!slot].v[i];
 
-		if (find_want(look, (int)slot, want.ifindex))
+		if (want.unfit || find_want(look, (int)slot, want.ifindex))
 			continue;
 		want.role = LZ_ROLE_NONE;
 		lz_ports_set(&w->ports, &want, slot, NULL);
@@ -452,13 +452,12 @@ void lz_wiring_sync(struct lz_wiring *w)
 	look_done(w, &look);
 }
 
-int lz_wiring_ports(struct lz_wiring *w, __u32 after, struct lz_answer *ret)
+int lz_wiring_ports(struct lz_wiring *w, __u32 after, struct lz_answer *ret, struct lz_err *reterr)
 {
-	struct lz_err err;
 	struct look look;
 	int r;
 
-	r = look_around(w, NOBODY_ASKS, &look, &err);
+	r = look_around(w, NOBODY_ASKS, &look, reterr);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < look.devs.n; i++) {
@@ -484,7 +483,7 @@ int lz_wiring_ports(struct lz_wiring *w, __u32 after, struct lz_answer *ret)
 		port->up = dev->up;
 		port->planned = want != NULL;
 		port->wanted = (__u8)(want ? want->mode : LZ_ATTACH_NONE);
-		port->unfit = want && want->unfit;
+		port->unfit = want && (want->unfit || want->clash);
 	}
 	look_done(w, &look);
 	return 0;

@@ -55,6 +55,6 @@ int lz_wiring_keep(struct lz_wiring *w, __u32 slot, struct lz_err *reterr);
 void lz_wiring_sync(struct lz_wiring *w);
 
 /** lz_wiring_ports() - what is planned or attached, by ifindex, above @after */
-int lz_wiring_ports(struct lz_wiring *w, __u32 after, struct lz_answer *ret);
+int lz_wiring_ports(struct lz_wiring *w, __u32 after, struct lz_answer *ret, struct lz_err *reterr);
 
 #endif /* LZ_KEEPER_WIRING_H */

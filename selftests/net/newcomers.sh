@@ -13,12 +13,12 @@ lz_gateway_enter 300 "$@"
 
 HELD=198.51.100.10 WORLD=203.0.113.25
 
-# policy_write NAME
+# policy_write NAME [GLOBS]
 policy_write()
 {
 	cat >"$LZ_DIR/$1.json" <<-END
 	{ "version": 1, "name": "$1",
-	  "interfaces": { "access": { "side": "customer", "match": ["acc0", "p*"], "source-validation": "strict" },
+	  "interfaces": { "access": { "side": "customer", "match": [${2:-"\"acc0\", \"p*\""}], "source-validation": "strict" },
 	                  "transit": { "side": "uplink", "match": ["upl0"] } },
 	  "sets": { "offices": ["198.51.100.0/24", "2001:db8:2000::/36"] },
 	  "classes": { "offices": { "of": ["offices"] } },
@@ -46,6 +46,21 @@ hook_of()
 has_hook()
 {
 	[ "$(hook_of "$1")" = xdp ] && ip -n "$LZ_LAB-gw" -d link show "$1" | grep -q prog/xdp
+}
+
+has_tc()
+{
+	[ "$(hook_of "$1")" = tc ]
+}
+
+side_of()
+{
+	ctl -j status | jq -r ".interfaces[] | select(.interface == \"$1\") | .side"
+}
+
+clash_told()
+{
+	ctl health 2>&1 | grep -q "^FAILED hooks: $1: has a hook: it does not fit beside the others"
 }
 
 # Somebody takes the hook of acc0 off.
@@ -127,6 +142,33 @@ unfit p2 "one whose number comes round"
 t_need ip -n "$LZ_LAB-gw" link add p2 link p1 type macvlan
 unfit p2 "one that runs over another"
 t_need port_del p1
+
+# Two that have their hooks, and are put one over the other.
+t_need port_add p1
+t_need ip -n "$LZ_LAB-gw" link add p2 type bridge forward_delay 0
+t_need ip -n "$LZ_LAB-gw" link set p2 up
+t_ok "a bridge gets its hook" lz_wait 5 has_tc p2
+t_need ctl policy apply "$LZ_DIR/two.json" --yes
+t_need ip -n "$LZ_LAB-gw" link set p1 master p2
+t_ok "two with hooks, one over the other: it is told" lz_wait 5 clash_told p2
+t_need ctl policy undo
+t_eq "after an undo both have their roles" "$(side_of p1) $(side_of p2)" "customer customer"
+t_need ip -n "$LZ_LAB-gw" link set p1 nomaster
+t_ok "nothing is told when they are apart" lz_wait 5 ctl health
+
+# One that does not fit, while two policies are planned; then another of the same low 16 bits.
+policy_write three '"acc0", "p1"'
+t_need ctl policy apply "$LZ_DIR/three.json" --confirm 60
+t_need ip -n "$LZ_LAB-gw" link add p3 index 1003 link p1 type macvlan
+sleep 2 # two looks
+t_need port_del p3
+t_need ctl policy undo
+t_need port_add p4 index 66539
+t_ok "what did not fit leaves nothing behind" lz_wait 5 has_hook p4
+t_need port_del p4
+t_need port_del p2
+t_need port_del p1
+t_ok "all is well" lz_wait 5 ctl health
 
 t_need churn_start
 started=0
