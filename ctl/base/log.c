@@ -160,30 +160,48 @@ static bool write_bytes(const char *buf, size_t len)
 	return written >= 0;
 }
 
-/* How each line begins. */
-static size_t begin(char *buf, size_t size, enum lz_log_level level)
+/* A whole line; its length. @error: NULL: none */
+static size_t vcompose(char buf[static LZ_LOG_LINE_MAX], enum lz_log_level level, const char *event,
+		       const char *fmt, va_list ap, const char *error)
 {
 	char stamp[LZ_TIME_TEXT_MAX];
+	struct line rest;
+	int len;
 
 	if (getenv("JOURNAL_STREAM"))
-		return (size_t)snprintf(buf, size, "<%d>", level);
-	return (size_t)snprintf(buf, size, "time=%s ", lz_time_format(lz_clock_wall_ns(), stamp));
+		len = snprintf(buf, LZ_LOG_LINE_MAX, "<%d>", level);
+	else
+		len = snprintf(buf, LZ_LOG_LINE_MAX, "time=%s ", lz_time_format(lz_clock_wall_ns(), stamp));
+	rest = (struct line){ .buf = buf + len, .size = LZ_LOG_LINE_MAX - (size_t)len - 1 };
+	rest.len = lz_log_vformat(rest.buf, rest.size, level, event, fmt, ap);
+	if (error) {
+		put(&rest, " error=", 7);
+		put_value(&rest, error);
+	}
+	rest.buf[rest.len++] = '\n';
+	return (size_t)len + rest.len;
+}
+
+static size_t compose(char buf[static LZ_LOG_LINE_MAX], enum lz_log_level level, const char *event,
+		      const char *fmt, ...)
+{
+	va_list ap;
+	size_t len;
+
+	va_start(ap, fmt);
+	len = vcompose(buf, level, event, fmt, ap, NULL);
+	va_end(ap);
+	return len;
 }
 
 /* false: there is no room, not even for that. */
 static bool tell_lost(void)
 {
 	unsigned int n = __atomic_exchange_n(&lost, 0, __ATOMIC_RELAXED);
-	char buf[192];
-	size_t len;
+	char buf[LZ_LOG_LINE_MAX];
 
-	if (!n)
-		return true;
-	len = begin(buf, sizeof(buf), LZ_LOG_WARNING);
-	len += (size_t)snprintf(buf + len, sizeof(buf) - len,
-				"level=warning event=log-lost lines=%u why=\"who reads stderr did not keep up\"\n",
-				n);
-	if (write_bytes(buf, len))
+	if (!n || write_bytes(buf, compose(buf, LZ_LOG_WARNING, "log-lost", "lines=%u why=%s", n,
+					   "who reads stderr did not keep up")))
 		return true;
 	__atomic_fetch_add(&lost, n, __ATOMIC_RELAXED);
 	return false;
@@ -194,19 +212,10 @@ static void write_line(enum lz_log_level level, const char *event, const char *f
 		       const char *error)
 {
 	char buf[LZ_LOG_LINE_MAX];
-	struct line rest;
 	int saved = errno;
-	size_t len;
+	size_t len = vcompose(buf, level, event, fmt, ap, error);
 
-	len = begin(buf, sizeof(buf), level);
-	rest = (struct line){ .buf = buf + len, .size = sizeof(buf) - len - 1 };
-	rest.len = lz_log_vformat(rest.buf, rest.size, level, event, fmt, ap);
-	if (error) {
-		put(&rest, " error=", 7);
-		put_value(&rest, error);
-	}
-	rest.buf[rest.len++] = '\n';
-	if (!tell_lost() || !write_bytes(buf, len + rest.len))
+	if (!tell_lost() || !write_bytes(buf, len))
 		__atomic_fetch_add(&lost, 1, __ATOMIC_RELAXED);
 	errno = saved;
 }

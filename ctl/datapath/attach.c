@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <linux/if_link.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -385,6 +386,13 @@ int lz_attachments_read(const struct lz_kernel *kernel, struct lz_attachments *r
 	lz_array_sort(list.v, list.n, sizeof(*list.v), compare_ifindex);
 	*ret = list;
 	return 0;
+}
+
+const struct lz_attachment *lz_attachments_find(const struct lz_attachments *list, __u32 ifindex)
+{
+	struct lz_attachment key = { .ifindex = ifindex };
+
+	return list->n ? bsearch(&key, list->v, list->n, sizeof(key), compare_ifindex) : NULL;
 }
 
 void lz_attachments_done(struct lz_attachments *list)

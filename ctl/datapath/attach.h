@@ -76,6 +76,9 @@ int lz_attachments_read(const struct lz_kernel *kernel, struct lz_attachments *r
 			struct lz_err *reterr);
 void lz_attachments_done(struct lz_attachments *list);
 
+/** lz_attachments_find() - of an interface, or NULL: there is no pin of its */
+const struct lz_attachment *lz_attachments_find(const struct lz_attachments *list, __u32 ifindex);
+
 /**
  * lz_attach_reap() - remove the pins of interfaces that are gone
  * Return: how many interfaces, or -errno with @reterr set.

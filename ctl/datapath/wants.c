@@ -103,27 +103,45 @@ static int choose_mode(const struct lz_netdevs *devs, const struct lz_netdev *de
 	return 0;
 }
 
+/* What the interfaces are looked at by, and what that comes to. */
+struct resolving {
+	const struct lz_netdevs *devs;
+	const struct lz_port_rule *rules;
+	size_t n_rules;
+	bool strict;
+	bool hooked; /* those that are looked at now have hooks */
+	struct lz_port_wants list;
+};
+
+/* Something does not fit, for the reason @code, negative: a mistake of who asks for it, or it is told. */
+static int object(struct resolving *s, int code, const struct lz_err *why, struct lz_err *reterr)
+{
+	if (s->strict && code != -EADDRINUSE)
+		return lz_err_set(reterr, -code, "%s", why->text);
+	if (!s->list.unfit.text[0])
+		s->list.unfit = *why;
+	return 0;
+}
+
 /* Does it fit beside those that come before it? 0, -EINVAL or -EADDRINUSE. */
-static int check_fit(const struct lz_netdevs *devs, const struct lz_port_wants *list,
-		     const struct lz_port_want *w, struct lz_err *reterr)
+static int check_fit(const struct resolving *s, const struct lz_port_want *w, struct lz_err *reterr)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < list->n && !r; i++)
-		if (!list->v[i].unfit)
-			r = check_pair(devs, &list->v[i], w, reterr);
+	for (size_t i = 0; i < s->list.n && !r; i++)
+		if (!s->list.v[i].unfit)
+			r = check_pair(s->devs, &s->list.v[i], w, reterr);
 	return r;
 }
 
-static int want(const struct lz_netdevs *devs, const struct lz_netdev *dev,
-		const struct lz_port_rule *rules, __u32 rule, bool hooked, bool strict,
-		struct lz_port_wants *list, struct lz_err *reterr)
+static int want(struct resolving *s, const struct lz_netdev *dev, __u32 rule, struct lz_err *reterr)
 {
+	const struct lz_port_rule *by = &s->rules[rule];
 	struct lz_port_want w = {
 		.ifindex = dev->ifindex,
 		.rule = rule,
-		.role = rules[rule].role,
-		.egress = rules[rule].egress && rules[rule].role == LZ_ROLE_CUSTOMER,
+		.role = by->role,
+		.egress = by->egress && by->role == LZ_ROLE_CUSTOMER,
 		.l3 = dev->l3,
 		.physical = dev->physical,
 		.alone = !dev->lower && !dev->master && !dev->pppoe,
@@ -133,71 +151,72 @@ static int want(const struct lz_netdevs *devs, const struct lz_netdev *dev,
 	int r;
 
 	memcpy(w.name, dev->name, sizeof(w.name));
-	r = choose_mode(devs, dev, &rules[rule], &w.mode, &why);
+	r = choose_mode(s->devs, dev, by, &w.mode, &why);
 	if (!r)
-		r = check_fit(devs, list, &w, &why);
-	w.unfit = r && !hooked;
-	w.clash = r && hooked;
-	if (r && strict && r != -EADDRINUSE)
-		return lz_err_set(reterr, -r, "%s", why.text);
-	if (r && !list->unfit.text[0])
-		list->unfit = why;
-	if (lz_array_grow(&list->v, &list->cap, list->n + 1, sizeof(*list->v)))
+		r = check_fit(s, &w, &why);
+	w.unfit = r && !s->hooked;
+	w.clash = r && s->hooked;
+	if (r)
+		r = object(s, r, &why, reterr);
+	if (r)
+		return r;
+	if (lz_array_grow(&s->list.v, &s->list.cap, s->list.n + 1, sizeof(*s->list.v)))
 		return lz_err_set(reterr, ENOMEM, "interfaces: out of memory");
-	list->v[list->n++] = w;
+	s->list.v[s->list.n++] = w;
 	return 0;
 }
 
-static int match_dev(const struct lz_netdevs *devs, const struct lz_netdev *dev,
-		     const struct lz_port_rule *rules, size_t n, bool hooked, bool strict,
-		     struct lz_port_wants *list, struct lz_err *reterr)
+static int match_dev(struct resolving *s, const struct lz_netdev *dev, struct lz_err *reterr)
 {
-	size_t found = n;
+	const struct lz_port_rule *rules = s->rules;
+	size_t found = s->n_rules;
 	struct lz_err why;
+	int r;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < s->n_rules; i++) {
 		if (fnmatch(rules[i].match, dev->name, 0))
 			continue;
-		if (found == n) {
+		if (found == s->n_rules) {
 			found = i;
 			continue;
 		}
 		if (rules[i].role == rules[found].role && rules[i].hook == rules[found].hook)
 			continue;
-		lz_err_set(&why, EINVAL, "%s: '%s' of %s and '%s' of %s both mean it, with another side or hook",
-			   dev->name, rules[found].match, rules[found].group, rules[i].match, rules[i].group);
-		if (strict)
-			return lz_err_set(reterr, EINVAL, "%s", why.text);
-		if (!list->unfit.text[0])
-			list->unfit = why;
+		r = lz_err_set(&why, EINVAL,
+			       "%s: '%s' of %s and '%s' of %s both mean it, with another side or hook", dev->name,
+			       rules[found].match, rules[found].group, rules[i].match, rules[i].group);
+		r = object(s, r, &why, reterr);
+		if (r)
+			return r;
 	}
-	return found < n ? want(devs, dev, rules, found, hooked, strict, list, reterr) : 0;
+	return found < s->n_rules ? want(s, dev, (__u32)found, reterr) : 0;
 }
 
 static bool has_hook(const struct lz_attachments *have, __u32 ifindex)
 {
-	for (size_t i = 0; have && i < have->n; i++)
-		if (have->v[i].ifindex == ifindex)
-			return have->v[i].mode != LZ_ATTACH_NONE;
-	return false;
+	const struct lz_attachment *at = have ? lz_attachments_find(have, ifindex) : NULL;
+
+	return at && at->mode != LZ_ATTACH_NONE;
 }
 
 int lz_port_wants_resolve(const struct lz_netdevs *devs, const struct lz_port_rule *rules, size_t n,
 			  const struct lz_attachments *have, bool strict, struct lz_port_wants *ret,
 			  struct lz_err *reterr)
 {
-	struct lz_port_wants list = {};
+	struct resolving s = { .devs = devs, .rules = rules, .n_rules = n, .strict = strict };
 	int r = 0;
 
-	for (int hooked = 1; hooked >= 0; hooked--)
+	for (int hooked = 1; hooked >= 0; hooked--) {
+		s.hooked = hooked;
 		for (size_t i = 0; i < devs->n && !r; i++)
-			if (has_hook(have, devs->v[i].ifindex) == hooked)
-				r = match_dev(devs, &devs->v[i], rules, n, hooked, strict, &list, reterr);
+			if (has_hook(have, devs->v[i].ifindex) == s.hooked)
+				r = match_dev(&s, &devs->v[i], reterr);
+	}
 	if (r) {
-		lz_port_wants_done(&list);
+		lz_port_wants_done(&s.list);
 		return r;
 	}
-	*ret = list;
+	*ret = s.list;
 	return 0;
 }
 
@@ -212,11 +231,9 @@ const char *lz_port_wants_first_xdp(const struct lz_port_wants *wants,
 {
 	for (size_t i = 0; i < wants->n; i++) {
 		const struct lz_port_want *w = &wants->v[i];
-		bool has_xdp = false;
+		const struct lz_attachment *at = lz_attachments_find(have, w->ifindex);
 
-		for (size_t j = 0; j < have->n; j++)
-			has_xdp |= have->v[j].ifindex == w->ifindex && have->v[j].mode == LZ_ATTACH_XDP;
-		if (w->physical && w->mode == LZ_ATTACH_XDP && !has_xdp)
+		if (w->physical && w->mode == LZ_ATTACH_XDP && !(at && at->mode == LZ_ATTACH_XDP))
 			return w->name;
 	}
 	return NULL;

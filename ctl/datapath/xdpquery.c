@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/mem.h"
+
 /* libnl's link objects leave IFLA_XDP out. */
 static int read_xdp(struct nl_msg *msg, void *arg)
 {
@@ -24,7 +26,7 @@ static int read_xdp(struct nl_msg *msg, void *arg)
 		return NL_OK;
 	if (xdp[IFLA_XDP_ATTACHED])
 		there->attached = nla_get_u8(xdp[IFLA_XDP_ATTACHED]);
-	for (unsigned i = 0; i < sizeof(ids) / sizeof(*ids) && !there->prog_id; i++)
+	for (unsigned i = 0; i < LZ_ARRAY_SIZE(ids) && !there->prog_id; i++)
 		if (xdp[ids[i]])
 			there->prog_id = nla_get_u32(xdp[ids[i]]);
 	return NL_OK;

@@ -58,10 +58,7 @@ static int look_around(struct lz_wiring *w, int strict_slot, struct look *ret, s
 
 static const struct lz_attachment *find_have(const struct look *look, __u32 ifindex)
 {
-	for (size_t i = 0; i < look->have.n; i++)
-		if (look->have.v[i].ifindex == ifindex)
-			return &look->have.v[i];
-	return NULL;
+	return lz_attachments_find(&look->have, ifindex);
 }
 
 static struct lz_port_want *find_want(struct look *look, int slot, __u32 ifindex)
@@ -86,8 +83,7 @@ static bool must_wait(const struct look *look, const struct lz_port_want *want, 
 {
 	const struct lz_attachment *have = find_have(look, want->ifindex);
 
-	return !want->unfit && (!have || have->mode == LZ_ATTACH_NONE) &&
-	       slice_over(end_ns);
+	return (!have || have->mode == LZ_ATTACH_NONE) && slice_over(end_ns);
 }
 
 static void tell(struct lz_wiring *w, enum lz_told_what what, const char *text)
@@ -184,8 +180,6 @@ static int wire(struct lz_wiring *w, struct look *look, struct lz_port_want *wan
 	char name[IF_NAMESIZE];
 	int r;
 
-	if (want->unfit)
-		return 0;
 	if (there)
 		want->mode = have->mode; /* another hook waits for lz_wiring_keep() */
 	r = lz_ports_set(&w->ports, want, slot, reterr);
@@ -286,6 +280,8 @@ int lz_wiring_plan(struct lz_wiring *w, const struct lz_ask *ask, struct lz_err 
 	for (i = 0; r == 0 && i < look.want[ask->slot].n; i++) {
 		struct lz_port_want *want = &look.want[ask->slot].v[i];
 
+		if (want->unfit)
+			continue;
 		if (must_wait(&look, want, &end_ns))
 			break;
 		r = wire(w, &look, want, ask->slot, reterr);
@@ -408,6 +404,14 @@ static void tell_fault(struct lz_wiring *w, const struct lz_err *err)
 	tell(w, LZ_TOLD_FAULT, err->text);
 }
 
+/* Of one look: there is room for one to be remembered, and each other would be told anew. */
+static void tell_first_fault(struct lz_wiring *w, bool *fault, const struct lz_err *err)
+{
+	if (!*fault)
+		tell_fault(w, err);
+	*fault = true;
+}
+
 void lz_wiring_sync(struct lz_wiring *w)
 {
 	struct lz_err err = { "" };
@@ -426,7 +430,9 @@ void lz_wiring_sync(struct lz_wiring *w)
 			struct lz_port_want *want = &look.want[slot].v[i];
 			const struct lz_attachment *have = find_have(&look, want->ifindex);
 
-			if (have && have->mode == LZ_ATTACH_NONE && !want->unfit &&
+			if (want->unfit)
+				continue;
+			if (have && have->mode == LZ_ATTACH_NONE &&
 			    !was_lost(w, want->ifindex, false) &&
 			    w->n_lost < LZ_ARRAY_SIZE(w->lost)) {
 				w->lost[w->n_lost++] = want->ifindex;
@@ -434,15 +440,11 @@ void lz_wiring_sync(struct lz_wiring *w)
 			}
 			if (must_wait(&look, want, &end_ns))
 				continue;
-			if (wire(w, &look, want, slot, &err) < 0 && !fault) {
-				fault = true;
-				tell_fault(w, &err);
-			}
+			if (wire(w, &look, want, slot, &err) < 0)
+				tell_first_fault(w, &fault, &err);
 		}
-		if (look.want[slot].unfit.text[0] && !fault) {
-			fault = true;
-			tell_fault(w, &look.want[slot].unfit);
-		}
+		if (look.want[slot].unfit.text[0])
+			tell_first_fault(w, &fault, &look.want[slot].unfit);
 		if (w->planned[slot])
 			clear_roles(w, &look, slot);
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* p_packets_colony.c - the fate table of a held source, and when a hold holds. */
+#include "base/mem.h"
 #include "lib/rows.h"
 #include "lib/t.h"
 
@@ -212,7 +213,7 @@ static void throttle_at_any_uptime(void)
 	static const __s64 beside_s[] = { -86000, -60000, -3600, -1, 1, 3600 };
 	__u64 wrap_s = (1ULL << 32) / 1000;
 
-	for (size_t i = 0; i < sizeof(beside_s) / sizeof(*beside_s); i++) {
+	for (size_t i = 0; i < LZ_ARRAY_SIZE(beside_s); i++) {
 		T_EQ(throttled_at(wrap_s + (__u64)beside_s[i]), 3, "beside the 49th day");
 		T_EQ(throttled_at(2 * wrap_s + (__u64)beside_s[i]), 3, "beside the 99th day");
 	}
