@@ -24,10 +24,20 @@ daemon_log_keep()
 	cat "$LZ_DIR/log/daemon.log" >>"$LZ_DIR/log/daemons.log"
 }
 
+# all_dead PID...: none of them runs any more
+all_dead()
+{
+	! ps -o stat= -p "$(IFS=,; echo "$*")" | grep -qv "^Z"
+}
+
+# Its controller dies a moment after it, and a file that he has open takes its room until then.
 daemon_kill()
 {
+	local children
+	mapfile -t children < <(pgrep -P "${LZ_PROC[daemon]}")
 	kill -KILL "${LZ_PROC[daemon]}"
 	wait "${LZ_PROC[daemon]}" 2>/dev/null
+	[ "${#children[@]}" = 0 ] || lz_wait 10 all_dead "${children[@]}"
 	daemon_log_keep
 	unset "LZ_PROC[daemon]"
 }
