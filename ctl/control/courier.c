@@ -43,6 +43,7 @@ static const char *const way_words[LZ_OUTBOX_WAY_N] = {
 /* What a way is doing. */
 struct lane {
 	struct lz_outbox sent; /* id 0: nothing is under way */
+	__u64 done; /* the id of a message that the ledger would not take out; 0 = none */
 	__u64 sent_ns;
 	__u64 rest_until_ns;
 	unsigned int failures; /* in a row */
@@ -66,13 +67,25 @@ static __u64 grown(__u64 first, unsigned int shift, __u64 last)
 
 /* ---------------------------------------------------------------- what becomes of a message */
 
+/* Out of the outbox. While the ledger does not take that, its way rests, or it would be told again. */
+static bool take_out(struct lz_ctl *ctl, struct lane *lane, __u64 id)
+{
+	struct lz_err err = { "" };
+	int r = lz_outbox_del(ctl->ledger, id, &err);
+
+	lane->done = r < 0 && r != -ENOENT ? id : 0;
+	if (lane->done) {
+		lz_tell_ledger_failed(err.text);
+		lane->rest_until_ns = lz_clock_mono_ns() + LZ_REST_FIRST_S * LZ_NS_PER_S;
+	}
+	return !lane->done;
+}
+
 static void give_up(struct lz_ctl *ctl, const struct lz_outbox *row, const char *why)
 {
 	struct lz_note note = { 0 };
-	struct lz_err err = { "" };
 
-	if (lz_outbox_del(ctl->ledger, row->id, &err) < 0)
-		lz_tell_ledger_failed(err.text);
+	take_out(ctl, &lanes[row->way], row->id);
 	lz_text_set(note.event, sizeof(note.event), "not-told");
 	snprintf(note.object, sizeof(note.object), "case %llu, %s by %s",
 		 (unsigned long long)row->case_id, row->event, way_words[row->way]);
@@ -101,8 +114,6 @@ static void put_off(struct lz_ctl *ctl, const struct lz_outbox *row, const char 
 
 static void end_lane(struct lz_ctl *ctl, struct lane *lane, const char *error)
 {
-	struct lz_err err = { "" };
-
 	if (error) {
 		__u64 rest_s = grown(LZ_REST_FIRST_S, lane->failures++, LZ_REST_LAST_S);
 
@@ -113,8 +124,7 @@ static void end_lane(struct lz_ctl *ctl, struct lane *lane, const char *error)
 		lz_log(LZ_LOG_INFO, "told", "way=%s case=%llu event=%s tries=%u",
 		       way_words[lane->sent.way], (unsigned long long)lane->sent.case_id,
 		       lane->sent.event, lane->sent.tries + 1);
-		if (lz_outbox_del(ctl->ledger, lane->sent.id, &err) < 0)
-			lz_tell_ledger_failed(err.text);
+		take_out(ctl, lane, lane->sent.id);
 	}
 	lane->sent.id = 0;
 }
@@ -276,7 +286,7 @@ static void serve_lane(struct lz_ctl *ctl, enum lz_outbox_way way, __u64 now_ns)
 	struct lane *lane = &lanes[way];
 	int r;
 
-	if (lane->sent.id || now_ns < lane->rest_until_ns)
+	if (lane->sent.id || now_ns < lane->rest_until_ns || (lane->done && !take_out(ctl, lane, lane->done)))
 		return;
 	if (lz_outbox_due(ctl->ledger, way, lz_clock_wall_ns() / LZ_NS_PER_S, LZ_RETRY_LAST_S + 60,
 			  &lane->sent, 1) <= 0) {

@@ -9,7 +9,7 @@ ROOT=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=selftests/lib/gateway.sh
 . "$ROOT/selftests/lib/gateway.sh"
 
-lz_gateway_enter 240 "$@"
+lz_gateway_enter 270 "$@"
 
 HELD=198.51.100.10
 
@@ -22,6 +22,7 @@ policy()
 	  "sets": { "homes": ["198.51.100.0/24"] },
 	  "customers": { "file": "customers.csv" },
 	  "classes": { "homes": { "of": ["homes"], "port25": "leave-alone" } },
+	  "tell": { "hook": "$LZ_DIR/hook" },
 	  "capacity": { "sources": 4096, "colony": 4096 } }
 	END
 	echo "C32,198.51.100.128/27" >"$LZ_DIR/customers.csv"
@@ -44,6 +45,16 @@ ends_told()
 	grep -cE "event=expired (object=198.51.100.8[01]|case=[0-9]+ sources=32) " "$LZ_DIR/log/daemon.log"
 }
 
+# What is told is counted, and taken after a second.
+mkdir "$LZ_DIR/told" && chmod 777 "$LZ_DIR/told"
+printf "#!/bin/sh\necho \"\$2 \$1\" >>%s/told/log; sleep 1\n" "$LZ_DIR" >"$LZ_DIR/hook" && chmod 755 "$LZ_DIR/hook"
+
+# told ADDRESS EVENT: how often
+told()
+{
+	grep -cx "$(ctl -j quarantine show "$1" | jq .case) $2" "$LZ_DIR/told/log"
+}
+
 t_need lz_provider_add
 t_need lz_customer_add host "$HELD" 2001:db8:2000:61::10
 policy home
@@ -57,6 +68,10 @@ t_need ctl quarantine add 198.51.100.128 for 5s
 
 # ---------------------------------------------------------------- its disk is full
 
+t_need lz_wait 15 eval "[ \$(wc -l <$LZ_DIR/told/log) -ge 4 ]"
+sleep 1.5
+t_need ctl quarantine add 198.51.100.82 for 1h
+t_need lz_wait 5 eval "[ \$(told 198.51.100.82 garden) -ge 1 ]" # and the hook still sleeps
 dd if=/dev/zero of="$STATE/other" bs=4k >/dev/null 2>&1
 FULL="$STATE/ledger.db: .*: database or disk is full; make room on its disk, nothing is changed until then"
 say quarantine add 198.51.100.77
@@ -81,11 +96,13 @@ t_eq "full: it is on" "$(ctl -j bypass status | jq .bypass.on)" true
 t_ok "full: bypass off works" say bypass off
 sleep 8 # three holds have ended for some seconds, and their books cannot be closed
 t_eq "full: an end that is not on record is not told" "$(ends_told)" 0
+t_eq "full: what was told is not told again and again" "$(told 198.51.100.82 garden)" 1
 t_ok "full: why is said, not with each try" test "$(grep -c "event=ledger-failed" "$LZ_DIR/log/daemon.log")" -le 3
 t_need rm "$STATE/other"
 t_need lz_wait 5 eval "[ \$(ends_told) -ge 3 ]"
 sleep 1
 t_eq "room again: the ends are told, each once" "$(ends_told)" 3
+t_eq "room again: nor is that which was told" "$(told 198.51.100.82 garden)" 1
 t_ok "room again: the release is done" ctl quarantine del "$HELD"
 t_ok "room again: healthy" ctl health
 t_ok "room again: doctor agrees" ctl doctor
