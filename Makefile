@@ -199,6 +199,7 @@ install: all
 	install -D -m 755 $(O)/lazaretctl $(DESTDIR)$(PREFIX)/bin/lazaretctl
 	install -D -m 644 ctl/daemon/lazaret.service $(DESTDIR)/lib/systemd/system/lazaret.service
 	install -D -m 644 ctl/daemon/lazaret.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/lazaret.conf
+	install -D -m 644 ctl/daemon/lazaret.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/lazaret.conf
 	install -d -m 755 $(DESTDIR)/etc/lazaret $(EXAMPLES)/ranges $(EXAMPLES)/schema
 	install -d -m 755 $(DESTDIR)$(PREFIX)/share/lazaret/portal
 	install -m 644 ctl/portal/templates/*.html $(DESTDIR)$(PREFIX)/share/lazaret/portal
@@ -215,6 +216,7 @@ install: all
 			--home-dir /var/lib/lazaret --shell /usr/sbin/nologin lazaret; \
 		for group in lazaret-view lazaret-admin; do \
 			getent group $$group >/dev/null || groupadd --system $$group; done; fi)
+	$(if $(DESTDIR),,! command -v systemd-tmpfiles >/dev/null || systemd-tmpfiles --create lazaret.conf)
 	$(if $(DESTDIR),,[ ! -d /run/systemd/system ] || systemctl daemon-reload)
 
 # What was attached stays attached and what was held stays held: 'lazaretd --detach' ends that.
@@ -222,6 +224,7 @@ uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/sbin/lazaretd $(DESTDIR)$(PREFIX)/bin/lazaretctl
 	rm -f $(DESTDIR)$(PREFIX)/sbin/lazaret-portal
 	rm -f $(DESTDIR)/lib/systemd/system/lazaret.service $(DESTDIR)$(PREFIX)/lib/sysusers.d/lazaret.conf
+	rm -f $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/lazaret.conf
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man8/lazaretctl.8 $(DESTDIR)$(PREFIX)/share/man/man8/lazaret-portal.8
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man5/lazaret-policy.5
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lazaretctl

@@ -312,7 +312,8 @@ void lz_courier_turn(struct lz_ctl *ctl)
 		return;
 	if (ctl->courier && ctl->courier->asleep && listen_to(ctl->courier) < 0)
 		drop(ctl, "cannot listen to the teller");
-	if (!lz_outbox_count(ctl->ledger))
+	/* What a stand-in cannot take out would be told by each start. */
+	if (!lz_outbox_count(ctl->ledger) || lz_ledger_is_stand_in(ctl->ledger))
 		return;
 	if (!ctl->courier)
 		start(ctl);

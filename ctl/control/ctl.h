@@ -149,8 +149,9 @@ struct lz_ctl {
 	struct lz_switch_seen bypass;
 	struct lz_lost lost;
 	unsigned int fill_alarm; /* 0, 80, 90, 95: told */
-	char ledger_fault[256]; /* last write error, "" = fine */
+	char ledger_fault[sizeof(((struct lz_err *)0)->text)]; /* last write error, "" = fine */
 	bool ledger_away; /* its file is not the one that was opened */
+	__u64 books_tried_s; /* CLOCK_MONOTONIC: when the ledger was last asked for that a copy stands in for */
 	char lost_hooks[256]; /* names, "" = none */
 	struct lz_names *names; /* host names of the policy; NULL = there are none */
 	struct lz_courier *courier; /* to the teller; NULL = there is none */

@@ -266,6 +266,11 @@ void lz_strangers_look(struct lz_ctl *ctl)
 	else if (n)
 		lz_log(LZ_LOG_NOTICE, "releases-finished", "sources=%d", n);
 	ctl->strangers_known = true;
+	if (lz_ledger_is_stand_in(ctl->ledger)) { /* the one it stands for comes no further */
+		if (!ctl->view.tables->ledger_id)
+			put_mark(ctl, &ctl->opened_as);
+		return;
+	}
 	write_mark(ctl);
 	lz_ledger_on_commit(ctl->ledger, write_mark, ctl);
 }

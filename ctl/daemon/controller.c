@@ -167,6 +167,7 @@ static void on_second(uv_timer_t *timer)
 	lz_courier_turn(ctl);
 	lz_audit_turn(ctl);
 	tick(ctl, now);
+	lz_books_turn(ctl, now);
 	if (now.mono_s - ctl->shed_s >= LZ_SHED_EVERY_S) {
 		ctl->shed_s = now.mono_s;
 		if (lz_ledger_shed_idle(ctl->ledger))
@@ -309,18 +310,6 @@ static int listen_on(const struct lz_options *o, const char *name, mode_t mode, 
 	return lz_serve_listen(path, mode, gid, reterr);
 }
 
-static int read_boot_id(char *ret, size_t size, struct lz_err *reterr)
-{
-	lz_autoclose int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, ret, size - 1);
-
-	if (n <= 0)
-		return lz_err_set(reterr, fd < 0 ? errno : EIO, "boot_id: cannot read");
-	ret[n] = '\0';
-	ret[strcspn(ret, "\n")] = '\0';
-	return 0;
-}
-
 static void add_grant(struct lz_ctl *ctl, const char *group, enum lz_peer_role role)
 {
 	struct group *gr = getgrnam(group);
@@ -383,9 +372,7 @@ static const struct lz_ears ears = {
 
 static int start(struct lz_ctl *ctl, const struct lz_identity *who, struct lz_err *reterr)
 {
-	char boot_id[LZ_BOOT_ID_TEXT_MAX];
 	struct lz_policy *first = NULL;
-	struct lz_now clocks;
 	int control, read_only, gate, bad, r;
 	uid_t portal = 0;
 
@@ -408,16 +395,9 @@ static int start(struct lz_ctl *ctl, const struct lz_identity *who, struct lz_er
 	umask(0077); /* the ledger names customers */
 	r = lz_sandbox_enter(who, reterr);
 	if (r == 0)
-		r = read_boot_id(boot_id, sizeof(boot_id), reterr);
+		r = lz_books_open(ctl, reterr);
 	if (r == 0)
-		r = lz_ledger_open(ctl->options->state, boot_id, lz_ctl_now(), &ctl->ledger, reterr);
-	if (r == 0) {
-		ctl->opened_as = lz_ledger_mark(ctl->ledger);
-		clocks = lz_ledger_clocks(ctl->ledger); /* set while no daemon looked: the same as by day */
-		ctl->wall = (struct lz_wall){ .wall_s = clocks.wall_s, .mono_s = clocks.mono_s };
-		lz_ledger_on_end(ctl->ledger, lz_tell_batch, ctl);
 		r = lz_ctl_keeper_start(ctl);
-	}
 	if (r == 0)
 		r = lz_running_restore(ctl, first, ctl->options->policy, reterr);
 	if (r == 0 && bad < 0 && !ctl->now.policy) {
@@ -431,6 +411,8 @@ static int start(struct lz_ctl *ctl, const struct lz_identity *who, struct lz_er
 		r = lz_portal_open(ctl, gate, portal, reterr);
 	if (r == 0 && start_timers(ctl) < 0)
 		r = lz_err_set(reterr, EIO, "timers: cannot start");
+	if (r == 0)
+		lz_books_seal(ctl);
 	return r;
 }
 

@@ -59,14 +59,12 @@ static int make_dir(const char *path, mode_t mode, const struct lz_identity *who
 		return dir_error(reterr, path, "change owner");
 	if ((st.st_mode & ALLPERMS) != mode && chmod(path, mode) < 0)
 		return dir_error(reterr, path, "change mode");
-	if (access(path, W_OK) < 0 && errno == EROFS)
-		return dir_error(reterr, path, "write");
 	return 0;
 }
 
 /*
- * The ledger's files are the controller's too: systemd gives all of StateDirectory= to the unit's user,
- * which is root, at every start but the first. Only plain files with one name: the folder was the
+ * The ledger's files are the controller's too: a backup that root puts back is not, nor what a unit with
+ * StateDirectory= leaves, which gives all of it to root. Only plain files with one name: the folder was the
  * controller's, which may have been taken over.
  */
 static int give_files(const char *path, const struct lz_identity *who, struct lz_err *reterr)
@@ -82,7 +80,8 @@ static int give_files(const char *path, const struct lz_identity *who, struct lz
 		if (fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 		    !S_ISREG(st.st_mode) || st.st_nlink != 1 || st.st_uid == who->uid)
 			continue;
-		if (fchownat(dirfd(dir), e->d_name, who->uid, who->gid, AT_SYMLINK_NOFOLLOW) < 0)
+		if (fchownat(dirfd(dir), e->d_name, who->uid, who->gid, AT_SYMLINK_NOFOLLOW) < 0 &&
+		    errno != EROFS) /* those that it can read are enough for a start */
 			r = lz_err_set(reterr, errno, "%s/%s: cannot change owner: %s", path, e->d_name,
 				       strerror(errno));
 	}

@@ -133,6 +133,9 @@ struct lz_ledger {
 	struct lz_now clocks; /* as of the last write before it was opened, if in this boot */
 	struct stat file, file_log; /* database and log as they were opened */
 	int lock; /* of the state folder: one daemon at a time */
+	char *stands_for; /* it is a copy, of the ledger of this folder; NULL: it is none */
+	struct lz_err why; /* .. which could not be opened */
+	bool sealed; /* .. and takes no more */
 	int log_pages; /* as of the last commit; atomic */
 	sqlite3_stmt *sql[LZ_SQL_N];
 	__u64 held;
@@ -154,6 +157,23 @@ struct lz_ledger {
 	struct lz_origin seen[LZ_ORIGIN_CACHE];	   /* read lately, by id */
 	struct lz_kept kept[LZ_KEPT_CACHE];
 };
+
+/**
+ * lz_db_lock() - the lock of a state folder, for as long as *@ret is open
+ * Return: 0; -EBUSY another lazaretd has it; -errno.
+ */
+int lz_db_lock(const char *dir, int *ret, struct lz_err *reterr);
+
+/** lz_db_new() - a ledger with the lock of @dir, whose database will be @path; 0 or -errno */
+int lz_db_new(const char *dir, const char *path, struct lz_ledger **ret, struct lz_err *reterr);
+
+/**
+ * lz_db_open() - its database: open or create, check, migrate, carry over
+ * @sound: NULL at the end: these tables must not be damaged; "1" is all of them
+ * Return: as lz_ledger_open(); l is to be closed in any case.
+ */
+int lz_db_open(struct lz_ledger *l, const char *boot_id, struct lz_now now, const char *const *sound,
+	       struct lz_err *reterr);
 
 /* Their texts. */
 extern const char *const lz_db_sql[LZ_SQL_N];

@@ -35,6 +35,8 @@ int lz_ledger_look(const struct lz_ledger *l, struct lz_err *reterr)
 {
 	struct stat file, log;
 
+	if (l->sealed)
+		return lz_err_set(reterr, ESTALE, "%s", l->why.text);
 	if (stat_both(l->path, &file, &log) == 0 && same(&file, &l->file) && same(&log, &l->file_log))
 		return 0;
 	return lz_err_set(reterr, ESTALE,

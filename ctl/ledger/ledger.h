@@ -54,11 +54,36 @@ struct lz_now {
  * @boot_id: /proc/sys/kernel/random/boot_id; holds of another boot are converted, see above
  *
  * Return: 0; -EBADMSG damaged or no database; -EPROTONOSUPPORT written by a newer version; -EBUSY
- *         another daemon has it; -ELOOP a symbolic link. The file is never repaired or replaced.
+ *         another daemon has it; -ELOOP a symbolic link; -EROFS, -ENOSPC, -EIO, -EACCES its disk or rights.
+ *         The file is never repaired or replaced.
  */
 int lz_ledger_open(const char *dir, const char *boot_id, struct lz_now now, struct lz_ledger **ret,
 		   struct lz_err *reterr);
 void lz_ledger_close(struct lz_ledger **ledger);
+
+/**
+ * lz_ledger_open_stand_in() - one that cannot be written, or is damaged in part: a copy of it, to start by
+ * @dir: its state folder, which is locked as by lz_ledger_open()
+ * @aside: a folder in memory for the copy; a file of the ledger's name there is overwritten
+ * @why: what lz_ledger_open() said; what lz_ledger_look() and each commit say after lz_ledger_seal() begins with it
+ *
+ * What says how to judge must be whole: policies, holds, exceptions; histories need not.
+ * Return: 0; -ENOENT there is none, or no policy in it was ever confirmed; -errno, -EBADMSG as above.
+ */
+int lz_ledger_open_stand_in(const char *dir, const char *aside, const char *boot_id, struct lz_now now,
+			    const struct lz_err *why, struct lz_ledger **ret, struct lz_err *reterr);
+
+/** lz_ledger_seal() - of a stand-in, at the end of the start: nothing is acknowledged, each commit is -ESTALE */
+void lz_ledger_seal(struct lz_ledger *l);
+
+bool lz_ledger_is_stand_in(const struct lz_ledger *l);
+
+/**
+ * lz_ledger_is_back() - can the one that @l stands for be opened and written again?
+ *
+ * It is, and closed again: a new start finds it ready. Takes as long as lz_ledger_open(). Return: 0 or -errno.
+ */
+int lz_ledger_is_back(struct lz_ledger *l, const char *boot_id, struct lz_now now);
 
 /**
  * lz_ledger_look() - is its file still the one that was opened?

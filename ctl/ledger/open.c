@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -35,19 +36,24 @@ static int read_number(struct lz_ledger *l, const char *sql, __s64 *ret, struct 
 }
 
 /* A damaged page found now is a clear refusal; found in the middle of a restore it would be half a
- * colony. quick_check reads 600,000 holds in 0.3 s (selftests/unit/t_ledger_many.c prints it). */
-static int check_sound(struct lz_ledger *l, struct lz_err *reterr)
+ * colony. quick_check reads 600,000 holds in 0.3 s (selftests/unit/t_ledger_many.c prints it).
+ * @what: of which table; "1": of all, until the first fault */
+static int check_sound(struct lz_ledger *l, const char *what, struct lz_err *reterr)
 {
+	const char *text, *head_end;
 	sqlite3_stmt *s = NULL;
+	char sql[48];
 	int r = 0;
 
-	if (sqlite3_prepare_v2(l->db, "PRAGMA quick_check(1)", -1, &s, NULL) != SQLITE_OK)
+	snprintf(sql, sizeof(sql), "PRAGMA quick_check(%s)", what);
+	if (sqlite3_prepare_v2(l->db, sql, -1, &s, NULL) != SQLITE_OK)
 		return lz_db_error(l, "check", reterr);
-	if (sqlite3_step(s) != SQLITE_ROW)
+	text = sqlite3_step(s) == SQLITE_ROW ? (const char *)sqlite3_column_text(s, 0) : NULL;
+	head_end = text ? strchr(text, '\n') : NULL; /* "*** in database main ***" */
+	if (!text)
 		r = lz_db_error(l, "check", reterr);
-	else if (!lz_streq((const char *)sqlite3_column_text(s, 0), "ok"))
-		r = lz_err_set(reterr, EBADMSG,
-			       "ledger: check: damaged: %s", sqlite3_column_text(s, 0));
+	else if (!lz_streq(text, "ok"))
+		r = lz_err_set(reterr, EBADMSG, "ledger: check: damaged: %s", head_end ? head_end + 1 : text);
 	sqlite3_finalize(s);
 	return r;
 }
@@ -170,10 +176,13 @@ static int prepare(struct lz_ledger *l, struct lz_err *reterr)
 }
 
 /* SQLite opens what it is given; a fifo or a link in the state folder is somebody's trick. */
-static int check_file(const char *path, struct lz_err *reterr)
+static int check_file(const char *dir, const char *path, struct lz_err *reterr)
 {
 	struct stat st;
 
+	if (access(dir, W_OK) < 0 && errno == EROFS)
+		return lz_err_set(reterr, EROFS, "ledger: %s: is on a read-only file system; mount it for writing",
+				  dir);
 	if (lstat(path, &st) < 0)
 		return errno == ENOENT ? 0 : lz_err_set(reterr, errno, "ledger: %s: %m", path);
 	if (S_ISLNK(st.st_mode))
@@ -183,7 +192,7 @@ static int check_file(const char *path, struct lz_err *reterr)
 	return 0;
 }
 
-static int set_up(struct lz_ledger *l, const char *boot_id, struct lz_now now,
+static int set_up(struct lz_ledger *l, const char *boot_id, struct lz_now now, const char *const *sound,
 		  struct lz_err *reterr)
 {
 	int r;
@@ -201,8 +210,8 @@ static int set_up(struct lz_ledger *l, const char *boot_id, struct lz_now now,
 		if (sqlite3_prepare_v3(l->db, lz_db_sql[i], -1, SQLITE_PREPARE_PERSISTENT,
 				       &l->sql[i], NULL) != SQLITE_OK)
 			r = lz_db_error(l, "prepare", reterr);
-	if (r == 0)
-		r = check_sound(l, reterr);
+	for (; r == 0 && *sound; sound++)
+		r = check_sound(l, *sound, reterr);
 	if (r == 0)
 		r = migrate(l, reterr);
 	if (r == 0)
@@ -218,8 +227,7 @@ static int set_up(struct lz_ledger *l, const char *boot_id, struct lz_now now,
 	return r;
 }
 
-/* For as long as the descriptor is open. */
-static int lock_folder(const char *dir, int *ret, struct lz_err *reterr)
+int lz_db_lock(const char *dir, int *ret, struct lz_err *reterr)
 {
 	*ret = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (*ret < 0)
@@ -244,36 +252,49 @@ static void say_way_out(const char *path, struct lz_err *reterr)
 		   why.text, path);
 }
 
+int lz_db_new(const char *dir, const char *path, struct lz_ledger **ret, struct lz_err *reterr)
+{
+	struct lz_ledger *l = calloc(1, sizeof(*l));
+	int r;
+
+	if (!l)
+		return lz_err_set(reterr, ENOMEM, "ledger: open: out of memory");
+	r = lz_db_lock(dir, &l->lock, reterr);
+	if (r == 0 && lz_strdup_to(&l->path, path) < 0)
+		r = lz_err_set(reterr, ENOMEM, "ledger: open: out of memory");
+	if (r < 0)
+		lz_ledger_close(&l);
+	*ret = l;
+	return r;
+}
+
+int lz_db_open(struct lz_ledger *l, const char *boot_id, struct lz_now now, const char *const *sound,
+	       struct lz_err *reterr)
+{
+	if (sqlite3_open_v2(l->path, &l->db,
+			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW |
+				    SQLITE_OPEN_FULLMUTEX,
+			    NULL) == SQLITE_OK)
+		return set_up(l, boot_id, now, sound, reterr);
+	return l->db ? lz_db_error(l, l->path, reterr) :
+		       lz_err_set(reterr, ENOMEM, "ledger: open: out of memory");
+}
+
 int lz_ledger_open(const char *dir, const char *boot_id, struct lz_now now, struct lz_ledger **ret,
 		   struct lz_err *reterr)
 {
-	struct lz_ledger *l;
+	static const char *const all[] = { "1", NULL };
+	struct lz_ledger *l = NULL;
 	char path[PATH_MAX];
 	int r;
 
 	if (snprintf(path, sizeof(path), "%s/" LZ_LEDGER_FILE, dir) >= (int)sizeof(path))
 		return lz_err_set(reterr, ENAMETOOLONG, "ledger: open: path is too long");
-	r = check_file(path, reterr);
-	if (r < 0)
-		return r;
-	l = calloc(1, sizeof(*l));
-	if (!l)
-		return lz_err_set(reterr, ENOMEM, "ledger: open: out of memory");
-	r = lock_folder(dir, &l->lock, reterr);
-	if (r == 0 && lz_strdup_to(&l->path, path) < 0)
-		r = lz_err_set(reterr, ENOMEM, "ledger: open: out of memory");
-	if (r < 0) {
-		lz_ledger_close(&l);
-		return r;
-	}
-	if (sqlite3_open_v2(path, &l->db,
-			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW |
-				    SQLITE_OPEN_FULLMUTEX,
-			    NULL) != SQLITE_OK)
-		r = l->db ? lz_db_error(l, path, reterr) :
-			    lz_err_set(reterr, ENOMEM, "ledger: open: out of memory");
-	else
-		r = set_up(l, boot_id, now, reterr);
+	r = check_file(dir, path, reterr);
+	if (r == 0)
+		r = lz_db_new(dir, path, &l, reterr);
+	if (r == 0)
+		r = lz_db_open(l, boot_id, now, all, reterr);
 	if (r == -EBADMSG)
 		say_way_out(path, reterr);
 	if (r < 0) {
@@ -296,6 +317,7 @@ void lz_ledger_close(struct lz_ledger **ledger)
 	sqlite3_close(l->db);
 	lz_close_ref(&l->lock);
 	free(l->path);
+	free(l->stands_for);
 	free(l);
 	*ledger = NULL;
 }

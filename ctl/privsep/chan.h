@@ -27,7 +27,8 @@
 #include "datapath/kernel.h"
 #include "datapath/netdev.h"
 
-/* The controller's exit: start me again, I have written down a policy that wants another instance. */
+/* The controller's exit: start me again, I have written down a policy that wants another instance, or the ledger
+ * can be written that I started without. */
 #define LZ_EXIT_REOPEN 75
 
 #define LZ_PLAN_RULES_MAX 256

@@ -21,7 +21,7 @@ UNIT=/lib/systemd/system/lazaret.service
 LOG=/run/unit.log
 INIT=
 
-# tree_make: the machine's files, to be written over without harm
+# tree_make: the machine's files, to be written over without harm; the state folder's disk is its own
 tree_make()
 {
 	local over=$LZ_DIR/over
@@ -32,6 +32,7 @@ tree_make()
 	mount -t sysfs sys "$NEW/sys" && mount -t bpf -o mode=700 bpf "$NEW/sys/fs/bpf" || return
 	mount -t tmpfs none "$NEW/lib/systemd/system-generators" && rm -rf "$NEW/etc/systemd/system" || return
 	mkdir -p "$NEW/etc/systemd/system/lazaret.service.d" "$NEW/etc/lazaret"
+	mkdir -p "$NEW/var/lib/lazaret" && mount -t tmpfs -o size=8m,mode=755 state "$NEW/var/lib/lazaret" || return
 	# other file systems of this machine are not below the overlay
 	mkdir -p "$NEW$BUILD" "$NEW$ROOT" && mount --bind "$BUILD" "$NEW$BUILD" && mount --bind "$ROOT" "$NEW$ROOT"
 }
@@ -142,6 +143,24 @@ t_ok "after that: answers" lz_wait 20 status_ok
 t_ok "after that: attached" hooked
 t_ok "after that: held" inside lazaretctl quarantine show 100.64.0.7
 t_ok "after that: adopted, not attached anew" inside grep -q event=policy-adopted "$LOG"
+
+# ---------------------------------------------------------------- its disk is read-only, or full
+
+t_ok "stop, and the disk is read-only" inside sh -c "systemctl stop lazaret && mount -o remount,ro /var/lib/lazaret"
+t_ok "read-only: starts" inside systemctl start lazaret
+t_ok "read-only: answers" lz_wait 20 status_ok
+t_ok "read-only: by a copy" inside grep -q 'event=ledger-stood-in-for .*is on a read-only file system' "$LOG"
+t_ok "read-only: held" inside lazaretctl quarantine show 100.64.0.7
+t_ok "read-only: health says so" eval "inside lazaretctl health | grep -q '^FAILED ledger: '"
+t_ok "stop, and the disk is full" inside sh -c "systemctl stop lazaret && mount -o remount,rw /var/lib/lazaret &&
+	! dd if=/dev/zero of=/var/lib/lazaret/other bs=4k 2>/dev/null"
+t_ok "full: starts" inside systemctl start lazaret
+t_ok "full: answers" lz_wait 20 status_ok
+t_ok "full: held" inside lazaretctl quarantine show 100.64.0.7
+t_ok "full: health says so" eval "inside lazaretctl health | grep -q '^FAILED ledger: '"
+t_ok "room again" inside rm /var/lib/lazaret/other
+t_ok "room again: healthy" lz_wait 20 inside lazaretctl health
+t_eq "room again: not the unit was started for it" "$(show NRestarts)" 0
 
 # ---------------------------------------------------------------- restart, stop
 
