@@ -7,6 +7,8 @@
 #include "control/rules.h"
 #include "privsep/chan.h"
 
+#define LZ_LEFT_NAMES_MAX 4
+
 _Static_assert((int)LZ_HOOK_AUTO == (int)LZ_WANT_AUTO && (int)LZ_HOOK_TC == (int)LZ_WANT_TC,
 	       "policy and data plane number the hooks alike");
 
@@ -67,4 +69,32 @@ bool lz_interfaces_missing(const struct lz_policy *policy, const struct lz_port_
 		}
 	}
 	return false;
+}
+
+/* Groups of different sides that match one name are no valid policy. */
+static bool is_customer(const struct lz_policy *policy, const char *name)
+{
+	for (size_t i = 0; i < policy->n_interfaces; i++)
+		for (size_t k = 0; k < policy->interfaces[i].n_match; k++)
+			if (policy->interfaces[i].side == LZ_SIDE_CUSTOMER &&
+			    !fnmatch(policy->interfaces[i].match[k], name, 0))
+				return true;
+	return false;
+}
+
+size_t lz_interfaces_left(const struct lz_policy *now, const struct lz_policy *next, const struct lz_port_told *ports,
+			  size_t n, char *ret, size_t size)
+{
+	size_t left = 0, at = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (ports[i].mode == LZ_ATTACH_NONE || !is_customer(now, ports[i].name) ||
+		    is_customer(next, ports[i].name))
+			continue;
+		if (left++ < LZ_LEFT_NAMES_MAX)
+			at += (size_t)snprintf(ret + at, size - at, "%s%s", at ? ", " : "", ports[i].name);
+	}
+	if (left > LZ_LEFT_NAMES_MAX)
+		snprintf(ret + at, size - at, " and %zu more", left - LZ_LEFT_NAMES_MAX);
+	return left;
 }

@@ -21,4 +21,13 @@ __u32 lz_rules_from_policy(const struct lz_policy *policy, struct lz_port_rule *
 bool lz_interfaces_missing(const struct lz_policy *policy, const struct lz_port_told *ports, size_t n,
 			   char *ret, size_t size);
 
+/**
+ * lz_interfaces_left() - whose customers would pass unjudged if @next came in the place of @now?
+ * @ports: of lz_ctl_ports()
+ * @ret:   names of the first of them, and how many more: 128 bytes are enough
+ * Return: how many.
+ */
+size_t lz_interfaces_left(const struct lz_policy *now, const struct lz_policy *next, const struct lz_port_told *ports,
+			  size_t n, char *ret, size_t size);
+
 #endif /* LZ_CONTROL_RULES_H */

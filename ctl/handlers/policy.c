@@ -251,6 +251,21 @@ static bool may_apply(struct lz_ctl *ctl, struct lz_request *req)
 	return true;
 }
 
+/* A mistyped glob must not set a street free. Where nothing is judged, or will be, there is nothing to ask. */
+static bool may_leave_ports(struct lz_ctl *ctl, struct lz_request *req, const struct lz_next *next)
+{
+	char names[128];
+	struct lz_err err;
+
+	if (lz_arg_bool(req, "yes") || !ctl->now.policy ||
+	    !lz_interfaces_left(ctl->now.policy, next->policy, next->before, next->n_before, names, sizeof(names)))
+		return true;
+	lz_err_set(&err, EPERM, "policy: %s: would not be judged any more, customers there pass, who is held goes free; "
+		   "nothing was changed", names);
+	lz_reply_end(req, LZ_CODE_GUARDED, err.text, NULL);
+	return false;
+}
+
 /* Hooks that were attached for a policy that does not come. */
 static void unwire(struct lz_ctl *ctl)
 {
@@ -281,6 +296,11 @@ static struct lz_policy *wired_policy(struct lz_ctl *ctl, struct lz_request *req
 		if (!next.policy)
 			return NULL;
 		lz_ctl_ports(ctl, &next.before, &next.n_before, NULL);
+		if (!may_leave_ports(ctl, req, &next)) {
+			lz_policy_free(&next.policy);
+			free(next.before);
+			return NULL;
+		}
 		if (lz_ctl_wire(ctl, req, next.policy, lz_arg_bool(req, "yes")) == 0) {
 			ctl->next.before = next.before;
 			ctl->next.n_before = next.n_before;

@@ -226,6 +226,17 @@ t_eq "renamed back: the held one is held" "$(status_of reach shop 25)" 1
 echo '{ "version": 1, "clases": {} }' >"$LZ_DIR/bad.json"
 t_eq "bad policy: exit code" "$(status_of ctl policy apply "$LZ_DIR/bad.json")" 1
 t_eq "bad policy: nothing changed" "$(ctl -j status | jq -r .policy.generation)" 1
+sed 's/"acc0"/"acc00"/' "$LZ_DIR/open.json" >"$LZ_DIR/left.json"
+t_eq "a mistyped port: not without a yes" "$(status_of ctl policy apply "$LZ_DIR/left.json")" 7
+ctl policy apply "$LZ_DIR/left.json" --confirm 60 >"$LZ_DIR/said" 2>&1
+t_ok "a mistyped port: says who would go free" grep -q \
+	"^lazaretctl: policy: acc0: would not be judged any more, customers there pass, who is held goes free; nothing" "$LZ_DIR/said"
+t_ok "a mistyped port: and how, if it is meant" grep -q "repeat the command with --yes" "$LZ_DIR/said"
+t_eq "a mistyped port: nothing changed" "$(ctl -j status | jq -r .policy.generation)$(status_of reach shop 25)" 11
+t_ok "a port is left: with a yes" ctl policy apply "$LZ_DIR/left.json" --yes
+t_ok "a port is left: passes" reach shop 25
+t_ok "a port comes: nobody is asked" ctl policy apply "$LZ_DIR/open.json"
+t_eq "a port comes: held there" "$(status_of reach shop 25)" 1
 t_ok "apply" ctl policy apply "$LZ_DIR/shut.json"
 t_eq "apply: is in force" "$(status_of reach office 25)" 1
 t_ok "undo" ctl policy undo

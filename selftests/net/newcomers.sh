@@ -158,7 +158,7 @@ t_ok "nothing is told when they are apart" lz_wait 5 ctl health
 
 # One that does not fit, while two policies are planned; then another of the same low 16 bits.
 policy_write three '"acc0", "p1"'
-t_need ctl policy apply "$LZ_DIR/three.json" --confirm 60
+t_need ctl policy apply "$LZ_DIR/three.json" --confirm 60 --yes
 t_need ip -n "$LZ_LAB-gw" link add p3 index 1003 link p1 type macvlan
 sleep 2 # two looks
 t_need port_del p3
