@@ -237,10 +237,12 @@ static void show_change(struct lz_cli *cli, const cJSON *row, size_t shown)
 	lz_text_fold("  is  ", to);
 }
 
-static void show_refusal(struct lz_cli *cli, const cJSON *reply)
+static void show_consequences(struct lz_cli *cli, const cJSON *reply)
 {
 	char why[LZ_CELL_BYTES];
 
+	if (lz_text_member(reply, "warning"))
+		lz_text_fold("warning: ", lz_text_get(cli, reply, "warning", why));
 	if (lz_text_member(reply, "apply_refused"))
 		fprintf(stderr, "lazaretctl: apply would be refused: %s\n",
 			lz_text_get(cli, reply, "apply_refused", why));
@@ -249,7 +251,7 @@ static void show_refusal(struct lz_cli *cli, const cJSON *reply)
 const struct lz_cli_view lz_view_diff = {
 	.rows = "changes_list",
 	.row = show_change,
-	.end = show_refusal,
+	.end = show_consequences,
 	.none = "this is what is in force: nothing would change",
 };
 

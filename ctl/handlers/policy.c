@@ -17,6 +17,7 @@
 #include "handlers/answer.h"
 #include "handlers/exchange.h"
 #include "handlers/handlers.h"
+#include "handlers/preview.h"
 #include "policy/diff.h"
 #include "privsep/chan.h"
 
@@ -197,12 +198,23 @@ static int may_take_over(struct lz_request *req, struct lz_err *reterr)
 	return 0;
 }
 
+/* Whom it cuts off, before it does: afterwards nobody remembers what was. Said when it is done. */
+static void look_ahead(const struct lz_ctl *ctl, const struct lz_running *next, char ret[static LZ_PREVIEW_TEXT_MAX])
+{
+	struct lz_preview preview;
+
+	ret[0] = '\0';
+	if (lz_preview(ctl, next->policy, next->image, &preview) == 0)
+		lz_preview_say(ctl, &preview, ret);
+}
+
 /* Compile and apply; takes the policy. 1: the request is answered. */
 static int apply(struct lz_ctl *ctl, struct lz_request *req, struct lz_policy *policy,
 		 struct lz_err *reterr)
 {
 	__u64 confirm_s = lz_arg_int(req, "confirm_s", 0);
 	struct lz_running next = { 0 };
+	char ahead[LZ_PREVIEW_TEXT_MAX];
 	int r = ctl->opened ? lz_ctl_fits(ctl, policy, reterr) : 0;
 
 	if (r < 0)
@@ -216,8 +228,11 @@ static int apply(struct lz_ctl *ctl, struct lz_request *req, struct lz_policy *p
 	}
 	lz_tell_actor(req, next.row.actor);
 	lz_text_set(next.row.file, sizeof(next.row.file), lz_arg_text(req, "file"));
-	return lz_running_apply(ctl, &next, (__u32)confirm_s,
-				lz_arg_bool(req, "yes") ? LZ_PLAN_F_YES : 0, reterr);
+	look_ahead(ctl, &next, ahead);
+	r = lz_running_apply(ctl, &next, (__u32)confirm_s, lz_arg_bool(req, "yes") ? LZ_PLAN_F_YES : 0, reterr);
+	if (r == 0 && ahead[0])
+		send_line(req, "warning", NULL, ahead);
+	return r;
 }
 
 static bool may_apply(struct lz_ctl *ctl, struct lz_request *req)
@@ -396,6 +411,24 @@ static void told_fill(struct lz_request *req, void *arg)
 		lz_reply_end(req, LZ_CODE_OK, NULL, TAKE_PTR(told->end));
 }
 
+/* What is only worth a line; a policy for other tables is not compared. */
+static void add_preview(const struct lz_ctl *ctl, const struct lz_policy *policy, cJSON *end)
+{
+	struct lz_image *image = NULL;
+	char text[LZ_PREVIEW_TEXT_MAX];
+	struct lz_preview preview;
+
+	if (lz_image_compile(policy, ctl->now.image, ctl->view.instance.seed, &image, NULL) < 0)
+		return;
+	if (lz_preview(ctl, policy, image, &preview) == 0) {
+		lz_json_add_u64(end, "port25_users", preview.users);
+		lz_json_add_u64(end, "port25_refused", preview.refused);
+		if (lz_preview_say(ctl, &preview, text)[0])
+			lz_json_add_str(end, "warning", text);
+	}
+	lz_image_free(&image);
+}
+
 void lz_h_policy_diff(struct lz_request *req, void *arg)
 {
 	struct lz_ctl *ctl = arg;
@@ -415,6 +448,8 @@ void lz_h_policy_diff(struct lz_request *req, void *arg)
 		lz_json_add_u64(told->end, "changes", told->changes.n);
 		if (ctl->opened && lz_ctl_fits(ctl, policy, &err) < 0)
 			lz_json_add_str(told->end, "apply_refused", err.text);
+		else if (ctl->opened)
+			add_preview(ctl, policy, told->end);
 		lz_reply_stream(req, told_fill, told_free, told);
 	} else {
 		lz_end(req, r, &err);

@@ -237,7 +237,17 @@ t_ok "a port is left: with a yes" ctl policy apply "$LZ_DIR/left.json" --yes
 t_ok "a port is left: passes" reach shop 25
 t_ok "a port comes: nobody is asked" ctl policy apply "$LZ_DIR/open.json"
 t_eq "a port comes: held there" "$(status_of reach shop 25)" 1
-t_ok "apply" ctl policy apply "$LZ_DIR/shut.json"
+CUT="warning: port 25 to the world is refused to 2 of 3 sources that used it within a day and may do so now: 198.51"
+in_one_line() { tr -s '\n ' ' '; }
+t_ok "diff: whom it would cut off" grep -qF "$CUT" <(ctl policy diff "$LZ_DIR/shut.json" | in_one_line)
+t_eq "diff: in numbers" "$(ctl -j policy diff "$LZ_DIR/shut.json" | jq -c '[.port25_users, .port25_refused]')" "[3,2]"
+t_need ctl exception add "$HONEST" port25 until 2099-01-01 ticket RT-1
+t_eq "diff: not who has an exception" "$(ctl -j policy diff "$LZ_DIR/shut.json" | jq -c '[.port25_users, .port25_refused]')" "[3,1]"
+t_need ctl exception del "$HONEST"
+sed 's/"version": 1,/"version": 1, "mode": "monitor",/' "$LZ_DIR/shut.json" >"$LZ_DIR/look.json"
+t_eq "diff: nobody by one that only looks" "$(ctl -j policy diff "$LZ_DIR/look.json" | jq .port25_refused)" 0
+t_ok "apply: says it, too" grep -qF "$CUT" <(ctl policy apply "$LZ_DIR/shut.json" | in_one_line)
+t_eq "apply: once" "$(ctl -j policy diff "$LZ_DIR/shut.json" | jq .port25_refused)" 0
 t_eq "apply: is in force" "$(status_of reach office 25)" 1
 t_ok "undo" ctl policy undo
 t_ok "undo: is in force" reach office 25

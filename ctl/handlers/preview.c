@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "handlers/preview.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "control/counted.h"
+
+#define LZ_PREVIEW_S 86400
+
+/* One walk through the cells. */
+struct look {
+	const struct lz_ctl *ctl;
+	const struct lz_policy *policy;
+	const struct lz_image *image;
+	struct lz_ranges excepted;
+	__u32 now_s;
+	struct lz_preview *ret;
+};
+
+static bool refuses(const struct lz_image *image, __u64 key)
+{
+	return image && !(image->gen.flags & LZ_GEN_F_MONITOR) &&
+	       image->gen.class_[lz_image_class_of(image, key, lz_key_family(key))].to_world != LZ_V_PASS;
+}
+
+static int add_exception(void *arg, const struct lz_prefix_key *key, const struct lz_exception *e)
+{
+	const struct lz_keyprefix kp = { .bits = key->bits, .len = key->len };
+	const struct lz_prefix prefix = lz_keyprefix_to_prefix(&kp);
+	struct look *look = arg;
+
+	return e->until_s > look->now_s ? lz_ranges_add(&look->excepted, &prefix, 0, (struct lz_place){ 0 }) : 0;
+}
+
+static int look_at(void *arg, __u64 key, __u32 slot)
+{
+	struct look *look = arg;
+	struct lz_preview *ret = look->ret;
+	struct lz_cell_copy cell;
+	struct lz_prefix prefix;
+
+	lz_cell_read(&look->ctl->view, slot, look->now_s, &cell);
+	if (!cell.smtp_connections || !cell.seen_s || look->now_s - cell.seen_s > LZ_PREVIEW_S)
+		return 0;
+	ret->users++;
+	if (!refuses(look->image, key) || refuses(look->ctl->now.image, key))
+		return 0;
+	prefix = lz_key_to_prefix(key, look->ctl->view.instance.ipv6_key_len);
+	if (lz_ranges_find(&look->policy->never_ranges, &prefix) || lz_ranges_find(&look->excepted, &prefix))
+		return 0;
+	if (ret->refused < LZ_PREVIEW_FIRST)
+		ret->first[ret->refused] = key;
+	ret->refused++;
+	return 0;
+}
+
+int lz_preview(const struct lz_ctl *ctl, const struct lz_policy *policy, const struct lz_image *image,
+	       struct lz_preview *ret)
+{
+	struct look look = { .ctl = ctl, .policy = policy, .image = image, .ret = ret };
+	int r;
+
+	memset(ret, 0, sizeof(*ret));
+	if (!ctl->opened)
+		return 0;
+	look.now_s = lz_tables_now_s(&ctl->view);
+	r = lz_exceptions_each(&ctl->view, add_exception, &look);
+	lz_ranges_sort(&look.excepted);
+	lz_ranges_link(&look.excepted);
+	if (r == 0)
+		r = lz_cells_each(&ctl->view, look_at, &look);
+	lz_ranges_done(&look.excepted);
+	return r;
+}
+
+const char *lz_preview_say(const struct lz_ctl *ctl, const struct lz_preview *preview,
+			   char buf[static LZ_PREVIEW_TEXT_MAX])
+{
+	char text[LZ_PREFIX_TEXT_MAX];
+	int at;
+
+	buf[0] = '\0';
+	if (!preview->refused)
+		return buf;
+	at = snprintf(buf, LZ_PREVIEW_TEXT_MAX, "port 25 to the world is refused to %zu of %zu sources that used it "
+		      "within a day and may do so now:", preview->refused, preview->users);
+	for (size_t i = 0; i < LZ_PREVIEW_FIRST && i < preview->refused; i++)
+		at += snprintf(buf + at, LZ_PREVIEW_TEXT_MAX - (size_t)at, "%s %s", i ? "," : "",
+			       lz_key_format(preview->first[i], ctl->view.instance.ipv6_key_len, text));
+	if (preview->refused > LZ_PREVIEW_FIRST)
+		snprintf(buf + at, LZ_PREVIEW_TEXT_MAX - (size_t)at, ", ..");
+	return buf;
+}
