@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "datapath/rehook.h"
+#include "keeper/known.h"
 #include "keeper/wiring.h"
 #include "privsep/chan.h"
 
@@ -86,7 +87,7 @@ static bool must_wait(const struct look *look, const struct lz_port_want *want, 
 	return (!have || have->mode == LZ_ATTACH_NONE) && slice_over(end_ns);
 }
 
-static void tell(struct lz_wiring *w, enum lz_told_what what, const char *text)
+void lz_wiring_tell(struct lz_wiring *w, enum lz_told_what what, const char *text)
 {
 	if (w->told)
 		w->told(w->arg, what, text);
@@ -101,73 +102,6 @@ static bool was_lost(struct lz_wiring *w, __u32 ifindex, bool forget)
 			return true;
 		}
 	return false;
-}
-
-static struct lz_known_port *find_known(struct lz_wiring *w, __u32 ifindex)
-{
-	for (size_t i = 0; i < w->n_known; i++)
-		if (w->known[i].ifindex == ifindex)
-			return &w->known[i];
-	return NULL;
-}
-
-/* Remember a wired port; true: it is one that had gone. Without memory it goes unremembered. */
-static bool remember(struct lz_wiring *w, const struct lz_port_want *want)
-{
-	struct lz_known_port *known = find_known(w, want->ifindex);
-	bool is_back = false;
-
-	for (size_t i = 0; i < w->n_known && !known; i++)
-		if (!w->known[i].ifindex && lz_streq(w->known[i].name, want->name)) {
-			known = &w->known[i];
-			is_back = true;
-		}
-	if (!known && lz_array_grow(&w->known, &w->cap_known, w->n_known + 1, sizeof(*known)) == 0)
-		known = &w->known[w->n_known++];
-	if (known) {
-		known->ifindex = want->ifindex;
-		memcpy(known->name, want->name, sizeof(known->name));
-	}
-	return is_back;
-}
-
-/* Is it called for by this very name? A glob's interfaces come and go; a named one is missed. */
-static bool is_named(const struct lz_wiring *w, const char *name)
-{
-	for (int slot = 0; slot < LZ_GENERATIONS; slot++)
-		for (size_t i = 0; w->planned[slot] && i < w->n_rules[slot]; i++)
-			if (lz_streq(w->rules[slot][i].match, name))
-				return true;
-	return false;
-}
-
-/* Did another interface take over its name between two looks? */
-static bool is_replaced(const struct lz_wiring *w, const struct lz_known_port *gone)
-{
-	for (size_t i = 0; i < w->n_known; i++)
-		if (&w->known[i] != gone && lz_streq(w->known[i].name, gone->name))
-			return true;
-	return false;
-}
-
-/* Its hooks are off. Was that a loss, or the way things are? */
-static void tell_detached(struct lz_wiring *w, const struct lz_attachment *have)
-{
-	struct lz_known_port *known = find_known(w, have->ifindex);
-	const char *name = known ? known->name : have->name;
-
-	if (known && is_replaced(w, known)) {
-		*known = w->known[--w->n_known];
-		return;
-	}
-	if (known && is_named(w, name)) {
-		known->ifindex = 0;
-		tell(w, LZ_TOLD_LOST, name);
-		return;
-	}
-	tell(w, LZ_TOLD_DETACHED, name[0] ? name : "an interface that is gone");
-	if (known)
-		*known = w->known[--w->n_known];
 }
 
 /* The entry first, then the hook: a program that runs without an entry passes everything. */
@@ -186,7 +120,7 @@ static int wire(struct lz_wiring *w, struct look *look, struct lz_port_want *wan
 	if (r < 0)
 		return r;
 	if (there && have->egress >= want->egress) {
-		remember(w, want);
+		lz_known_remember(w, want);
 		return 0;
 	}
 	r = lz_attach(w->kernel, want->ifindex, want->mode, flags, reterr);
@@ -195,10 +129,10 @@ static int wire(struct lz_wiring *w, struct look *look, struct lz_port_want *wan
 		return 0;
 	}
 	if (r == 0) {
-		bool is_back = remember(w, want);
+		bool is_back = lz_known_remember(w, want);
 
 		is_back |= was_lost(w, want->ifindex, true);
-		tell(w, is_back ? LZ_TOLD_BACK : LZ_TOLD_ATTACHED, want->name);
+		lz_wiring_tell(w, is_back ? LZ_TOLD_BACK : LZ_TOLD_ATTACHED, want->name);
 	}
 	return r;
 }
@@ -238,9 +172,7 @@ void lz_wiring_close(struct lz_wiring *w)
 	w->planned[0] = w->planned[1] = w->settled = false;
 	w->begun[0] = w->begun[1] = w->was_planned[0] = w->was_planned[1] = false;
 	lz_netdevs_done(&w->seen);
-	free(w->known);
-	w->known = NULL;
-	w->n_known = w->cap_known = 0;
+	lz_known_done(w);
 }
 
 static int check_first_xdp(struct look *look, const struct lz_ask *ask, struct lz_err *reterr)
@@ -318,7 +250,7 @@ static void drop_unwanted(struct lz_wiring *w, struct look *look)
 			continue;
 		lz_ports_clear(&w->ports, have->ifindex);
 		was_lost(w, have->ifindex, true);
-		tell_detached(w, have);
+		lz_known_detached(w, have);
 	}
 }
 
@@ -332,19 +264,6 @@ static void clear_roles(struct lz_wiring *w, struct look *look, __u32 slot)
 			continue;
 		want.role = LZ_ROLE_NONE;
 		lz_ports_set(&w->ports, &want, slot, NULL);
-	}
-}
-
-/* Another policy is in force: what it does not call for by name is not missed any more. */
-static void forget_missed(struct lz_wiring *w)
-{
-	for (size_t i = 0; i < w->n_known;) {
-		if (w->known[i].ifindex || is_named(w, w->known[i].name)) {
-			i++;
-			continue;
-		}
-		tell(w, LZ_TOLD_DETACHED, w->known[i].name);
-		w->known[i] = w->known[--w->n_known];
 	}
 }
 
@@ -369,9 +288,9 @@ static void change_hooks(struct lz_wiring *w, struct look *look, __u32 slot)
 		const struct lz_attachment *have = find_have(look, v[i].ifindex);
 
 		if (v[i].result < 0)
-			tell(w, LZ_TOLD_FAULT, v[i].err.text);
+			lz_wiring_tell(w, LZ_TOLD_FAULT, v[i].err.text);
 		if (v[i].result == 0 || v[i].from != LZ_ATTACH_TC)
-			tell(w, LZ_TOLD_CHANGED, have->name);
+			lz_wiring_tell(w, LZ_TOLD_CHANGED, have->name);
 	}
 }
 
@@ -389,7 +308,7 @@ int lz_wiring_keep(struct lz_wiring *w, __u32 slot, struct lz_err *reterr)
 	if (r < 0)
 		return r;
 	drop_unwanted(w, &look);
-	forget_missed(w);
+	lz_known_forget(w);
 	lz_ports_clear_slot(&w->ports, !slot);
 	change_hooks(w, &look, slot);
 	look_done(w, &look);
@@ -401,7 +320,7 @@ static void tell_fault(struct lz_wiring *w, const struct lz_err *err)
 	if (lz_streq(w->fault, err->text))
 		return;
 	snprintf(w->fault, sizeof(w->fault), "%s", err->text);
-	tell(w, LZ_TOLD_FAULT, err->text);
+	lz_wiring_tell(w, LZ_TOLD_FAULT, err->text);
 }
 
 /* Of one look: there is room for one to be remembered, and each other would be told anew. */
@@ -436,7 +355,7 @@ void lz_wiring_sync(struct lz_wiring *w)
 			    !was_lost(w, want->ifindex, false) &&
 			    w->n_lost < LZ_ARRAY_SIZE(w->lost)) {
 				w->lost[w->n_lost++] = want->ifindex;
-				tell(w, LZ_TOLD_LOST, want->name);
+				lz_wiring_tell(w, LZ_TOLD_LOST, want->name);
 			}
 			if (must_wait(&look, want, &end_ns))
 				continue;

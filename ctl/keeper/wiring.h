@@ -57,4 +57,7 @@ void lz_wiring_sync(struct lz_wiring *w);
 /** lz_wiring_ports() - what is planned or attached, by ifindex, above @after */
 int lz_wiring_ports(struct lz_wiring *w, __u32 after, struct lz_answer *ret, struct lz_err *reterr);
 
+/** lz_wiring_tell() - whoever gave @w->told */
+void lz_wiring_tell(struct lz_wiring *w, enum lz_told_what what, const char *text);
+
 #endif /* LZ_KEEPER_WIRING_H */
