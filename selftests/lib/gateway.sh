@@ -52,3 +52,51 @@ beat_stop()
 	t_eq "$1: nothing of the held source passed" "$(grep -c ok "$LZ_DIR/beat.${BEATS[0]}")" 0
 	t_eq "$1: nothing of the honest one was lost" "$(grep -c no "$LZ_DIR/beat.${BEATS[1]}")" 0
 }
+
+# port_add NAME [WORD...]: a port of the gateway, its other end in namespace far: of two queues, if need be
+port_add()
+{
+	ip link add "$1" netns "$LZ_LAB-gw" "${@:2}" type veth peer name "q$1" netns "$LZ_LAB-far" numtxqueues 2 &&
+		ip -n "$LZ_LAB-gw" link set "$1" up
+}
+
+port_del()
+{
+	ip -n "$LZ_LAB-gw" link del "$1"
+}
+
+# hook_of PORT: as status says
+hook_of()
+{
+	ctl -j status | jq -r --arg i "$1" '.interfaces[] | select(.interface == $i).hook'
+}
+
+has_hook()
+{
+	[ "$(hook_of "$1")" = xdp ] && ip -n "$LZ_LAB-gw" -d link show "$1" | grep -q prog/xdp
+}
+
+# hook_steal PORT: somebody takes its XDP program off
+hook_steal()
+{
+	local ifindex
+	ifindex=$(ip -n "$LZ_LAB-gw" -j link show "$1" | jq '.[0].ifindex') &&
+		lz_ns_run gw bpftool link detach pinned "$PINS/link_xdp_$ifindex"
+}
+
+# foreign_make: somebody else's XDP program, for foreign_put PORT and foreign_take PORT
+foreign_make()
+{
+	echo '__attribute__((section("xdp"))) int pass(void *ctx) { return 2; }' >"$LZ_DIR/pass.c" &&
+		clang -O2 -g -target bpf -c -o "$LZ_DIR/pass.o" "$LZ_DIR/pass.c"
+}
+
+foreign_put()
+{
+	ip -n "$LZ_LAB-gw" link set "$1" xdpdrv obj "$LZ_DIR/pass.o" sec xdp
+}
+
+foreign_take()
+{
+	ip -n "$LZ_LAB-gw" link set "$1" xdpdrv off
+}

@@ -26,28 +26,6 @@ policy_write()
 	END
 }
 
-# port_add NAME [WORD...]: a port of the gateway
-port_add()
-{
-	ip link add "$1" netns "$LZ_LAB-gw" "${@:2}" type veth peer name "q$1" netns "$LZ_LAB-far" &&
-		ip -n "$LZ_LAB-gw" link set "$1" up
-}
-
-port_del()
-{
-	ip -n "$LZ_LAB-gw" link del "$1"
-}
-
-hook_of()
-{
-	ctl -j status | jq -r ".interfaces[] | select(.interface == \"$1\") | .hook"
-}
-
-has_hook()
-{
-	[ "$(hook_of "$1")" = xdp ] && ip -n "$LZ_LAB-gw" -d link show "$1" | grep -q prog/xdp
-}
-
 has_tc()
 {
 	[ "$(hook_of "$1")" = tc ]
@@ -61,14 +39,6 @@ side_of()
 clash_told()
 {
 	ctl health 2>&1 | grep -q "^FAILED hooks: $1: has a hook: it does not fit beside the others"
-}
-
-# Somebody takes the hook of acc0 off.
-hook_steal()
-{
-	local ifindex
-	ifindex=$(ip -n "$LZ_LAB-gw" -j link show acc0 | jq '.[0].ifindex') &&
-		lz_ns_run gw bpftool link detach pinned "$PINS/link_xdp_$ifindex"
 }
 
 reach()
@@ -87,7 +57,7 @@ unfit()
 	t_ok "$2: it is told" lz_wait 5 unfit_told "$1"
 	t_need port_add p3
 	t_ok "$2: another newcomer gets its hook" lz_wait 5 has_hook p3
-	t_need hook_steal
+	t_need hook_steal acc0
 	t_ok "$2: a hook that is taken off comes back" lz_wait 5 has_hook acc0
 	t_ok "$2: who is held is stopped" eval "! reach"
 	daemon_kill

@@ -61,18 +61,15 @@ t_ok "no such user: says what to do" grep -q "user lz-nobody: there is none; mak
 t_eq "no such user: one line" "$(wc -l <"$LZ_DIR/said")" 1
 t_ok "no such user: nothing was made" test ! -e "$PINS" -a ! -e "$STATE"
 
-cat >"$LZ_DIR/pass.c" <<-END
-	__attribute__((section("xdp"))) int pass(void *ctx) { return 2; }
-END
-t_need clang -O2 -g -target bpf -c -o "$LZ_DIR/pass.o" "$LZ_DIR/pass.c"
-t_need ip -n "$LZ_LAB-gw" link set acc0 xdpdrv obj "$LZ_DIR/pass.o" sec xdp
+t_need foreign_make
+t_need foreign_put acc0
 t_eq "foreign XDP program: refused" \
 	"$(status_of start --policy "$LZ_DIR/xdp.json" --state "$STATE")" 2
 t_ok "foreign XDP program: says so" grep -q "acc0: cannot attach xdp: program .pass. .* is there" "$LZ_DIR/said"
 t_ok "foreign XDP program: no pin is left" test ! -e "$PINS"
 t_ok "foreign XDP program: it is there still" \
 	grep -q xdp <(ip -n "$LZ_LAB-gw" link show acc0)
-t_need ip -n "$LZ_LAB-gw" link set acc0 xdpdrv off
+t_need foreign_take acc0
 
 # ---------------------------------------------------------------- no bpffs, nothing to detach
 
@@ -252,11 +249,6 @@ t_ok "what a text is a change of cannot be: said" grep -q event=texts-kept "$LZ_
 
 # ---------------------------------------------------------------- another hook
 
-hook_of()
-{
-	ctl -j status | jq -r --arg i "$1" '.interfaces[] | select(.interface == $i).hook'
-}
-
 ctl policy apply "$LZ_DIR/xdp.json" --yes --confirm 60 >"$LZ_DIR/said"
 t_ok "another hook: not before it is confirmed, and says so" \
 	grep -q "acc0 changes from tc to xdp when this is confirmed" <(tr -s '\n ' ' ' <"$LZ_DIR/said")
@@ -266,14 +258,14 @@ t_need ctl policy confirm
 t_eq "another hook: confirmed" "$(hook_of acc0)" xdp
 t_ok "another hook: undone, it goes back" ctl policy undo
 t_eq "another hook: undone" "$(hook_of acc0)" tc
-t_need ip -n "$LZ_LAB-gw" link set acc0 xdpdrv obj "$LZ_DIR/pass.o" sec xdp
+t_need foreign_put acc0
 ctl policy apply "$LZ_DIR/xdp.json" --yes >"$LZ_DIR/said"
 t_ok "another hook, a foreign program there: says that it stays" \
 	grep -q "acc0 stays on tc, the policy says xdp" <(tr -s '\n ' ' ' <"$LZ_DIR/said")
 t_ok "another hook, a foreign program there: whose" \
 	grep -q "event=interfaces-fault.*acc0: cannot attach xdp: program .* is there; take it off" \
 	"$LZ_DIR/log/daemon.log"
-t_need ip -n "$LZ_LAB-gw" link set acc0 xdpdrv off
+t_need foreign_take acc0
 t_ok "another hook: the program gone, applied again" ctl policy apply "$LZ_DIR/xdp.json" --yes
 t_eq "another hook: the program gone" "$(hook_of acc0)" xdp
 sed 's/"198.51.100.0\/24",/"198.51.100.0\/24", "192.0.2.128\/25", "198.51.101.0\/24", "198.51.103.0\/24",/;
