@@ -463,6 +463,7 @@ int lz_ctl_ports(struct lz_ctl *ctl, struct lz_port_told **ret, size_t *ret_n, s
 			after = ports[n++].ifindex;
 		}
 	} while (ctl->answer.more && ctl->answer.n_ports);
+	lz_text_set(ctl->hook_fault, sizeof(ctl->hook_fault), ctl->answer.text);
 	*ret = ports;
 	*ret_n = n;
 	return 0;

@@ -21,9 +21,6 @@
 #include "daemon/modes.h"
 #include "privsep/chan.h"
 
-/* Nobody is asked at a start, and one interface that does not fit must not leave the others open. */
-#define AS_IT_STOOD (LZ_PLAN_F_YES | LZ_PLAN_F_STANDING)
-
 /* A policy of the ledger, parsed and compiled. */
 static int load(struct lz_ctl *ctl, __u64 generation, struct lz_running *ret, struct lz_err *reterr)
 {
@@ -104,7 +101,7 @@ static int adopt(struct lz_ctl *ctl, const struct lz_swap_state *state, struct l
 		if (r < 0)
 			return r;
 		ctl->now = got;
-		r = lz_ctl_plan(ctl, got.policy, !state->slot, AS_IT_STOOD, reterr);
+		r = lz_ctl_plan(ctl, got.policy, !state->slot, LZ_PLAN_AS_IT_STOOD, reterr);
 		if (r < 0)
 			return r;
 		ctl->before = ctl->now;
@@ -113,7 +110,7 @@ static int adopt(struct lz_ctl *ctl, const struct lz_swap_state *state, struct l
 	if (r < 0)
 		return r;
 	ctl->now = got;
-	r = lz_ctl_plan(ctl, got.policy, state->slot, AS_IT_STOOD, reterr);
+	r = lz_ctl_plan(ctl, got.policy, state->slot, LZ_PLAN_AS_IT_STOOD, reterr);
 	if (r == 0 && !state->pending)
 		r = lz_ctl_keep(ctl, state->slot, reterr);
 	lz_ctl_portal(ctl);
@@ -123,6 +120,7 @@ static int adopt(struct lz_ctl *ctl, const struct lz_swap_state *state, struct l
 	return r;
 }
 
+/* Refused whole if a hook cannot be attached, as one that is applied: whoever starts it first reads why. */
 static int apply_first(struct lz_ctl *ctl, struct lz_policy *first, const char *file,
 		       struct lz_err *reterr)
 {
@@ -133,7 +131,7 @@ static int apply_first(struct lz_ctl *ctl, struct lz_policy *first, const char *
 		return r;
 	lz_text_set(next.row.actor, sizeof(next.row.actor), "lazaretd");
 	lz_text_set(next.row.file, sizeof(next.row.file), file);
-	return lz_running_apply(ctl, &next, 0, AS_IT_STOOD, reterr);
+	return lz_running_apply(ctl, &next, 0, LZ_PLAN_F_YES | LZ_PLAN_F_STANDING, reterr);
 }
 
 /* A range change is confirmed in the ledger before the kernel has it, see rangechange.c. */
@@ -148,7 +146,7 @@ static int roll_forward(struct lz_ctl *ctl, struct lz_running *next, const struc
 		lz_running_done(next);
 		return r;
 	}
-	return lz_running_apply(ctl, next, 0, AS_IT_STOOD, reterr);
+	return lz_running_apply(ctl, next, 0, LZ_PLAN_AS_IT_STOOD, reterr);
 }
 
 int lz_running_restore(struct lz_ctl *ctl, struct lz_policy *first, const char *file,
@@ -192,5 +190,5 @@ int lz_running_restore(struct lz_ctl *ctl, struct lz_policy *first, const char *
 			return r;
 	}
 	/* Into the kernel again, under a number of its own; its origin stays. */
-	return lz_running_apply(ctl, &next, 0, AS_IT_STOOD, reterr);
+	return lz_running_apply(ctl, &next, 0, LZ_PLAN_AS_IT_STOOD, reterr);
 }

@@ -170,11 +170,6 @@ static int create_link(const struct lz_kernel *k, enum pin_kind kind, __u32 ifin
 	lz_autoclose int fd = -1;
 
 	if (kind == PIN_XDP) {
-		/* The kernel takes one program a mode; ours must be the only one. */
-		struct lz_xdp_there there;
-
-		if (!lz_xdp_query(ifindex, &there) && there.attached != XDP_ATTACHED_NONE)
-			return explain_xdp(ifindex, mode, EBUSY, reterr);
 		opts.flags = mode == LZ_ATTACH_XDP ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE;
 		type = BPF_XDP;
 	}
@@ -277,6 +272,9 @@ int lz_attach(const struct lz_kernel *kernel, __u32 ifindex, enum lz_attach_mode
 		return lz_err_set(reterr, EEXIST, "%s: cannot attach %s: it has %s; detach it first",
 				  name_of(ifindex, dev), lz_attach_mode_words[mode],
 				  lz_attach_mode_words[xdp_mode(ifindex)]);
+	/* The kernel takes one program a mode; ours must be the only one. Asked before tc comes and goes again. */
+	if (mode != LZ_ATTACH_TC && !is_alive(kernel, PIN_XDP, ifindex) && xdp_mode(ifindex) != LZ_ATTACH_NONE)
+		return explain_xdp(ifindex, mode, EBUSY, reterr);
 	n = list_hooks(mode, flags, hooks);
 	for (size_t i = 0; i < n && !r; i++) {
 		if (is_alive(kernel, hooks[i], ifindex))

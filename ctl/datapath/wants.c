@@ -130,7 +130,7 @@ static int check_fit(const struct resolving *s, const struct lz_port_want *w, st
 
 	for (size_t i = 0; i < s->list.n && !r; i++)
 		if (!s->list.v[i].unfit)
-			r = check_pair(s->devs, &s->list.v[i], w, reterr);
+			r = check_pair(s->devs, w, &s->list.v[i], reterr);
 	return r;
 }
 

@@ -70,7 +70,7 @@ static int undo_confirmed(struct lz_ctl *ctl, struct lz_request *req, size_t *re
 	next.row.origin = row.origin;
 	lz_text_set(next.row.file, sizeof(next.row.file), row.file);
 	lz_tell_actor(req, next.row.actor);
-	r = lz_running_apply(ctl, &next, 0, LZ_PLAN_F_YES | LZ_PLAN_F_STANDING, reterr);
+	r = lz_running_apply(ctl, &next, 0, LZ_PLAN_AS_IT_STOOD, reterr);
 	if (r == 0)
 		lz_running_became(ctl, left.generation, LZ_STATE_UNDONE);
 	return r;

@@ -117,7 +117,7 @@ static int apply_text(struct lz_ctl *ctl, struct lz_request *req, const char *te
 		return r;
 	lz_tell_actor(req, next.row.actor);
 	lz_text_set(next.row.file, sizeof(next.row.file), what);
-	return lz_running_apply(ctl, &next, 0, LZ_PLAN_F_STANDING, reterr);
+	return lz_running_apply(ctl, &next, 0, LZ_PLAN_AS_IT_STOOD, reterr);
 }
 
 /* The whole policy once more, with one set changed. */

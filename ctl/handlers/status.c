@@ -31,6 +31,64 @@ static void check(struct lz_health *h, const char *name, const char *why)
 	lz_text_set(h->why, sizeof(h->why), why);
 }
 
+/* Is a port not judged, or judged twice? NULL: neither. */
+static const char *hook_trouble(const struct lz_port_told *port)
+{
+	static const char *const words[2][2] = {
+		{ "has not all its hooks", "has a hook: it does not fit beside the others" },
+		{ "no hook is attached", "no hook is attached: it does not fit beside the others" },
+	};
+	bool none = port->mode == LZ_ATTACH_NONE;
+
+	return port->planned && (none || port->unfit || port->failed) ? words[none][port->unfit != 0] : NULL;
+}
+
+/* What the keeper says of this one, without its name; "" = it says it of another. */
+static const char *fault_of(const struct lz_ctl *ctl, const char *name)
+{
+	size_t len = strlen(name);
+	bool its = !strncmp(ctl->hook_fault, name, len) && !strncmp(ctl->hook_fault + len, ": ", 2);
+
+	return its ? ctl->hook_fault + len + 2 : "";
+}
+
+/* One with its reason, of which the log has all, and how many more; their names as far as there is room. */
+static void say_hooks(const struct lz_ctl *ctl, const struct lz_port_told *ports, size_t n, char *ret, size_t size)
+{
+	const struct lz_port_told *first = NULL;
+	lz_autostr struct lz_str text = { 0 };
+	const char *why, *before = "";
+	size_t more = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!hook_trouble(&ports[i]))
+			continue;
+		more += first != NULL;
+		if (!first || (!fault_of(ctl, first->name)[0] && fault_of(ctl, ports[i].name)[0]))
+			first = &ports[i];
+	}
+	if (!first)
+		return;
+	why = fault_of(ctl, first->name);
+	lz_str_appendf(&text, "%s: %s%s%.140s", first->name, hook_trouble(first), why[0] ? ": " :
+		       first->unfit ? "; interfaces-fault in the log says why" : "", why);
+	if (more)
+		lz_str_appendf(&text, " (and %zu more: ", more);
+	for (size_t i = 0; i < n && more; i++) {
+		if (!hook_trouble(&ports[i]) || &ports[i] == first)
+			continue;
+		if (text.len + strlen(ports[i].name) + strlen(", , ..)") >= size) {
+			lz_str_appendf(&text, "%s..", before);
+			break;
+		}
+		lz_str_appendf(&text, "%s%s", before, ports[i].name);
+		before = ", ";
+	}
+	if (more)
+		lz_str_appendf(&text, ")");
+	lz_text_set(ret, size, text.data ? text.data : first->name);
+}
+
 static void check_hooks(struct lz_ctl *ctl, struct lz_health *h)
 {
 	lz_autofree struct lz_port_told *ports = NULL;
@@ -40,11 +98,8 @@ static void check_hooks(struct lz_ctl *ctl, struct lz_health *h)
 
 	if (lz_ctl_ports(ctl, &ports, &n, &err) < 0)
 		lz_text_set(why, sizeof(why), err.text);
-	for (size_t i = 0; i < n; i++)
-		if (ports[i].planned && !why[0] && (ports[i].mode == LZ_ATTACH_NONE || ports[i].unfit))
-			snprintf(why, sizeof(why), "%s: %s%s", ports[i].name, ports[i].mode == LZ_ATTACH_NONE ?
-				 "no hook is attached" : "has a hook", ports[i].unfit ?
-				 ": it does not fit beside the others; interfaces-fault in the log says why" : "");
+	else
+		say_hooks(ctl, ports, n, why, sizeof(why));
 	if (!why[0] && ctl->now.policy)
 		lz_interfaces_missing(ctl->now.policy, ports, n, missing, sizeof(missing));
 	if (!why[0] && ctl->lost_hooks[0]) /* what was there is more urgent than what never was */

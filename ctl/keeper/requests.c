@@ -27,7 +27,7 @@ static bool has_end(const char *text, size_t size)
 static int check_rules(const struct lz_ask *ask, struct lz_err *reterr)
 {
 	if (ask->slot >= LZ_GENERATIONS || ask->n_rules > LZ_PLAN_RULES_MAX ||
-	    (ask->flags & ~(__u32)(LZ_PLAN_F_YES | LZ_PLAN_F_STANDING)))
+	    (ask->flags & ~(__u32)(LZ_PLAN_F_YES | LZ_PLAN_F_STANDING | LZ_PLAN_F_GO_ON)))
 		return lz_err_set(reterr, EINVAL, "plan: slot %u, %u rules, flags %x: out of range",
 				  ask->slot, ask->n_rules, ask->flags);
 	for (__u32 i = 0; i < ask->n_rules; i++) {

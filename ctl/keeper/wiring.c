@@ -52,6 +52,8 @@ static int look_around(struct lz_wiring *w, int strict_slot, struct look *ret, s
 		if (w->planned[slot])
 			r = lz_port_wants_resolve(&ret->devs, w->rules[slot], w->n_rules[slot],
 						  &ret->have, slot == strict_slot, &ret->want[slot], reterr);
+	if (r == 0)
+		r = lz_failed_reserve(&w->failed, ret->want[0].n + ret->want[1].n, reterr);
 	if (r < 0)
 		look_done(w, ret);
 	return r;
@@ -62,12 +64,27 @@ static const struct lz_attachment *find_have(const struct look *look, __u32 ifin
 	return lz_attachments_find(&look->have, ifindex);
 }
 
+static bool has_hook(const struct look *look, __u32 ifindex)
+{
+	const struct lz_attachment *have = find_have(look, ifindex);
+
+	return have && have->mode != LZ_ATTACH_NONE;
+}
+
 static struct lz_port_want *find_want(struct look *look, int slot, __u32 ifindex)
 {
 	for (size_t i = 0; i < look->want[slot].n; i++)
 		if (look->want[slot].v[i].ifindex == ifindex)
 			return &look->want[slot].v[i];
 	return NULL;
+}
+
+/* One that may have a hook beside the others. */
+static struct lz_port_want *find_fit(struct look *look, int slot, __u32 ifindex)
+{
+	struct lz_port_want *want = find_want(look, slot, ifindex);
+
+	return want && !want->unfit ? want : NULL;
 }
 
 /* Is a slice over? Never before its first hook, so that each one gets further. */
@@ -82,9 +99,7 @@ static bool slice_over(__u64 *end_ns)
 /* Must a hook be attached for it, and is there no time any more? */
 static bool must_wait(const struct look *look, const struct lz_port_want *want, __u64 *end_ns)
 {
-	const struct lz_attachment *have = find_have(look, want->ifindex);
-
-	return (!have || have->mode == LZ_ATTACH_NONE) && slice_over(end_ns);
+	return !has_hook(look, want->ifindex) && slice_over(end_ns);
 }
 
 void lz_wiring_tell(struct lz_wiring *w, enum lz_told_what what, const char *text)
@@ -110,7 +125,7 @@ static int wire(struct lz_wiring *w, struct look *look, struct lz_port_want *wan
 {
 	const struct lz_attachment *have = find_have(look, want->ifindex);
 	unsigned int flags = want->egress ? LZ_ATTACH_F_EGRESS : 0;
-	bool there = have && have->mode != LZ_ATTACH_NONE;
+	bool there = has_hook(look, want->ifindex);
 	char name[IF_NAMESIZE];
 	int r;
 
@@ -135,6 +150,41 @@ static int wire(struct lz_wiring *w, struct look *look, struct lz_port_want *wan
 		lz_wiring_tell(w, is_back ? LZ_TOLD_BACK : LZ_TOLD_ATTACHED, want->name);
 	}
 	return r;
+}
+
+/* And if it cannot be: told, and its turn will come again. */
+static bool wire_or_note(struct lz_wiring *w, struct look *look, struct lz_port_want *want, __u32 slot)
+{
+	struct lz_err err = { "" };
+	const char *text;
+
+	if (wire(w, look, want, slot, &err) == 0) {
+		lz_failed_forget(&w->failed, want->ifindex);
+		return true;
+	}
+	text = lz_failed_note(&w->failed, want->ifindex, want->name, &err, lz_clock_mono_ns());
+	if (text)
+		lz_wiring_tell(w, LZ_TOLD_FAULT, text);
+	return false;
+}
+
+/* For a plan. One that goes on tries each port once, or its slices would never come to an end. */
+static int wire_planned(struct lz_wiring *w, struct look *look, struct lz_port_want *want, const struct lz_ask *ask,
+			struct lz_err *reterr)
+{
+	int r;
+
+	if (!(ask->flags & LZ_PLAN_F_GO_ON)) {
+		r = wire(w, look, want, ask->slot, reterr);
+		if (r == 0)
+			lz_failed_forget(&w->failed, want->ifindex);
+		return r;
+	}
+	if (lz_failed_find(&w->failed, want->ifindex) && !has_hook(look, want->ifindex))
+		lz_ports_set(&w->ports, want, ask->slot, NULL); /* its role, for whoever looks */
+	else
+		wire_or_note(w, look, want, ask->slot);
+	return 0;
 }
 
 /* Take back what a plan did before it failed. */
@@ -173,6 +223,7 @@ void lz_wiring_close(struct lz_wiring *w)
 	w->begun[0] = w->begun[1] = w->was_planned[0] = w->was_planned[1] = false;
 	lz_netdevs_done(&w->seen);
 	lz_known_done(w);
+	lz_failed_done(&w->failed);
 }
 
 static int check_first_xdp(struct look *look, const struct lz_ask *ask, struct lz_err *reterr)
@@ -216,7 +267,7 @@ int lz_wiring_plan(struct lz_wiring *w, const struct lz_ask *ask, struct lz_err 
 			continue;
 		if (must_wait(&look, want, &end_ns))
 			break;
-		r = wire(w, &look, want, ask->slot, reterr);
+		r = wire_planned(w, &look, want, ask, reterr);
 	}
 	if (r < 0) {
 		unwire(w, &look, ask->slot);
@@ -331,6 +382,66 @@ static void tell_first_fault(struct lz_wiring *w, bool *fault, const struct lz_e
 	*fault = true;
 }
 
+/* What nobody wants any more, or has no place beside the others, is tried no more, and leaves no entry. */
+static void drop_failed(struct lz_wiring *w, struct look *look)
+{
+	for (size_t i = 0; i < w->failed.n;) {
+		__u32 ifindex = w->failed.v[i].ifindex;
+
+		if (find_fit(look, 0, ifindex) || find_fit(look, 1, ifindex)) {
+			i++;
+			continue;
+		}
+		if (!find_have(look, ifindex)) /* else drop_unwanted() does, once it is detached */
+			lz_ports_clear(&w->ports, ifindex);
+		lz_failed_forget(&w->failed, ifindex);
+	}
+}
+
+/* A port that failed, in both generations: it gets the hook of the first that wants it, as if it had it before. */
+static void try_again(struct lz_wiring *w, struct look *look, __u32 ifindex)
+{
+	struct lz_port_want *first = find_fit(look, 0, ifindex), *other = find_fit(look, 1, ifindex);
+	__u32 slot = first ? 0 : 1;
+
+	if (!first) {
+		first = other;
+		other = NULL;
+	}
+	if (wire_or_note(w, look, first, slot) && other) {
+		other->mode = first->mode;
+		lz_ports_set(&w->ports, other, !slot, NULL);
+	}
+}
+
+/* Of those whose time has come, who has waited longest: so each has his turn, be they more than fit in a slice. */
+static void try_failed(struct lz_wiring *w, struct look *look, __u64 *end_ns)
+{
+	const struct lz_failed_port *port;
+
+	while ((port = lz_failed_due(&w->failed, lz_clock_mono_ns())) && !slice_over(end_ns))
+		try_again(w, look, port->ifindex);
+}
+
+/* What @slot wants and has not: newcomers, and hooks that somebody took. */
+static void sync_slot(struct lz_wiring *w, struct look *look, __u32 slot, __u64 *end_ns)
+{
+	for (size_t i = 0; i < look->want[slot].n; i++) {
+		struct lz_port_want *want = &look->want[slot].v[i];
+		const struct lz_attachment *have = find_have(look, want->ifindex);
+
+		if (want->unfit)
+			continue;
+		if (have && have->mode == LZ_ATTACH_NONE && !was_lost(w, want->ifindex, false) &&
+		    w->n_lost < LZ_ARRAY_SIZE(w->lost)) {
+			w->lost[w->n_lost++] = want->ifindex;
+			lz_wiring_tell(w, LZ_TOLD_LOST, want->name);
+		}
+		if (!lz_failed_find(&w->failed, want->ifindex) && !must_wait(look, want, end_ns))
+			wire_or_note(w, look, want, slot);
+	}
+}
+
 void lz_wiring_sync(struct lz_wiring *w)
 {
 	struct lz_err err = { "" };
@@ -344,29 +455,15 @@ void lz_wiring_sync(struct lz_wiring *w)
 		tell_fault(w, &err);
 		return;
 	}
+	drop_failed(w, &look);
 	for (__u32 slot = 0; slot < LZ_GENERATIONS; slot++) {
-		for (size_t i = 0; i < look.want[slot].n; i++) {
-			struct lz_port_want *want = &look.want[slot].v[i];
-			const struct lz_attachment *have = find_have(&look, want->ifindex);
-
-			if (want->unfit)
-				continue;
-			if (have && have->mode == LZ_ATTACH_NONE &&
-			    !was_lost(w, want->ifindex, false) &&
-			    w->n_lost < LZ_ARRAY_SIZE(w->lost)) {
-				w->lost[w->n_lost++] = want->ifindex;
-				lz_wiring_tell(w, LZ_TOLD_LOST, want->name);
-			}
-			if (must_wait(&look, want, &end_ns))
-				continue;
-			if (wire(w, &look, want, slot, &err) < 0)
-				tell_first_fault(w, &fault, &err);
-		}
+		sync_slot(w, &look, slot, &end_ns);
 		if (look.want[slot].unfit.text[0])
 			tell_first_fault(w, &fault, &look.want[slot].unfit);
 		if (w->planned[slot])
 			clear_roles(w, &look, slot);
 	}
+	try_failed(w, &look, &end_ns);
 	if (!fault)
 		w->fault[0] = '\0';
 	drop_unwanted(w, &look);
@@ -381,6 +478,7 @@ int lz_wiring_ports(struct lz_wiring *w, __u32 after, struct lz_answer *ret, str
 	r = look_around(w, NOBODY_ASKS, &look, reterr);
 	if (r < 0)
 		return r;
+	lz_text_set(ret->text, sizeof(ret->text), w->failed.n ? lz_failed_why(&w->failed) : w->fault);
 	for (size_t i = 0; i < look.devs.n; i++) {
 		const struct lz_netdev *dev = &look.devs.v[i];
 		const struct lz_attachment *have = find_have(&look, dev->ifindex);
@@ -405,6 +503,7 @@ int lz_wiring_ports(struct lz_wiring *w, __u32 after, struct lz_answer *ret, str
 		port->planned = want != NULL;
 		port->wanted = (__u8)(want ? want->mode : LZ_ATTACH_NONE);
 		port->unfit = want && (want->unfit || want->clash);
+		port->failed = lz_failed_find(&w->failed, dev->ifindex) != NULL;
 	}
 	look_done(w, &look);
 	return 0;

@@ -7,6 +7,7 @@
 #ifndef LZ_KEEPER_WIRING_H
 #define LZ_KEEPER_WIRING_H
 
+#include "datapath/failed.h"
 #include "datapath/ports.h"
 #include "privsep/chan.h"
 
@@ -29,6 +30,7 @@ struct lz_wiring {
 	void *arg;
 	struct lz_netdevs seen; /* at the last look */
 	char fault[512]; /* why the last look did not work out, so that it is told once */
+	struct lz_failed failed; /* ports that are wanted and cannot be attached */
 	__u32 lost[64]; /* ifindexes whose hook is missing, told */
 	size_t n_lost;
 	struct lz_known_port *known; /* what was wired, by the name it had then */
@@ -41,8 +43,9 @@ void lz_wiring_close(struct lz_wiring *w);
 /**
  * lz_wiring_plan() - roles for an idle slot (or again for the active one), and the hooks for them
  *
- * All or nothing: a hook that cannot be attached leaves roles and hooks as they were. The kernel waits
- * for all CPUs at each hook, 10 ms and more, so with hundreds of ports this is done in slices.
+ * All or nothing: a hook that cannot be attached leaves roles and hooks as they were; but with LZ_PLAN_F_GO_ON
+ * it is told, lz_wiring_sync() tries it again, and the others stand. The kernel waits for all CPUs at each hook,
+ * 10 ms and more, so with hundreds of ports this is done in slices.
  *
  * Return: 0; 1: ask the same again for the next slice; -errno with @reterr set.
  */
@@ -51,10 +54,10 @@ int lz_wiring_plan(struct lz_wiring *w, const struct lz_ask *ask, struct lz_err 
 /** lz_wiring_keep() - only @slot's wishes count from now on: detach, and change hooks, as it says */
 int lz_wiring_keep(struct lz_wiring *w, __u32 slot, struct lz_err *reterr);
 
-/** lz_wiring_sync() - look again: after a change of interfaces, and every second */
+/** lz_wiring_sync() - look again, and try again what failed: after a change of interfaces, and twice a second */
 void lz_wiring_sync(struct lz_wiring *w);
 
-/** lz_wiring_ports() - what is planned or attached, by ifindex, above @after */
+/** lz_wiring_ports() - what is planned or attached, by ifindex, above @after; and why one of them has no hook */
 int lz_wiring_ports(struct lz_wiring *w, __u32 after, struct lz_answer *ret, struct lz_err *reterr);
 
 /** lz_wiring_tell() - whoever gave @w->told */

@@ -55,6 +55,10 @@ enum lz_ask_kind {
 
 #define LZ_PLAN_F_YES	   0x01 /* the first XDP program of a physical port is agreed to */
 #define LZ_PLAN_F_STANDING 0x02 /* a policy that was in force: an interface that does not fit goes without a hook */
+#define LZ_PLAN_F_GO_ON	   0x04 /* so does one that none can be attached to; it is told, and tried again */
+/* Of a policy that was in force: nobody asked for its interfaces now, and one of them must not leave the others
+ * open. They would be tried unasked anyway, had they come while it is. */
+#define LZ_PLAN_AS_IT_STOOD (LZ_PLAN_F_YES | LZ_PLAN_F_STANDING | LZ_PLAN_F_GO_ON)
 
 #define LZ_PORTAL_F_WANTED 0x01
 
@@ -90,6 +94,7 @@ struct lz_port_told {
 	__u8 planned; /* some rule in force wants it */
 	__u8 wanted; /* enum lz_attach_mode, as it would be attached today */
 	__u8 unfit; /* it cannot have a hook beside the others */
+	__u8 failed; /* a hook cannot be attached to it now; it is tried again */
 };
 
 enum lz_told_what {
@@ -98,7 +103,7 @@ enum lz_told_what {
 	LZ_TOLD_LOST, /* a hook is not there although it should be */
 	LZ_TOLD_BACK,
 	LZ_TOLD_CHANGED, /* another hook, in place */
-	LZ_TOLD_FAULT, /* interfaces and policy do not fit; text says why */
+	LZ_TOLD_FAULT, /* interfaces and policy do not fit, or a hook cannot be attached; text says why */
 	LZ_TOLD_PORTAL_UP,
 	LZ_TOLD_PORTAL_DOWN, /* text says why; held hosts are refused instead of told */
 	LZ_TOLD_N,
@@ -113,7 +118,7 @@ struct lz_answer {
 	__u32 more; /* PORTS: ask again; PLAN: the same again */
 	__u32 beside; /* OPEN: another one judges until KEEP */
 	struct lz_instance instance; /* OPEN */
-	char text[512]; /* error, or the interface's name */
+	char text[512]; /* error, or the interface's name; PORTS: "NAME: why" of one that is unfit or failed */
 	struct lz_port_told ports[LZ_PORTS_A_MESSAGE];
 };
 

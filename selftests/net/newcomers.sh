@@ -38,7 +38,7 @@ side_of()
 
 clash_told()
 {
-	ctl health 2>&1 | grep -q "^FAILED hooks: $1: has a hook: it does not fit beside the others"
+	ctl health 2>&1 | grep -q "^FAILED hooks: $1: has a hook: it does not fit beside the others: cannot stand beside "
 }
 
 reach()
@@ -48,7 +48,7 @@ reach()
 
 unfit_told()
 {
-	ctl health 2>&1 | grep -q "^FAILED hooks: $1: no hook is attached: it does not fit beside the others"
+	ctl health 2>&1 | grep -q "^FAILED hooks: $1: no hook is attached: it does not fit beside the others: cannot stand beside "
 }
 
 # unfit PORT WHAT: it is there, and takes nothing from the others
