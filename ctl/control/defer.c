@@ -6,6 +6,7 @@
 
 #include "control/ctl.h"
 #include "control/defer.h"
+#include "control/running.h"
 
 struct lz_deferred {
 	struct lz_deferred *next;
@@ -34,6 +35,8 @@ bool lz_ctl_wait(struct lz_ctl *ctl, struct lz_request *req, lz_serve_handler ag
 {
 	if (ctl->busy)
 		lz_ctl_defer(ctl, req, again);
+	else
+		lz_running_look(ctl);
 	return ctl->busy;
 }
 
@@ -43,6 +46,8 @@ bool lz_ctl_wait_policy(struct lz_ctl *ctl, struct lz_request *req, lz_serve_han
 
 	if (wait)
 		lz_ctl_defer(ctl, req, again);
+	else
+		lz_running_look(ctl);
 	return wait;
 }
 

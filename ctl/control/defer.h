@@ -9,7 +9,8 @@
 
 struct lz_ctl;
 
-/** lz_ctl_wait() - while an import runs: keep the request for later; true = return now */
+/** lz_ctl_wait() - while an import runs: keep the request for later; true = return now. Else what is in force is
+ * what the data plane judges by: lz_running_look() */
 bool lz_ctl_wait(struct lz_ctl *ctl, struct lz_request *req, lz_serve_handler again);
 /** lz_ctl_wait_policy() - the same, also while another policy's hooks are attached */
 bool lz_ctl_wait_policy(struct lz_ctl *ctl, struct lz_request *req, lz_serve_handler again);

@@ -380,3 +380,14 @@ int lz_running_back(struct lz_ctl *ctl, bool expired, const char *actor, struct 
 	note_policy(ctl, expired ? "policy-rolled-back" : "policy-undone", &left, actor);
 	return 0;
 }
+
+void lz_running_look(struct lz_ctl *ctl)
+{
+	struct lz_swap_state state;
+
+	if (!ctl->opened)
+		return;
+	lz_swap_state_get(&ctl->view, &state);
+	if (state.expired)
+		lz_running_back(ctl, true, "deadline", NULL);
+}

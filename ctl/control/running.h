@@ -43,6 +43,12 @@ int lz_running_back(struct lz_ctl *ctl, bool expired, const char *actor, struct 
 
 /** lz_running_became() - what became of a policy, on record now or as soon as the ledger takes it */
 void lz_running_became(struct lz_ctl *ctl, __u64 generation, const char *state);
+/**
+ * lz_running_look() - has the deadline passed, and the data plane gone back? So do we
+ * Asked once a second, and before each command that reads or changes what is in force: who acts in between would
+ * act on a policy that is none any more. Not while an import has the ledger.
+ */
+void lz_running_look(struct lz_ctl *ctl);
 /** lz_running_owed() - what it did not take so far */
 void lz_running_owed(struct lz_ctl *ctl);
 

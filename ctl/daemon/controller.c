@@ -106,15 +106,6 @@ static void look_at_fill(struct lz_ctl *ctl)
 	ctl->fill_alarm = alarm;
 }
 
-static void look_at_deadline(struct lz_ctl *ctl)
-{
-	struct lz_swap_state state;
-
-	lz_swap_state_get(&ctl->view, &state);
-	if (state.expired)
-		lz_running_back(ctl, true, "deadline", NULL);
-}
-
 /* While the ledger refuses it is asked often: what health says ends soon after the fault. */
 static bool tick_is_due(struct lz_ctl *ctl, __u64 mono_s)
 {
@@ -154,7 +145,7 @@ static void on_second(uv_timer_t *timer)
 		lz_bypass_look(ctl);
 		lz_portal_look(ctl);
 		if (!ctl->busy) {
-			look_at_deadline(ctl);
+			lz_running_look(ctl);
 			lz_case_turn(ctl);
 			lz_case_guard_look(ctl);
 			lz_exception_expire(ctl);

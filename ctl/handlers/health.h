@@ -10,7 +10,7 @@
 struct lz_health {
 	const char *name;
 	bool ok;
-	char why[256];
+	char why[sizeof(((struct lz_err *)0)->text)];
 };
 #define LZ_HEALTH_CHECKS 16
 size_t lz_health_look(struct lz_ctl *ctl, struct lz_health ret[static LZ_HEALTH_CHECKS]);

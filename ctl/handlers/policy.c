@@ -248,7 +248,7 @@ static bool may_apply(struct lz_ctl *ctl, struct lz_request *req)
 	}
 	if (ctl->opened)
 		lz_swap_state_get(&ctl->view, &state);
-	if (state.pending) {
+	if (state.pending || state.expired) {
 		lz_err_set(&err, EBUSY,
 			   "policy: generation %llu waits for a confirm; say confirm or undo first",
 			   (unsigned long long)now);

@@ -271,6 +271,17 @@ t_ok "apply, to be forgotten again" ctl policy apply "$LZ_DIR/shut.json" --confi
 t_ok "the daemon notices" lz_wait 4 grep -q event=policy-rolled-back "$LZ_DIR/log/daemon.log"
 t_ok "the daemon notices: traffic" reach office 25
 
+# A script that tries until it may, at the deadline of another trial: what that one was is nobody's way back.
+sed 's/"shut"/"shut2"/' "$LZ_DIR/shut.json" >"$LZ_DIR/shut2.json"
+t_need ctl policy apply "$LZ_DIR/shut.json" --confirm 2
+t_need lz_wait 8 ctl policy apply "$LZ_DIR/shut2.json" --confirm 2
+t_eq "a trial at the end of another: judges" "$(ctl -j status | jq -r .policy.name)$(status_of reach office 25)" shut21
+sleep 3.2
+t_eq "a trial at the end of another, over: back to what was confirmed" "$(ctl -j status | jq -r .policy.name)" open
+t_ok "a trial at the end of another, over: the data plane, too" reach office 25
+t_ok "a trial at the end of another, over: all agree" ctl doctor
+t_ok "a trial at the end of another, over: healthy" ctl health
+
 # ---------------------------------------------------------------- time
 
 t_ok "hold for 3 s" ctl quarantine add "$HONEST" for 3s
