@@ -50,7 +50,7 @@ bool lz_case_waits(const struct lz_case *c)
 static const struct lz_case_acted *find_acted(const struct lz_case *c, const char *source)
 {
 	for (int i = 0; i < LZ_CASE_ACTED_MAX; i++)
-		if (c->acted[i].time_s && lz_streq(c->acted[i].source, source))
+		if (lz_streq(c->acted[i].source, source))
 			return &c->acted[i];
 	return NULL;
 }

@@ -146,7 +146,7 @@ void lz_decide_evidence(const struct lz_case *c, const struct lz_ladder *ladder,
 	} else if (c->state == LZ_CASE_NOTIFIED && c->step < 0 && step + 1 < ladder->n &&
 		   ladder->step[step].grade.kind == LZ_GRADE_IS_NONE) {
 		step++; /* a limit that only notifies has told him */
-	} else if (c->state == LZ_CASE_NOTIFIED &&
+	} else if (c->state == LZ_CASE_NOTIFIED && (c->step < 0 || (__s32)step <= c->step) &&
 		   ladder->step[step].grade.kind == LZ_GRADE_IS_NONE) {
 		answer(ret, LZ_DECIDED_RECORD, LZ_WHY_NOT_TOLD); /* one ticket, not one an hour */
 		return;
@@ -156,7 +156,6 @@ void lz_decide_evidence(const struct lz_case *c, const struct lz_ladder *ladder,
 	if (lz_case_holds(c->state) && !lz_case_holds(ret->to)) {
 		ret->to = c->state;
 		ret->grade = c->grade;
-		ret->for_s = 0;
 		ret->due_s = 0;
 	}
 	why = find_obstacle(c, &ret->grade, e->proven, facts);

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* t_colony.c - grades, arrows, ladder, guard, decisions and self-release, row by row. */
+/* t_colony.c - grades, arrows, ladder and decisions, row by row. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "colony/decide.h"
-#include "colony/release.h"
 #include "lib/t.h"
 
 #define NOW  1800000000ULL
@@ -24,6 +23,7 @@ static void reads_grades(void)
 		{ "strict", "garden:strict" },
 		{ "garden:leaky", "garden:leaky" },
 		{ "garden:of-roses_2", "garden:of-roses_2" },
+		{ "garden:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "garden:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" },
 		{ "block25", "block25" },
 		{ "throttle 10/min", "throttle 10/min" },
 		{ "throttle:10/min", "throttle 10/min" },
@@ -68,7 +68,8 @@ static struct lz_grade grade_of(const char *text)
 static void orders_grades(void)
 {
 	static const char *const mild_to_hard[] = {
-		"notify", "throttle 100/min", "throttle 1/s", "throttle 10/min", "block25", "leaky", "strict",
+		"notify", "throttle 100/min", "throttle 1/s", "throttle 10/min", "throttle 14000/31d", "throttle 10000/31d",
+		"block25", "leaky", "strict",
 	};
 
 	for (size_t i = 0; i < LZ_ARRAY_SIZE(mild_to_hard); i++)
@@ -76,6 +77,7 @@ static void orders_grades(void)
 			struct lz_grade a = grade_of(mild_to_hard[i]), b = grade_of(mild_to_hard[k]);
 
 			T_EQ(lz_grade_harder(&a, &b), i > k, mild_to_hard[i]);
+			T_EQ(lz_grade_equal(&a, &b), i == k, mild_to_hard[i]);
 		}
 }
 
@@ -92,6 +94,22 @@ static void knows_the_arrows(void)
 		for (int to = 0; to < LZ_CASE_N; to++)
 			T_EQ(lz_case_may_move(from, to), arrows[from][to] == 'x', lz_case_state_words[from]);
 	T_OK(!lz_case_may_move(LZ_CASE_N, LZ_CASE_GARDEN), "no such state");
+}
+
+/* Who waits is not looked at again before his step is taken: so nobody may wait for nothing. */
+static void knows_who_waits(void)
+{
+	struct lz_case c = { .state = LZ_CASE_NOTIFIED, .grade = { .kind = LZ_GRADE_IS_BLOCK25 }, .due_s = NOW };
+
+	T_OK(lz_case_waits(&c), "for the end of a grace");
+	c.due_s = 0;
+	T_OK(!lz_case_waits(&c), "not without an end");
+	c.due_s = NOW;
+	c.grade.kind = LZ_GRADE_IS_NONE;
+	T_OK(!lz_case_waits(&c), "nor who is only told");
+	c.grade.kind = LZ_GRADE_IS_BLOCK25;
+	c.state = LZ_CASE_WATCH;
+	T_OK(!lz_case_waits(&c), "nor who was let go");
 }
 
 /* ---------------------------------------------------------------- ladder */
@@ -112,18 +130,24 @@ static void climbs(void)
 	struct lz_ladder l = home_ladder(0);
 	static const struct {
 		__s32 step;
-		__u64 evidence_ago_s;
+		__u64 evidence_s, changed_s;
 		__u32 next;
 		const char *name;
 	} rows[] = {
-		{ -1, 0, 0, "a new case begins below" },	{ 0, 0, 1, "then one higher" },
-		{ 2, 0, 3, "to the top" },			{ 3, 0, 3, "which comes again" },
-		{ 7, 0, 3, "a ladder that became shorter" },	{ 3, 90 * DAY, 3, "remembered to the day" },
-		{ 3, 90 * DAY + 1, 0, "and forgotten then" },
+		{ -1, NOW, 0, 0, "a new case begins below" },
+		{ 0, NOW, 0, 1, "then one higher" },
+		{ 2, NOW, 0, 3, "to the top" },
+		{ 3, NOW, 0, 3, "which comes again" },
+		{ 7, NOW, 0, 3, "a ladder that became shorter" },
+		{ 3, NOW - 90 * DAY, 0, 3, "remembered to the day" },
+		{ 3, NOW - 90 * DAY - 1, 0, 0, "and forgotten then" },
+		{ 3, NOW - 100 * DAY, NOW - DAY, 3, "a case that somebody moved since is not" },
+		{ 2, NOW + HOUR, 0, 3, "nor because the clock was set back" },
 	};
 
 	for (size_t i = 0; i < LZ_ARRAY_SIZE(rows); i++) {
-		struct lz_case c = { .step = rows[i].step, .evidence_s = NOW - rows[i].evidence_ago_s };
+		struct lz_case c = { .step = rows[i].step, .evidence_s = rows[i].evidence_s,
+				     .changed_s = rows[i].changed_s };
 
 		T_EQ(lz_ladder_next(&l, &c, NOW), rows[i].next, rows[i].name);
 	}
@@ -163,6 +187,8 @@ static const struct situation situations[] = {
 	  .what = STAYS(LZ_WHY_NOT_HELD, LZ_CASE_BLOCKED25, 2) },
 	{ "nor one in a garden", LZ_CASE_GARDEN, 3, .acted_ago_s = HOUR, .kind = LZ_EVIDENCE_SINK,
 	  .what = STAYS(LZ_WHY_NOT_HELD, LZ_CASE_GARDEN, 3) },
+	{ "unless the kernel held it anew", LZ_CASE_GARDEN, 3, .acted_ago_s = HOUR, .kind = LZ_EVIDENCE_HOLD,
+	  .what = MOVES(LZ_CASE_GARDEN, 3) },
 	{ "a repeater goes on", LZ_CASE_WATCH, 2, .acted_ago_s = DAY, .what = MOVES(LZ_CASE_GARDEN, 3) },
 	{ "the same incident", LZ_CASE_NOTIFIED, 0, .acted_ago_s = 59,
 	  .what = STAYS(LZ_WHY_NOT_SAME, LZ_CASE_NOTIFIED, 0) },
@@ -189,6 +215,8 @@ static const struct situation situations[] = {
 	  .what = STAYS(LZ_WHY_NOT_HELD, LZ_CASE_THROTTLED, 1) },
 	{ "an operator throttled him after this", LZ_CASE_THROTTLED, -1, .changed_ago_s = 5, .seen_ago_s = 6,
 	  .what = STAYS(LZ_WHY_NOT_HELD, LZ_CASE_THROTTLED, -1) },
+	{ "seen before its time was over: it went on", LZ_CASE_RELEASED, 1, .changed_ago_s = 5, .seen_ago_s = 6,
+	  .what = MOVES(LZ_CASE_BLOCKED25, 2) },
 	{ "older than a release by staff", LZ_CASE_RELEASED, 1, .freed_ago_s = 10, .seen_ago_s = 11,
 	  .what = STAYS(LZ_WHY_NOT_OLD, LZ_CASE_RELEASED, 1) },
 	{ "of the same second", LZ_CASE_RELEASED, 1, .freed_ago_s = 10, .seen_ago_s = 10,
@@ -237,6 +265,7 @@ static void decides(void)
 		if (s->other_ago_s)
 			lz_case_act(&c, "limit:other", NOW - s->other_ago_s);
 		c.freed_s = s->freed_ago_s ? NOW - s->freed_ago_s : 0;
+		c.due_s = s->state == LZ_CASE_NOTIFIED ? NOW + DAY : 0; /* to be forgotten */
 		if (s->pending) {
 			c.grade = ladder.step[s->step].grade;
 			c.due_s = NOW + 100;
@@ -246,8 +275,8 @@ static void decides(void)
 		T_EQ(d.why, s->why, s->name);
 		T_EQ(d.to, s->to, s->name);
 		T_EQ(d.step, s->to_step, s->name);
-		if (d.what == LZ_DECIDED_MOVE && d.to == LZ_CASE_NOTIFIED && s->grace_s)
-			T_EQ(d.due_s, NOW + s->grace_s, "the end of the grace");
+		if (d.what == LZ_DECIDED_MOVE && d.to == LZ_CASE_NOTIFIED)
+			T_EQ(d.due_s, NOW + (s->grace_s ?: ladder.forget_s), "the end of the grace, or of the memory");
 	}
 }
 
@@ -298,6 +327,41 @@ static void tells_once(void)
 	T_EQ(d.step, 1, "and where he stood on it is not forgotten");
 }
 
+/* Steps that only tell, wherever a ladder has them: each is taken once, and none lets anybody go. */
+static void tells_at_any_step(void)
+{
+	struct lz_ladder l = { .forget_s = 90 * DAY, .n = 4,
+			       .step = { { .grade = grade_of("notify") }, { .grade = grade_of("notify") },
+					 { grade_of("throttle 10/min"), DAY }, { .grade = grade_of("notify") } } };
+	struct lz_case c = { .state = LZ_CASE_NOTIFIED, .step = 0, .evidence_s = NOW - HOUR, .self_releases = 2 };
+	struct lz_evidence e = { .time_s = NOW, .proven = true, .source = "limit:spam" };
+	struct lz_facts facts = { .guard = LZ_GUARD_OK };
+	struct lz_decision d;
+
+	lz_decide_evidence(&c, &l, &e, &facts, NOW, &d);
+	T_EQ(d.what, LZ_DECIDED_MOVE, "told once: told a second time");
+	T_EQ(d.step, 1, "which is a step");
+	T_EQ(d.self_releases, 2, "and what he has used up is known");
+	c.step = 1;
+	lz_decide_evidence(&c, &l, &e, &facts, NOW, &d);
+	T_EQ(d.to, LZ_CASE_THROTTLED, "told twice: the step after it");
+	c = (struct lz_case){ .state = LZ_CASE_THROTTLED, .step = 2, .grade = l.step[2].grade,
+			      .evidence_s = NOW - HOUR, .changed_s = NOW - HOUR };
+	lz_decide_evidence(&c, &l, &e, &facts, NOW, &d);
+	T_EQ(d.to, LZ_CASE_THROTTLED, "a throttled one is not let go by being told");
+	T_OK(lz_grade_equal(&d.grade, &c.grade), "nor faster");
+	T_EQ(d.for_s, 0, "nor for longer");
+	T_EQ(d.due_s, 0, "and the clock has nothing to do");
+	T_EQ(d.step, 3, "but he was told");
+	c = (struct lz_case){ .state = LZ_CASE_NOTIFIED, .step = 3, .evidence_s = NOW - HOUR };
+	lz_decide_evidence(&c, &l, &e, &facts, NOW, &d);
+	T_EQ(d.why, LZ_WHY_NOT_TOLD, "the last step does not tell again and again");
+	c = (struct lz_case){ .state = LZ_CASE_WATCH, .step = 3, .evidence_s = NOW - 91 * DAY, .self_releases = 2 };
+	lz_decide_evidence(&c, &l, &e, &facts, NOW, &d);
+	T_EQ(d.step, 0, "forgotten: the first step");
+	T_EQ(d.self_releases, 0, "and he may release himself again");
+}
+
 /* Who moved it when is kept of each limit; beyond the room for that the oldest is forgotten. */
 static void knows_who_acted(void)
 {
@@ -332,6 +396,8 @@ static void moves_with_the_clock(void)
 	T_OK(lz_decide_clock(&c, false, &facts, c.due_s, &d), "then");
 	T_EQ(d.to, LZ_CASE_WATCH, "watched");
 	T_EQ(d.due_s, c.due_s + 14 * DAY, "for 14 days");
+	T_OK(lz_decide_clock(&c, false, &facts, c.due_s + DAY, &d), "a daemon that was away for a day");
+	T_EQ(d.due_s, c.due_s + 14 * DAY, "watches no longer for it");
 	c.state = d.to;
 	c.due_s = d.due_s;
 	T_OK(lz_decide_clock(&c, false, &facts, c.due_s, &d), "and then");
@@ -340,12 +406,21 @@ static void moves_with_the_clock(void)
 	T_OK(!lz_decide_clock(&c, false, &facts, c.due_s + DAY, &d), "closed for good");
 	c = (struct lz_case){ .state = LZ_CASE_NOTIFIED, .grade = grade_of("block25"), .for_s = HOUR, .due_s = NOW };
 	T_OK(lz_decide_clock(&c, false, &facts, NOW, &d), "the grace is over");
-	T_EQ(d.to, LZ_CASE_BLOCKED25, "the step is taken");
+	T_EQ(d.what, LZ_DECIDED_MOVE, "the step is taken");
+	T_EQ(d.to, LZ_CASE_BLOCKED25, "which it waited for");
 	T_EQ(d.for_s, HOUR, "for its time");
 	facts.guard = LZ_GUARD_MINUTE;
 	T_OK(lz_decide_clock(&c, false, &facts, NOW, &d), "but not against the guard");
 	T_EQ(d.what, LZ_DECIDED_REFUSE, "refused");
 	T_OK(d.due_s > NOW, "and asked again later");
+	for (int i = 0; i < 3; i++) { /* what came to be true while it waited */
+		static const enum lz_why_not why[] = { LZ_WHY_NOT_NEVER, LZ_WHY_NOT_EXEMPT, LZ_WHY_NOT_SHARED };
+
+		facts = (struct lz_facts){ .never = i == 0, .exempt = i == 1, .shared = i == 2 };
+		T_OK(lz_decide_clock(&c, false, &facts, NOW, &d), "asked at the end of the grace");
+		T_EQ(d.what, LZ_DECIDED_REFUSE, "who is protected by then is not held");
+		T_EQ(d.why, why[i], "and why not");
+	}
 }
 
 /* ---------------------------------------------------------------- terms */
@@ -373,93 +448,28 @@ static void merges_terms(void)
 	T_OK(!lz_terms_merge(&old, NULL, 0, 0, old.end_s, &got), "nor is what has ended");
 	T_OK(lz_terms_merge(&old, NULL, old.end_s + 10, 0, old.end_s, &got), "an ended one is none");
 	T_EQ(got.end_s, old.end_s + 10, "an ended one is none: its end");
-}
-
-/* ---------------------------------------------------------------- guard */
-
-static void guards(void)
-{
-	struct lz_guard_rule rule = { .new_per_minute = 3, .active_ppm = 10000 };
-	struct lz_guard g = { .tripped_s = 0 };
-
-	for (int i = 0; i < 3; i++)
-		T_EQ(lz_guard_ask(&g, &rule, 1000 + (__u64)i, 1000 + (__u64)i, (__u64)i, 100000), LZ_GUARD_OK, "within");
-	T_EQ(lz_guard_ask(&g, &rule, 1010, 1010, 3, 100000), LZ_GUARD_MINUTE, "one too many");
-	T_OK(lz_guard_tripped(&g, &rule, 1010), "tripped");
-	T_EQ(lz_guard_ask(&g, &rule, 1065, 1065, 3, 100000), LZ_GUARD_MINUTE, "stays tripped, though room is there");
-	T_OK(lz_guard_tripped(&g, &rule, 1069), "not a minute yet");
-	T_OK(!lz_guard_tripped(&g, &rule, 1071), "a minute within the bound");
-	T_EQ(lz_guard_ask(&g, &rule, 1072, 1072, 3, 100000), LZ_GUARD_OK, "in force again");
-	T_EQ(lz_guard_ask(&g, &rule, 1073, 1073, 1000, 100000), LZ_GUARD_SHARE, "1 % of 100,000 are held");
-	T_EQ(lz_guard_ask(&g, &rule, 900, 1074, 999, 100000), LZ_GUARD_OK, "held long ago, while no daemon counted");
-	T_EQ(lz_guard_share(&rule, 10), 3, "a small network may hold somebody");
-	for (int i = 0; i < 5; i++)
-		lz_guard_ask(&g, &rule, 1075, 1075, 0, 100000);
-	T_OK(lz_guard_tripped(&g, &rule, 1075), "tripped once more");
-	lz_guard_reset(&g);
-	T_OK(!lz_guard_tripped(&g, &rule, 1075), "an operator has looked");
-	T_EQ(lz_guard_ask(&g, &rule, 1075, 1075, 0, 100000), LZ_GUARD_OK, "counting begins anew");
-
-	lz_guard_reset(&g); /* a restart, and what the ledger says */
-	lz_guard_count(&g, 1070, 2);
-	lz_guard_count(&g, 1011, 9);
-	T_EQ(lz_guard_ask(&g, &rule, 1075, 1075, 2, 100000), LZ_GUARD_OK, "one of three is left");
-	T_EQ(lz_guard_ask(&g, &rule, 1076, 1076, 3, 100000), LZ_GUARD_MINUTE, "no more");
-	lz_guard_reset(&g);
-	lz_guard_trip(&g, 1080);
-	T_EQ(lz_guard_ask(&g, &rule, 1081, 1081, 0, 100000), LZ_GUARD_MINUTE, "it had tripped before");
-	T_OK(!lz_guard_tripped(&g, &rule, 1141), "until a whole minute is quiet");
-}
-
-/* ---------------------------------------------------------------- self-release */
-
-static void releases(void)
-{
-	static const struct {
-		const char *name;
-		enum lz_case_state state;
-		__u32 used, seen_ago_s, times;
-		bool staff;
-		enum lz_release may;
-		__u32 wait_s;
-	} rows[] = {
-		{ "quiet", LZ_CASE_GARDEN, 0, 700, 2, false, LZ_RELEASE_MAY, 0 },
-		{ "never seen", LZ_CASE_BLOCKED25, 0, 0, 2, false, LZ_RELEASE_MAY, 0 },
-		{ "to the second", LZ_CASE_GARDEN, 1, 600, 2, false, LZ_RELEASE_MAY, 0 },
-		{ "not quiet", LZ_CASE_GARDEN, 0, 100, 2, false, LZ_RELEASE_EVIDENCE, 500 },
-		{ "twice used", LZ_CASE_GARDEN, 2, 0, 2, false, LZ_RELEASE_USED_UP, 0 },
-		{ "staff only", LZ_CASE_GARDEN, 0, 0, 2, true, LZ_RELEASE_STAFF, 0 },
-		{ "policy says staff", LZ_CASE_GARDEN, 0, 0, 0, false, LZ_RELEASE_STAFF, 0 },
-		{ "not held", LZ_CASE_WATCH, 0, 0, 2, false, LZ_RELEASE_NOT_HELD, 0 },
-	};
-
-	for (size_t i = 0; i < LZ_ARRAY_SIZE(rows); i++) {
-		struct lz_case c = { .state = rows[i].state, .self_releases = rows[i].used,
-				     .staff_only = rows[i].staff };
-		struct lz_release_rule rule = { rows[i].times, 600 };
-		__u32 wait_s = 7;
-
-		T_EQ(lz_release_ask(&c, &rule, rows[i].seen_ago_s ? NOW - rows[i].seen_ago_s : 0, NOW, &wait_s),
-		     rows[i].may, rows[i].name);
-		T_EQ(wait_s, rows[i].wait_s, rows[i].name);
-	}
-	T_EQ(lz_release_left(&(struct lz_case){ .self_releases = 1 }, &(struct lz_release_rule){ 2, 600 }), 1,
-	     "one is left");
+	T_OK(lz_terms_merge(&old, &block, 0, LZ_EXACT_TIME | LZ_EXACT_GRADE, 1000, &got), "another grade and no time");
+	T_EQ(got.end_s, old.end_s, "leaves the end where it is");
+	T_OK(!lz_terms_merge(&old, NULL, old.end_s, 0, 1000 + 60, &got), "the same end again is no change");
+	T_EQ(got.ttl_s, HOUR, "nor is the time that was granted");
+	old.grade = strict;
+	T_OK(lz_terms_merge(&old, NULL, old.end_s + 10, 0, old.end_s, &got), "after the end of a hard one");
+	T_STR(got.grade.garden, "leaky", "nobody is held as hard for nothing");
 }
 
 static const struct t_case cases[] = {
 	{ "grades are read and printed", reads_grades },
 	{ "grades have an order", orders_grades },
 	{ "states have their arrows", knows_the_arrows },
+	{ "who waits for a step", knows_who_waits },
 	{ "a ladder climbs, and forgets", climbs },
 	{ "evidence decides", decides },
 	{ "a wrong clock", outlives_a_wrong_clock },
 	{ "told once", tells_once },
+	{ "steps that tell", tells_at_any_step },
 	{ "who acted", knows_who_acted },
 	{ "the clock moves a case", moves_with_the_clock },
 	{ "terms are merged", merges_terms },
-	{ "the guard trips and rests", guards },
-	{ "who may release himself", releases },
 };
 
 int main(void)
