@@ -311,6 +311,8 @@ static void recuts_keys(void)
 	k = lz_key_recut(key & ~0xffffULL, 48, 56);
 	T_EQ(k.step, 256, "to /56: the next");
 	T_EQ(k.n, 256, "to /56: how many");
+	k = lz_key_recut(key & ~0xffULL, 56, 57);
+	T_EQ(k.n, 2, "by one bit: how many");
 	k = lz_key_recut(key, 64, 48);
 	T_EQ(k.first, key & ~0xffffULL, "shorter: what it is part of");
 	T_EQ(k.n, 1, "shorter: one");

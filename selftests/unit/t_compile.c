@@ -12,7 +12,7 @@ static void finds_destinations_and_customers(void)
 		"\"never\": [\"192.0.2.0/24\", \"smart\"], \"always-reach\": [\"2001:db8::/32\"],"
 		"\"customers\": {\"file\": \"c\"},"
 		"\"gardens\": {\"strict\": {\"allow\": [\"udp/123\", \"198.51.100.7\"]}},"
-		"\"classes\": {\"c\": {\"of\": [\"10.0.0.0/8\"], \"port25\": {\"to-world\": \"icmp-admin\", \"except-to\": [\"smart\", \"203.0.113.0/24\"]}}}}",
+		"\"classes\": {\"c\": {\"of\": [\"10.0.0.0/8\"], \"port25\": {\"to-world\": \"icmp-admin\", \"except-to\": [\"smart\", \"203.0.113.0/24\", \"203.0.114.1\"]}}}}",
 		(struct memory_file[]){ { "c", "C2,10.0.0.0/24\nC1,10.0.0.0/28\nC1,2001:db8:5::/48\n" }, {} });
 	auto_image *image = compile_policy(reading.policy, NULL);
 	const struct lz_garden_row *strict;
@@ -29,6 +29,8 @@ static void finds_destinations_and_customers(void)
 	T_EQ(lz_image_sets_of(image, &addr), LZ_SET_NEVER | LZ_SET_REACH | 4, "all lengths count");
 	lz_addr_parse("203.0.113.9", &addr, NULL);
 	T_EQ(lz_image_sets_of(image, &addr), 8, "a list's own addresses have a bit of their own");
+	lz_addr_parse("203.0.114.1", &addr, NULL);
+	T_EQ(lz_image_sets_of(image, &addr), 8, "one for all of them");
 	lz_addr_parse("198.51.100.7", &addr, NULL);
 	T_EQ(lz_image_sets_of(image, &addr), strict->allow_mask, "garden");
 	T_OK(strict->open[0] == (17u << 16 | 123) && !strict->open[1], "udp/123");
@@ -87,6 +89,63 @@ static void keeps_garden_rows(void)
 	T_EQ(lz_image_ids_parse(ids, strlen(ids), &back, NULL), 0, "read back");
 	T_EQ(back ? lz_image_garden_find(back, "hotel") : -1, 3, "over a restart");
 	lz_image_free(&back);
+}
+
+static char *listed_gardens(int first, int last)
+{
+	struct lz_str text = {};
+
+	lz_str_append(&text, HEAD "\"gardens\": {");
+	for (int i = first; i <= last; i++)
+		lz_str_appendf(&text, "%s\"g%d\": {\"kind\": \"strict\"}", i > first ? "," : "", i);
+	lz_str_append(&text, "}}");
+	return lz_str_take(&text);
+}
+
+/* All rows have had a garden: a new one gets the row of one that has left, and nobody else's. */
+static void gives_rows_again(void)
+{
+	lz_autofree char *all = listed_gardens(1, LZ_GARDENS_MAX - LZ_GARDEN_N);
+	lz_autofree char *next = listed_gardens(2, LZ_GARDENS_MAX - LZ_GARDEN_N + 1);
+	auto_image *first = compile_text(all, NULL), *second = compile_text(next, first);
+	char name[8];
+
+	if (!first || !second)
+		return;
+	for (int i = 2; i <= LZ_GARDENS_MAX - LZ_GARDEN_N; i++) {
+		snprintf(name, sizeof(name), "g%d", i);
+		T_EQ(lz_image_garden_find(second, name), lz_image_garden_find(first, name), "it keeps its row");
+	}
+	snprintf(name, sizeof(name), "g%d", LZ_GARDENS_MAX - LZ_GARDEN_N + 1);
+	T_EQ(lz_image_garden_find(second, name), lz_image_garden_find(first, "g1"), "the new one has the one that is left");
+	T_EQ(lz_image_garden_find(second, "g1"), -ENOENT, "which has no other name");
+}
+
+/* A held host comes to its page and to the API, whatever its garden allows. */
+static void opens_the_way_to_the_portal(void)
+{
+	auto_image *image = compile_text(HEAD "\"portal\": {\"url\": \"http://q.example.net/\", \"provider\": \"P\", \"contact\": \"c\","
+		"\"listen\": [\"192.0.2.1:80\"], \"api\": {\"url\": \"https://q.example.net/c\", \"listen\": [\"[2001:db8::1]:443\"],"
+		"\"certificate\": \"/c\", \"key\": \"/k\"}}}", NULL);
+	struct lz_addr addr;
+
+	if (!image)
+		return;
+	lz_addr_parse("192.0.2.1", &addr, NULL);
+	T_EQ(lz_image_sets_of(image, &addr), LZ_SET_REACH, "the page's address");
+	lz_addr_parse("2001:db8::1", &addr, NULL);
+	T_EQ(lz_image_sets_of(image, &addr), LZ_SET_REACH, "the API's");
+	lz_addr_parse("2001:db8::2", &addr, NULL);
+	T_EQ(lz_image_sets_of(image, &addr), 0, "nothing beside it");
+}
+
+static void tells_what_is_counted_of_strangers(void)
+{
+	auto_image *ignores = compile_text(HEAD "\"foreign\": \"ignore\"}", NULL);
+	auto_image *counts = compile_text(HEAD "\"foreign\": \"count\"}", NULL);
+
+	T_EQ(ignores ? ignores->gen.flags : 0, LZ_GEN_F_IGNORE_FOREIGN, "ignored");
+	T_EQ(counts ? counts->gen.flags : ~0u, 0, "counted");
 }
 
 static void refuses_too_many_lengths(void)
@@ -166,13 +225,31 @@ static void keeps_customer_numbers(void)
 	     lz_image_customer_of(after, 0x0a000002) != lz_image_customer_of(after, 0x0a000003), "others have others");
 }
 
+/* Both names have the same hash (FNV-1a): who is who must not depend on the other's place in the list. */
+static void tells_customers_apart_by_more_than_a_hash(void)
+{
+	static const char policy[] = "{\"version\": 1, \"customers\": {\"file\": \"c\"}}";
+	auto_reading one = read_policy(policy, (struct memory_file[]){ { "c", "K69748,10.0.0.1\nK81094,10.0.0.2\n" }, {} });
+	auto_reading two = read_policy(policy, (struct memory_file[]){ { "c", "K81094,10.0.0.2\nK69748,10.0.0.1\n" }, {} });
+	auto_image *before = compile_policy(one.policy, NULL), *after = compile_policy(two.policy, NULL);
+
+	if (!before || !after)
+		return;
+	T_OK(lz_image_customer_of(before, 0x0a000001) != lz_image_customer_of(before, 0x0a000002), "two customers, two counts");
+	T_EQ(lz_image_customer_of(after, 0x0a000002), lz_image_customer_of(before, 0x0a000002), "each its own");
+}
+
 static const struct t_case cases[] = {
 	{ "destination sets and customers", finds_destinations_and_customers },
 	{ "garden rows over reloads", keeps_garden_rows },
+	{ "a row that is free again", gives_rows_again },
+	{ "the way to the portal", opens_the_way_to_the_portal },
+	{ "strangers", tells_what_is_counted_of_strangers },
 	{ "too many prefix lengths", refuses_too_many_lengths },
 	{ "class ids over reloads", keeps_class_ids },
 	{ "ids over a restart", survives_a_restart },
 	{ "customer numbers over reloads", keeps_customer_numbers },
+	{ "customers of one hash", tells_customers_apart_by_more_than_a_hash },
 };
 
 int main(void)

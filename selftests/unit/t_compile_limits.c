@@ -38,8 +38,34 @@ static void computes_windows(void)
 	l = limit_named(image, "fan");
 	T_EQ(l->kind, LZ_LIMIT_DESTS, "estimate");
 	T_EQ(l->then, LZ_THEN_HOLD, "holds: sources are validated");
+	T_EQ(l->flags, 0, "which is proof enough");
 	T_EQ(l->hold_ttl_s, 7200, "for two hours");
 	T_EQ(image ? image->gen.class_[2].dests_slot_ns : 0, 600 * LZ_NS_PER_S, "one bitmap window");
+}
+
+/* Where the next value takes another bit, or more time than there is. */
+static void knows_its_borders(void)
+{
+	static const struct {
+		const char *burst;
+		int r;
+	} rows[] = { { "108", 0 }, { "109", -ERANGE } };
+	auto_image *image = compile_text(LIMITS(WINDOW("low", "63/5min") "," WINDOW("high", "64/5min")), NULL);
+
+	T_EQ(limit_named(image, "low")->bits, 6, "63 fit in 6 bits");
+	T_EQ(limit_named(image, "high")->bits, 7, "64 do not");
+	for (size_t i = 0; i < LZ_ARRAY_SIZE(rows); i++) { /* 107 times 31 days are less than 2^58 ns */
+		lz_autostr struct lz_str text = {};
+		struct lz_image *got = NULL;
+
+		lz_str_appendf(&text, LIMITS("{\"name\": \"slow\", \"count\": \"smtp-connections\", \"rate\": \"1/31d\","
+			       "\"burst\": %s, \"then\": \"drop\"}"), rows[i].burst);
+		auto_reading reading = read_policy(text.data, NULL);
+		T_EQ(reading.r, 0, "accepted");
+		if (reading.policy)
+			T_ERR(lz_image_compile(reading.policy, NULL, SEED, &got, NULL), rows[i].r, rows[i].burst);
+		lz_image_free(&got);
+	}
 }
 
 /* No two limits share a word, whatever the mix; six limits get what there is. */
@@ -82,6 +108,8 @@ static void keeps_words_together(void)
 	again = compile_text(LIMITS(BUCKET("a", "1/s") "," BUCKET("b", "1/s") "," BUCKET("c", "1/s") ","
 		WINDOW("wide", "1000/24h")), image);
 	T_EQ(again ? limit_named(again, "wide")->word : 0, LZ_CELL_NEAR_WORDS, "nor because it was there");
+	T_OK(again && limit_named(again, "wide")->stamp != limit_named(image, "wide")->stamp,
+	     "and what lies in its new words is not its own");
 }
 
 static void keeps_words_over_a_reload(void)
@@ -104,6 +132,47 @@ static void keeps_words_over_a_reload(void)
 	     limit_named(third, "a")->stamp != limit_named(first, "a")->stamp, "nor does a come back to old counts");
 	T_OK(limit_named(third, "b")->stamp != limit_named(second, "b")->stamp, "another window starts again");
 	T_EQ(limit_named(third, "d")->stamp, limit_named(first, "d")->stamp, "a bucket goes on at its new rate");
+}
+
+/* What a limit has counted is read on only if it would count the same. */
+static void starts_again_with_another_shape(void)
+{
+#define SHAPE(what, per) LIMITS("{\"name\": \"x\", \"count\": \"" what "\", \"at-most\": \"60/1h\", \"then\": \"drop\"" per "}")
+#define PREFIX(v4, v6) ", \"per\": {\"ipv4\": " v4 ", \"ipv6\": " v6 "}"
+	static const char *const texts[] = { /* each after the one before */
+		SHAPE("smtp-connections", ""),		     SHAPE("syn", ""),
+		SHAPE("smtp-connections", PREFIX("24", "48")), SHAPE("smtp-connections", PREFIX("24", "56")),
+		SHAPE("smtp-connections", PREFIX("16", "56")), SHAPE("smtp-connections", PREFIX("24", "56")),
+	};
+	struct lz_image *previous = NULL;
+	__u32 stamps = 0; /* of the prefixes, whose cells outlive all of them */
+
+	for (size_t i = 0; i < LZ_ARRAY_SIZE(texts); i++) {
+		struct lz_image *image = compile_text(texts[i], previous);
+		auto_image *same = compile_text(texts[i], image);
+
+		T_EQ(limit_named(same, "x")->stamp, limit_named(image, "x")->stamp, "the same again goes on counting");
+		if (i == 1)
+			T_OK(limit_named(image, "x")->stamp != limit_named(previous, "x")->stamp, "other packets: anew");
+		if (i >= 2)
+			T_OK(!(stamps >> limit_named(image, "x")->stamp & 1), "other prefixes: anew, each time");
+		stamps |= i >= 2 ? 1u << limit_named(image, "x")->stamp : 0;
+		lz_image_free(&previous);
+		previous = image;
+	}
+	lz_image_free(&previous);
+}
+
+/* A source that changes its class finds nothing of what it did in the other. */
+static void tells_classes_apart(void)
+{
+	auto_image *image = compile_text(HEAD "\"classes\": {\"c\": {\"of\": [\"10.0.0.0/8\"], \"limits\": [" WINDOW("a", "40/1h") "]},"
+		"\"d\": {\"of\": [\"100.64.0.0/16\"], \"limits\": [" WINDOW("a", "40/1h") "]}}}", NULL);
+
+	if (!image)
+		return;
+	T_EQ(image->gen.class_[2].limit[0].word, image->gen.class_[3].limit[0].word, "the same word");
+	T_OK(image->gen.class_[2].limit[0].stamp != image->gen.class_[3].limit[0].stamp, "another stamp");
 }
 
 /* Random reloads: a word is read on only by the limit that wrote it, in the shape it wrote. */
@@ -163,6 +232,37 @@ static void outlives_an_undo(void)
 	T_OK(limit_named(next, "c")->stamp != limit_named(first, "a")->stamp, "than the one before, too");
 }
 
+#define CUSTOMERS(validation, evidence) "{\"version\": 1, \"interfaces\": {\"a\": {\"side\": \"customer\", \"match\": [\"e\"]" \
+	validation "}}," evidence "\"customers\": {\"list\": {\"k\": [\"10.0.0.1\"]}}," \
+	"\"ladders\": {\"l\": {\"steps\": [\"notify\", \"block25 1h\"]}}, \"classes\": {\"c\": {\"of\": [\"10.0.0.0/8\"], \"limits\": [" \
+	"{\"name\": \"own\", \"count\": \"smtp-connections\", \"at-most\": \"60/1h\", \"then\": \"ladder:l\"}," \
+	"{\"name\": \"all\", \"count\": \"smtp-connections\", \"at-most\": \"1000/24h\", \"per\": \"customer\", \"then\": \"ladder:l\"}]}}}"
+
+/* Who looks at what is told by flags; what is looked at for nothing costs each packet. */
+static void flags_what_limits_ask(void)
+{
+	auto_image *plain = compile_text(LIMITS(BUCKET("a", "1/s")), NULL);
+	auto_image *to = compile_text(LIMITS("{\"name\": \"a\", \"count\": \"syn\", \"at-most\": \"600/1h\", \"then\": \"drop\","
+					     "\"to\": [\"198.51.100.1\"]}"), NULL);
+
+	T_EQ(plain ? plain->gen.class_[2].flags : ~0u, 0, "SYNs to anywhere");
+	T_EQ(to ? to->gen.class_[2].flags : 0, LZ_CLASS_F_SYN_TO, "SYNs to some destinations");
+}
+
+/* Of a customer, too; and what was counted without them is no handshake. */
+static void begins_to_hold_by_handshakes(void)
+{
+	auto_image *strict = compile_text(CUSTOMERS(", \"source-validation\": \"strict\"", ""), NULL);
+	auto_image *loose = compile_text(CUSTOMERS("", "\"evidence\": {\"quarantine-needs\": \"handshake\"},"), strict);
+
+	if (!strict || !loose)
+		return;
+	T_EQ(limit_named(strict, "all")->words, 2, "a customer's window has both words");
+	T_EQ(limit_named(loose, "all")->words, 1, "where handshakes are counted, they have the second");
+	T_EQ(limit_named(loose, "own")->word, limit_named(strict, "own")->word, "the word stays");
+	T_OK(limit_named(loose, "own")->stamp != limit_named(strict, "own")->stamp, "and begins anew, with the one beside it");
+}
+
 /* Where sources are not validated a hold goes by handshakes, which are counted in the next word. */
 static void holds_by_handshakes(void)
 {
@@ -191,12 +291,17 @@ static void holds_by_handshakes(void)
 
 static const struct t_case cases[] = {
 	{ "arithmetic of limits", computes_windows },
+	{ "borders of what fits", knows_its_borders },
 	{ "six words for all limits", shares_out_words },
 	{ "two words in one half", keeps_words_together },
 	{ "words and stamps over reloads", keeps_words_over_a_reload },
+	{ "another shape starts again", starts_again_with_another_shape },
+	{ "classes are told apart", tells_classes_apart },
 	{ "old words are never read", never_reads_old_words },
 	{ "stamps over an undo", outlives_an_undo },
+	{ "flags of a class", flags_what_limits_ask },
 	{ "holds go by handshakes", holds_by_handshakes },
+	{ "and begin to", begins_to_hold_by_handshakes },
 };
 
 int main(void)

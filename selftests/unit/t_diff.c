@@ -62,6 +62,20 @@ static void counts_prefixes(void)
 	      "/customers: 2 customers -> 1 customers, 1 prefixes differ\n", "files are read");
 }
 
+/* A customer who has moved is told, and counts that are read no more. */
+static void tells_what_starts_again(void)
+{
+#define MOVED(x) HEAD "\"customers\": {\"list\": {\"k\": [\"" x "\"]}}}"
+#define FAN	"{\"name\": \"a\", \"count\": \"smtp-destinations\", \"at-most\": \"20/10min\", \"then\": \"drop\"}"
+	lz_autofree char *moved = diff_text(MOVED("10.0.0.1"), MOVED("10.0.0.2"), NULL, NULL);
+	lz_autofree char *fan = diff_text(CLASS(FAN), CLASS(LIMIT("a", "20/1h")), NULL, NULL);
+	lz_autofree char *second = diff_text(CLASS(LIMIT("a", "10/1h")), CLASS(LIMIT("b", "5/1h") "," LIMIT("a", "10/2h")), NULL, NULL);
+
+	T_HAS(moved, "/customers: 1 customers -> 1 customers, 2 prefixes differ\n", "a customer's other address");
+	T_HAS(fan, "/classes/c/limits/a/restarts: ", "another thing is counted, in slots as long");
+	T_HAS(second, "/classes/c/limits/a/restarts: ", "another window, in a word that nobody had");
+}
+
 static void tells_a_first_policy(void)
 {
 	lz_autofree char *text = diff_text(NULL, CLASS(LIMIT("a", "10/1h")), NULL, NULL);
@@ -116,6 +130,11 @@ static void tells_what_is_longer_than_a_row_in_parts(void)
 	lz_autofree char *class_ = diff_text(none, one, NULL, NULL), *gone = diff_text(one, none, NULL, NULL);
 	lz_autofree char *three = diff_text(one, two, NULL, NULL), *counted = diff_text(one, many, NULL, NULL);
 	lz_autofree char *hosts = diff_text(none, names, NULL, NULL);
+	lz_autofree char *last = listing(HEAD "\"classes\": {\"c\": {\"of\": [\"10.1.7.249\", ", "10.1.", "", 1999,
+					 "], \"limits\": [" LIMIT("a", "10/1h") "]}}}");
+	lz_autofree char *turned = diff_text(one, last, NULL, NULL);
+	lz_autofree char *most = OF(2000 + LZ_DIFF_PARTS_MAX), *more = OF(2001 + LZ_DIFF_PARTS_MAX);
+	lz_autofree char *told = diff_text(one, most, NULL, NULL), *summed = diff_text(one, more, NULL, NULL);
 
 	T_HAS(class_, "/classes/c/of/10.1.7.249: new: 10.1.7.249\n", "a new class: its ranges");
 	T_HAS(class_, "/classes/c/limits: new: [{\"name\":\"a\"", "and its limits");
@@ -124,6 +143,10 @@ static void tells_what_is_longer_than_a_row_in_parts(void)
 	T_STR(three, "/classes/c/of/10.1.8.0: new: 10.1.8.0\n/classes/c/of/10.1.8.1: new: 10.1.8.1\n"
 	      "/classes/c/of/10.1.8.2: new: 10.1.8.2\n", "of a long list what differs");
 	T_STR(counted, "/classes/c/of: 2000 elements -> 9000 elements, 7000 added, 0 removed\n", "very many are counted");
+	T_STR(turned, "/classes/c/of: 2000 elements -> 2000 elements, 0 added, 0 removed: another order\n",
+	      "the last is the first now");
+	T_EQ(lines_of(told), LZ_DIFF_PARTS_MAX, "as many as are told each for itself");
+	T_EQ(lines_of(summed), 1, "one more: counted");
 	T_HAS(hosts, "/sets/n/names/host-0.249" LAST, "names");
 	T_OK(lines_of(hosts) >= 250, "each");
 }
@@ -132,6 +155,7 @@ static const struct t_case cases[] = {
 	{ "no difference", says_nothing_of_nothing },
 	{ "rules", names_what_changed },
 	{ "prefixes and customers", counts_prefixes },
+	{ "what starts again", tells_what_starts_again },
 	{ "first policy", tells_a_first_policy },
 	{ "values are whole", keeps_values_whole },
 	{ "longer than a row: in parts", tells_what_is_longer_than_a_row_in_parts },

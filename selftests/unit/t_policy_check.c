@@ -8,6 +8,7 @@
 #define STRICT	"\"interfaces\": {\"a\": {\"side\": \"customer\", \"match\": [\"eth0\"], \"source-validation\": \"strict\"}}"
 #define LOOSE	"\"interfaces\": {\"a\": {\"side\": \"customer\", \"match\": [\"eth0\"]}}"
 #define MANY_HOLD(name) "{\"name\": \"" name "\", \"count\": \"smtp-connections\", \"at-most\": \"5/1h\", \"then\": \"hold 1h\"}"
+#define MANY_DROP(name) "{\"name\": \"" name "\", \"count\": \"smtp-connections\", \"at-most\": \"5/1h\", \"then\": \"drop\"}"
 #define ONE(x)	"\"classes\": {\"c\": {\"of\": [\"192.0.2.0/24\"], " x "}}"
 #define LIMIT(x) ONE("\"limits\": [{\"name\": \"l\", \"count\": \"smtp-connections\", " x "}]")
 #define SYN(x)	ONE("\"limits\": [{\"name\": \"l\", \"count\": \"syn\", " x "}]")
@@ -27,6 +28,8 @@ static const struct {
 	{ "\"interfaces\": {\"a\": {\"side\": \"customer\", \"match\": [\"eth 0\"]}}", 1, 1, "want 1..15 of" },
 	{ "\"interfaces\": {\"a\": {\"side\": \"customer\", \"match\": [\"p*\", \"e?h0\"]}, \"b\": {\"side\": \"uplink\","
 	  " \"match\": [\"*0\", \"x\"]}}", 2, 1, "'*0' and 'e?h0' of group 'a' can match the same interface" },
+	{ "\"interfaces\": {\"a\": {\"side\": \"customer\", \"match\": [\"eth0\"]}, \"b\": {\"side\": \"uplink\","
+	  " \"match\": [\"e?h?\"]}}", 1, 1, "'e?h?' and 'eth0' of group 'a' can match the same interface" },
 	{ "\"interfaces\": {\"a\": {\"side\": \"customer\", \"match\": [\"ppp*\"]}, \"b\": {\"side\": \"uplink\","
 	  " \"match\": [\"pp0\", \"eth*\"]}}", 0, 1, "no classes" },
 	{ "\"interfaces\": {\"a\": {\"side\": \"customer\", \"match\": [\"x\"]}, \"u\": {\"side\": \"uplink\","
@@ -39,6 +42,8 @@ static const struct {
 	  "/classes/d/of/0: 192.0.2.0/24 is in class 'c' and in class 'd'" },
 	{ LOOSE ", \"sets\": {\"s\": [\"192.0.2.0/24\", \"198.51.100.0/24\"]}, \"classes\": {\"c\": {\"of\": [\"s\"]},"
 	  " \"d\": {\"of\": [\"s\"]}}", 1, 0, "/classes/d/of/0: set 's' is already in class 'c'" },
+	{ LOOSE ", \"sets\": {\"s\": [\"192.0.2.0/24\"]}, \"classes\": {\"c\": {\"of\": [\"s\", \"s\"]}}", 0, 1,
+	  "/classes/c/of/1: set 's' is listed twice" },
 	{ LOOSE ", \"classes\": {\"c\": {\"of\": []}}", 1, 0, "the class has no addresses" },
 	{ LOOSE ", \"ipv6-key\": 56, \"classes\": {\"c\": {\"of\": [\"2001:db8::/57\"]}}", 1, 0,
 	  "2001:db8::/57 is longer than \"ipv6-key\": 56" },
@@ -83,6 +88,8 @@ static const struct {
 	  "/classes/c/limits/0/to/0: 198.51.100.25 is on the never-list" },
 	{ STRICT SMARTHOSTS "[\"192.0.2.9\"], " TO("\"198.51.100.25\"", "hold 1h"), 0, 1,
 	  "/never/0: never-list entry 192.0.2.9 lies inside" },
+	{ STRICT ", \"sets\": {\"s\": []}, \"never\": [\"198.51.100.25\"], " TO("\"s\"", "drop"), 0, 1,
+	  "set 's' is empty" },
 	{ STRICT SMARTHOSTS "[\"s\"], " LADDER ", " TO("\"s\"", "ladder:l"), 0, 0, "" },
 	{ LOOSE ", \"never\": [\"198.51.100.25\"], " LIMIT("\"to\": [\"198.51.100.25\"], \"at-most\": \"9/1h\","
 	  " \"then\": \"notify\""), 0, 0, "" },
@@ -93,6 +100,7 @@ static const struct {
 	{ LOOSE ", " LIMIT("\"rate\": \"1/s\", \"then\": \"drop\""), 1, 0, "'burst' is missing" },
 	{ LOOSE ", " LIMIT("\"at-most\": \"1/h\", \"burst\": 5, \"then\": \"drop\""), 1, 0, "burst: has no effect" },
 	{ LOOSE ", " LIMIT("\"at-most\": \"4000000/31d\", \"then\": \"drop\""), 0, 1, "the window is longer than \"idle\"" },
+	{ LOOSE ", \"capacity\": {\"idle\": \"1h\"}, " LIMIT("\"at-most\": \"5/1h\", \"then\": \"drop\""), 0, 0, "" },
 	{ LOOSE ", " LIMIT("\"at-most\": \"4000001/1h\", \"then\": \"drop\""), 1, 0, "want 1..4000000" },
 	{ LOOSE ", " LIMIT("\"at-most\": \"0/1h\", \"then\": \"drop\""), 1, 0, "want 1..4000000" },
 	{ LOOSE ", " LIMIT("\"at-most\": \"5/10s\", \"then\": \"drop\""), 0, 0, "" },
@@ -132,6 +140,12 @@ static const struct {
 	{ LOOSE ", \"evidence\": {\"quarantine-needs\": \"handshake\"}, " ONE("\"limits\": ["
 	  MANY_HOLD("a") "," MANY_HOLD("b") "," MANY_HOLD("c") "," MANY_HOLD("d") "]"), 1, 0,
 	  "need 8 counters a source (want at most 6)" },
+	{ LOOSE ", \"evidence\": {\"quarantine-needs\": \"handshake\"}, " ONE("\"limits\": [" MANY_HOLD("a") ","
+	  MANY_HOLD("b") "," MANY_HOLD("c") "," MANY_DROP("d") "]"), 1, 0, "need 7 counters a source (want at most 6)" },
+	{ LOOSE ", \"evidence\": {\"quarantine-needs\": \"handshake\"}, " ONE("\"limits\": [" MANY_HOLD("a") ","
+	  MANY_HOLD("b") "," MANY_DROP("c") "," MANY_DROP("d") "]"), 0, 0, "" },
+	{ "\"interfaces\": {\"u\": {\"side\": \"uplink\", \"match\": [\"x\"]}}, " LIMIT("\"at-most\": \"5/1h\","
+	  " \"then\": \"hold 1h\""), 1, 1, "a SYN proves nothing" },
 	{ "\"interfaces\": {\"a\": {\"side\": \"customer\", \"match\": [\"x\"], \"source-validation\": \"strict\"},"
 	  " \"b\": {\"side\": \"customer\", \"match\": [\"y\"]}}, " LIMIT("\"at-most\": \"5/1h\", \"then\": \"hold 1h\""), 1, 0,
 	  "a SYN proves nothing" },
@@ -158,6 +172,7 @@ static const struct {
 	{ LOOSE ", " SYN("\"rate\": \"59/1h\", \"burst\": 9, \"then\": \"refuse\""), 1, 0, "BCP 134, RFC 5068" },
 	{ LOOSE ", " SYN("\"rate\": \"60/1h\", \"burst\": 9, \"then\": \"refuse\""), 0, 0, "" },
 	{ LOOSE ", " SYN("\"at-most\": \"1/24h\", \"then\": \"notify\""), 0, 0, "" },
+	{ LOOSE ", " SYN("\"at-most\": \"1/24h\", \"then\": \"drop\", \"to\": [\"198.51.100.1\"]"), 0, 0, "" },
 	/* port 25 */
 	{ LOOSE ", " ONE("\"port25\": {\"to-world\": \"smtp-554\"}"), 0, 0, "" },
 	{ LOOSE ", " ONE("\"port25\": \"drop\""), 1, 0, "want leave-alone" },
@@ -182,6 +197,15 @@ static const struct {
 	{ "\"ladders\": {\"l\": {\"steps\": [\"block25 32d\"]}}", 1, 2, "want 1s..31d" },
 	{ "\"sets\": {\"n\": [{\"names\": [\"a.example.net\"]}]}, \"gardens\": {\"strict\": {\"allow\": [\"n\"]}}", 0, 2, "no classes" },
 	{ "\"sets\": {\"n\": [{\"names\": [\"a.example.net\"]}]}, \"never\": [\"n\"]", 1, 2, "accepted in a garden's 'allow' only" },
+#define NAMED LOOSE ", \"sets\": {\"n\": [{\"names\": [\"a.example.net\"]}]}, "
+	{ NAMED "\"always-reach\": [\"n\"], " ONE("\"port25\": \"leave-alone\""), 1, 0,
+	  "/always-reach/0: set 'n' has host names; they are accepted in a garden's 'allow' only" },
+	{ NAMED ONE("\"port25\": {\"to-world\": \"drop\", \"except-to\": [\"n\"]}"), 1, 0,
+	  "/classes/c/port25/except-to/0: set 'n' has host names" },
+	{ NAMED LIMIT("\"at-most\": \"9/1h\", \"then\": \"notify\", \"to\": [\"n\"]"), 1, 0,
+	  "/classes/c/limits/0/to/0: set 'n' has host names" },
+	{ NAMED "\"classes\": {\"c\": {\"of\": [\"n\", \"192.0.2.0/24\"]}}", 1, 0,
+	  "/classes/c/of/0: set 'n' has host names" },
 	{ "\"sets\": {\"n\": [{\"names\": [\"-a.example\"]}]}", 1, 3, "is not a host name" },
 	/* capacity, guard */
 	{ "\"capacity\": {\"sources\": 1024, \"colony\": 16777216}", 0, 2, "no classes" },
@@ -224,6 +248,7 @@ static const struct {
 	{ "\"classes\": {\"c\": {\"of\": [\"192.0.2.0/24\"], \"limits\": [",
 	  "{\"name\": \"l%d\", \"count\": \"syn\", \"at-most\": \"9/1min\", \"then\": \"drop\"}", "]}}",
 	  LZ_LIMITS_PER_CLASS, "more than 6 limits in class 'c'" },
+	{ "\"gardens\": {\"strict\": {\"allow\": [", "\"udp/1%d\"", "]}}", LZ_GARDEN_PORTS_MAX, "9 ports (want at most 8)" },
 	{ "\"gardens\": {", "\"g%d\": {\"kind\": \"leaky\"}", "}", LZ_POLICY_GARDENS_MAX, "more than 16 gardens" },
 	{ "\"ladders\": {", "\"l%d\": {\"steps\": [\"notify\"]}", "}", LZ_POLICY_LADDERS_MAX, "more than 32 ladders" },
 	{ "\"ladders\": {\"l\": {\"steps\": [", "\"notify\"", "]}}", LZ_POLICY_STEPS_MAX, "more than 8 steps" },
