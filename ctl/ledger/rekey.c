@@ -37,8 +37,7 @@ struct rekey {
 	struct lz_now at;
 	__u64 max;
 	sqlite3_stmt *sql[STEP_N];
-	struct lz_held now; /* shorter: what stands at its key */
-	bool begun;
+	struct lz_held now; /* shorter: what stands at its key, which is never 0 */
 	struct lz_err *err;
 };
 
@@ -132,10 +131,8 @@ static int join(struct rekey *rk, const struct lz_held *row)
 		kept.expiry_s = other->expiry_s;
 		kept.ttl_s = other->ttl_s;
 	}
-	if (!kept.case_id) {
+	if (!kept.case_id)
 		kept.case_id = lost;
-		lost = 0;
-	}
 	if (!kept.address[0])
 		lz_strcpy(kept.address, sizeof(kept.address), other->address);
 	r = lz_held_del(rk->l, other->key, rk->err);
@@ -158,13 +155,12 @@ static int shorten(struct rekey *rk, const struct lz_held *row)
 	__u64 key = row->key & mask_of(rk->to);
 	int r = 0;
 
-	if (rk->begun && rk->now.key == key)
+	if (rk->now.key == key)
 		return join(rk, row);
 	if (key != row->key)
 		r = run(rk, MOVE, row->key, key, 0, 0);
 	rk->now = *row;
 	rk->now.key = key;
-	rk->begun = true;
 	return r;
 }
 

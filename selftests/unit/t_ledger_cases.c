@@ -17,6 +17,7 @@ static void keeps_cases(void)
 				   .evidence = "300 of 300" };
 	struct lz_transition back[2];
 	__u64 sums[LZ_CASE_N], ids[2];
+	struct lz_second seconds[2];
 	struct lz_case got, due[2];
 	struct lz_ledger *l;
 
@@ -55,9 +56,14 @@ static void keeps_cases(void)
 	T_EQ(lz_transition_since(l, 20, "lazaretd", 0, ids, 2), 1, "by actor");
 	T_EQ(lz_transition_since(l, 20, "root", 0, ids, 2), 0, "not by another");
 	T_EQ(lz_transition_since(l, 21, "", 0, ids, 2), 0, "not since then");
+	T_EQ(lz_transition_seconds(l, 19, 20, seconds, 2), 1, "held by itself in this second");
+	T_EQ(lz_transition_seconds(l, 20, 30, seconds, 2), 0, "not after it");
+	T_EQ(lz_ledger_prune(l, 21, 10), 0, "however old");
+	T_EQ(lz_case_get(l, c.id, &got), 0, "one that is open stays");
 	c.state = LZ_CASE_CLOSED;
 	c.due_s = 0;
 	T_EQ(lz_case_put(l, &c, NULL), 0, "closed");
+	T_EQ(lz_case_due(l, 1000, due, 2), 0, "the clock has nothing to do");
 	T_EQ(lz_ledger_prune(l, 20, 10), 0, "not old enough");
 	T_EQ(lz_case_get(l, c.id, &got), 0, "there");
 	T_EQ(lz_ledger_prune(l, 21, 10), 0, "old enough");
@@ -86,6 +92,10 @@ static void bounds_evidence(void)
 	T_EQ(lz_evidence_before(l, 1, UINT64_MAX, got, 9), 1, "is one row");
 	T_EQ(got[0].count, 2, "counted");
 	T_EQ(got[0].value, 9, "with the larger value");
+	e.value = 7;
+	T_EQ(lz_evidence_add(l, &e, NULL), 0, "and once more");
+	T_EQ(lz_evidence_before(l, 1, UINT64_MAX, got, 9), 1, "in it");
+	T_EQ(got[0].value, 9, "with the largest value");
 	T_EQ(lz_evidence_seen(l, 1), e.time_s, "seen last");
 	e.time_s += 1000;
 	e.would = true;

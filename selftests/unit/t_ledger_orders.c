@@ -35,6 +35,8 @@ static void goes_back(void)
 	T_EQ(lz_held_count(l), 1, "one entry");
 	T_EQ(lz_held_get(l, 7, &held), 0, "it is");
 	T_EQ(held.expiry_s, 8000, "as ordered last");
+	T_EQ(held.made_s, 300, "when it was ordered");
+	T_EQ(held.since_s, noon.wall_s, "not since when he is held");
 	T_EQ(lz_held_prior(l, held.prior, &was), 0, "before");
 	T_EQ(was.expiry_s, 7000, "before: its end");
 	T_EQ(lz_held_prior(l, was.prior, &was), 0, "before that");
@@ -63,6 +65,7 @@ static void goes_back(void)
 	T_EQ(past[0].ended_s, 1800000500, "when it ended, not when that was seen");
 	T_EQ(past[1].ended_s, 1800000400, "and when it was ended early");
 	lz_ledger_close(&l);
+	T_EQ(ask_sql("SELECT count(*) FROM change WHERE time_s IN (200, 300)"), 2, "what was before is as old as its order");
 	remove_dir();
 }
 
@@ -112,6 +115,12 @@ static void writes_many(void)
 	T_EQ(lz_held_count(l), 3, "then none ends");
 	T_EQ(lz_held_end(l, keys, 2, noon, NULL, NULL), 0, "two end");
 	T_EQ(lz_held_count(l), 1, "one is left");
+	T_EQ(lz_held_lasts(l, 3, 7000), 1, "its case lasts");
+	T_EQ(lz_held_lasts(l, 3, 7001), 0, "until its end");
+	held = order(8, "import", 300, 9000);
+	T_EQ(lz_held_put(l, &held, NULL), 0, "one without a case");
+	T_EQ(lz_held_of(l, 0, &was, 1), 0, "is of no case");
+	T_EQ(lz_held_lasts(l, 0, 7001), 0, "and lets none last");
 	lz_ledger_close(&l);
 	remove_dir();
 }
@@ -141,6 +150,7 @@ static void shares_what_holds_were(void)
 	l = open_at(BOOT_A, noon);
 	list_again(l, rows, 2, 1800000200);
 	held[0] = order(9, "operator", 100, 6500);
+	lz_strcpy(held[0].address, sizeof(held[0].address), "192.0.2.9");
 	T_EQ(lz_held_put(l, &held[0], NULL), 0, "one of an operator");
 	list_again(l, rows, 3, 1800000300);
 	lz_ledger_begin(l, NULL);
@@ -153,6 +163,7 @@ static void shares_what_holds_were(void)
 		T_EQ(lz_held_get(l, 7 + (__u64)i, &held[i]), 0, "an entry");
 	T_EQ(held[0].prior, held[1].prior, "of the list: one for both");
 	T_OK(held[2].prior != held[0].prior, "of the operator: his own");
+	T_STR(held[2].address, "192.0.2.9", "with the name that he gave");
 	T_EQ(lz_held_prior(l, held[0].prior, &was), 0, "what they were");
 	T_EQ(was.expiry_s, 6200, "their end");
 	T_EQ(lz_held_prior(l, was.prior, &was), 0, "and before");
@@ -170,6 +181,108 @@ static void shares_what_holds_were(void)
 	remove_dir();
 }
 
+#define ALIKE 600 /* more than are remembered at one time (LZ_KEPT_CACHE): many meet another */
+#define MIXED (6 * ALIKE)
+
+/* An entry that differs from its like in one thing only, which is another in each group of them. */
+static void put_alike(struct lz_ledger *l, __u64 i)
+{
+	struct lz_held held = order(100 + i, "import", 100, 6000);
+	__u32 n = (__u32)(i % ALIKE), group = (__u32)(i / ALIKE);
+
+	held.since_s += group == 0 ? n : 0;
+	held.expiry_s += group == 1 ? n : 0;
+	held.ttl_s += group == 2 ? n : 0;
+	held.made_s += group == 3 ? n : 0;
+	held.case_id = group == 4 ? n : 0;
+	T_EQ(lz_held_put(l, &held, NULL), 0, "an order");
+	if (group == 5)
+		T_EQ(lz_held_put(l, &held, NULL), 0, "the same again: something was before");
+}
+
+/* Entries that differ in one thing, and some that are new: each goes back to what it was, and to no other's. */
+static void shares_with_its_like_alone(void)
+{
+	static struct lz_held before[MIXED];
+	static struct lz_held_row rows[MIXED];
+	size_t wrong = 0, priors = 0;
+	struct lz_ledger *l;
+
+	make_dir();
+	l = open_at(BOOT_A, noon);
+	lz_ledger_begin(l, NULL);
+	for (size_t i = 0; i < MIXED; i++) {
+		rows[i] = (struct lz_held_row){ .key = 100 + i, .known = true, .address = "" }; /* of the list before */
+		if (i % 5 == 4)
+			continue;
+		put_alike(l, i);
+		T_EQ(lz_held_get(l, 100 + i, &before[i]), 0, "as it is");
+	}
+	T_EQ(lz_held_rows_get(l, rows, MIXED, NULL), 0, "look");
+	for (size_t i = 0; i < MIXED; i++) {
+		wrong += rows[i].known != !!before[i].key;
+		rows[i].since_s = rows[i].known ? rows[i].since_s : 9;
+		rows[i].expiry_s = 9000;
+		rows[i].origin = rows[0].was.origin;
+	}
+	T_EQ(wrong, 0, "what was deleted meanwhile is known no more");
+	T_EQ(lz_held_rows_put(l, rows, MIXED, 200, NULL), 0, "a list");
+	for (size_t i = 0; i < MIXED; i++) {
+		struct lz_held now, was;
+
+		if (lz_held_get(l, 100 + i, &now) < 0 || !before[i].key) {
+			wrong += now.prior != 0;
+			continue;
+		}
+		priors++;
+		wrong += lz_held_prior(l, now.prior, &was) < 0 || was.since_s != before[i].since_s ||
+			 was.expiry_s != before[i].expiry_s || was.ttl_s != before[i].ttl_s ||
+			 was.case_id != before[i].case_id || was.prior != before[i].prior ||
+			 was.made_s != before[i].made_s || strcmp(was.source, before[i].source);
+	}
+	T_EQ(wrong, 0, "each was what it was");
+	T_OK(priors > MIXED / 2, "many have something before");
+	T_EQ(lz_ledger_commit(l, NULL), 0, "commit");
+	lz_ledger_close(&l);
+	remove_dir();
+}
+
+/* An order is of its time: who is pruned with it was ordered then. */
+static void shares_within_one_order(void)
+{
+	struct lz_held_row rows[2] = { { .key = 7 }, { .key = 8 } };
+	struct lz_held a, b;
+	struct lz_ledger *l;
+
+	make_dir();
+	l = open_at(BOOT_A, noon);
+	list_again(l, rows, 2, 1800000200);
+	list_again(l, rows, 1, 1800000300);
+	list_again(l, rows + 1, 1, 1800000400);
+	T_EQ(lz_held_get(l, 7, &a), 0, "of the first");
+	T_EQ(lz_held_get(l, 8, &b), 0, "of the second");
+	T_OK(a.prior != b.prior, "each list keeps what it changed");
+	lz_ledger_close(&l);
+	T_EQ(ask_sql("SELECT count(DISTINCT time_s) FROM change"), 2, "with its time");
+	remove_dir();
+}
+
+/* The last key there is, as SQLite counts. */
+static void walks_to_the_last(void)
+{
+	struct lz_held held = order(0x7fffffffffffffff, "import", 100, 6000);
+	struct lz_held_walk walk = { 0 };
+	struct lz_ledger *l;
+
+	make_dir();
+	l = open_at(BOOT_A, noon);
+	T_EQ(lz_held_put(l, &held, NULL), 0, "put");
+	T_EQ(lz_held_next(l, &walk, &held, 1), 1, "the last");
+	T_EQ(lz_held_next(l, &walk, &held, 1), 0, "and no more");
+	lz_ledger_close(&l);
+	remove_dir();
+}
+
 /* What entries were before is kept of so many orders, the newest. */
 static void bounds_what_holds_were(void)
 {
@@ -184,6 +297,9 @@ static void bounds_what_holds_were(void)
 	for (int i = 0; i < 3; i++) {
 		if (i == 2) { /* as if very many had been ordered meanwhile */
 			lz_ledger_close(&l);
+			for (int id = 3; id <= 10; id++)
+				run_sql("INSERT INTO change SELECT (SELECT max(id) FROM change) + 1, key, time_s, "
+					"since_s, expiry_s, ttl_s, origin, case_id, prior FROM change WHERE id = 1");
 			run_sql("INSERT INTO change SELECT id + 2000000, key, time_s, since_s, expiry_s, "
 				"ttl_s, origin, case_id, prior FROM change");
 			l = open_at(BOOT_A, noon);
@@ -197,13 +313,14 @@ static void bounds_what_holds_were(void)
 	}
 	lz_held_get(l, 7, &held);
 	T_EQ(held.expiry_s, 6300, "the newest is in force");
-	T_EQ(held.prior, 2000003, "its number is behind all there are");
+	T_EQ(held.prior, 2000011, "its number is behind all there are");
 	T_EQ(lz_held_prior(l, held.prior, &was), 0, "what it was before is known");
 	T_EQ(was.expiry_s, 6200, "with its end");
 	oldest = was.prior;
 	T_EQ(oldest, 2, "and before that");
 	T_ERR(lz_held_prior(l, oldest, &was), -ENOENT, "no more, there are too many");
 	lz_ledger_close(&l);
+	T_EQ(ask_sql("SELECT min(id) FROM change"), 5, "but one order deletes no more than four others");
 	remove_dir();
 }
 
@@ -229,6 +346,9 @@ static const struct t_case cases[] = {
 	{ "an entry goes back to what it was", goes_back },
 	{ "many at once", writes_many },
 	{ "what holds were is shared", shares_what_holds_were },
+	{ "with its like alone", shares_with_its_like_alone },
+	{ "within one order", shares_within_one_order },
+	{ "a walk to the last key", walks_to_the_last },
 	{ "what holds were is bounded", bounds_what_holds_were },
 	{ "a rolled back batch leaves no trace", forgets_with_the_batch },
 };

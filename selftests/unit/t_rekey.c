@@ -46,7 +46,8 @@ static void hold(struct lz_ledger *l, __u64 key, __u32 ttl_s, const char *grade,
 
 static __u64 open_case(struct lz_ledger *l, __u64 key, const char *customer)
 {
-	struct lz_case c = { .key = key, .state = LZ_CASE_GARDEN, .step = -1, .opened_s = noon.wall_s };
+	struct lz_case c = { .key = key, .state = LZ_CASE_GARDEN, .step = -1, .opened_s = noon.wall_s,
+			     .due_s = noon.wall_s + 600, .until_s = noon.wall_s + 600 };
 
 	lz_strcpy(c.customer, sizeof(c.customer), customer);
 	T_ERR(lz_case_put(l, &c, &err), 0, err.text);
@@ -86,7 +87,7 @@ static int rekey(struct lz_ledger *l, unsigned int from, unsigned int to, __u64 
 static void joins_neighbours(void)
 {
 	struct lz_ledger *l = open_fresh();
-	__u64 soft, hard, alone;
+	__u64 soft, hard, alone, v4;
 	struct lz_transition t;
 	struct lz_case c;
 	struct lz_held h;
@@ -94,11 +95,12 @@ static void joins_neighbours(void)
 	soft = open_case(l, NET + 1, "");
 	hard = open_case(l, NET + 2, "");
 	alone = open_case(l, NET + 0x107, "");
+	v4 = open_case(l, 0xc0000207, "");
 	hold(l, NET + 1, 9000, "block25", soft, "2001:db8:1:1::9");
 	hold(l, NET + 2, 600, "garden:strict", hard, "");
 	hold(l, NET + 3, 7200, "garden:leaky", 0, "");
 	hold(l, NET + 0x107, 300, "garden:leaky", alone, "");
-	hold(l, 0xc0000207, 300, "garden:leaky", 0, ""); /* 192.0.2.7 */
+	hold(l, 0xc0000207, 300, "garden:leaky", v4, ""); /* 192.0.2.7 */
 	hold(l, 0xfd00000000000005ULL, 300, "block25", 0, ""); /* a key that is negative on disk */
 	T_ERR(rekey(l, 64, 56, 10), 0, err.text);
 	T_EQ(lz_held_count(l), 4, "three of one /56 are one");
@@ -112,11 +114,31 @@ static void joins_neighbours(void)
 	T_STR(get(l, 0xfd00000000000000ULL).grade, "block25", "nor are half of the keys forgotten");
 	T_ERR(lz_case_get(l, soft, &c), 0, "the other case");
 	T_EQ(c.state, LZ_CASE_CLOSED, "is closed");
+	T_OK(!c.due_s && !c.until_s, "and waits for nothing");
 	T_EQ(lz_transition_before(l, soft, INT64_MAX, &t, 1), 1, "and says so");
 	T_HAS(t.reason, "one source since ipv6-key is 56", "why");
 	T_ERR(lz_case_find(l, NET + 0x100, "", &c), 0, "a case is found by its new key");
 	T_EQ(c.id, alone, "that one");
 	T_EQ(c.state, LZ_CASE_GARDEN, "as it was");
+	T_ERR(lz_case_find(l, 0xc0000207, "", &c), 0, "one of IPv4 by the key it has");
+	T_EQ(c.id, v4, "that one");
+	lz_ledger_close(&l);
+}
+
+/* A customer's case has lost one address to a neighbour's, and goes on with the other. */
+static void leaves_a_case_that_has_more(void)
+{
+	struct lz_ledger *l = open_fresh();
+	__u64 id = open_case(l, NET + 1, "C1");
+	struct lz_case c;
+
+	hold(l, NET + 1, 600, "block25", id, "");
+	hold(l, NET + 2, 300, "garden:strict", open_case(l, NET + 2, ""), "");
+	hold(l, NET + 0x107, 600, "block25", id, "");
+	T_ERR(rekey(l, 64, 56, 10), 0, err.text);
+	T_ERR(lz_case_get(l, id, &c), 0, "the customer's");
+	T_EQ(c.state, LZ_CASE_GARDEN, "is not closed");
+	T_EQ(get(l, NET + 0x100).case_id, id, "it has one more");
 	lz_ledger_close(&l);
 }
 
@@ -165,6 +187,22 @@ static void divides(void)
 	lz_ledger_close(&l);
 }
 
+/* Held for what another address of his customer did: the name is none of a part of this key. */
+static void divides_under_a_foreign_name(void)
+{
+	struct lz_ledger *l = open_fresh();
+	__u64 id = open_case(l, NET, "");
+
+	hold(l, NET, 600, "block25", id, "2001:db8:2:42::9");
+	hold(l, 0x20010db800020000ULL, 300, "garden:leaky", 0, "");
+	T_ERR(rekey(l, 56, 64, 512), 0, err.text);
+	T_STR(get(l, NET).address, "2001:db8:2:42::9", "the first part has it");
+	T_EQ(get(l, NET).case_id, id, "and the case");
+	T_STR(get(l, 0x20010db800020042ULL).address, "", "nobody else is named by it");
+	T_EQ(get(l, 0x20010db800020042ULL).case_id, 0, "nor gets the case");
+	lz_ledger_close(&l);
+}
+
 /* Let go between two changes: him alone, however often the key has changed before. */
 static void frees_one_part(void)
 {
@@ -195,10 +233,10 @@ static void divides_a_customer(void)
 
 	hold(l, NET & ~0xffffULL, 600, "block25", id, "2001:db8:1:42::9"); /* a /48 */
 	T_ERR(rekey(l, 48, 64, 70000), 0, err.text);
-	T_EQ(lz_held_of_all(l, id, 1, &all), 65536, "all parts are of the customer's case");
+	T_EQ(lz_held_of_all(l, id, 10, &all), 65536, "all parts are of the customer's case");
 	if (all) {
 		T_EQ(all[65535].key, NET | 0xffff, "and are read, to the last");
-		T_EQ(all[65536].key, 0, "with room behind it");
+		T_EQ(all[65536 + 9].key, 0, "with room behind them");
 	}
 	free(all);
 	T_ERR(rekey(l, 64, 56, 70000), 0, err.text);
@@ -211,9 +249,12 @@ static void leaves_out_what_has_ended(void)
 {
 	struct lz_ledger *l = open_fresh();
 	__u64 over = open_case(l, NET + 1, ""), on = open_case(l, NET + 2, "");
+	struct lz_held h;
+	struct lz_case c, watched = { .key = NET + 0x201, .state = LZ_CASE_WATCH, .step = -1, .due_s = noon.wall_s + 9999 };
 	struct lz_past past;
-	struct lz_case c;
 
+	T_ERR(lz_case_put(l, &watched, &err), 0, err.text);
+	hold(l, NET + 0x201, 60, "block25", watched.id, ""); /* to this very second */
 	hold(l, NET + 1, 30, "garden:strict", over, "");
 	hold(l, NET + 2, 600, "block25", on, "");
 	hold(l, NET + 0x101, 30, "garden:leaky", 0, "");
@@ -226,6 +267,9 @@ static void leaves_out_what_has_ended(void)
 	T_ERR(lz_case_get(l, over, &c), 0, "its case");
 	T_EQ(c.state, LZ_CASE_GARDEN, "is still to be moved");
 	T_EQ(c.due_s, noon.wall_s + 60, "by the clock, now");
+	T_ERR(lz_held_get(l, NET + 0x200, &h), -ENOENT, "what ends in this second has ended");
+	T_ERR(lz_case_get(l, watched.id, &c), 0, "the case of one who is let go already");
+	T_EQ(c.due_s, noon.wall_s + 9999, "is watched for as long as it was to be");
 	T_ERR(rekey(l, 56, 64, 300), 0, err.text);
 	lz_ledger_close(&l);
 }
@@ -246,8 +290,10 @@ static void says_that_it_lives(void)
 
 static const struct t_case cases[] = {
 	{ "joins neighbours", joins_neighbours },
+	{ "leaves a case that has more", leaves_a_case_that_has_more },
 	{ "takes the only case", takes_the_only_case },
 	{ "divides", divides },
+	{ "divides under a foreign name", divides_under_a_foreign_name },
 	{ "frees one part", frees_one_part },
 	{ "divides a customer", divides_a_customer },
 	{ "leaves out what has ended", leaves_out_what_has_ended },
