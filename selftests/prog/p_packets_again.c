@@ -45,6 +45,23 @@ static void one_number_for_ever(void)
 	T_EQ(world_cell(w, world_key(w, LIM4))->dropped, 60 - 2 * 13, "two of them passed");
 }
 
+/* Known for as long as a stack may send it again, and no longer: then the port is somebody else's. */
+static void an_old_one_is_new(void)
+{
+	struct row row = { "first", { .src = LIM4, .dst = WORLD4, .dport = 25, .seq = 7 }, LZ_V_PASS, LZ_R_PASS_EXAMINED };
+
+	limited(window(20, 300 * S), (struct lz_class){ 0 });
+	rows_check(w, WORLD_XDP, &row);
+	row = (struct row){ "to the end", row.p, LZ_V_PASS, LZ_R_PASS_RETRANSMIT };
+	world_clock(w, (WORLD_START_S + LZ_FLOW_HORIZON_S - 1) * S);
+	rows_check(w, WORLD_XDP, &row);
+	row = (struct row){ "and beyond", row.p, LZ_V_PASS, LZ_R_PASS_EXAMINED };
+	world_clock(w, (WORLD_START_S + LZ_FLOW_HORIZON_S + 1) * S);
+	rows_check(w, WORLD_XDP, &row);
+	T_EQ(world_cell(w, world_key(w, LIM4))->smtp_connections, 2, "two attempts");
+	ROWS_OK("rows");
+}
+
 /* Pairs of SYNs whose addresses differ just where a port, or another address, differs as well: what of
  * a SYN its sender chooses must not be able to make it look like another. */
 static void look_alikes(void)
@@ -76,6 +93,7 @@ static void look_alikes(void)
 static const struct t_case cases[] = {
 	{ "retransmissions", retransmissions },
 	{ "SYNs that are made to look like others", look_alikes },
+	{ "an old SYN", an_old_one_is_new },
 	{ "one sequence number for ever", one_number_for_ever },
 };
 

@@ -123,6 +123,10 @@ static void strict(void)
 	       4 * sizeof(*open));
 	rows_run(w, &ntp, 1, ROWS_XDP | ROWS_TC, hold_both);
 	memset(open, 0, 4 * sizeof(*open));
+	open[0] = 6u << 16 | 123;
+	ntp = (struct row){ "another protocol's port", ntp.p, DROP };
+	rows_run(w, &ntp, 1, ROWS_XDP | ROWS_TC, hold_both);
+	memset(open, 0, 4 * sizeof(*open));
 	ROWS_OK("rows");
 }
 
@@ -440,6 +444,9 @@ static void reach_is_limited(void)
 	}
 	T_EQ(at_once, 200, "at once");
 	T_EQ(r.reason, LZ_R_DROP_HELD, "the rest is dropped");
+	rows_check(w, WORLD_XDP, &(struct row){ "what keeps the link alive is no flood", { TO("255.255.255.255"), .proto = 17,
+		   .sport = 68, .dport = 67 }, GARDEN });
+	ROWS_OK("rows");
 	world_clock(w, WORLD_START_S * S + S);
 	for (int i = 0; i < 300; i++) {
 		world_frame(w, WORLD_XDP, &dns, &r);

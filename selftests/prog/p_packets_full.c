@@ -55,6 +55,38 @@ static void every_line_full(void)
 	world_reset(w);
 }
 
+/* The colony's number is counted anew by each sweep, and may be ahead of the other for a moment. */
+static void counts_that_disagree(void)
+{
+	limited(window(3, 300 * S), (struct lz_class){ 0 });
+	*(volatile __u64 *)&w->skel->data_tables->lz_tables.cells_held = 5;
+	T_EQ(attempt(LIM4, WORLD_XDP).delta[LZ_C_TABLE_FULL], 0, "that is no full table");
+	world_reset(w);
+}
+
+/* Nobody of a /48 is told apart any more: it is counted, but not held, and the count of its cells stands. */
+static void charged_is_not_held(void)
+{
+	struct lz_limit l = window(3, 300 * S);
+	__u64 parent = lz_aggregate_key(LZ_AGGREGATE_V6_BUDGET, 0x20010db82000ULL, &w->skel->rodata->lz_instance);
+	struct lz_cell *cell;
+
+	l.then = LZ_THEN_HOLD;
+	l.hold_ttl_s = 3600;
+	limited(l, (struct lz_class){ 0 });
+	w->control->v6_budget = 1;
+	T_EQ(admitted("2001:db8:2000:1::1", 1), 1, "one has a cell");
+	cell = world_cell(w, parent);
+	if (!T_OK(cell, "and its /48"))
+		return;
+	T_EQ(admitted("2001:db8:2000:2::1", 5), 3, "the next is limited with the /48");
+	T_EQ(attempt("2001:db8:2000:3::1", WORLD_XDP).reason, LZ_R_DROP_LIMIT, "like any other of it: not held");
+	T_EQ(cell->hold, 1, "it has one cell below it");
+	cell->hold = LZ_HOLD_DYING; /* the last went, and the sweep has begun with the /48's own */
+	T_EQ(attempt("2001:db8:2000:4::1", WORLD_XDP).delta[LZ_C_PREFIX_CHARGED], 0, "there is room again");
+	world_reset(w);
+}
+
 static void v6_budget(void)
 {
 	struct world_run r;
@@ -83,6 +115,8 @@ static const struct t_case cases[] = {
 	{ "full of prefixes", full_of_prefixes },
 	{ "a source's lines are full", every_line_full },
 	{ "cells of an IPv6 /48", v6_budget },
+	{ "a /48 that is charged", charged_is_not_held },
+	{ "counts that disagree", counts_that_disagree },
 };
 
 ROWS_MAIN(w, cases)

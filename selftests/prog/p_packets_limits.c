@@ -140,6 +140,44 @@ static void to_some_only(void)
 	T_EQ(r.reason, LZ_R_DROP_LIMIT, "the fourth to the smarthost");
 }
 
+/* Who is excepted from all has no limit, nor counts; who is from the rule of port 25 has none on mail. */
+static void lifted(void)
+{
+	static const __u32 flags[] = { LZ_EXCEPTION_ALL, LZ_EXCEPTION_PORT25 };
+	struct lz_limit syn = window(3, 300 * S);
+
+	for (int i = 0; i < 2; i++) {
+		limited(window(3, 300 * S), (struct lz_class){ 0 });
+		world_exception(w, LIM4 "/32", flags[i], WORLD_START_S + 60);
+		T_EQ(admitted(LIM4, 9), 9, "excepted");
+		T_EQ(admitted("203.0.113.10", 9), 3, "a neighbour is not");
+		world_clock(w, (WORLD_START_S + 60) * S);
+		T_EQ(admitted(LIM4, 9), 3, "and nothing was counted");
+		syn.what = LZ_WHAT_SYN;
+		limited(syn, (struct lz_class){ 0 });
+		world_exception(w, LIM4 "/32", flags[i], WORLD_START_S + 60);
+		T_EQ(admitted(LIM4, 9), i ? 3 : 9, "a limit on all SYNs is none on mail");
+	}
+}
+
+/* Of two that only say what they would have done the first is told. */
+static void first_of_two_monitored(void)
+{
+	struct lz_class c = { .limits = 2 };
+
+	for (int i = 0; i < 2; i++) {
+		c.limit[i] = window(1, 300 * S);
+		c.limit[i].flags = LZ_LIMIT_F_MONITOR;
+		c.limit[i].refuse = i ? LZ_V_DROP : LZ_V_TCP_RESET;
+		c.limit[i].id = (__u16)(LIMIT_ID + i);
+		c.limit[i].word = (__u8)i;
+	}
+	world_class(w, 0, ROWS_LIMITED, &c);
+	world_reset(w);
+	T_EQ(admitted(LIM4, 2), 2, "both are over, none refuses");
+	T_EQ(world_last(w)->would, LZ_V_TCP_RESET, "the first would have");
+}
+
 static unsigned holds_told;
 
 static void count_holds(void *arg, const struct lz_event *e)
@@ -164,6 +202,9 @@ static void hold_on_limit(void)
 	T_EQ(cell->hold, LZ_HOLD_WORD(WORLD_START_S + 3601, 3600, LZ_GARDEN_STRICT,
 				      LZ_HOLD_F_KERNEL), "the hold word");
 	T_EQ(attempt(LIM4, WORLD_XDP).reason, LZ_R_DROP_HELD, "held from the next packet on");
+	rows_check(w, WORLD_XDP, &(struct row){ "that no rule looks at, too", { .src = LIM4, .dst = WORLD4, .proto = 17,
+		   .dport = 9999 }, LZ_V_DROP, LZ_R_DROP_HELD });
+	ROWS_OK("rows");
 	world_events(w, count_holds, NULL);
 	T_EQ(holds_told, 1, "told once");
 	world_limit_stats(w, LIMIT_ID, &stats);
@@ -341,6 +382,8 @@ static const struct t_case cases[] = {
 	{ "per prefix", per_prefix },
 	{ "per customer", per_customer },
 	{ "towards some destinations only", to_some_only },
+	{ "exceptions from limits", lifted },
+	{ "two monitored limits", first_of_two_monitored },
 	{ "hold", hold_on_limit },
 	{ "a hold lasts its time", hold_for_its_time },
 	{ "a harder hold in a longer one", hold_harder },

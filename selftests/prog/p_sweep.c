@@ -213,7 +213,10 @@ static void destinations_of_old_windows(void)
 	send_syn(key, 443);
 	sweep_all(86400, &t);
 	T_EQ(dests_of(key), 1, "the window before the present one counts");
-	set_clock(start_s + 3 * window_s);
+	set_clock(start_s - window_s);
+	sweep_all(86400, &t);
+	T_EQ(dests_of(key), 1, "so does one that is ahead: the packet's clock was");
+	set_clock(start_s + 2 * window_s);
 	send_syn(key, 443);
 	sweep_all(86400, &t);
 	T_EQ(dests_of(key), 0, "older ones are forgotten");

@@ -58,6 +58,45 @@ static void excepts(void)
 	T_EQ(view.control->exception_lens, 0, "no length is asked any more");
 }
 
+/* Of single sources a bit is asked first: it is there with the exception, and after a start. */
+static void excepts_single_sources(void)
+{
+	struct lz_exception until = { .until_s = 50100, .flags = LZ_EXCEPTION_PORT25 };
+	struct lz_prefix_key one = { .bits = FIRST + 0x62000, .len = 64 }, two = { .bits = FIRST + 0x62002, .len = 63 };
+	struct lz_prefix_key all = { .len = 0 };
+	__u32 before = view.exceptions;
+
+	set_clock(50000);
+	T_EQ(view.control->exception_lens, 0, "none of whole prefixes");
+	T_EQ(lz_exception_add(&view, &all, &until), -EINVAL, "none of everybody");
+	T_EQ(lz_exception_add(&view, &one, &until), 0, "one source");
+	T_EQ(send_syn(FIRST + 0x62000, 25), XDP_PASS, "may send");
+	T_EQ(send_syn(FIRST + 0x62001, 25), XDP_DROP, "his neighbour may not");
+	T_EQ(lz_exception_del(&view, &one), 0, "ended");
+	T_EQ(view.exceptions, before, "and gone");
+	set_clock(50000 + 2 * LZ_FLOW_HORIZON_S);
+	T_EQ(send_syn(FIRST + 0x62000, 25), XDP_DROP, "as before");
+	T_EQ(lz_exception_add(&view, &two, &(struct lz_exception){ .until_s = 60000, .flags = LZ_EXCEPTION_PORT25 }), 0,
+	     "two neighbours");
+	T_EQ(send_syn(FIRST + 0x62002, 25), XDP_PASS, "the one");
+	T_EQ(send_syn(FIRST + 0x62003, 25), XDP_PASS, "and the other");
+	T_EQ(lz_exception_del(&view, &two), 0, "ended");
+}
+
+static void excepts_after_a_start(void)
+{
+	struct lz_prefix_key one = { .bits = FIRST + 0x63000, .len = 64 };
+	struct lz_exception until = { .until_s = 60100, .flags = LZ_EXCEPTION_PORT25 };
+
+	set_clock(60000);
+	T_EQ(lz_exception_add(&view, &one, &until), 0, "one source");
+	memset(view.tables->excepted, 0, sizeof(view.tables->excepted));
+	T_EQ(send_syn(FIRST + 0x63000, 443), XDP_PASS, "without its bit");
+	T_EQ(lz_exceptions_recount(&view), 0, "counted anew");
+	T_EQ(send_syn(FIRST + 0x63000, 25), XDP_PASS, "it may send");
+	T_EQ(lz_exception_del(&view, &one), 0, "ended");
+}
+
 /* When the ten bits of the epochs come round, no cell may believe an old one. */
 static void forgets_classes(void)
 {
@@ -95,6 +134,8 @@ static void forgets_classes(void)
 static const struct t_case cases[] = {
 	{ "a policy is swapped, confirmed, undone, expires", swaps_and_goes_back },
 	{ "exceptions are asked by length", excepts },
+	{ "exceptions of single sources", excepts_single_sources },
+	{ "exceptions after a start", excepts_after_a_start },
 	{ "remembered classes do not outlive their epochs", forgets_classes },
 };
 

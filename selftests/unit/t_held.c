@@ -76,6 +76,38 @@ static void neighbours_of_a_hold(void)
 	T_OK(asked(FIRST6 + 0xff), "addresses below the key length are one");
 }
 
+static __u32 first_page(__u64 key)
+{
+	return lz_scale((__u32)lz_held_hash(key), PAGES);
+}
+
+/* Two prefixes whose hashes say the same page: each gets one, and nobody is looked up for the other's. */
+static void one_page_two_prefixes(void)
+{
+	__u64 other = FIRST + PREFIX;
+
+	while (first_page(other) != first_page(FIRST))
+		other += PREFIX;
+	start(PAGES);
+	mark(FIRST);
+	mark(other + 1);
+	T_OK(asked(FIRST) && asked(other + 1), "both are held");
+	T_OK(!asked(FIRST + 1) && !asked(other), "and nobody else");
+}
+
+/* Who lies beside whom is marked with him, by one store: in his word, and in no other. */
+static void words_of_neighbours(void)
+{
+	unsigned wrong = 0;
+
+	for (__u64 n = 0; n < 1000; n++)
+		for (__u64 m = n; m < n + 200; m++) {
+			wrong += !!lz_held_beside(FIRST + n, FIRST + m) != (n / 64 == m / 64);
+			wrong += !!lz_held_beside(FIRST6 + (n << 8), FIRST6 + (m << 8)) != (n / 64 == m / 64);
+		}
+	T_EQ(wrong, 0, "64 keys share a word, in both families");
+}
+
 /* The sizes tests and small gateways have: one page, two, some, and far more prefixes than pages. */
 static void more_prefixes_than_pages(void)
 {
@@ -137,6 +169,8 @@ static void two_at_once(void)
 static const struct t_case cases[] = {
 	{ "a page for a prefix", prefixes_with_a_page },
 	{ "neighbours of a hold", neighbours_of_a_hold },
+	{ "two prefixes, one page", one_page_two_prefixes },
+	{ "neighbours of one word", words_of_neighbours },
 	{ "more prefixes than pages", more_prefixes_than_pages },
 	{ "two copies", copies_are_apart },
 	{ "two at once", two_at_once },

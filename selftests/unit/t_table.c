@@ -16,6 +16,7 @@ static struct lz_block_line block_lines[LINES]; /* more than lz_block_lines_all(
 static struct lz_tables tables;
 static struct lz_instance instance = { .seed = SEED, .tag_lines = LINES, .ipv6_key_len = 64 };
 static unsigned words_read;
+static __u32 *rival_at, rival; /* what another CPU writes while this one takes a block; NULL: nothing */
 
 static struct lz_tag_line *lz_search_line(__u32 line)
 {
@@ -30,6 +31,10 @@ static struct lz_cell *lz_search_cell(__u32 slot)
 
 static struct lz_block_line *lz_search_blocks(__u32 line)
 {
+	if (rival_at && line >= instance.block_lines) {
+		*rival_at = rival;
+		rival_at = NULL;
+	}
 	return line < lz_block_lines_all(LINES) ? &block_lines[line] : NULL;
 }
 
@@ -270,6 +275,78 @@ static void no_block_left(void)
 	T_EQ(block_lines[0].entry[0], 0, "and no entry");
 }
 
+/* Give nobody a block: a key lives where its hash says. */
+static void empty_table_by_hash(void)
+{
+	empty_table();
+	tables.blocks_used = lz_blocks_of(LINES);
+}
+
+static void fill_word(__u64 *word, __u64 key)
+{
+	__u32 tag = lz_tag_of(lz_hash(key, SEED));
+
+	*word = LZ_BYTES_01 * (tag == LZ_TAG_MIN ? LZ_TAG_MIN + 1 : LZ_TAG_MIN); /* of strangers */
+}
+
+static void where_the_hash_says(void)
+{
+	__u64 hash = lz_hash(7, SEED), *word;
+	int made;
+
+	empty_table_by_hash();
+	made = create(7) & ~LZ_SEARCH_MADE;
+	cells[made].key = 0;
+	T_EQ(find(7), LZ_SEARCH_NONE, "a claim without a key is not found");
+	T_EQ(cells[made].key, 0, "nor taken by who only looks");
+	T_EQ(create(7), made, "but joined");
+	word = &table[made / 64].word[made / 8 % 8];
+	fill_word(word, 7);
+	*word = (*word & ~(0xffull << (8 * (made & 7)))) | (__u64)LZ_TAG_RECLAIMED << (8 * (made & 7));
+	cells[made].key = 0;
+	T_EQ(create(7), made | LZ_SEARCH_MADE, "a reclaimed slot of a full word is taken");
+	empty_table_by_hash();
+	for (__u32 n = 0; n < LZ_CELL_CHOICES - 1; n++)
+		for (int w = 0; w < LZ_TAG_LINE_WORDS; w++)
+			fill_word(&table[lz_line_of(hash, n, LINES)].word[w], 7);
+	made = create(7) & ~LZ_SEARCH_MADE;
+	T_EQ(made / 64, lz_line_of(hash, LZ_CELL_CHOICES - 1, LINES), "where other lines are full, the last one");
+	T_EQ(find(7), made, "and is found there");
+}
+
+/* A block is one neighbourhood's, an entry that is gone is anybody's, and who loses a race loses no block. */
+static void blocks_of_neighbourhoods(void)
+{
+	const __u64 key = 0x64400000;
+	struct lz_block_place p;
+	int slot;
+
+	empty_table();
+	slot = create(key) & ~LZ_SEARCH_MADE;
+	tables.next_block = 0; /* it has come round */
+	T_OK(create(key + 256) >= 0 && lz_block_find(key + 256) != slot, "one that is taken is not given again");
+	T_EQ(tables.blocks_used, 2, "two are in use");
+	T_EQ(lz_search_claim(~key, lz_tag_of(lz_hash(key, SEED)), (__u32)slot), slot, "a key's own slot is its own");
+	table[slot / 64].word[slot / 8 % 8] |= (__u64)LZ_TAG_HELD << (8 * (slot & 7));
+	T_EQ(lz_search_claim(~key, lz_tag_of(lz_hash(key, SEED)), (__u32)slot), slot, "also while it is held");
+	empty_table();
+	p = lz_block_place(key, &instance);
+	for (__u32 i = 0; i < LZ_BLOCK_ENTRIES; i++)
+		block_lines[p.line].entry[i] = LZ_BLOCK_ENTRY(LZ_BLOCK_GONE, i);
+	slot = create(key) & ~LZ_SEARCH_MADE;
+	T_EQ(lz_block_find(key), slot, "in a line of entries that are gone there is room");
+	for (int same = 0; same < 2; same++) {
+		empty_table();
+		rival_at = &block_lines[p.line].entry[p.at];
+		rival = LZ_BLOCK_ENTRY(p.tag + !same, 3);
+		slot = create(key) & ~LZ_SEARCH_MADE;
+		T_OK(!rival_at, "another CPU was at the same entry");
+		T_EQ(tables.blocks_used, 0, "the block goes back");
+		T_EQ(find(key), slot, "the key is found");
+		T_EQ(slot == LZ_BLOCK_SLOT(3, &p), same, "in the other's block, if he is a neighbour");
+	}
+}
+
 static void bytes(void)
 {
 	unsigned wrong = 0;
@@ -310,6 +387,7 @@ static void spread(void)
 
 		T_OK(a < LINES && b < LINES && c < LINES, "lines are in the table");
 		T_OK(lz_tag_of(hash) >= LZ_TAG_MIN && lz_tag_of(hash) < 128, "tags are tags");
+		T_OK(lz_block_place(nth_key(i) << LZ_BLOCK_BITS, &instance).tag >= LZ_BLOCK_TAG_MIN, "of blocks, too");
 		home[lz_home_of(hash)]++;
 		tag[lz_tag_of(hash)]++;
 		same += a == b || b == c || a == c;
@@ -332,6 +410,8 @@ static const struct t_case cases[] = {
 	{ "a place that is taken", a_taken_place },
 	{ "covering prefixes", covering_prefixes },
 	{ "no block left", no_block_left },
+	{ "where the hash says", where_the_hash_says },
+	{ "blocks of neighbourhoods", blocks_of_neighbourhoods },
 	{ "bytes of a word", bytes },
 	{ "hash bits are spread", spread },
 };
