@@ -33,6 +33,7 @@ static const struct fate {
 	{ "echo v6", { TO6(WORLD6), .proto = 58, .icmp_type = 128 }, GARDEN, DROP },
 	{ "neighbour solicitation of one far away", { TO6(WORLD6), .proto = 58, .icmp_type = 135 },
 	  GARDEN, GARDEN },
+	{ "names on the link", { TO6("ff02::fb"), .proto = 17, .dport = 5353 }, GARDEN, DROP },
 	{ "dhcp", { TO(WORLD4), .proto = 17, .sport = 68, .dport = 67 }, GARDEN, GARDEN },
 	{ "dhcpv6", { TO6("ff02::1:2"), .proto = 17, .sport = 546, .dport = 547 }, GARDEN, GARDEN },
 	{ "dns of always-reach", { TO(REACH4), .proto = 17, .dport = 53 }, GARDEN, GARDEN },

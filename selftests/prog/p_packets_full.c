@@ -8,6 +8,7 @@ static void table_full(void)
 
 	limited(window(3, 300 * S), (struct lz_class){ 0 });
 	T_EQ(admitted(LIM4, 1), 1, "one source");
+	T_EQ(world_cell(w, world_key(w, LIM4))->seen, lz_seen(WORLD_START_S), "whose cell is no idle one from the start");
 	w->control->sources_max = 1;
 	r = attempt("203.0.113.10", WORLD_XDP);
 	T_EQ(r.verdict, LZ_V_PASS, "the next passes");
@@ -15,6 +16,14 @@ static void table_full(void)
 	T_EQ(admitted("203.0.113.10", 9), 9, "uncounted, so unlimited");
 	T_EQ(admitted(LIM4, 3), 2, "the first is still limited");
 	T_EQ(attempt(DYN4, WORLD_XDP).reason, LZ_R_DROP_PORT25, "a class rule needs no cell");
+	T_EQ(attempt_port(DYN4, 443, WORLD_XDP).verdict, LZ_V_PASS, "and is for port 25 alone");
+	world_exception(w, "100.64.0.77/32", LZ_EXCEPTION_PORT25, WORLD_START_S + 60);
+	T_EQ(attempt("100.64.0.77", WORLD_XDP).reason, LZ_R_PASS_EXCEPTION, "an exception needs none");
+	rows_check(w, WORLD_XDP, &(struct row){ "nor the never-list", { .src = DYN4, .dst = NEVER4, .dport = 25 },
+		   LZ_V_PASS, LZ_R_PASS_NEVER });
+	rows_check(w, WORLD_XDP, &(struct row){ "nor what hides its port", { .src = LIM4, .dst = WORLD4, .dport = 25,
+		   .flags = PKT_F_MORE, .l4_bytes = 8 }, LZ_V_DROP, LZ_R_DROP_TINY_FRAGMENT });
+	ROWS_OK("rows");
 	world_hold(w, "203.0.113.11", LZ_HOLD_WORD(WORLD_START_S + 9, 9, LZ_GARDEN_LEAKY, 0));
 	T_EQ(attempt("203.0.113.11", WORLD_XDP).reason, LZ_R_DROP_HELD, "nor does the colony");
 	w->control->sources_max = 2;

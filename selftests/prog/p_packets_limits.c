@@ -26,6 +26,13 @@ static void exactly_n(void)
 	T_EQ(cell->dropped, 10, "dropped");
 }
 
+/* A row that nobody has filled yet, of a generation that is being written. */
+static void without_a_window(void)
+{
+	limited(window(3, 0), (struct lz_class){ 0 });
+	T_EQ(admitted(LIM4, 9), 9, "stops nothing");
+}
+
 static void gives_back(void)
 {
 	__u64 start = WORLD_START_S * S;
@@ -83,6 +90,22 @@ static void bucket(void)
 	web.tcp = PKT_ACK;
 	world_frame(w, WORLD_XDP, &web, &r);
 	T_EQ(r.reason, LZ_R_PASS_OTHER, "an established flow is not limited");
+}
+
+/* What a prefix has counted is kept for as long as somebody of it is seen. */
+static void sees_a_prefix(void)
+{
+	struct lz_limit l = window(40, 300 * S);
+	__u64 key = lz_aggregate_key(LIMIT_ID, 0xcb0071, &w->skel->rodata->lz_instance); /* 203.0.113.0/24 */
+
+	l.per = LZ_PER_PREFIX;
+	l.per_len4 = 32 + 24;
+	limited(l, (struct lz_class){ 0 });
+	T_EQ(admitted("203.0.113.1", 1), 1, "one of the /24");
+	T_EQ(world_cell(w, key)->seen, lz_seen(WORLD_START_S), "seen");
+	world_clock(w, (WORLD_START_S + 250) * S);
+	T_EQ(admitted("203.0.113.2", 1), 1, "another of it");
+	T_EQ(world_cell(w, key)->seen, lz_seen(WORLD_START_S + 250), "seen again");
 }
 
 static void per_prefix(void)
@@ -280,6 +303,10 @@ static void destinations(void)
 	unsigned first = 0;
 	char dst[16];
 
+	l.n = 1;
+	limited(l, (struct lz_class){ .dests_slot_ns = 600 * S });
+	T_EQ(admitted(LIM4, 2), 2, "as many as may be");
+	l.n = 30;
 	limited(l, (struct lz_class){ .dests_slot_ns = 600 * S });
 	T_EQ(admitted(LIM4, 100), 100, "one destination, however often");
 	for (unsigned i = 0; i < 60 && !first; i++) {
@@ -376,10 +403,12 @@ static void conservation(void)
 
 static const struct t_case cases[] = {
 	{ "exactly N, then none", exactly_n },
+	{ "a limit without a window", without_a_window },
 	{ "a window gives back between W and W + W/k", gives_back },
 	{ "a window of two words", two_words },
 	{ "a bucket: rate and burst", bucket },
 	{ "per prefix", per_prefix },
+	{ "a prefix is seen", sees_a_prefix },
 	{ "per customer", per_customer },
 	{ "towards some destinations only", to_some_only },
 	{ "exceptions from limits", lifted },

@@ -31,6 +31,19 @@ static void swaps_and_goes_back(void)
 	T_EQ(lz_swap_confirm(&view), -ETIMEDOUT, "too late");
 	T_EQ(lz_swap_settle(&view), 1, "settled");
 	T_EQ(lz_swap_settle(&view), 0, "once");
+	lz_swap_state_get(&view, &s);
+	T_OK(s.number == 2 && !s.pending && !s.expired, "and 2 is in force for good");
+	T_OK(publish(5, 60), "generation 5");
+	set_clock(30200);
+	T_OK(publish(6, 0), "once it has expired there is room for another");
+	lz_swap_state_get(&view, &s);
+	T_EQ(s.number, 6, "which judges");
+	for (__u64 n = 7; n < 10; n++) { /* in one slot and in the other */
+		__u32 a = view.control->gen[0].epoch, b = view.control->gen[1].epoch;
+
+		T_OK(publish(n, 0), "and others");
+		T_OK(view.control->gen[LZ_GEN_ACTIVE(view.control->gen_word)].epoch > (a > b ? a : b), "each of a new epoch");
+	}
 	T_EQ(send_syn(FIRST + 1, 25), XDP_DROP, "and still refuses port 25");
 }
 
@@ -131,12 +144,58 @@ static void forgets_classes(void)
 	T_EQ(cell->known_class, 0, "nor what bears the fresh round's own bits");
 }
 
+/* Between two rounds nobody is believed, nor does a new generation take the epoch of the old one. */
+static void begins_a_round(void)
+{
+	struct lz_generation *gen = view.control->gen;
+	__u32 active = LZ_GEN_ACTIVE(view.control->gen_word), key = FIRST + 0x2301;
+	struct lz_cell *cell;
+	int slot;
+
+	set_clock(70000);
+	T_EQ(send_syn(key, 25), XDP_DROP, "refused");
+	slot = lz_view_find(&view, key);
+	if (!T_OK(slot >= 0, "a cell"))
+		return;
+	cell = &view.cells[slot];
+	gen[active].epoch = (gen[active].epoch | LZ_EPOCH_LOW(~0u)) + 1;
+	cell->known_class = 0;
+	T_EQ(send_syn(key, 25), XDP_DROP, "who remembers nothing is no stranger for it");
+	gen[active].epoch |= LZ_EPOCH_LOW(~0u);
+	T_OK(publish(100, 0), "the last of a round");
+	T_OK(gen[0].epoch != gen[1].epoch, "each generation has its own");
+	T_OK(LZ_EPOCH_LOW(gen[0].epoch) && LZ_EPOCH_LOW(gen[1].epoch), "of the new round");
+}
+
+static void refuses_what_does_not_fit(void)
+{
+	const struct lz_inner_fds none = { -1, -1, -1 };
+	__u32 sources = image->sources_max;
+
+	image->seed ^= 1;
+	T_ERR(lz_swap_publish(&view, image, &none, 101, 0, &err), -EINVAL, "hashed for another instance");
+	image->seed ^= 1;
+	image->ipv6_key_len--;
+	T_ERR(lz_swap_publish(&view, image, &none, 101, 0, &err), -EINVAL, "of other keys");
+	image->ipv6_key_len++;
+	T_OK(publish(101, 60), "one that awaits its confirm");
+	T_ERR(lz_swap_renumber(&view, 102), -EBUSY, "is not changed in place");
+	T_EQ(lz_swap_undo(&view), 0, "undo");
+	image->sources_max = 1024;
+	T_OK(publish(103, 0), "a small table");
+	T_EQ(view.control->v6_budget, LZ_V6_BUDGET_MIN, "leaves a /48 room for some customers");
+	image->sources_max = sources;
+	T_OK(publish(104, 0), "and back");
+}
+
 static const struct t_case cases[] = {
 	{ "a policy is swapped, confirmed, undone, expires", swaps_and_goes_back },
 	{ "exceptions are asked by length", excepts },
 	{ "exceptions of single sources", excepts_single_sources },
 	{ "exceptions after a start", excepts_after_a_start },
 	{ "remembered classes do not outlive their epochs", forgets_classes },
+	{ "a round of epochs begins", begins_a_round },
+	{ "what does not fit", refuses_what_does_not_fit },
 };
 
 int main(void)
