@@ -172,7 +172,6 @@ static __always_inline const struct lz_limit *lz_rules(const struct lz_pkt *p,
 		lz_rule_port25(p, e->c, j->ask.sets, &j->r);
 	} else if (j->known > LZ_V_PASS) {
 		j->r.verdict = j->known;
-		j->r.other = LZ_V_ICMP_ADMIN;
 		j->r.reason = LZ_R_DROP_RETRANSMIT;
 	} else if (j->known == LZ_V_PASS) {
 		j->r.reason = LZ_R_PASS_RETRANSMIT;
