@@ -59,11 +59,16 @@ const struct lz_cli_view lz_view_exception_del = { .end = show_exception_del, .c
 
 static void show_imported(struct lz_cli *cli, const cJSON *reply)
 {
-	char entries[LZ_CELL_BYTES], added[LZ_CELL_BYTES], refused[LZ_CELL_BYTES];
+	char entries[LZ_CELL_BYTES], added[LZ_CELL_BYTES], refused[LZ_CELL_BYTES], text[LZ_CELL_BYTES];
 
-	printf("%s entries: %s added, %s refused\n", lz_text_get(cli, reply, "entries", entries),
+	printf("%s entries: %s added, %s refused", lz_text_get(cli, reply, "entries", entries),
 	       lz_text_get(cli, reply, "added", added),
 	       lz_text_get(cli, reply, "refused", refused));
+	if (cJSON_GetNumberValue(cJSON_GetObjectItem(reply, "doubled")) > 0)
+		printf(", %s listed again below (same prefix)", lz_text_get(cli, reply, "doubled", text));
+	putchar('\n');
+	if (lz_text_member(reply, "note"))
+		printf("  %s\n", lz_text_get(cli, reply, "note", text));
 }
 
 static void show_refused(struct lz_cli *cli, const cJSON *row, size_t shown)

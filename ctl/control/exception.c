@@ -18,6 +18,18 @@ const char *lz_exception_word(__u32 flags)
 	return flags & LZ_EXCEPTION_ALL ? "all" : "port25";
 }
 
+int lz_exception_flags(const char *word, __u32 *ret, struct lz_err *reterr)
+{
+	if (word && lz_streq(word, "port25"))
+		*ret = LZ_EXCEPTION_PORT25;
+	else if (word && lz_streq(word, "all"))
+		*ret = LZ_EXCEPTION_ALL;
+	else
+		return lz_err_set(reterr, EINVAL, "exception: %s: want port25 or all",
+				  word ? word : "-");
+	return 0;
+}
+
 /* @r: why the data plane has no key for it */
 static int refuse_key(const struct lz_ctl *ctl, const struct lz_prefix *prefix, int r, struct lz_err *reterr)
 {
@@ -33,52 +45,74 @@ static int refuse_key(const struct lz_ctl *ctl, const struct lz_prefix *prefix, 
 			  text, key_len, lz_prefix_format(&key, whole));
 }
 
-int lz_exception_to_kernel(struct lz_ctl *ctl, const struct lz_granted *row, struct lz_err *reterr)
+int lz_exception_key(const struct lz_ctl *ctl, const struct lz_prefix *prefix, struct lz_prefix_key *ret,
+		     struct lz_err *reterr)
 {
-	struct lz_now now = lz_ctl_now();
-	struct lz_exception exception = { .flags = row->flags };
 	char text[LZ_PREFIX_TEXT_MAX], command[LZ_COMMAND_TEXT_MAX];
-	struct lz_prefix_key key = { 0 };
 	struct lz_keyprefix kp;
 	int r;
 
-	if (lz_prefix_is_too_wide(&row->prefix))
+	if (lz_prefix_is_too_wide(prefix))
 		return lz_err_set(reterr, EINVAL, "%s: an exception for everybody; want at most "
 				  LZ_CUSTOMERS_WIDEST " (to let everything pass: %s)",
-				  lz_prefix_format(&row->prefix, text), lz_ctl_command(ctl, "bypass on", command));
-	r = lz_keyprefix_from_prefix(&row->prefix, ctl->view.instance.ipv6_key_len, &kp);
+				  lz_prefix_format(prefix, text), lz_ctl_command(ctl, "bypass on", command));
+	r = lz_keyprefix_from_prefix(prefix, ctl->view.instance.ipv6_key_len, &kp);
 	if (r < 0)
-		return refuse_key(ctl, &row->prefix, r, reterr);
-	key.bits = kp.bits;
-	key.len = kp.len;
-	exception.until_s = row->until_s - now.wall_s > 0xffffffffULL - now.mono_s ?
-				    0xffffffff : (__u32)(row->until_s - now.wall_s + now.mono_s);
+		return refuse_key(ctl, prefix, r, reterr);
+	*ret = (struct lz_prefix_key){ .bits = kp.bits, .len = kp.len };
+	return 0;
+}
+
+/* Of the data plane's clock. What is over is over there, too. */
+static __u32 kernel_end(__u64 until_s)
+{
+	struct lz_now now = lz_ctl_now();
+	__u64 left_s = until_s > now.wall_s ? until_s - now.wall_s : 0;
+
+	return left_s > 0xffffffffULL - now.mono_s ? 0xffffffff : (__u32)(left_s + now.mono_s);
+}
+
+int lz_exception_to_kernel(struct lz_ctl *ctl, const struct lz_granted *row, struct lz_err *reterr)
+{
+	struct lz_exception exception = { .until_s = kernel_end(row->until_s), .flags = row->flags };
+	struct lz_prefix_key key;
+	int r = lz_exception_key(ctl, &row->prefix, &key, reterr);
+
+	if (r < 0)
+		return r;
 	r = lz_exception_add(&ctl->view, &key, &exception);
 	return r < 0 ? lz_err_set(reterr, -r, "exception: kernel: %s", strerror(-r)) : 0;
 }
 
-static void out_of_kernel(struct lz_ctl *ctl, const struct lz_prefix *prefix)
+void lz_exception_out_of_kernel(struct lz_ctl *ctl, const struct lz_prefix *prefix)
 {
-	struct lz_prefix_key key = { 0 };
-	struct lz_keyprefix kp;
+	struct lz_prefix_key key;
 
-	if (lz_keyprefix_from_prefix(prefix, ctl->view.instance.ipv6_key_len, &kp) < 0)
-		return;
-	key.bits = kp.bits;
-	key.len = kp.len;
-	lz_exception_del(&ctl->view, &key);
+	if (lz_exception_key(ctl, prefix, &key, NULL) == 0)
+		lz_exception_del(&ctl->view, &key);
 }
 
 int lz_exception_grant(struct lz_ctl *ctl, const struct lz_granted *row, struct lz_err *reterr)
 {
 	char text[LZ_PREFIX_TEXT_MAX];
+	struct lz_granted before;
+	struct lz_prefix_key key;
+	bool known;
 	int r;
 
 	if (row->until_s <= lz_ctl_now().wall_s)
 		return lz_err_set(reterr, EINVAL, "%s: until: is in the past",
 				  lz_prefix_format(&row->prefix, text));
+	r = lz_exception_key(ctl, &row->prefix, &key, reterr);
+	if (r < 0)
+		return r;
+	known = lz_granted_get(ctl->ledger, &row->prefix, &before) == 0;
 	r = lz_granted_put(ctl->ledger, row, reterr);
-	if (r == 0 && (r = lz_exception_to_kernel(ctl, row, reterr)) < 0)
+	if (r < 0 || (r = lz_exception_to_kernel(ctl, row, reterr)) == 0)
+		return r;
+	if (known) /* in the kernel it still is */
+		lz_granted_put(ctl->ledger, &before, NULL);
+	else
 		lz_granted_del(ctl->ledger, &row->prefix, NULL);
 	return r;
 }
@@ -88,7 +122,7 @@ int lz_exception_revoke(struct lz_ctl *ctl, const struct lz_prefix *prefix, stru
 	int r = lz_granted_del(ctl->ledger, prefix, reterr);
 
 	if (r == 0)
-		out_of_kernel(ctl, prefix);
+		lz_exception_out_of_kernel(ctl, prefix);
 	return r;
 }
 

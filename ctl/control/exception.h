@@ -5,14 +5,18 @@
 #ifndef LZ_CONTROL_EXCEPTION_H
 #define LZ_CONTROL_EXCEPTION_H
 
+#include "lazaret/abi.h"
 #include "ledger/ledger.h"
 
 struct lz_ctl;
 
-#define LZ_GRANTED_SLICE 64 /* rows of the ledger at a time */
+#define LZ_GRANTED_SLICE  64	/* rows of the ledger at a time */
+#define LZ_EXCEPTIONS_MAX 65536 /* the kernel's table has room for so many, see lz_exceptions in bpf/maps.h */
 
 /** lz_exception_word() - "port25" or "all" */
 const char *lz_exception_word(__u32 flags);
+/** lz_exception_flags() - the way back; -EINVAL: @word is neither, or NULL */
+int lz_exception_flags(const char *word, __u32 *ret, struct lz_err *reterr);
 
 /** lz_exception_grant() - written down, then in force; 0; -EINVAL over, too wide, no source; -errno */
 int lz_exception_grant(struct lz_ctl *ctl, const struct lz_granted *row, struct lz_err *reterr);
@@ -26,8 +30,13 @@ int lz_exception_find(const struct lz_ctl *ctl, __u64 key, struct lz_granted *re
 /** lz_exception_check() - may sources be held together? -EPERM: one has an exception from all; the reason does not name it */
 int lz_exception_check(const struct lz_ctl *ctl, const __u64 *keys, size_t n, struct lz_err *reterr);
 
-/** lz_exception_to_kernel() - a row of the ledger; -EINVAL: too wide, or no source */
+/** lz_exception_key() - what the kernel knows a prefix by; -EINVAL: too wide, or no source */
+int lz_exception_key(const struct lz_ctl *ctl, const struct lz_prefix *prefix, struct lz_prefix_key *ret,
+		     struct lz_err *reterr);
+/** lz_exception_to_kernel() - a row of the ledger, in place of what there is of its prefix; likewise, -errno */
 int lz_exception_to_kernel(struct lz_ctl *ctl, const struct lz_granted *row, struct lz_err *reterr);
+/** lz_exception_out_of_kernel() - of exactly this prefix, if there is one */
+void lz_exception_out_of_kernel(struct lz_ctl *ctl, const struct lz_prefix *prefix);
 /** lz_exception_restore() - all of the ledger into the kernel, at the start */
 void lz_exception_restore(struct lz_ctl *ctl);
 /** lz_exception_expire() - the kernel ended them by itself; the books of a slice of them are closed */

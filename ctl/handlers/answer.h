@@ -31,6 +31,12 @@ void lz_json_touched(struct lz_ctl *ctl, cJSON *obj, const struct lz_target *tar
 /** lz_json_held_now() - the same for what the data plane holds of a target and its case now */
 void lz_json_held_now(struct lz_ctl *ctl, cJSON *obj, const struct lz_target *target);
 void lz_json_held(struct lz_ctl *ctl, cJSON *obj, const struct lz_held *held);
+/**
+ * lz_json_excepted() - an exception lets nobody out: what is held already goes on until its end
+ * @held: the first of whom it is for; @others: what the "note" of @end says of more, "" = nothing
+ * @obj:  gets whom, how and until when
+ */
+void lz_json_excepted(struct lz_ctl *ctl, cJSON *end, const struct lz_held *held, const char *others, cJSON *obj);
 /** lz_json_grade() - "grade", and "garden" if it is one */
 void lz_json_grade(cJSON *obj, const char *text);
 

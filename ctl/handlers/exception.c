@@ -15,19 +15,6 @@
 #include "control/tell.h"
 #include "handlers/answer.h"
 #include "handlers/handlers.h"
-#include "handlers/refused.h"
-
-static int read_what(const char *word, __u32 *ret, struct lz_err *reterr)
-{
-	if (word && lz_streq(word, "port25"))
-		*ret = LZ_EXCEPTION_PORT25;
-	else if (word && lz_streq(word, "all"))
-		*ret = LZ_EXCEPTION_ALL;
-	else
-		return lz_err_set(reterr, EINVAL, "exception: %s: want port25 or all",
-				  word ? word : "-");
-	return 0;
-}
 
 static void add_members(struct lz_ctl *ctl, cJSON *obj, const struct lz_granted *row, bool listed)
 {
@@ -77,33 +64,36 @@ static bool find_held(struct lz_ctl *ctl, const struct lz_prefix *prefix, struct
 	return found;
 }
 
-/* An exception lets nobody out: what is held already goes on until its end. */
-static void add_held(struct lz_ctl *ctl, cJSON *end, const struct lz_granted *row)
+void lz_json_excepted(struct lz_ctl *ctl, cJSON *end, const struct lz_held *held, const char *others, cJSON *obj)
 {
 	char address[LZ_ADDR_TEXT_MAX], until[LZ_TIME_TEXT_MAX], command[LZ_COMMAND_TEXT_MAX];
 	char words[sizeof("quarantine del ") + LZ_ADDR_TEXT_MAX], note[sizeof(command) + 256];
-	struct lz_prefix key;
+	struct lz_prefix key = lz_key_to_prefix(held->key, ctl->view.instance.ipv6_key_len);
+
+	lz_text_set(address, sizeof(address), held->address);
+	if (!address[0])
+		lz_addr_format(&key.addr, address);
+	lz_json_add_str(obj, "address", address);
+	lz_json_grade(obj, held->grade);
+	lz_json_time(obj, "until", lz_ctl_wall_of(held->expiry_s));
+	snprintf(words, sizeof(words), "quarantine del %s", address);
+	snprintf(note, sizeof(note), "%s is held%s: %s until %s; %s lets it out", address, others, held->grade,
+		 lz_time_format(lz_ctl_wall_of(held->expiry_s) * LZ_NS_PER_S, until),
+		 lz_ctl_command(ctl, words, command));
+	lz_json_add_str(end, "note", note);
+}
+
+static void add_held(struct lz_ctl *ctl, cJSON *end, const struct lz_granted *row)
+{
 	struct lz_held held;
 	bool others;
 	cJSON *obj;
 
 	if (!(row->flags & LZ_EXCEPTION_ALL) || !find_held(ctl, &row->prefix, &held, &others))
 		return;
-	key = lz_key_to_prefix(held.key, ctl->view.instance.ipv6_key_len);
-	lz_text_set(address, sizeof(address), held.address);
-	if (!address[0])
-		lz_addr_format(&key.addr, address);
 	obj = cJSON_AddObjectToObject(end, "held");
-	lz_json_add_str(obj, "address", address);
-	lz_json_grade(obj, held.grade);
-	lz_json_time(obj, "until", lz_ctl_wall_of(held.expiry_s));
+	lz_json_excepted(ctl, end, &held, others ? ", and it is not the only one" : "", obj);
 	lz_json_add_bool(obj, "others", others);
-	snprintf(words, sizeof(words), "quarantine del %s", address);
-	snprintf(note, sizeof(note), "%s is held%s: %s until %s; %s lets it out", address,
-		 others ? ", and it is not the only one" : "", held.grade,
-		 lz_time_format(lz_ctl_wall_of(held.expiry_s) * LZ_NS_PER_S, until),
-		 lz_ctl_command(ctl, words, command));
-	lz_json_add_str(end, "note", note);
 }
 
 void lz_h_exception_add(struct lz_request *req, void *arg)
@@ -119,7 +109,7 @@ void lz_h_exception_add(struct lz_request *req, void *arg)
 		return;
 	r = lz_prefix_parse(lz_arg_text(req, "prefix"), &row.prefix, &err);
 	if (r == 0)
-		r = read_what(lz_arg_text(req, "what"), &row.flags, &err);
+		r = lz_exception_flags(lz_arg_text(req, "what"), &row.flags, &err);
 	if (r == 0)
 		r = lz_time_parse(lz_arg_text(req, "until"), &until_ns, &err);
 	row.until_s = until_ns / LZ_NS_PER_S;
@@ -185,7 +175,7 @@ static void add_line(struct lz_str *text, const struct lz_granted *row)
 
 	lz_str_appendf(text, "%s %s %s ", lz_prefix_format(&row->prefix, prefix), lz_exception_word(row->flags),
 		       lz_time_format(row->until_s * LZ_NS_PER_S, until));
-	lz_lines_quote(text, row->ticket);
+	lz_lines_quote_word(text, row->ticket);
 	lz_str_append(text, "\n");
 }
 
@@ -240,119 +230,4 @@ void lz_h_exception_list(struct lz_request *req, void *arg)
 void lz_h_exception_export(struct lz_request *req, void *arg)
 {
 	list(req, arg, true);
-}
-
-/* ---------------------------------------------------------------- import */
-
-/* ADDRESS|PREFIX port25|all [until] UNTIL [ticket] TICKET: also as `exception add` takes it */
-static int read_line(char *line, struct lz_granted *ret, struct lz_err *reterr)
-{
-	static const char *const skip[4] = { [2] = "until", [3] = "ticket" };
-	char *save = NULL, *word[4];
-	__u64 until_ns;
-	int r;
-
-	for (int i = 0; i < 4; i++) {
-		word[i] = strtok_r(i ? NULL : line, " \t\r", &save);
-		if (word[i] && skip[i] && lz_streq(word[i], skip[i]))
-			word[i] = strtok_r(NULL, " \t\r", &save);
-		if (!word[i])
-			return lz_err_set(reterr, EINVAL,
-					  "want ADDRESS|PREFIX port25|all UNTIL TICKET");
-	}
-	r = lz_prefix_parse(word[0], &ret->prefix, reterr);
-	if (r == 0)
-		r = read_what(word[1], &ret->flags, reterr);
-	if (r == 0)
-		r = lz_time_parse(word[2], &until_ns, reterr);
-	if (r == 0)
-		ret->until_s = until_ns / LZ_NS_PER_S;
-	lz_text_set(ret->ticket, sizeof(ret->ticket), word[3]);
-	return r;
-}
-
-struct lines {
-	struct lz_granted *rows;
-	__u32 *line; /* of each row */
-	size_t n, rows_cap, line_cap;
-	struct lz_refused refused;
-};
-
-static void lines_done(struct lines *l)
-{
-	free(l->rows);
-	free(l->line);
-	lz_refused_done(&l->refused);
-}
-
-/* All lines as rows, the bad ones as refused; 0 or -ENOMEM */
-static int read_lines(struct lines *l, char *text, size_t len)
-{
-	struct lz_err err = { "" };
-	struct lz_lines lines;
-	char *line;
-	int r;
-
-	lz_lines_init(&lines, text, len);
-	while ((r = lz_lines_next(&lines, &line, &err)) != 0) {
-		if (r > 0 && !line[strspn(line, " \t")])
-			continue;
-		if (lz_array_grow(&l->rows, &l->rows_cap, l->n + 1, sizeof(*l->rows)) < 0 ||
-		    lz_array_grow(&l->line, &l->line_cap, l->n + 1, sizeof(*l->line)) < 0)
-			return -ENOMEM;
-		l->rows[l->n] = (struct lz_granted){ 0 };
-		l->line[l->n] = lines.line;
-		if (r > 0)
-			r = read_line(line, &l->rows[l->n++], &err);
-		if (r < 0)
-			lz_refused_add(&l->refused, lines.line, NULL, err.text);
-	}
-	return 0;
-}
-
-static void grant_lines(struct lz_request *req, struct lz_ctl *ctl, struct lines *l)
-{
-	char actor[LZ_ACTOR_TEXT_MAX], prefix[LZ_PREFIX_TEXT_MAX];
-	struct lz_err err = { "" };
-	bool refused;
-	cJSON *end;
-
-	lz_tell_actor(req, actor);
-	for (size_t i = 0; i < l->n; i++) {
-		struct lz_granted *row = &l->rows[i];
-
-		row->since_s = lz_ctl_now().wall_s;
-		lz_text_set(row->actor, sizeof(row->actor), actor);
-		if (lz_exception_grant(ctl, row, &err) == 0)
-			lz_exception_tell(ctl, "exception-added", row, actor);
-		else
-			lz_refused_add(&l->refused, l->line[i], lz_prefix_format(&row->prefix, prefix), err.text);
-	}
-	refused = l->refused.total;
-	end = cJSON_CreateObject();
-	lz_json_add_u64(end, "entries", l->n);
-	lz_json_add_u64(end, "added", l->n - l->refused.total);
-	lz_json_add_u64(end, "refused", l->refused.total);
-	lz_refused_tell(&l->refused, req, "prefix");
-	lz_reply_end(req, refused ? LZ_CODE_PARTLY : LZ_CODE_OK,
-		     refused ? "some lines were refused" : NULL, end);
-}
-
-void lz_h_exception_import(struct lz_request *req, void *arg)
-{
-	struct lz_ctl *ctl = arg;
-	lz_autofree char *text = NULL;
-	struct lines lines = { 0 };
-	size_t len = 0;
-
-	if (lz_ctl_wait(ctl, req, lz_h_exception_import) || !lz_ctl_need(ctl, req))
-		return;
-	text = lz_request_payload_take(req, &len);
-	if (!text || read_lines(&lines, text, len) < 0)
-		lz_reply_end(req, LZ_CODE_REFUSED, "exception: list: out of memory; nothing was done", NULL);
-	else if (lines.refused.total)
-		lz_refused_end(&lines.refused, req, "exception");
-	else
-		grant_lines(req, ctl, &lines);
-	lines_done(&lines);
 }

@@ -221,7 +221,9 @@ static const struct lz_proto_command lz_proto_commands[] = {
 	{ "exception.list", LZ_PEER_READ, 0, 0, "",
 	  "total", "prefix what until ticket actor since customer?" },
 	{ "exception.import", LZ_PEER_OPERATE, LZ_CMD_F_MUTATES, LZ_PROTO_IMPORT_BYTES,
-	  "file=text?", "entries added refused", "line prefix? error" },
+	  "file=text?", /* a bad line: code 1, nothing done; lines whose time is over: code 6, they are refused */
+	  /* doubled: lines whose prefix a later one names again; held: how many of whom it is for are, and the first */
+	  "entries added doubled refused held? note?", "line prefix? error" },
 	{ "exception.export", LZ_PEER_READ, 0, 0, "", "entries", "" }, /* text in payload pieces */
 	{ "range.export", LZ_PEER_READ, 0, 0, /* without rows: text, a set's file, in payload pieces */
 	  "set=word? rows=bool?", "prefixes", "set prefix" },

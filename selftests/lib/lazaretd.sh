@@ -73,3 +73,29 @@ status_of()
 	"$@" >/dev/null 2>&1
 	echo $?
 }
+
+# daemon_longest_wait WORDS...: the most that the controller computed, ms, until it answered a question while
+# lazaretctl WORDS ran
+daemon_longest_wait()
+{
+	python3 - "$(pgrep -P "${LZ_PROC[daemon]}" -x lazaretd-ctl)" "$BUILD/lazaretctl" --instance lab "$@" <<-'END'
+		import socket, subprocess, sys
+		pid, command = sys.argv[1], sys.argv[2:]
+		asker = socket.socket(socket.AF_UNIX)
+		asker.connect("/run/lazaret-lab/read.sock")
+		answers = asker.makefile()
+		answers.readline() # who it is
+		def cpu_ms(): # of the loop alone, whatever else runs on this machine
+		    return int(open(f"/proc/{pid}/task/{pid}/schedstat").read().split()[0]) / 1e6
+		worst, asked = 0, 0
+		doing = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+		while doing.poll() is None:
+		    begun = cpu_ms()
+		    asked += 1
+		    asker.sendall(b'{"v":1,"id":%d,"cmd":"status","args":{}}\n' % asked)
+		    while '"code":0' not in (answer := answers.readline()):
+		        assert '"row"' in answer, answer
+		    worst = max(worst, cpu_ms() - begun)
+		print(int(worst))
+	END
+}

@@ -86,38 +86,12 @@ t_need daemon_start "$LZ_DIR/policy.json"
 
 # ---------------------------------------------------------------- others get their turn whatever is listed
 
-# longest_wait LIST: the most that the controller computed, ms, until it answered a question during an import
-longest_wait()
-{
-	python3 - "$BUILD/lazaretctl" "$1" "$(pgrep -P "${LZ_PROC[daemon]}" -x lazaretd-ctl)" <<-'END'
-		import socket, subprocess, sys
-		lazaretctl, path, pid = sys.argv[1:]
-		asker = socket.socket(socket.AF_UNIX)
-		asker.connect("/run/lazaret-lab/read.sock")
-		answers = asker.makefile()
-		answers.readline() # who it is
-		def cpu_ms(): # of the loop alone, whatever else runs on this machine
-		    return int(open(f"/proc/{pid}/task/{pid}/schedstat").read().split()[0]) / 1e6
-		worst, asked = 0, 0
-		listing = subprocess.Popen([lazaretctl, "--instance", "lab", "-q", "quarantine", "import", path, "--yes"],
-					   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-		while listing.poll() is None:
-		    begun = cpu_ms()
-		    asked += 1
-		    asker.sendall(b'{"v":1,"id":%d,"cmd":"status","args":{}}\n' % asked)
-		    while '"code":0' not in (answer := answers.readline()):
-		        assert '"row"' in answer, answer
-		    worst = max(worst, cpu_ms() - begun)
-		print(int(worst))
-	END
-}
-
 # short_turns WHAT FORMAT: 500,000 such lines, by awk's printf of their number, cut and whole
 short_turns()
 {
 	local wait_ms
 	seq 500000 | awk "{ printf \"$2\\n\", \$1 % 10000, \$1 }" >"$LZ_DIR/list"
-	wait_ms=$(longest_wait "$LZ_DIR/list")
+	wait_ms=$(daemon_longest_wait -q quarantine import "$LZ_DIR/list" --yes)
 	echo "# $1: $wait_ms ms"
 	# two turns of 20 ms at most, and the answer; on a machine where instructions take twice as long
 	t_ok "$1: an answer waits no longer than for other lists" test "$wait_ms" -lt 80

@@ -283,6 +283,45 @@ t_eq "exceptions: who is refused is named with his line" \
 	"$(said exception "# two\n\n198.51.100.60 port25 $DAY RT-1\n198.51.100.61 port25 2020-01-01 RT-2\n" | cut -d: -f 2,3)" \
 	" line 4: 198.51.100.61
  some lines were refused"
+t_need ctl exception del 198.51.100.60
+# excepted_as LINE: the ticket that it gives 198.51.100.60, or why it does not
+excepted_as()
+{
+	said exception "$1\n198.51.100.64 port25 $DAY RT-4\n" | sed -n '1s/^lazaretctl: line 1: //p'
+	ctl -j exception list | jq -r '.exceptions[] | select(.prefix == "198.51.100.60") | .ticket'
+	ctl exception del 198.51.100.60 >/dev/null 2>&1
+	ctl exception del 198.51.100.64 >/dev/null 2>&1 # there, if there was nothing to refuse
+	[ "$(ctl -j exception list | jq .total)" = 0 ] || echo "and others"
+}
+WANT="want ADDRESS|PREFIX port25|all UNTIL TICKET"
+t_eq "exceptions: no ticket" "$(excepted_as "198.51.100.60 port25 $DAY")" "$WANT"
+t_eq "exceptions: - is none" "$(excepted_as "198.51.100.60 port25 $DAY -")" "-: is no ticket ($WANT)"
+t_eq "exceptions: unless it is meant" "$(excepted_as "198.51.100.60 port25 $DAY \\\\-")" "-"
+t_eq "exceptions: of a ticket of two words not the first one" "$(excepted_as "198.51.100.60 port25 $DAY RT 1")" \
+	"'1' behind the ticket: a ticket is one word ($WANT)"
+T64=$(printf 'T%.0s' $(seq 64))
+t_eq "exceptions: a long ticket" "$(excepted_as "198.51.100.60 port25 $DAY $T64")" "$T64"
+t_eq "exceptions: one that is too long" "$(excepted_as "198.51.100.60 port25 $DAY ${T64}T")" \
+	"${T64:0:40}..: is too long for a ticket (want at most 64 bytes)"
+t_eq "exceptions: as it is typed" "$(excepted_as "198.51.100.60 port25 until $DAY ticket RT-5")" RT-5
+t_eq "exceptions: that word can be one, too" "$(excepted_as "198.51.100.60 port25 $DAY ticket")" ticket
+said exception "198.51.100.60 port25 $DAY RT-1\n0.0.0.0/4 all $DAY RT-2\n2001:db8::1 all $DAY RT-3\n" >"$LZ_DIR/said"
+t_eq "exceptions: for everybody, for less than a customer: bad lines" "$(sed -E 's/^(.*line [0-9]: [^ ]*) .*/\1/' "$LZ_DIR/said")" \
+	"lazaretctl: line 2: 0.0.0.0/4:
+lazaretctl: line 3: 2001:db8::1:
+lazaretctl: exception: 2 lines cannot be read; nothing was done"
+t_eq "exceptions: nothing was done" "$(ctl -j exception list | jq .total)" 0
+printf '%s\n' "198.51.100.60 all $DAY RT-1" "198.51.100.61 port25 $DAY RT-2" "198.51.100.60 port25 $DAY RT-3" >"$LZ_DIR/list"
+t_eq "exceptions: a prefix named twice" "$(ctl exception import "$LZ_DIR/list")" \
+	"3 entries: 2 added, 0 refused, 1 listed again below (same prefix)"
+t_eq "exceptions: the last line counts" "$(ctl -j exception list | jq -r '.exceptions[] | "\(.what) \(.ticket)"')" \
+	"port25 RT-3
+port25 RT-2"
+t_eq "exceptions: a list is one line of the log" \
+	"$(sed -n 's/.*event=exceptions-imported .*reason=//p' "$LZ_DIR/log/daemon.log" | tail -n 1)" \
+	'"2 added, 1 doubled, 0 refused"'
+t_need ctl exception del 198.51.100.60
+t_need ctl exception del 198.51.100.61
 t_need ctl exception add 198.51.100.62 port25 until "$DAY" ticket '#4711'
 ctl exception export >"$LZ_DIR/exported"
 t_ok "exceptions: what is exported can be imported" ctl exception import "$LZ_DIR/exported"
@@ -327,6 +366,18 @@ t_eq "for a prefix of which two are held, likewise" \
 	'["198.51.100.71","garden:leaky",true]'
 t_eq "from port 25 alone: nothing to say" \
 	"$(ctl -j exception add 198.51.100.71 port25 until "$DAY" ticket RT-12 | jq .held)" null
+t_need ctl exception del 198.51.100.71
+printf '%s\n' "198.51.100.71 all $DAY RT-12" "198.51.100.72 all $DAY RT-12" "198.51.100.81 port25 $DAY RT-12" >"$LZ_DIR/list"
+t_eq "so does a list" "$(ctl exception import "$LZ_DIR/list" | sed 's/until [^;]*/until T/')" \
+	"3 entries: 3 added, 0 refused
+  198.51.100.71 is held: garden:leaky until T; lazaretctl --instance lab quarantine del 198.51.100.71 lets it out"
+echo "198.51.100.64/27 all $DAY RT-12" >>"$LZ_DIR/list" # with .81 and .71
+t_eq "and how many they are" "$(ctl -j exception import "$LZ_DIR/list" | jq -c '[.held | .sources, .address, .grade]')" \
+	'[2,"198.51.100.71","garden:leaky"]'
+t_eq "in words" "$(ctl exception import "$LZ_DIR/list" | sed -n '2s/:.*//p')" \
+	"  198.51.100.71 is held, and 1 more of them is"
+t_need ctl exception del 198.51.100.71
+t_need ctl exception del 198.51.100.72
 t_need ctl exception del 198.51.100.70
 t_need ctl exception del 198.51.100.64/27
 t_ok "no more exception: held again" ctl quarantine add 198.51.100.70 for 1h

@@ -188,6 +188,39 @@ static void keeps_policies(void)
 	remove_dir();
 }
 
+/* As an import writes them, and their common end closes the books. */
+static void keeps_exceptions_of_a_batch(void)
+{
+	struct lz_granted grant = { .until_s = 200, .flags = 1, .ticket = "T-1", .actor = "root" }, got;
+	struct lz_ledger *l;
+
+	make_dir();
+	l = open_at(BOOT_A, noon);
+	T_ERR(lz_prefix_parse("192.0.2.0/25", &grant.prefix, NULL), 0, "prefix");
+	T_ERR(lz_granted_put(l, &grant, NULL), 0, "one before");
+	T_ERR(lz_ledger_begin(l, NULL), 0, "begin");
+	lz_text_set(grant.ticket, sizeof(grant.ticket), "T-2");
+	T_ERR(lz_granted_put(l, &grant, NULL), 0, "another in its place");
+	T_ERR(lz_prefix_parse("2001:db8::/56", &grant.prefix, NULL), 0, "prefix");
+	T_ERR(lz_granted_put(l, &grant, NULL), 0, "a second");
+	T_EQ(lz_granted_count(l), 2, "are counted while they are written");
+	lz_ledger_rollback(l);
+	T_EQ(lz_granted_count(l), 1, "not if they do not stand");
+	T_ERR(lz_granted_get(l, &grant.prefix, &got), -ENOENT, "the second is none");
+	T_ERR(lz_granted_next(l, NULL, &got, 1), 1, "the first");
+	T_STR(got.ticket, "T-1", "is as it was");
+	T_ERR(lz_ledger_begin_lazy(l, NULL), 0, "begin a batch that nobody waits for");
+	T_ERR(lz_granted_del(l, &got.prefix, NULL), 0, "the first ends");
+	T_ERR(lz_granted_del(l, &grant.prefix, NULL), -ENOENT, "the second was none");
+	T_ERR(lz_ledger_commit(l, NULL), 0, "commit");
+	T_EQ(lz_granted_count(l), 0, "none is left");
+	lz_ledger_close(&l);
+	l = open_at(BOOT_A, noon);
+	T_EQ(lz_granted_count(l), 0, "nor after a start");
+	lz_ledger_close(&l);
+	remove_dir();
+}
+
 static void keeps_exceptions_and_notes(void)
 {
 	struct lz_granted grant = { .until_s = 200, .flags = 1, .ticket = "T-1", .actor = "root" };
@@ -230,6 +263,7 @@ static const struct t_case cases[] = {
 	{ "gives its cache back when it is not read", gives_its_cache_back },
 	{ "rolls a batch back", rolls_a_batch_back },
 	{ "keeps policies", keeps_policies },
+	{ "keeps exceptions of a batch", keeps_exceptions_of_a_batch },
 	{ "keeps exceptions and notes", keeps_exceptions_and_notes },
 };
 

@@ -1,0 +1,135 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# Exceptions by the thousand: a list of 60,000 is read while people ask, is in the ledger and in the kernel as a
+# whole or not at all, whatever happens on the way.
+set -u
+
+ROOT=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=selftests/lib/gateway.sh
+. "$ROOT/selftests/lib/gateway.sh"
+
+lz_gateway_enter 240 "$@"
+
+HOST=198.51.100.30
+LISTED=60000
+ROOM=65536
+MAP=/sys/fs/bpf/lazaret-lab/map_lz_exceptions
+END=$(date -u -d '+90 days' +%F)
+
+cat >"$LZ_DIR/policy.json" <<-END
+	{ "version": 1, "name": "exceptions",
+	  "interfaces": { "access": { "side": "customer", "match": ["acc0"], "source-validation": "strict" },
+			  "transit": { "side": "uplink", "match": ["upl0"] } },
+	  "sets": { "homes": ["198.51.100.0/24", "10.0.0.0/8"] },
+	  "classes": { "homes": { "of": ["homes"], "port25": "leave-alone" } },
+	  "capacity": { "sources": 4096, "colony": 4096 } }
+END
+
+# list N OCTET UNTIL TICKET: in no order
+list()
+{
+	seq 0 $(($1 - 1)) | awk -v octet="$2" -v until="$3" -v ticket="$4" '{ n = ($1 * 7368787 + 1234567) % 131072
+		printf "10.%d.%d.%d all %s %s\n", octet + int(n / 65536), int(n / 256) % 256, n % 256, until, ticket }'
+}
+
+# excepted: how many exceptions there are, by ticket
+excepted()
+{
+	ctl exception export | awk '{ n[$4]++ } END { for (t in n) print t, n[t] }' | sort | xargs
+}
+
+excepted_is()
+{
+	[ "$(excepted)" = "$1" ]
+}
+
+# in_kernel: of how many the kernel knows
+in_kernel()
+{
+	bpftool -j map dump pinned "$MAP" | jq length
+}
+
+t_need lz_provider_add
+t_need lz_customer_add home "$HOST" 2001:db8:2000:30::10
+t_need daemon_start "$LZ_DIR/policy.json"
+
+# ---------------------------------------------------------------- others get their turn
+
+list $LISTED 64 "$END" RT-1 >"$LZ_DIR/list"
+mapfile -t HELD < <(cut -d' ' -f1 "$LZ_DIR/list" | sort -V | sed -n '100p;40000p')
+t_need ctl -q quarantine add "${HELD[0]}" for 1h
+t_need ctl -q quarantine add "${HELD[1]}" for 1h
+CONTROLLER=$(pgrep -P "${LZ_PROC[daemon]}" -x lazaretd-ctl)
+BEGUN=$(lz_now_ms)
+WAIT_MS=$(daemon_longest_wait -q exception import "$LZ_DIR/list")
+echo "# $LISTED exceptions: $(($(lz_now_ms) - BEGUN)) ms, an answer waited for $WAIT_MS ms of the loop's time"
+t_ok "an answer waits no longer than for lists of hosts" test "$WAIT_MS" -lt 80 # as in import.sh
+t_eq "all of them are there" "$(excepted)" "RT-1 $LISTED"
+t_eq "in the kernel, too" "$(in_kernel)" $LISTED
+t_eq "the controller is the same" "$(pgrep -P "${LZ_PROC[daemon]}" -x lazaretd-ctl)" "$CONTROLLER"
+sed 's/RT-1/RT-2/' "$LZ_DIR/list" >"$LZ_DIR/again"
+ctl -j exception import "$LZ_DIR/again" >"$LZ_DIR/said"
+t_eq "the list comes again: each in place of what was there" "$(excepted)" "RT-2 $LISTED"
+t_eq "whom it lets nobody out of" "$(jq -c '[.added, .held.sources, .held.address]' "$LZ_DIR/said")" \
+	"[$LISTED,2,\"${HELD[0]}\"]"
+
+# ---------------------------------------------------------------- all or nothing
+
+list $((ROOM - LISTED + 1)) 96 "$END" RT-3 >"$LZ_DIR/more"
+ctl exception import "$LZ_DIR/more" >"$LZ_DIR/said" 2>&1
+t_eq "more than there is room for: refused" $? 2
+t_eq "says so" "$(cat "$LZ_DIR/said")" "lazaretctl: exception: list: $((ROOM + 1)) exceptions with it, more than \
+the $ROOM that there is room for; nothing was done"
+t_eq "nothing was done" "$(excepted)" "RT-2 $LISTED"
+sed -i 1d "$LZ_DIR/more"
+t_ok "as many as there is room for" ctl exception import "$LZ_DIR/more"
+t_eq "are taken" "$(excepted)" "RT-2 $LISTED RT-3 $((ROOM - LISTED))"
+
+# stopped_after MS HOW: the same list with another ticket, and the daemon ends meanwhile; sets NOW
+stopped_after()
+{
+	sed -i 's/RT-[0-9]*/RT-4/' "$LZ_DIR/list"
+	ctl exception import "$LZ_DIR/list" >/dev/null 2>&1 &
+	sleep "0.$(printf %03d "$1")"
+	"daemon_$2"
+	wait $!
+	t_need daemon_start ""
+	NOW=$(excepted)
+	echo "# $2 after $1 ms: $NOW"
+	t_need ctl -q exception import "$LZ_DIR/again" >/dev/null
+}
+
+for after in 50 150 300 450 600 800; do
+	stopped_after $after "$([ $after = 450 ] && echo kill || echo stop)"
+	t_ok "it ends after $after ms: the whole list is there or nothing of it" test \
+		"$NOW" = "RT-2 $LISTED RT-3 $((ROOM - LISTED))" -o "$NOW" = "RT-3 $((ROOM - LISTED)) RT-4 $LISTED"
+done
+
+# What the ledger does not know of takes room in the kernel: there is none for all of the next list.
+while read -r prefix _; do
+	t_need ctl -q exception del "$prefix"
+done < <(tail -n 20 "$LZ_DIR/more")
+t_need daemon_stop
+t_need python3 - "$STATE/ledger.db" <<-'END'
+	import sqlite3, sys
+	db = sqlite3.connect(sys.argv[1])
+	db.execute("DELETE FROM granted WHERE ticket = 'RT-2'")
+	db.commit()
+END
+t_need daemon_start ""
+t_need excepted_is "RT-3 $((ROOM - LISTED - 20))"
+{ sed 's/ all .*/ port25 2099-01-01 RT-5/; 1000q' "$LZ_DIR/more"; list 30000 128 "$END" RT-5; } >"$LZ_DIR/list"
+ctl exception import "$LZ_DIR/list" >"$LZ_DIR/said" 2>&1
+t_eq "the kernel does not take it: refused" $? 2
+t_eq "says so" "$(cat "$LZ_DIR/said")" \
+	"lazaretctl: exception: list: exception: kernel: Argument list too long; nothing was done"
+t_eq "what it had taken is out again" "$(in_kernel)" $((ROOM - 20))
+t_eq "what was there before is there" "$(excepted)" "RT-3 $((ROOM - LISTED - 20))"
+t_eq "in the kernel as it was, too: all of them from all" \
+	"$(bpftool -j map dump pinned "$MAP" | jq -c '[.[].formatted.value.flags] | unique')" "[2]"
+
+daemon_stop
+t_eq "nothing failed" "$(grep -cE 'event=(ledger-failed|controller-hangs|controller-died)' "$LZ_DIR/log/daemons.log")" 0
+[ "$T_FAILED" = 0 ] || sed 's/^/# /' "$LZ_DIR/log/daemons.log" | tail -n 60
+t_end
