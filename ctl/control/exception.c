@@ -13,6 +13,8 @@
 #include "control/exception.h"
 #include "control/tell.h"
 
+#define LZ_EXPIRE_NS (15 * 1000000ULL) /* of a turn, if many end together */
+
 const char *lz_exception_word(__u32 flags)
 {
 	return flags & LZ_EXCEPTION_ALL ? "all" : "port25";
@@ -227,25 +229,57 @@ void lz_exception_restore(struct lz_ctl *ctl)
 	}
 }
 
-/* The kernel ended them by itself; once a minute or so the books are closed, a slice at a time. */
-void lz_exception_expire(struct lz_ctl *ctl)
+/* In one batch that is not waited for: what a loss of power takes of it is over all the same, and found again. */
+static int close_books(struct lz_ctl *ctl, const struct lz_granted *rows, int n, struct lz_err *reterr)
+{
+	int r = lz_ledger_begin_lazy(ctl->ledger, reterr);
+
+	for (int i = 0; r == 0 && i < n; i++) {
+		r = lz_granted_del(ctl->ledger, &rows[i].prefix, reterr);
+		if (r == 0)
+			lz_exception_tell(ctl, "exception-expired", &rows[i], "clock");
+	}
+	if (r == 0)
+		return lz_ledger_commit(ctl->ledger, reterr);
+	if (lz_ledger_in_batch(ctl->ledger))
+		lz_ledger_rollback(ctl->ledger);
+	return r;
+}
+
+/* Of the next rows those that have ended; how many, 0 also at the end of the table. */
+static int expire_slice(struct lz_ctl *ctl, __u64 ended_s)
 {
 	static struct lz_granted last;
 	static bool begun;
 	struct lz_granted rows[LZ_GRANTED_SLICE];
-	__u64 ended_s = lz_ctl_ended_s(ctl);
-	int n;
+	struct lz_err err = { "" };
+	int n, ended = 0;
 
 	n = lz_granted_next(ctl->ledger, begun ? &last.prefix : NULL, rows, LZ_GRANTED_SLICE);
-	begun = false;
+	begun = n > 0;
 	if (n <= 0)
-		return;
-	begun = true;
-	for (int i = 0; i < n; i++) {
-		last = rows[i];
-		if (rows[i].until_s > ended_s)
-			continue;
-		if (lz_exception_revoke(ctl, &rows[i].prefix, NULL) == 0)
-			lz_exception_tell(ctl, "exception-expired", &rows[i], "clock");
+		return 0;
+	last = rows[n - 1];
+	for (int i = 0; i < n; i++)
+		if (rows[i].until_s <= ended_s)
+			rows[ended++] = rows[i];
+	if (!ended)
+		return 0;
+	if (close_books(ctl, rows, ended, &err) < 0) {
+		lz_tell_ledger_failed(err.text);
+		return 0;
 	}
+	for (int i = 0; i < ended; i++)
+		lz_exception_out_of_kernel(ctl, &rows[i].prefix);
+	return ended;
+}
+
+/* The kernel ended them by itself; once a minute or so the books are closed, a slice at a time. Where one has
+ * ended there are others: whole lists end on the same date. */
+void lz_exception_expire(struct lz_ctl *ctl)
+{
+	__u64 until_ns = lz_clock_mono_ns() + LZ_EXPIRE_NS, ended_s = lz_ctl_ended_s(ctl);
+
+	while (expire_slice(ctl, ended_s) > 0 && lz_clock_mono_ns() < until_ns)
+		;
 }
