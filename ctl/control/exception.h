@@ -27,7 +27,10 @@ void lz_exception_tell(struct lz_ctl *ctl, const char *event, const struct lz_gr
 
 /** lz_exception_find() - the narrowest in force for a source, which alone counts; -ENOENT */
 int lz_exception_find(const struct lz_ctl *ctl, __u64 key, struct lz_granted *ret);
-/** lz_exception_check() - may sources be held together? -EPERM: one has an exception from all; the reason does not name it */
+/**
+ * lz_exception_check() - may sources be held together? -EPERM: one has an exception from all
+ * @reterr: why, without its name; NULL: nobody reads it, and it costs nothing
+ */
 int lz_exception_check(const struct lz_ctl *ctl, const __u64 *keys, size_t n, struct lz_err *reterr);
 
 /** lz_exception_key() - what the kernel knows a prefix by; -EINVAL: too wide, or no source */
