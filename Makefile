@@ -214,6 +214,8 @@ install: all
 	$(if $(DESTDIR),,if command -v systemd-sysusers >/dev/null; then systemd-sysusers lazaret.conf; else \
 		getent passwd lazaret >/dev/null || useradd --system --user-group --no-create-home \
 			--home-dir /var/lib/lazaret --shell /usr/sbin/nologin lazaret; \
+		getent passwd lazaret-portal >/dev/null || useradd --system --user-group --no-create-home \
+			--home-dir / --shell /usr/sbin/nologin lazaret-portal; \
 		for group in lazaret-view lazaret-admin; do \
 			getent group $$group >/dev/null || groupadd --system $$group; done; fi)
 	$(if $(DESTDIR),,! command -v systemd-tmpfiles >/dev/null || systemd-tmpfiles --create lazaret.conf)
