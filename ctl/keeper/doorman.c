@@ -187,8 +187,7 @@ static void become_portal(const struct lz_doorman *d, const struct lz_identity *
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
-	signal(SIGHUP, SIG_DFL);
+	signal(SIGPIPE, SIG_DFL); /* what else the keeper ignores the portal does, from the first moment on */
 	/* how its log lines begin, and in which zone its page tells the time */
 	if (keep_variable("JOURNAL_STREAM", journal, sizeof(journal)))
 		env[n++] = journal;

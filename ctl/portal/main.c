@@ -17,6 +17,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/signals.h"
 #include "portal/preview.h"
 #include "portal/sandbox.h"
 #include "portal/sink.h"
@@ -124,7 +125,7 @@ static int serve(const char *gate)
 	bool beats = has_listener();
 	int r;
 
-	signal(SIGPIPE, SIG_IGN);
+	lz_signals_ignore();
 	signal(SIGINT, SIG_IGN); /* Ctrl-C goes to the keeper, which stops this side in order */
 	tzset(); /* no file can be opened later */
 	for (int fd = LZ_PORTAL_FD_PAGE4; fd <= LZ_PORTAL_FD_ALIVE; fd++)

@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/signals.h"
 #include "tell/child.h"
 #include "tell/lookup.h"
 #include "tell/mail.h"
@@ -299,7 +300,7 @@ int lz_teller_run(int chan)
 
 	if (r < 0)
 		return r;
-	signal(SIGPIPE, SIG_IGN); /* not every program reads its input */
+	lz_signals_ignore(); /* PIPE, too: not every program reads its input */
 	t.chan = chan;
 	t.poll.data = &t;
 	r = lz_transfers_new(&t.loop, &t.transfers);

@@ -157,6 +157,24 @@ t_ok "anybody sees how the gateway does" stranger status
 t_eq "but not who is held, nor why" "$(status_of stranger quarantine list) $(status_of stranger why "$HELD")" "5 5"
 t_ok "and is told who may" grep -q "a member of the group lazaret-view" <(stranger source list 2>&1)
 
+# ---------------------------------------------------------------- signals that are meant for others
+
+# strays PID...: each of them gets all that mean nothing to it
+strays()
+{
+	local signal
+	for signal in USR1 USR2 HUP ALRM PIPE IO; do
+		kill -"$signal" "$@" || return
+	done
+}
+
+OLD=$(controller_pid)
+t_ok "signals of others: sent" strays "${LZ_PROC[daemon]}" "$OLD"
+sleep 1
+t_ok "signals of others: the keeper lives" kill -0 "${LZ_PROC[daemon]}"
+t_eq "signals of others: the controller is the same" "$(controller_pid)" "$OLD"
+t_ok "signals of others: healthy" ctl health
+
 # ---------------------------------------------------------------- kill -9 under traffic
 
 beat_start shop office 25

@@ -344,8 +344,14 @@ portal_pid()
 
 faults()
 {
-	local pid
+	local pid signal
 	pid=$(portal_pid)
+	for signal in USR1 USR2 HUP ALRM; do
+		kill -"$signal" "$pid"
+	done
+	sleep 1
+	t_eq "signals that are meant for others: the portal is the same" "$(portal_pid)" "$pid"
+	t_ok "and the page is there" held office
 	kill -STOP "$pid"
 	t_ok "portal hung: held all the same" not_real office
 	t_ok "it is ended and started again" lz_wait 40 is_another "$pid"

@@ -264,6 +264,11 @@ t_ok "meanwhile: holds are made" timeout 2 nsenter --net="/run/netns/$LZ_LAB-gw"
 t_ok "a certificate that nobody knows: not told" lz_wait 10 grep -q "way=webhook case=14.*certificate" "$LZ_DIR/log/daemon.log"
 t_ok "no mail server: not told" lz_wait 10 grep -q "event=telling-failed way=mail case=14" "$LZ_DIR/log/daemon.log"
 OLD=$(teller_pid)
+for SIGNAL in USR1 USR2 HUP ALRM; do
+	kill -$SIGNAL "$OLD"
+done
+sleep 1
+t_eq "signals that are meant for others: the teller is the same" "$(teller_pid)" "$OLD"
 kill -KILL "$OLD"
 t_ok "teller killed: the keeper says so" lz_wait 3 grep -q "event=teller-died" "$LZ_DIR/log/daemon.log"
 t_ok "teller killed: another one" lz_wait 10 test -n "$(lz_wait 10 teller_pid; teller_pid | grep -v "^$OLD$")"
