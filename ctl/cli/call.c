@@ -445,8 +445,6 @@ int lz_cli_ask(struct lz_cli *cli, const struct lz_cli_call *call)
 	code = lz_client_open(&client, path, cli->instance, call->silence_ms, &err);
 	if (!code)
 		code = exchange(&answer, &client, &err);
-	else if (client.turned_away && call->silence_ms)
-		code = LZ_CODE_NOT_RUNNING; /* as good as: who does not wait long has another way */
 	lz_client_close(&client);
 	cJSON_Delete(answer.rows);
 	cJSON_Delete(call->args);

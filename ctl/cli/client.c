@@ -150,7 +150,8 @@ static enum lz_code read_greeting(struct lz_client *client, int wait_ms, struct 
 		lz_json_opt_u64(json, "code", 1, LZ_CODE_N - 1, &code, NULL);
 		lz_err_set(reterr, EPROTO, "%s", error);
 		client->turned_away = code == LZ_CODE_REFUSED;
-		return (enum lz_code)code;
+		/* 2 is what `health` says of a gateway; of this one nothing was heard */
+		return client->turned_away ? LZ_CODE_NOT_RUNNING : (enum lz_code)code;
 	}
 	if (lz_json_get_u64(json, "v", 1, LZ_JSON_INTEGER_MAX, &v, NULL) || v != LZ_PROTO_VERSION)
 		return strange(reterr, line, len);

@@ -43,8 +43,8 @@ struct lz_message {
  *
  * Who is turned away because others are connected, or comes when the daemon is just about to go, tries again
  * until that time is over.
- * Return: LZ_CODE_OK; LZ_CODE_NOT_RUNNING (also when it hangs), LZ_CODE_NOT_PERMITTED or
- *         LZ_CODE_REFUSED with @reterr set. Close in every case.
+ * Return: LZ_CODE_OK; LZ_CODE_NOT_RUNNING (also when it hangs, or turns us away to the end),
+ *         LZ_CODE_NOT_PERMITTED or LZ_CODE_REFUSED (it speaks another protocol) with @reterr set. Close in every case.
  */
 enum lz_code lz_client_open(struct lz_client *client, const char *path, const char *instance, int silence_ms,
 			    struct lz_err *reterr);

@@ -45,11 +45,39 @@ static unsigned int count_uid(const struct listener *from, uid_t uid)
 	return n;
 }
 
+static unsigned int count_role(const struct listener *from, enum lz_peer_role role)
+{
+	unsigned int n = 0;
+
+	for (const struct conn *conn = from->serve->conns; conn; conn = conn->next)
+		n += conn->from == from && conn->peer.role == role;
+	return n;
+}
+
+/* Is there room for one more of these? @others: how many he has. A machine has any number of users with 8 each:
+ * those who are nobody to us leave room for root and for the members of our groups. */
+static enum lz_code find_room(const struct listener *from, const struct lz_peer *peer, unsigned int others,
+			      struct lz_err *why)
+{
+	unsigned int most = peer->uid ? LZ_PROTO_CONNECTIONS_PER_UID : LZ_PROTO_CONNECTIONS_ROOT;
+
+	if (from->connections > LZ_PROTO_CONNECTIONS)
+		lz_err_set(why, EBUSY, "connection: too many connections (at most %d)", LZ_PROTO_CONNECTIONS);
+	else if (others >= most)
+		lz_err_set(why, EBUSY, "connection: too many connections of uid %u (at most %u)", peer->uid, most);
+	else if (peer->role == LZ_PEER_LOOK && count_role(from, LZ_PEER_LOOK) > LZ_PROTO_CONNECTIONS_LOOK)
+		lz_err_set(why, EBUSY, "connection: too many connections of users in no group of ours (at most %d)",
+			   LZ_PROTO_CONNECTIONS_LOOK);
+	else
+		return LZ_CODE_OK;
+	return LZ_CODE_REFUSED;
+}
+
 /* May this peer stay? @why says why not. */
 static enum lz_code admit(struct conn *conn, struct lz_err *why)
 {
 	const struct lz_serve_config *config = &conn->serve->config;
-	unsigned int others, most;
+	unsigned int others;
 	uv_os_fd_t fd = -1;
 	struct lz_peer peer;
 	int r;
@@ -66,18 +94,7 @@ static enum lz_code admit(struct conn *conn, struct lz_err *why)
 		lz_err_set(why, EPERM, "connection: not permitted: uid %u has no role", peer.uid);
 		return LZ_CODE_NOT_PERMITTED;
 	}
-	if (conn->from->connections > LZ_PROTO_CONNECTIONS) {
-		lz_err_set(why, EBUSY, "connection: too many connections (at most %d)",
-			   LZ_PROTO_CONNECTIONS);
-		return LZ_CODE_REFUSED;
-	}
-	most = peer.uid ? LZ_PROTO_CONNECTIONS_PER_UID : LZ_PROTO_CONNECTIONS_ROOT;
-	if (others >= most) {
-		lz_err_set(why, EBUSY, "connection: too many connections of uid %u (at most %u)",
-			   peer.uid, most);
-		return LZ_CODE_REFUSED;
-	}
-	return LZ_CODE_OK;
+	return find_room(conn->from, &peer, others, why);
 }
 
 /* Refused peers get their line in one try and are not waited for. */

@@ -58,6 +58,7 @@
 #define LZ_PROTO_PAYLOADS_BYTES (192 * 1024 * 1024) /* announced by all connections together */
 #define LZ_PROTO_CONNECTIONS	32		    /* each socket has its own 32 */
 #define LZ_PROTO_CONNECTIONS_PER_UID 8
+#define LZ_PROTO_CONNECTIONS_LOOK 24 /* of all who have no role but to look: the rest is for root and the groups */
 #define LZ_PROTO_CONNECTIONS_ROOT 24 /* of uid 0: behind sudo all operators are one */
 #define LZ_PROTO_OUT_HIGH_BYTES (1024 * 1024) /* a handler stops producing */
 #define LZ_PROTO_OUT_LOW_BYTES	(256 * 1024)  /* and is called again */
@@ -83,7 +84,7 @@ enum lz_code {
 	LZ_CODE_OK = 0,
 	LZ_CODE_INVALID = 1,	    /* usage or invalid input */
 	LZ_CODE_REFUSED = 2,	    /* by kernel or daemon; `health`: not healthy */
-	LZ_CODE_NOT_RUNNING = 3,    /* only a client says this */
+	LZ_CODE_NOT_RUNNING = 3,    /* only a client says this, also of a daemon that turned it away as one too many */
 	LZ_CODE_NO_OBJECT = 4,
 	LZ_CODE_NOT_PERMITTED = 5,
 	LZ_CODE_PARTLY = 6,	    /* rows name what was not done */

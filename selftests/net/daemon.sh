@@ -157,6 +157,43 @@ t_ok "anybody sees how the gateway does" stranger status
 t_eq "but not who is held, nor why" "$(status_of stranger quarantine list) $(status_of stranger why "$HELD")" "5 5"
 t_ok "and is told who may" grep -q "a member of the group lazaret-view" <(stranger source list 2>&1)
 
+# Users of this machine with eight connections each: all that there is room for, and more.
+crowd_start()
+{
+	local uid
+	for uid in 70001 70002 70003 70004 70005; do
+		lz_proc_start "crowd-$uid" gw setpriv --reuid "$uid" --regid "$uid" --clear-groups /usr/bin/python3 -u -c '
+import socket, time
+socks = []
+for i in range(8):
+    socks.append(socket.socket(socket.AF_UNIX))
+    socks[-1].connect("/run/lazaret-lab/read.sock")
+    print(socks[-1].recv(4096))
+time.sleep(60)'
+	done
+	lz_wait 10 crowd_is_there
+}
+
+crowd_is_there()
+{
+	[ "$(cat "$LZ_DIR"/log/crowd-*.log | wc -l)" -ge 40 ]
+}
+
+crowd_stop()
+{
+	local uid
+	for uid in 70001 70002 70003 70004 70005; do
+		lz_proc_stop "crowd-$uid" KILL
+	done
+}
+
+t_need crowd_start
+t_ok "a crowd of users: health is answered" ctl health
+t_ok "a crowd of users: and status" ctl status
+t_eq "a crowd of users: one more of them is not told that the gateway is not healthy" "$(status_of stranger health)" 3
+crowd_stop
+t_ok "a crowd has gone: everybody is answered" stranger health
+
 # ---------------------------------------------------------------- signals that are meant for others
 
 # strays PID...: each of them gets all that mean nothing to it

@@ -185,11 +185,17 @@ static inline void on_term(uv_signal_t *signal, int number)
 	uv_close((uv_handle_t *)signal, NULL);
 }
 
+/* Whose members may read. */
+#define MEMBERS 60100
+
 static inline int serve(int control_fd, int read_fd)
 {
+	static const struct lz_serve_grant grants[] = { { .is_group = true, .id = MEMBERS, .role = LZ_PEER_READ } };
 	struct lz_serve_config config = {
 		.control_fd = control_fd,
 		.read_fd = read_fd,
+		.grants = grants,
+		.grants_n = sizeof(grants) / sizeof(grants[0]),
 		.routes = routes,
 		.routes_n = sizeof(routes) / sizeof(routes[0]),
 		.times = { LINE_MS, STALL_MS, IDLE_MS, ALIVE_MS },

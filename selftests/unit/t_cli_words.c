@@ -98,6 +98,26 @@ static void no_daemon(void)
 	rmdir(path);
 }
 
+/* 2 would be "not healthy", and nobody has said so. */
+static void one_too_many(void)
+{
+	int fds[LZ_PROTO_CONNECTIONS_ROOT], most = getuid() ? LZ_PROTO_CONNECTIONS_PER_UID : LZ_PROTO_CONNECTIONS_ROOT;
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+
+	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s/read.sock", dir);
+	for (int i = 0; i < most; i++) {
+		fds[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		T_EQ(connect(fds[i], (struct sockaddr *)&sun, sizeof(sun)), 0, "connects");
+	}
+	T_EQ(ctl("health"), 3, "it could not be asked");
+	T_HAS(ran.err, "lazaretctl: connection: too many connections of uid", "says why");
+	T_OK(ran.took_ms >= 1900 && ran.took_ms < 4000, "after 2 s");
+	T_EQ(ctl("-j health"), 3, "the same as a document");
+	for (int i = 0; i < most; i++)
+		close(fds[i]);
+	T_EQ(ctl("status"), 0, "and now it can");
+}
+
 static void not_permitted(void)
 {
 	if (getuid())
@@ -258,6 +278,7 @@ static void man_page(void)
 static const struct t_case cases[] = {
 	{ "cli: words, abbreviations, hints", words_and_hints },
 	{ "cli: no daemon, or one that hangs", no_daemon },
+	{ "cli: one too many", one_too_many },
 	{ "cli: not permitted", not_permitted },
 	{ "cli: tables fit", tables_fit },
 	{ "cli: help with -j is a document", help_as_document },

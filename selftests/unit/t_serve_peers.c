@@ -28,22 +28,33 @@ static void dial_forty(void)
 	close(dial_greeted(read_path));
 }
 
-/* Run @body as another uid; its checks count here. */
-static bool as_nobody(void (*body)(void))
+static pid_t start_as(unsigned int id, gid_t group, void (*body)(void))
 {
 	pid_t pid;
-	int status = 0;
 
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0) {
 		t_case_failures = 0;
-		T_EQ(setgroups(0, NULL) || setgid(NOBODY) || setuid(NOBODY), 0, "become nobody");
+		T_EQ(setgroups(1, &group) || setgid(id) || setuid(id), 0, "become another user");
 		body();
 		fflush(stdout);
 		_exit(t_case_failures ? 1 : 0);
 	}
+	return pid;
+}
+
+static bool ended_well(pid_t pid)
+{
+	int status = 0;
+
 	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) && !WEXITSTATUS(status);
+}
+
+/* Run @body as another uid; its checks count here. */
+static bool as_nobody(void (*body)(void))
+{
+	return ended_well(start_as(NOBODY, NOBODY, body));
 }
 
 static void forty_connections(void)
@@ -51,6 +62,50 @@ static void forty_connections(void)
 	dial_forty();
 	if (!getuid())
 		T_OK(as_nobody(dial_forty), "somebody else has fewer");
+}
+
+/* As many as one user may have, till it is killed. */
+static void hold_eight(void)
+{
+	char line[256];
+
+	for (int i = 0; i < LZ_PROTO_CONNECTIONS_PER_UID; i++)
+		read_line(dial(read_path), line, sizeof(line));
+	pause();
+}
+
+static void is_greeted(void)
+{
+	close(dial_greeted(read_path));
+}
+
+static void is_refused(void)
+{
+	int fd = dial(read_path);
+
+	expect_part(fd, "{\"id\":0,\"code\":2,\"error\":\"connection: too many connections of users in no group of ours");
+	close(fd);
+}
+
+/* Five users with 8 connections each: all that there is, and more. */
+static void crowd_of_strangers(void)
+{
+	pid_t crowd[5];
+
+	if (getuid())
+		T_SKIP("needs root to become other users");
+	for (unsigned int i = 0; i < LZ_ARRAY_SIZE(crowd); i++)
+		crowd[i] = start_as(60000 + i, 60000 + i, hold_eight);
+	usleep(300 * 1000); /* in less than IDLE_MS they are closed again */
+	T_OK(ended_well(start_as(60050, 60050, is_refused)), "one more stranger is told why not");
+	is_greeted();
+	T_OK(ended_well(start_as(60050, MEMBERS, is_greeted)), "there is room for who is in a group that may read");
+	for (unsigned int i = 0; i < LZ_ARRAY_SIZE(crowd); i++) {
+		kill(crowd[i], SIGKILL);
+		waitpid(crowd[i], NULL, 0);
+	}
+	usleep(100 * 1000);
+	T_OK(ended_well(start_as(60050, 60050, is_greeted)), "afterwards for strangers, too");
 }
 
 static void read_socket_only_reads(void)
@@ -167,6 +222,7 @@ static void sockets_in_the_way(void)
 
 static const struct t_case cases[] = {
 	{ "serve: 40 connections", forty_connections },
+	{ "serve: a crowd of strangers", crowd_of_strangers },
 	{ "serve: roles by socket and uid", wrong_role },
 	{ "serve: stale sockets and files in the way", sockets_in_the_way },
 };
