@@ -198,14 +198,22 @@ static int may_take_over(struct lz_request *req, struct lz_err *reterr)
 	return 0;
 }
 
+/* What it does to hosts that are there. */
+struct ahead {
+	char port25[LZ_PREVIEW_TEXT_MAX];
+	char gardens[LZ_PREVIEW_GARDENS_MAX];
+};
+
 /* Whom it cuts off, before it does: afterwards nobody remembers what was. Said when it is done. */
-static void look_ahead(const struct lz_ctl *ctl, const struct lz_running *next, char ret[static LZ_PREVIEW_TEXT_MAX])
+static void look_ahead(const struct lz_ctl *ctl, const struct lz_running *next, struct ahead *ret)
 {
 	struct lz_preview preview;
 
-	ret[0] = '\0';
-	if (lz_preview(ctl, next->policy, next->image, &preview) == 0)
-		lz_preview_say(ctl, &preview, ret);
+	ret->port25[0] = ret->gardens[0] = '\0';
+	if (lz_preview(ctl, next->policy, next->image, &preview) < 0)
+		return;
+	lz_preview_say(ctl, &preview, ret->port25);
+	lz_preview_say_gardens(ctl, next->image, &preview, ret->gardens);
 }
 
 /* Compile and apply; takes the policy. 1: the request is answered. */
@@ -214,7 +222,7 @@ static int apply(struct lz_ctl *ctl, struct lz_request *req, struct lz_policy *p
 {
 	__u64 confirm_s = lz_arg_int(req, "confirm_s", 0);
 	struct lz_running next = { 0 };
-	char ahead[LZ_PREVIEW_TEXT_MAX];
+	struct ahead ahead;
 	int r = ctl->opened ? lz_ctl_fits(ctl, policy, reterr) : 0;
 
 	if (r < 0)
@@ -228,10 +236,12 @@ static int apply(struct lz_ctl *ctl, struct lz_request *req, struct lz_policy *p
 	}
 	lz_tell_actor(req, next.row.actor);
 	lz_text_set(next.row.file, sizeof(next.row.file), lz_arg_text(req, "file"));
-	look_ahead(ctl, &next, ahead);
+	look_ahead(ctl, &next, &ahead);
 	r = lz_running_apply(ctl, &next, (__u32)confirm_s, lz_arg_bool(req, "yes") ? LZ_PLAN_F_YES : 0, reterr);
-	if (r == 0 && ahead[0])
-		send_line(req, "warning", NULL, ahead);
+	if (r == 0 && ahead.port25[0])
+		send_line(req, "warning", NULL, ahead.port25);
+	if (r == 0 && ahead.gardens[0])
+		send_line(req, "warning", NULL, ahead.gardens);
 	return r;
 }
 
@@ -415,7 +425,7 @@ static void told_fill(struct lz_request *req, void *arg)
 static void add_preview(const struct lz_ctl *ctl, const struct lz_policy *policy, cJSON *end)
 {
 	struct lz_image *image = NULL;
-	char text[LZ_PREVIEW_TEXT_MAX];
+	char text[LZ_PREVIEW_TEXT_MAX], gardens[LZ_PREVIEW_GARDENS_MAX];
 	struct lz_preview preview;
 
 	if (lz_image_compile(policy, ctl->now.image, ctl->view.instance.seed, &image, NULL) < 0)
@@ -425,6 +435,8 @@ static void add_preview(const struct lz_ctl *ctl, const struct lz_policy *policy
 		lz_json_add_u64(end, "port25_refused", preview.refused);
 		if (lz_preview_say(ctl, &preview, text)[0])
 			lz_json_add_str(end, "warning", text);
+		if (lz_preview_say_gardens(ctl, image, &preview, gardens)[0])
+			lz_json_add_str(end, "held_warning", gardens);
 	}
 	lz_image_free(&image);
 }

@@ -56,6 +56,27 @@ static int look_at(void *arg, __u64 key, __u32 slot)
 	return 0;
 }
 
+static bool has_garden(const struct lz_policy *policy, const char *name)
+{
+	for (size_t i = 0; i < policy->n_gardens; i++)
+		if (lz_streq(policy->gardens[i].name, name))
+			return true;
+	return false;
+}
+
+static int count_garden(void *arg, __u64 key, __u64 word)
+{
+	struct look *look = arg;
+	__u32 grade = LZ_HOLD_GRADE(word), row = LZ_GRADE_ROW(grade);
+	const char *name = look->ctl->now.image->garden_names[row];
+
+	(void)key;
+	if (LZ_GRADE_KIND(grade) == LZ_GRADE_GARDEN && has_garden(look->ctl->now.policy, name) &&
+	    !has_garden(look->policy, name))
+		look->ret->in_garden[row]++;
+	return 0;
+}
+
 int lz_preview(const struct lz_ctl *ctl, const struct lz_policy *policy, const struct lz_image *image,
 	       struct lz_preview *ret)
 {
@@ -66,6 +87,8 @@ int lz_preview(const struct lz_ctl *ctl, const struct lz_policy *policy, const s
 	if (!ctl->opened)
 		return 0;
 	look.now_s = lz_tables_now_s(&ctl->view);
+	if (ctl->now.policy)
+		lz_holds_each(&ctl->view, look.now_s, count_garden, &look);
 	r = lz_exceptions_each(&ctl->view, add_exception, &look);
 	lz_ranges_sort(&look.excepted);
 	lz_ranges_link(&look.excepted);
@@ -91,5 +114,29 @@ const char *lz_preview_say(const struct lz_ctl *ctl, const struct lz_preview *pr
 			       lz_key_format(preview->first[i], ctl->view.instance.ipv6_key_len, text));
 	if (preview->refused > LZ_PREVIEW_FIRST)
 		snprintf(buf + at, LZ_PREVIEW_TEXT_MAX - (size_t)at, ", ..");
+	return buf;
+}
+
+const char *lz_preview_say_gardens(const struct lz_ctl *ctl, const struct lz_image *image,
+				   const struct lz_preview *preview, char buf[static LZ_PREVIEW_GARDENS_MAX])
+{
+	struct lz_str text = { 0 };
+
+	for (size_t row = 0; row < LZ_GARDENS_MAX; row++) {
+		const char *name = ctl->now.image ? ctl->now.image->garden_names[row] : "";
+		size_t n = preview->in_garden[row];
+
+		if (!n)
+			continue;
+		lz_str_appendf(&text, "%s%zu held host%s in garden %s, which is not in it: ", text.len ? "; " : "", n,
+			       n == 1 ? " is" : "s are", name);
+		if (lz_streq(image->garden_names[row], name))
+			lz_str_appendf(&text, "there it is %s as built in, with nothing opened",
+				       lz_garden_words[image->gen.garden[row].kind]);
+		else /* no row was left for a new one */
+			lz_str_appendf(&text, "there it is garden %s", image->garden_names[row]);
+	}
+	lz_text_set(buf, LZ_PREVIEW_GARDENS_MAX, text.error || !text.data ? "" : text.data);
+	lz_str_done(&text);
 	return buf;
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* preview.h - whom a policy that is not in force yet would cut off from port 25. */
+/*
+ * preview.h - what a policy that is not in force yet would do to hosts that are there: whom it cuts off from port 25,
+ * and who is held in a garden that it does not have.
+ */
 #ifndef LZ_HANDLERS_PREVIEW_H
 #define LZ_HANDLERS_PREVIEW_H
 
@@ -12,6 +15,7 @@ struct lz_preview {
 	size_t users;	/* all of them */
 	size_t refused; /* .. to whom their class would refuse it to the world, and does not now */
 	__u64 first[LZ_PREVIEW_FIRST]; /* keys of some of these */
+	size_t in_garden[LZ_GARDENS_MAX]; /* held in this row, whose garden the policy leaves out */
 };
 
 /**
@@ -28,5 +32,14 @@ int lz_preview(const struct lz_ctl *ctl, const struct lz_policy *policy, const s
 #define LZ_PREVIEW_TEXT_MAX 256
 const char *lz_preview_say(const struct lz_ctl *ctl, const struct lz_preview *preview,
 			   char buf[static LZ_PREVIEW_TEXT_MAX]);
+
+/**
+ * lz_preview_say_gardens() - the same of who is held in a garden that @image does not have, and what it is for him then
+ *
+ * He stays held. A garden that the policy in force does not have either is no news.
+ */
+#define LZ_PREVIEW_GARDENS_MAX 512
+const char *lz_preview_say_gardens(const struct lz_ctl *ctl, const struct lz_image *image,
+				   const struct lz_preview *preview, char buf[static LZ_PREVIEW_GARDENS_MAX]);
 
 #endif /* LZ_HANDLERS_PREVIEW_H */

@@ -160,6 +160,35 @@ hook_end()
 	t_ok "$INSTANCE: detach" lz_ns_run gw "$BUILD/lazaretd" --instance "$INSTANCE" --detach
 }
 
+# A policy without the garden that two hosts are held in: it says so, before and when it comes.
+garden_leaves()
+{
+	local address says="warning: 2 held hosts are in garden bare, which is not in it: there it is strict as built in, with nothing opened"
+	jq 'del(.gardens.bare)' "$LZ_DIR/$INSTANCE.json" >"$LZ_DIR/left.json"
+	t_ok "a garden less: diff says who is in it" grep -qF "$says" <(ctl policy diff "$LZ_DIR/left.json" | in_one_line)
+	t_ok "a garden less: apply says it, too" grep -qF "$says" <(ctl policy apply "$LZ_DIR/left.json" --yes | in_one_line)
+	t_ok "a garden less: held as strict as it says" page cam http://$SITE4/
+	t_ok "a garden less: TLS is refused" refused cam $SITE4 443
+	t_eq "a garden less: it is said once" "$(ctl -j policy diff "$LZ_DIR/left.json" | jq -c .held_warning)" null
+	t_eq "the garden comes back: no warning" \
+		"$(ctl -j policy diff "$LZ_DIR/$INSTANCE.json" | jq -c .held_warning)" null
+	t_ok "the garden comes back" ctl -q policy apply "$LZ_DIR/$INSTANCE.json" --yes
+	t_eq "nobody in it: no warning" "$(jq 'del(.gardens.leaky)' "$LZ_DIR/$INSTANCE.json" >"$LZ_DIR/left.json"
+		ctl -q quarantine del $BOT4; ctl -q quarantine del $BOT6
+		ctl -j policy diff "$LZ_DIR/left.json" | jq -c .held_warning)" null
+	for address in $BOT4 $BOT6; do
+		t_ok "hold again" ctl -q quarantine add $address for 1h reason "spam run" ticket RT-1
+	done
+	t_eq "a built-in one that goes back to what is built in" \
+		"$(ctl -j policy diff "$LZ_DIR/left.json" | jq -r .held_warning)" \
+		"2 held hosts are in garden leaky, which is not in it: there it is leaky as built in, with nothing opened"
+}
+
+in_one_line()
+{
+	tr -s '\n ' ' '
+}
+
 # ---------------------------------------------------------------- ways out
 
 # Its own mail server keeps what could not be sent; free again, all of it arrives.
@@ -349,6 +378,7 @@ for HOOK in ${HOOKS:-tc xdp-generic xdp}; do
 	[ -z "$INSTANCE" ] || hook_end
 	hook "$HOOK"
 done
+garden_leaves
 way_of_mail
 way_by_time
 way_by_operator
