@@ -30,7 +30,7 @@ struct lz_target;
 struct lz_case_view {
 	__u64 id; /* 0: held by a list, no case of its own yet */
 	enum lz_case_state state;
-	bool held; /* now, by the data plane */
+	bool held; /* now, by the data plane: false also for a case whose hold is not enforced, see lz_hold_off() */
 	__u64 since_s; /* wall clock; of the hold */
 	__u64 until_s; /* wall clock */
 	__u64 released_s; /* wall clock; how the last hold ended lately; 0 = was not held */

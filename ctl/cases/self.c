@@ -101,7 +101,8 @@ int lz_case_look(struct lz_ctl *ctl, const struct lz_addr *addr, struct lz_case_
 
 	if (r < 0)
 		return r;
-	if (lz_hold_read(&ctl->view, t.key, &word) == 0)
+	if (lz_hold_read(&ctl->view, t.key, &word) == 0 &&
+	    lz_hold_off(ctl, &t.addr, LZ_HOLD_EXPIRY(word)) == LZ_HOLD_IS_ENFORCED)
 		view_hold(ctl, &t, word, &v);
 	r = lz_case_peek(ctl, &t, &c);
 	if (r == 0) {

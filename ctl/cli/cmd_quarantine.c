@@ -34,6 +34,8 @@ static void show_hold(struct lz_cli *cli, const cJSON *reply)
 		printf("\n  %s garden until %s\n", lz_text_get(cli, reply, "garden", grade), until);
 	else
 		printf("\n  %s until %s\n", lz_text_get(cli, reply, "grade", grade), until);
+	if (cJSON_IsString(lz_text_member(reply, "not_enforced")))
+		printf("  not enforced: %s\n", lz_text_get(cli, reply, "not_enforced", note));
 	if (cJSON_IsString(lz_text_member(reply, "note")))
 		printf("  %s\n", lz_text_get(cli, reply, "note", note));
 }
@@ -95,9 +97,22 @@ static const struct lz_cli_column held_columns[] = {
 	{ NULL, NULL, 0, LZ_CELL_TEXT },
 };
 
+/* Nobody is to take a table of held hosts for hosts that are stopped. */
+static void show_unenforced(struct lz_cli *cli, const cJSON *reply)
+{
+	char n[LZ_CELL_BYTES], why[LZ_CELL_BYTES];
+
+	if (!lz_text_member(reply, "unenforced"))
+		return;
+	lz_view_loud(cli, "%s of them not enforced: %s", lz_text_get(cli, reply, "unenforced", n),
+		     cJSON_IsString(lz_text_member(reply, "not_enforced")) ?
+			     lz_text_get(cli, reply, "not_enforced", why) : "'why ADDRESS' says why");
+}
+
 const struct lz_cli_view lz_view_held = {
 	.rows = "entries",
 	.columns = held_columns,
+	.end = show_unenforced,
 	.none = "nobody is held",
 };
 
@@ -109,6 +124,8 @@ static const struct lz_cli_line case_lines[] = {
 	{ "case", "case", LZ_CELL_TEXT, true },
 	{ "state", "state", LZ_CELL_TEXT, false },
 	{ "grade", "grade", LZ_CELL_TEXT, true },
+	{ "enforced", "enforced", LZ_CELL_YES, true },
+	{ "not enforced", "not_enforced", LZ_CELL_TEXT, true },
 	{ "since", "since", LZ_CELL_TIME, false },
 	{ "until", "until", LZ_CELL_TIME, true },
 	{ "by", "actor", LZ_CELL_TEXT, true },

@@ -61,6 +61,7 @@ static const struct lz_cli_line why_lines[] = {
 	{ "set", "set", LZ_CELL_TEXT, true },
 	{ "verdict", "verdict", LZ_CELL_TEXT, false },
 	{ "enforced", "enforced", LZ_CELL_YES, true },
+	{ "not enforced", "not_enforced", LZ_CELL_TEXT, true },
 	{ "grade", "grade", LZ_CELL_TEXT, true },
 	{ "case", "case", LZ_CELL_TEXT, true },
 	{ "state", "state", LZ_CELL_TEXT, true },

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * hold.c - one key's hold: room for it, its word in the kernel, and its grade there and back.
+ * hold.c - one key's hold: room for it, its word in the kernel, its grade there and back, and whether it is enforced.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -8,6 +8,7 @@
 
 #include "control/ctl.h"
 #include "control/hold.h"
+#include "datapath/bypass.h"
 
 __u64 lz_colony_max(const struct lz_ctl *ctl)
 {
@@ -184,4 +185,43 @@ int lz_grade_check(const struct lz_ctl *ctl, const struct lz_grade *grade, struc
 	}
 	return lz_err_set(reterr, EINVAL, "garden:%s: the policy has no such garden (want leaky, strict%s)",
 			  grade->garden, names);
+}
+
+/* ---------------------------------------------------------------- is it enforced? */
+
+const char *const lz_hold_off_texts[LZ_HOLD_OFF_N] = {
+	[LZ_HOLD_OFF_BYPASS] = "the bypass is on: everything passes",
+	[LZ_HOLD_OFF_NO_POLICY] = "no policy is in force: everything passes",
+	[LZ_HOLD_OFF_OVER] = "its time is over",
+	[LZ_HOLD_OFF_NEVER] = "the address is on the never-list: its packets pass",
+	[LZ_HOLD_OFF_MONITOR] = "the policy is in monitor mode and stops nothing",
+};
+
+/* Past an unconfirmed deadline the data plane has gone back before the books say so. */
+static const struct lz_policy *judging(const struct lz_ctl *ctl, const struct lz_swap_state *state)
+{
+	return ctl->before.policy && state->number == ctl->before.row.generation ? ctl->before.policy :
+										   ctl->now.policy;
+}
+
+enum lz_hold_off lz_hold_off(const struct lz_ctl *ctl, const struct lz_addr *addr, __u32 expiry_s)
+{
+	const struct lz_prefix host = lz_prefix_host(addr);
+	const struct lz_policy *policy;
+	struct lz_swap_state state;
+
+	if (!ctl->opened)
+		return LZ_HOLD_OFF_NO_POLICY;
+	if (lz_bypass_get(ctl->view.control, NULL))
+		return LZ_HOLD_OFF_BYPASS;
+	lz_swap_state_get(&ctl->view, &state);
+	if (state.slot >= LZ_GENERATIONS)
+		return LZ_HOLD_OFF_NO_POLICY;
+	if (expiry_s <= lz_tables_now_s(&ctl->view))
+		return LZ_HOLD_OFF_OVER;
+	policy = judging(ctl, &state);
+	if (policy && lz_ranges_find(&policy->never_ranges, &host))
+		return LZ_HOLD_OFF_NEVER;
+	return ctl->view.control->gen[state.slot].flags & LZ_GEN_F_MONITOR ? LZ_HOLD_OFF_MONITOR :
+									      LZ_HOLD_IS_ENFORCED;
 }

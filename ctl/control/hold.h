@@ -7,7 +7,33 @@
 
 #include "ledger/held.h"
 
+struct lz_addr;
 struct lz_ctl;
+
+/* Why nothing of a hold is enforced; the data plane asks in this order. */
+enum lz_hold_off {
+	LZ_HOLD_IS_ENFORCED,
+	LZ_HOLD_OFF_BYPASS,
+	LZ_HOLD_OFF_NO_POLICY,
+	LZ_HOLD_OFF_OVER,
+	LZ_HOLD_OFF_NEVER,
+	LZ_HOLD_OFF_MONITOR,
+	LZ_HOLD_OFF_N,
+};
+
+/** lz_hold_off_texts - in words; NULL for LZ_HOLD_IS_ENFORCED */
+extern const char *const lz_hold_off_texts[LZ_HOLD_OFF_N];
+
+/**
+ * lz_hold_off() - is a hold enforced at this instant, and if not, why?
+ * @addr:     whose it is; of an IPv6 key one address may be on the never-list and its neighbour not
+ * @expiry_s: its end, the data plane's clock
+ *
+ * For whoever speaks of holds, so that words are what packets meet: the same questions as lz_process(),
+ * lz_judge_held() and lz_overrule() of bpf/, asked of the same words where the kernel has them. The entry, and
+ * the case, stay on record whatever the answer. A fraction of a microsecond.
+ */
+enum lz_hold_off lz_hold_off(const struct lz_ctl *ctl, const struct lz_addr *addr, __u32 expiry_s);
 
 /** lz_hold_to_kernel() - an entry of the ledger into the kernel, and read back */
 int lz_hold_to_kernel(struct lz_ctl *ctl, const struct lz_held *held, struct lz_err *reterr);

@@ -10,6 +10,7 @@
 
 #include "base/units.h"
 #include "control/ctl.h"
+#include "control/hold.h"
 
 #define LZ_HELD_ROW_SLOTS 64
 
@@ -34,6 +35,9 @@ struct lz_held_rows {
 /** lz_held_rows_forget() - after each slice of a list: policy and ledger may be others at the next one */
 void lz_held_rows_forget(struct lz_held_rows *rows);
 void lz_held_rows_done(struct lz_held_rows *rows);
+
+/** lz_held_row_off() - is this entry enforced now? */
+enum lz_hold_off lz_held_row_off(const struct lz_ctl *ctl, const struct lz_held *held);
 
 /** lz_held_row_json() - append a row of quarantine.list, an object; 0 or -ENOMEM */
 int lz_held_row_json(struct lz_held_rows *rows, struct lz_ctl *ctl, const struct lz_held *held,

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "cases/case.h"
 #include "control/ctl.h"
+#include "control/hold.h"
 #include "control/target.h"
 #include "handlers/handlers.h"
 #include "privsep/options.h"
@@ -224,10 +225,13 @@ static void say_held(struct lz_ctl *ctl, const struct lz_case_view *v, cJSON *an
 /* Told already, and held when the grace is over; of a garden it is RFC 8908's seconds-remaining. */
 static void say_grace(struct lz_ctl *ctl, const struct lz_addr *host, cJSON *answer)
 {
+	enum lz_hold_off off = lz_hold_off(ctl, host, ~0u);
 	__u64 now_s = lz_ctl_now().wall_s;
 	struct lz_target target;
 	struct lz_case c;
 
+	if (off == LZ_HOLD_OFF_NEVER || off == LZ_HOLD_OFF_MONITOR) /* a bypass will be over */
+		return;
 	if (!ctl->opened || lz_target_at(ctl, host, &target, NULL) < 0)
 		return;
 	if (lz_case_peek(ctl, &target, &c) == 0 && lz_case_waits(&c) && c.due_s > now_s) {

@@ -67,7 +67,7 @@ static void end_held(struct lz_ctl *ctl, struct lz_request *req, const struct lz
 		lz_json_add_bool(end, "extended", outcome == OUTCOME_EXTENDED);
 	if (outcome == OUTCOME_ALREADY)
 		lz_json_add_bool(end, "already", true);
-	if (!lz_class_name(ctl, target->class_))
+	if (target->class_ == LZ_CLASS_FOREIGN)
 		note = "is in no set of the policy: only held, never counted";
 	if (note)
 		lz_json_add_str(end, "note", note);

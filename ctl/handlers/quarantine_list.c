@@ -17,6 +17,7 @@ struct list {
 	struct lz_held_walk walk;
 	struct lz_held_rows rows;
 	__u64 total;
+	__u64 off[LZ_HOLD_OFF_N]; /* of them not enforced, by why */
 	bool text;
 };
 
@@ -26,6 +27,20 @@ static void add_row(struct lz_request *req, struct list *l, const struct lz_held
 	text->error = 0;
 	if (lz_held_row_json(&l->rows, l->ctl, held, text) == 0)
 		lz_reply_row_text(req, text->data, text->len);
+	l->off[lz_held_row_off(l->ctl, held)]++;
+}
+
+/* Where all have the same reason it is said once, for who reads a table of them. */
+static void say_off(const struct list *l, cJSON *end)
+{
+	__u64 enforced = l->off[LZ_HOLD_IS_ENFORCED];
+
+	if (enforced == l->total)
+		return;
+	lz_json_add_u64(end, "unenforced", l->total - enforced);
+	for (size_t i = LZ_HOLD_IS_ENFORCED + 1; i < LZ_HOLD_OFF_N; i++)
+		if (l->off[i] == l->total - enforced)
+			lz_json_add_str(end, "not_enforced", lz_hold_off_texts[i]);
 }
 
 static void list_fill(struct lz_request *req, void *arg)
@@ -54,6 +69,8 @@ static void list_fill(struct lz_request *req, void *arg)
 		return;
 	end = cJSON_CreateObject();
 	lz_json_add_u64(end, l->text ? "entries" : "total", l->total);
+	if (!l->text)
+		say_off(l, end);
 	lz_reply_end(req, n < 0 ? LZ_CODE_REFUSED : LZ_CODE_OK,
 		     n < 0 ? "ledger: cannot be read" : NULL, end);
 }

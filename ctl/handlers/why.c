@@ -18,6 +18,8 @@
 #include "handlers/handlers.h"
 #include "handlers/timeline.h"
 
+#define BYPASSED "bypass: everything passes"
+
 static const struct lz_policy_class *class_of(const struct lz_ctl *ctl, __u32 class_)
 {
 	const char *name = lz_class_name(ctl, class_);
@@ -30,13 +32,16 @@ static const struct lz_policy_class *class_of(const struct lz_ctl *ctl, __u32 cl
 
 static void say_held(struct lz_ctl *ctl, const struct lz_target *t, __u64 word, cJSON *end)
 {
+	enum lz_hold_off off = lz_hold_off(ctl, &t->addr, LZ_HOLD_EXPIRY(word));
 	struct lz_held held = { .key = 0 };
 	char text[LZ_GRADE_TEXT_MAX];
 	struct lz_grade grade;
 
-	lz_json_add_str(end, "verdict", "held");
-	if (ctl->now.policy && ctl->now.policy->mode == LZ_MODE_MONITOR)
+	lz_json_add_str(end, "verdict", off == LZ_HOLD_OFF_BYPASS ? BYPASSED : "held");
+	if (off) {
 		lz_json_add_bool(end, "enforced", false);
+		lz_json_add_str(end, "not_enforced", lz_hold_off_texts[off]);
+	}
 	if (lz_held_get(ctl->ledger, t->key, &held) == 0) {
 		lz_json_add_str(end, "rule", held.source);
 		lz_json_add_str(end, "actor", held.actor);
@@ -196,10 +201,10 @@ void lz_h_why(struct lz_request *req, void *arg)
 	say_place(ctl, &target, end);
 	seen = lz_cell_get(&ctl->view, target.key, &cell) == 0;
 	lifted = say_exception(ctl, &target, end);
-	if (lz_bypass_get(ctl->view.control, NULL))
-		lz_json_add_str(end, "verdict", "bypass: everything passes");
-	else if (lz_hold_read(&ctl->view, target.key, &word) == 0)
+	if (lz_hold_read(&ctl->view, target.key, &word) == 0)
 		say_held(ctl, &target, word, end);
+	else if (lz_bypass_get(ctl->view.control, NULL))
+		lz_json_add_str(end, "verdict", BYPASSED);
 	else
 		say_free(ctl, &target, lifted, end);
 	if (seen)

@@ -127,9 +127,11 @@ struct lz_proto_command {
 #define LZ_PROTO_SOURCE                                                                            \
 	"address class customer? examined syn smtp_connections smtp_destinations dropped "         \
 	"would_drop seen held_until? grade? garden?"
+/* enforced, not_enforced: false, and why packets pass all the same; else not there */
+#define LZ_PROTO_NOT_ENFORCED "enforced? not_enforced?"
 #define LZ_PROTO_HELD                                                                              \
-	"address touched[] customer? class? state grade garden? since until reason? ticket? actor "  \
-	"source case?"
+	"address touched[] customer? class? state grade garden? " LZ_PROTO_NOT_ENFORCED              \
+	" since until reason? ticket? actor source case?"
 /* ladder, step: which of them it is on; next: what comes then, in words; release: the way out */
 #define LZ_PROTO_CASE                                                                              \
 	"case? state? reason_class? ladder? step? next? self_releases_left? release?"
@@ -183,7 +185,7 @@ static const struct lz_proto_command lz_proto_commands[] = {
 	{ "source.show", LZ_PEER_READ, 0, 0, "address=address",
 	  "source{" LZ_PROTO_SOURCE "}", "name counted at_most window_s? then" }, /* its limits */
 	{ "why", LZ_PEER_READ, 0, 0, "address=address",
-	  "address key customer? class set? verdict rule? value? at_most? evidence? actor? reason? "
+	  "address key customer? class set? verdict " LZ_PROTO_NOT_ENFORCED " rule? value? at_most? evidence? actor? reason? "
 	  "ticket? since? until? grade? garden? generation exception? never " LZ_PROTO_CASE,
 	  LZ_PROTO_TIMELINE },
 
@@ -197,7 +199,8 @@ static const struct lz_proto_command lz_proto_commands[] = {
 	{ "quarantine.del", LZ_PEER_OPERATE, LZ_CMD_F_MUTATES, 0,
 	  "address=address reason=text? ticket=word? false_positive=bool? for_s=int?",
 	  "address touched[] customer? until_before exception_until? " LZ_PROTO_CASE, "" },
-	{ "quarantine.list", LZ_PEER_READ, 0, 0, "", "total", LZ_PROTO_HELD },
+	{ "quarantine.list", LZ_PEER_READ, 0, 0, "", /* unenforced: how many of them, if any */
+	  "total unenforced? not_enforced?", LZ_PROTO_HELD },
 	{ "quarantine.show", LZ_PEER_READ, 0, 0, "address=address? case=int?", /* one of them */
 	  LZ_PROTO_HELD " " LZ_PROTO_CASE " note?", LZ_PROTO_TIMELINE },
 	{ "quarantine.import", LZ_PEER_OPERATE, LZ_CMD_F_MUTATES, LZ_PROTO_IMPORT_BYTES,

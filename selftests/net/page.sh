@@ -222,6 +222,69 @@ own_address()
 	t_ok "own address: free again" has 'Your connection is not restricted' < <(plain shop)
 }
 
+# What packets do not meet nobody is told that he meets; the entry stays.
+not_enforced()
+{
+	local how
+	policy "Example Net" | jq --arg a "$OFFICE4" --arg b "$OFFICE6" '.never += [$a, $b]' >"$LZ_DIR/never.json"
+	policy "Example Net" | jq '.mode = "monitor"' >"$LZ_DIR/monitor.json"
+	t_ok "bypass: on" ctl -q bypass on for 1h
+	words_are_free bypass "the bypass is on"
+	t_ok "bypass: why has both" said_of '.verdict == "bypass: everything passes" and .grade == "garden:strict"' "" why "$OFFICE4"
+	t_ok "bypass: off" ctl -q bypass off
+	for how in never:never-list monitor:monitor; do
+		t_ok "${how%:*}: applied" ctl -q policy apply "$LZ_DIR/${how%:*}.json" --yes
+		words_are_free "${how%:*}" "${how#*:}"
+		t_ok "${how%:*}: why has the hold" said_of '.verdict == "held"' "" why "$OFFICE4"
+		[ "$how" != never:never-list ] || one_of_a_key
+		t_ok "${how%:*}: undone" ctl -q policy undo
+	done
+	t_ok "enforced again" held office
+	t_ok "enforced again: the page, too" has 'is in quarantine' < <(plain office)
+	t_eq "enforced again: api" "$(get office https://api.example.net/captive | jq .captive)" true
+	t_ok "enforced again: why says no more of it" said_of '.enforced == null and .not_enforced == null' "" why "$OFFICE4"
+	t_ok "enforced again: nor does the list" said_of '.unenforced == null' "" quarantine list
+}
+
+# One address of an IPv6 key is on the never-list: his neighbours in it are held.
+one_of_a_key()
+{
+	t_ok "never, one of a key: his mail server is the real one" has '^220 ' < <(
+		lz_ns_run office timeout 5 nc -q 1 "$LZ_MX6" 25 <<<QUIT)
+	t_ok "never, one of a key: the page" has 'is not restricted' < <(
+		lz_ns_run office curl -s --max-time 5 'http://[2001:db8:25::1]/')
+	t_ok "never, one of a key: why" said_of '.enforced == false' "" why "$OFFICE6"
+	t_ok "never, one of a key: why of another one" said_of '.verdict == "held" and .enforced == null' "" \
+		why "${OFFICE6%::*}::77"
+}
+
+# words_are_free WHAT WHY: of a held host that nothing is enforced of
+# shellcheck disable=SC2016 # jq's
+words_are_free()
+{
+	t_ok "$1: the web is the real one" real office
+	t_eq "$1: api: not captive" "$(get office https://api.example.net/captive | jq .captive)" false
+	t_ok "$1: the page" has 'Your connection is not restricted' < <(plain office)
+	t_ok "$1: why" said_of '.enforced == false and (.not_enforced | contains($why))' "$2" why "$OFFICE4"
+	t_ok "$1: show, and nothing else beside it" said_of \
+		'.enforced == false and (.not_enforced | contains($why)) and .note == null' "$2" quarantine show "$OFFICE4"
+	t_ok "$1: list" said_of '.unenforced > 0 and (.entries[] | select(.address == $host) |
+		.enforced == false and (.not_enforced | contains($why)))' "$2" quarantine list
+	t_ok "$1: for people" grep -q "not enforced: .*$2" <(ctl quarantine list)
+	t_eq "$1: in 80 columns" "$({ ctl quarantine list; ctl quarantine show "$OFFICE4"; ctl why "$OFFICE4"; } |
+		awk '/enforced/ && length > 80')" ""
+}
+
+# said_of EXPRESSION WHY COMMAND...
+said_of()
+{
+	local expression=$1 why=$2
+	shift 2
+	ctl -j "$@" | tee "$LZ_DIR/said.json" | jq -e --arg why "$why" --arg host "$OFFICE4" "$expression" >/dev/null && return
+	cat "$LZ_DIR/said.json"
+	return 1
+}
+
 browser()
 {
 	local out=$LZ_DIR/browser.out
@@ -393,6 +456,7 @@ t_need lab_up
 programs
 captive_api
 own_address
+not_enforced
 browser
 mail_truth
 renewal
