@@ -272,7 +272,8 @@ static const char man_output[] =
 	"for the same address, the same IPv6 prefix or the same customer the later end,\n"
 	"the harder grade, the last ticket and the last reason that are given count;\n"
 	"a customer's other addresses are held, too, and are entries.\n"
-	"A line whose time is over already holds nobody.\n"
+	"A line whose time is over already holds nobody;\n"
+	"what may not be held, this gateway's own addresses among it, is named and left out.\n"
 	".SH EXIT STATUS\n";
 
 /* Is it a question, and who may ask it? A command that only changes something with "reset" is one without. */

@@ -3,42 +3,11 @@
  * target.c - what an address stands for, and whether that may be held.
  */
 #include <errno.h>
-#include <ifaddrs.h>
-#include <netinet/in.h>
 #include <string.h>
 
 #include "control/ctl.h"
+#include "control/own.h"
 #include "control/target.h"
-
-static void addr_of(const struct sockaddr *sa, struct lz_addr *ret)
-{
-	memset(ret, 0, sizeof(*ret));
-	if (sa && sa->sa_family == AF_INET) {
-		ret->family = 4;
-		memcpy(ret->bytes, &((const struct sockaddr_in *)(const void *)sa)->sin_addr, 4);
-	} else if (sa && sa->sa_family == AF_INET6) {
-		ret->family = 6;
-		memcpy(ret->bytes, &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr, 16);
-	}
-}
-
-/* Holding one's own address would cut the operator off, so this is asked each time anew. */
-static bool is_own(const struct lz_addr *addr)
-{
-	struct ifaddrs *all = NULL;
-	bool own = false;
-
-	if (getifaddrs(&all) < 0)
-		return false;
-	for (struct ifaddrs *i = all; i && !own; i = i->ifa_next) {
-		struct lz_addr mine;
-
-		addr_of(i->ifa_addr, &mine);
-		own = mine.family == addr->family && lz_addr_cmp(&mine, addr) == 0;
-	}
-	freeifaddrs(all);
-	return own;
-}
 
 /* How many keys a prefix of a customer has; SIZE_MAX for more than anybody holds at once. */
 static size_t keys_in(struct lz_ctl *ctl, const struct lz_prefix *prefix, struct lz_keyprefix *ret)
@@ -211,7 +180,7 @@ static int name_never(const struct lz_policy *policy, const struct lz_range *ran
 	return lz_err_set(reterr, EPERM, "is in the never-list: %s", prefix);
 }
 
-int lz_hold_check_addr(struct lz_ctl *ctl, const struct lz_addr *addr, __u64 key,
+int lz_hold_check_addr(struct lz_ctl *ctl, const struct lz_addr *addr, __u64 key, const struct lz_own *own,
 		       struct lz_err *reterr)
 {
 	const struct lz_policy *policy = ctl->now.policy;
@@ -222,6 +191,8 @@ int lz_hold_check_addr(struct lz_ctl *ctl, const struct lz_addr *addr, __u64 key
 	if (!lz_addr_is_host(addr))
 		return lz_err_set(reterr, EPERM, "cannot be held: %s",
 				  lz_addr_kind_name(lz_addr_kind(addr)));
+	if (lz_own_has(own, addr))
+		return lz_err_set(reterr, EPERM, "cannot be held: it is this gateway's own address");
 	if (!policy)
 		return 0;
 	never = lz_ranges_find(&policy->never_ranges, &host);
@@ -238,12 +209,14 @@ int lz_hold_check_addr(struct lz_ctl *ctl, const struct lz_addr *addr, __u64 key
 
 static int check_target(struct lz_ctl *ctl, const struct lz_target *target, struct lz_err *reterr)
 {
-	int r = lz_hold_check_addr(ctl, &target->addr, target->key, reterr);
+	struct lz_own own;
+	int r;
 
+	lz_own_read(&own); /* each time anew; what cannot be read is none of ours */
+	r = lz_hold_check_addr(ctl, &target->addr, target->key, &own, reterr);
+	lz_own_done(&own);
 	if (r < 0)
 		return r;
-	if (is_own(&target->addr))
-		return lz_err_set(reterr, EPERM, "cannot be held: it is this gateway's own address");
 	for (size_t i = 0; ctl->now.policy && i < target->n_touched; i++) {
 		const struct lz_range *never =
 			lz_ranges_find(&ctl->now.policy->never_ranges, &target->touched[i]);

@@ -12,6 +12,7 @@
 
 struct lz_ctl;
 struct lz_held;
+struct lz_own;
 
 #define LZ_TARGET_KEYS_MAX 1024 /* keys of one customer that are held together */
 
@@ -48,7 +49,7 @@ void lz_target_done(struct lz_target *target);
 /** lz_target_check() - may it be held? 0, or -EPERM with the reason */
 int lz_target_check(struct lz_ctl *ctl, const struct lz_target *target, struct lz_err *reterr);
 /** lz_hold_check_addr() - may one address be held? -EPERM with the reason, which does not repeat it */
-int lz_hold_check_addr(struct lz_ctl *ctl, const struct lz_addr *addr, __u64 key,
+int lz_hold_check_addr(struct lz_ctl *ctl, const struct lz_addr *addr, __u64 key, const struct lz_own *own,
 		       struct lz_err *reterr);
 
 #endif /* LZ_CONTROL_TARGET_H */

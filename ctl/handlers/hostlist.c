@@ -27,6 +27,7 @@ void lz_list_done(struct lz_list *list)
 	free(list->orders);
 	free(list->customers);
 	free(list->customer_of);
+	lz_own_done(&list->own);
 	memset(list, 0, sizeof(*list));
 }
 

@@ -19,6 +19,7 @@
 
 #include "base/lines.h"
 #include "control/ctl.h"
+#include "control/own.h"
 #include "handlers/refused.h"
 
 #define LZ_LIST_SLOTS 256 /* orders that are remembered while reading */
@@ -92,6 +93,7 @@ struct lz_list {
 	struct lz_list_customer *customers;
 	__u32 *customer_of; /* 1 + index of them, by their number in the policy; NULL: none yet */
 	size_t n_customers, customers_cap, n_joined;
+	struct lz_own own; /* as of the beginning of unite */
 	struct lz_list_key uniting;
 	size_t n_looked, n_united; /* of v */
 };

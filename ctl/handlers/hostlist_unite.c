@@ -187,7 +187,7 @@ static int check_entry(struct lz_list *list, const struct lz_list_entry *e, stru
 
 	if (lz_key_family(e->key) == 6 && address[0])
 		lz_addr_parse(address, &addr, NULL);
-	r = lz_hold_check_addr(list->ctl, &addr, e->key, reterr);
+	r = lz_hold_check_addr(list->ctl, &addr, e->key, &list->own, reterr);
 	return r < 0 ? r : lz_exception_check(list->ctl, &e->key, 1, reterr);
 }
 
@@ -273,6 +273,10 @@ int lz_list_unite(struct lz_list *list, struct lz_refused *refused, __u64 until_
 	struct lz_list_key *k = &list->uniting;
 	int r = 0;
 
+	if (!list->n_looked) {
+		lz_own_done(&list->own);
+		lz_own_read(&list->own); /* what cannot be read is none of ours */
+	}
 	for (int i = 0; r == 0 && list->n_looked < list->n; i++) {
 		struct lz_list_entry e = list->v[list->n_looked];
 

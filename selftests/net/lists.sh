@@ -164,6 +164,27 @@ t_eq "so is a garden that is none" "$(import '198.51.100.66 1h garden:eden\n' | 
 t_ok "undone" ctl -q quarantine undo --since 1h --source import
 t_ok "all of them are free" held_is 0
 
+# ---------------------------------------------------------------- this gateway's own addresses
+
+# own LIST: of a list how many are held, and which are refused
+own()
+{
+	printf '%b' "$1" >"$LZ_DIR/list"
+	ctl -j quarantine import "$LZ_DIR/list" | jq -r '"\(.held) held", (.refused_entries[]? | "\(.line) \(.address) \(.error)")'
+}
+
+t_eq "one that is none yet" "$(own '198.51.100.61 2h\n')" "1 held"
+t_ok "undone" ctl -q quarantine undo --since 1h --source import
+ip -n "$LZ_LAB-gw" address add 198.51.100.61/32 dev lo
+ip -n "$LZ_LAB-gw" address add 2001:db8:2000:61::1/128 dev lo
+t_eq "is named and refused when it is, others are held" \
+	"$(own '198.51.100.60 2h\n198.51.100.61 2h\n2001:db8:2000:61::1 2h\n2001:db8:2000:62::1 2h\n')" "2 held
+2 198.51.100.61 cannot be held: it is this gateway's own address
+3 2001:db8:2000:61::1 cannot be held: it is this gateway's own address"
+ip -n "$LZ_LAB-gw" address flush dev lo
+t_ok "undone" ctl -q quarantine undo --since 1h --source import
+t_ok "all of them are free" held_is 0
+
 # ---------------------------------------------------------------- a host named twice
 
 # counts LIST [--yes]: all of them
