@@ -166,8 +166,12 @@ struct lz_held;
 /** lz_case_lost() - does an entry belong to another customer than its case by now? */
 bool lz_case_lost(struct lz_ctl *ctl, const struct lz_held *held);
 
-/** lz_case_owners() - the same for all that is held, after a confirmed change of policy; until @until_ns */
+/** lz_case_owners() - the same for all that is held, after a confirmed change of policy, and whoever is in a shared
+ * class by now is let go; until @until_ns */
 void lz_case_owners(struct lz_ctl *ctl, __u64 until_ns);
+
+/** lz_case_free_shared() - an entry in a class that is shared ends, and all such of its case; 0, -errno with @reterr */
+int lz_case_free_shared(struct lz_ctl *ctl, const struct lz_held *held, struct lz_err *reterr);
 
 /** lz_case_refilled() - an entry went back to its case as @held has it: if that holds nothing, it does again */
 int lz_case_refilled(struct lz_ctl *ctl, const struct lz_held *held, const char *actor,

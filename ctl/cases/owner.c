@@ -13,7 +13,8 @@
 #include "control/target.h"
 #include "control/tell.h"
 
-#define LZ_OWNERS_SLICE 64
+#define LZ_OWNERS_SLICE	   64
+#define LZ_OWNERS_AGAIN_NS (60 * LZ_NS_PER_S) /* a ledger that takes nothing: from the start */
 
 /* A case without a customer goes to whom its address belongs by now: he was the same host. */
 bool lz_case_is_of(const struct lz_case *c, const struct lz_target *t)
@@ -226,12 +227,17 @@ int lz_case_hand_over(struct lz_ctl *ctl, __u64 case_id, bool *ret_any, struct l
 static int owners_slice(struct lz_ctl *ctl, struct lz_err *reterr)
 {
 	static struct lz_held rows[LZ_OWNERS_SLICE];
+	bool shared = lz_target_any_shared(ctl);
 	int n = lz_held_next(ctl->ledger, &ctl->owners.walk, rows, LZ_OWNERS_SLICE), r = 0;
 
 	for (int i = 0; r >= 0 && i < n; i++) {
 		struct lz_held now;
 
-		if (rows[i].case_id && lz_held_get(ctl->ledger, rows[i].key, &now) == 0)
+		if ((!shared && !rows[i].case_id) || lz_held_get(ctl->ledger, rows[i].key, &now) < 0)
+			continue;
+		if (shared && lz_target_shared(ctl, now.key))
+			r = lz_case_free_shared(ctl, &now, reterr);
+		else if (now.case_id)
 			r = hand_over(ctl, &now, reterr);
 	}
 	return r < 0 ? r : n;
@@ -242,12 +248,15 @@ void lz_case_owners(struct lz_ctl *ctl, __u64 until_ns)
 	struct lz_err err = { "" };
 	int n = 1;
 
-	if (ctl->before.policy) /* not confirmed: all may be as it was in a minute */
+	/* not confirmed: all may be as it was in a minute; an import has the ledger */
+	if (ctl->before.policy || ctl->busy || lz_clock_mono_ns() < ctl->owners.after_ns)
 		return;
 	while (!ctl->owners.done && n > 0 && lz_clock_mono_ns() < until_ns)
 		n = owners_slice(ctl, &err);
-	if (n <= 0) /* what failed is handed over when its case is let go */
+	if (n == 0)
 		ctl->owners.done = true;
-	if (n < 0)
-		lz_tell_ledger_failed(err.text);
+	if (n >= 0)
+		return;
+	lz_tell_ledger_failed(err.text);
+	ctl->owners = (struct lz_owners_look){ .after_ns = lz_clock_mono_ns() + LZ_OWNERS_AGAIN_NS };
 }

@@ -77,6 +77,7 @@ static const struct lz_cli_line why_lines[] = {
 	{ "by", "actor", LZ_CELL_TEXT, true },
 	{ "reason", "reason", LZ_CELL_TEXT, true },
 	{ "ticket", "ticket", LZ_CELL_TEXT, true },
+	{ "note", "note", LZ_CELL_TEXT, true },
 	{ "exception", "exception", LZ_CELL_TEXT, true },
 	{ "never-list", "never", LZ_CELL_YES, false },
 	{ "generation", "generation", LZ_CELL_TEXT, false },

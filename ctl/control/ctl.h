@@ -93,6 +93,7 @@ struct lz_checkpoint {
 /* Where the look at who owns what is held stands: once after each start and each change of policy. */
 struct lz_owners_look {
 	struct lz_held_walk walk;
+	__u64 after_ns; /* CLOCK_MONOTONIC; the last one failed; 0 = it did not */
 	bool done;
 };
 

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "control/ctl.h"
 #include "control/running.h"
+#include "control/target.h"
 #include "control/tell.h"
 #include "policy/edit.h"
 
@@ -102,6 +103,8 @@ int lz_running_change(struct lz_ctl *ctl, const struct lz_edit *edit, const char
 		lz_log(LZ_LOG_ERROR, "range-renumber-failed", "why=%s", strerror(-r));
 	ctl->now.row = row;
 	ctl->now.changes++;
+	if (lz_target_any_shared(ctl)) /* it may have become that of one who is held */
+		ctl->owners = (struct lz_owners_look){ 0 };
 	lz_tell_say(ctl, LZ_LOG_NOTICE, &note);
 	return 0;
 }

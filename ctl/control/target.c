@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "control/counted.h"
 #include "control/ctl.h"
 #include "control/own.h"
 #include "control/target.h"
@@ -26,17 +27,46 @@ static size_t keys_in(struct lz_ctl *ctl, const struct lz_prefix *prefix, struct
 	return whole - ret->len > 16 ? SIZE_MAX : (size_t)1 << (whole - ret->len);
 }
 
-static int add_keys(struct lz_ctl *ctl, struct lz_target *t, const struct lz_prefix *prefix)
+/* Who would be cut off with many others is left out, but who is asked for: lz_target_check() says why. */
+static void add_keys(struct lz_ctl *ctl, struct lz_target *t, const struct lz_prefix *prefix, bool any_shared)
 {
 	struct lz_keyprefix kp;
 	size_t n = keys_in(ctl, prefix, &kp);
 	__u64 step = prefix->addr.family == 4 ? 1 : 1ULL << (64 - ctl->view.instance.ipv6_key_len);
 
-	for (size_t i = 0; i < n; i++)
-		t->keys[t->n_keys++] = kp.bits + i * step;
+	for (size_t i = 0; i < n; i++) {
+		__u64 key = kp.bits + i * step;
+
+		if (!any_shared || key == t->key || !lz_target_shared(ctl, key))
+			t->keys[t->n_keys++] = key;
+	}
 	if (n)
 		t->touched[t->n_touched++] = *prefix;
-	return 0;
+}
+
+static bool has_shared(const struct lz_image *image)
+{
+	for (__u32 id = LZ_CLASS_FIRST; image && id < LZ_CLASSES_MAX; id++)
+		if (image->gen.class_[id].flags & LZ_CLASS_F_SHARED)
+			return true;
+	return false;
+}
+
+/* The first of a customer's ranges in the index by customer. */
+static size_t find_first(const struct lz_ctl *ctl, __u32 owner)
+{
+	const struct lz_ranges *ranges = &ctl->now.policy->customer_ranges;
+	size_t low = 0, high = ranges->n;
+
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+
+		if (ranges->v[ctl->now.by_customer[mid]].owner < owner)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
 }
 
 /* The customer's other prefixes: IPv4 and IPv6 of one customer share one fate. */
@@ -44,17 +74,9 @@ static int add_customer(struct lz_ctl *ctl, struct lz_target *t, const struct lz
 {
 	const struct lz_policy *policy = ctl->now.policy;
 	const struct lz_ranges *ranges = &policy->customer_ranges;
-	size_t low = 0, high = ranges->n, first, keys = 0, n = 0;
+	size_t first = find_first(ctl, own->owner), keys = 0, n = 0;
+	bool any_shared = has_shared(ctl->now.image);
 
-	while (low < high) {
-		size_t mid = (low + high) / 2;
-
-		if (ranges->v[ctl->now.by_customer[mid]].owner < own->owner)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	first = low;
 	for (size_t i = first; i < ranges->n; i++, n++) {
 		const struct lz_range *range = &ranges->v[ctl->now.by_customer[i]];
 		struct lz_keyprefix kp;
@@ -76,8 +98,21 @@ static int add_customer(struct lz_ctl *ctl, struct lz_target *t, const struct lz
 	if (!t->keys || !t->touched)
 		return -ENOMEM;
 	for (size_t i = first; i < first + n; i++)
-		add_keys(ctl, t, &ranges->v[ctl->now.by_customer[i]].prefix);
+		add_keys(ctl, t, &ranges->v[ctl->now.by_customer[i]].prefix, any_shared);
 	return 0;
+}
+
+const char *lz_target_shared(const struct lz_ctl *ctl, __u64 key)
+{
+	const struct lz_image *image = ctl->now.image;
+	__u32 class_ = image ? lz_image_class_of(image, key, lz_key_family(key)) : 0;
+
+	return image && image->gen.class_[class_].flags & LZ_CLASS_F_SHARED ? image->class_names[class_] : NULL;
+}
+
+bool lz_target_any_shared(const struct lz_ctl *ctl)
+{
+	return has_shared(ctl->now.image);
 }
 
 void lz_target_done(struct lz_target *target)
@@ -186,7 +221,7 @@ int lz_hold_check_addr(struct lz_ctl *ctl, const struct lz_addr *addr, __u64 key
 	const struct lz_policy *policy = ctl->now.policy;
 	struct lz_prefix host = lz_prefix_host(addr);
 	const struct lz_range *never;
-	__u32 class_;
+	const char *shared;
 
 	if (!lz_addr_is_host(addr))
 		return lz_err_set(reterr, EPERM, "cannot be held: %s",
@@ -198,12 +233,10 @@ int lz_hold_check_addr(struct lz_ctl *ctl, const struct lz_addr *addr, __u64 key
 	never = lz_ranges_find(&policy->never_ranges, &host);
 	if (never)
 		return name_never(policy, never, reterr);
-	class_ = lz_image_class_of(ctl->now.image, key, addr->family);
-	if (ctl->now.image->gen.class_[class_].flags & LZ_CLASS_F_SHARED)
-		return lz_err_set(reterr, EPERM,
-				  "cannot be held: class %s is shared, many customers are behind "
-				  "one address",
-				  ctl->now.image->class_names[class_]);
+	shared = lz_target_shared(ctl, key);
+	if (shared)
+		return lz_err_set(reterr, EPERM, "cannot be held: class %s is shared, many customers are behind "
+				  "one address", shared);
 	return 0;
 }
 

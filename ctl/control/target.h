@@ -20,12 +20,11 @@ struct lz_own;
 struct lz_target {
 	struct lz_addr addr;
 	__u64 key;
-	__u64 *keys; /* all that are held together; the address's own is among them */
+	__u64 *keys; /* all that are held together; the address's own is among them, others in shared classes are not */
 	size_t n_keys;
 	struct lz_prefix *touched; /* the same, as prefixes */
 	size_t n_touched;
 	const char *customer; /* NULL = none; belongs to the policy */
-	size_t shared; /* keys of his that are left out: many customers are behind them */
 	__u32 class_;
 };
 
@@ -51,5 +50,10 @@ int lz_target_check(struct lz_ctl *ctl, const struct lz_target *target, struct l
 /** lz_hold_check_addr() - may one address be held? -EPERM with the reason, which does not repeat it */
 int lz_hold_check_addr(struct lz_ctl *ctl, const struct lz_addr *addr, __u64 key, const struct lz_own *own,
 		       struct lz_err *reterr);
+
+/** lz_target_shared() - the class of a key if many customers are behind such an address, or NULL */
+const char *lz_target_shared(const struct lz_ctl *ctl, __u64 key);
+/** lz_target_any_shared() - is there such a class in force? */
+bool lz_target_any_shared(const struct lz_ctl *ctl);
 
 #endif /* LZ_CONTROL_TARGET_H */

@@ -202,6 +202,7 @@ static int may_take_over(struct lz_request *req, struct lz_err *reterr)
 struct ahead {
 	char port25[LZ_PREVIEW_TEXT_MAX];
 	char gardens[LZ_PREVIEW_GARDENS_MAX];
+	char freed[LZ_PREVIEW_TEXT_MAX];
 };
 
 /* Whom it cuts off, before it does: afterwards nobody remembers what was. Said when it is done. */
@@ -209,11 +210,12 @@ static void look_ahead(const struct lz_ctl *ctl, const struct lz_running *next, 
 {
 	struct lz_preview preview;
 
-	ret->port25[0] = ret->gardens[0] = '\0';
+	ret->port25[0] = ret->gardens[0] = ret->freed[0] = '\0';
 	if (lz_preview(ctl, next->policy, next->image, &preview) < 0)
 		return;
 	lz_preview_say(ctl, &preview, ret->port25);
 	lz_preview_say_gardens(ctl, next->image, &preview, ret->gardens);
+	lz_preview_say_freed(ctl, &preview, ret->freed);
 }
 
 /* Compile and apply; takes the policy. 1: the request is answered. */
@@ -242,6 +244,8 @@ static int apply(struct lz_ctl *ctl, struct lz_request *req, struct lz_policy *p
 		send_line(req, "warning", NULL, ahead.port25);
 	if (r == 0 && ahead.gardens[0])
 		send_line(req, "warning", NULL, ahead.gardens);
+	if (r == 0 && ahead.freed[0])
+		send_line(req, "warning", NULL, ahead.freed);
 	return r;
 }
 
@@ -437,6 +441,9 @@ static void add_preview(const struct lz_ctl *ctl, const struct lz_policy *policy
 			lz_json_add_str(end, "warning", text);
 		if (lz_preview_say_gardens(ctl, image, &preview, gardens)[0])
 			lz_json_add_str(end, "held_warning", gardens);
+		lz_json_add_u64(end, "held_shared", preview.freed);
+		if (lz_preview_say_freed(ctl, &preview, text)[0])
+			lz_json_add_str(end, "freed", text);
 	}
 	lz_image_free(&image);
 }

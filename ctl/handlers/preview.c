@@ -64,16 +64,29 @@ static bool has_garden(const struct lz_policy *policy, const char *name)
 	return false;
 }
 
-static int count_garden(void *arg, __u64 key, __u64 word)
+/* His garden is in the policy in force and not in the next one. */
+static void look_at_garden(struct look *look, __u64 word)
+{
+	__u32 grade = LZ_HOLD_GRADE(word), row = LZ_GRADE_ROW(grade);
+	const struct lz_running *now = &look->ctl->now;
+
+	if (LZ_GRADE_KIND(grade) == LZ_GRADE_GARDEN && now->policy &&
+	    has_garden(now->policy, now->image->garden_names[row]) &&
+	    !has_garden(look->policy, now->image->garden_names[row]))
+		look->ret->in_garden[row]++;
+}
+
+static int look_at_held(void *arg, __u64 key, __u64 word)
 {
 	struct look *look = arg;
-	__u32 grade = LZ_HOLD_GRADE(word), row = LZ_GRADE_ROW(grade);
-	const char *name = look->ctl->now.image->garden_names[row];
+	__u32 class_ = lz_image_class_of(look->image, key, lz_key_family(key));
 
-	(void)key;
-	if (LZ_GRADE_KIND(grade) == LZ_GRADE_GARDEN && has_garden(look->ctl->now.policy, name) &&
-	    !has_garden(look->policy, name))
-		look->ret->in_garden[row]++;
+	look_at_garden(look, word);
+	if (!(look->image->gen.class_[class_].flags & LZ_CLASS_F_SHARED))
+		return 0;
+	if (look->ret->freed < LZ_PREVIEW_FIRST)
+		look->ret->first_freed[look->ret->freed] = key;
+	look->ret->freed++;
 	return 0;
 }
 
@@ -87,21 +100,32 @@ int lz_preview(const struct lz_ctl *ctl, const struct lz_policy *policy, const s
 	if (!ctl->opened)
 		return 0;
 	look.now_s = lz_tables_now_s(&ctl->view);
-	if (ctl->now.policy)
-		lz_holds_each(&ctl->view, look.now_s, count_garden, &look);
 	r = lz_exceptions_each(&ctl->view, add_exception, &look);
 	lz_ranges_sort(&look.excepted);
 	lz_ranges_link(&look.excepted);
 	if (r == 0)
 		r = lz_cells_each(&ctl->view, look_at, &look);
+	if (r == 0)
+		r = lz_holds_each(&ctl->view, look.now_s, look_at_held, &look);
 	lz_ranges_done(&look.excepted);
 	return r;
+}
+
+/* At @buf + @at: some of @n keys. */
+static void say_first(const struct lz_ctl *ctl, const __u64 *first, size_t n, int at, char *buf)
+{
+	char text[LZ_PREFIX_TEXT_MAX];
+
+	for (size_t i = 0; i < LZ_PREVIEW_FIRST && i < n; i++)
+		at += snprintf(buf + at, LZ_PREVIEW_TEXT_MAX - (size_t)at, "%s %s", i ? "," : "",
+			       lz_key_format(first[i], ctl->view.instance.ipv6_key_len, text));
+	if (n > LZ_PREVIEW_FIRST)
+		snprintf(buf + at, LZ_PREVIEW_TEXT_MAX - (size_t)at, ", ..");
 }
 
 const char *lz_preview_say(const struct lz_ctl *ctl, const struct lz_preview *preview,
 			   char buf[static LZ_PREVIEW_TEXT_MAX])
 {
-	char text[LZ_PREFIX_TEXT_MAX];
 	int at;
 
 	buf[0] = '\0';
@@ -109,11 +133,21 @@ const char *lz_preview_say(const struct lz_ctl *ctl, const struct lz_preview *pr
 		return buf;
 	at = snprintf(buf, LZ_PREVIEW_TEXT_MAX, "port 25 to the world is refused to %zu of %zu sources that used it "
 		      "within a day and may do so now:", preview->refused, preview->users);
-	for (size_t i = 0; i < LZ_PREVIEW_FIRST && i < preview->refused; i++)
-		at += snprintf(buf + at, LZ_PREVIEW_TEXT_MAX - (size_t)at, "%s %s", i ? "," : "",
-			       lz_key_format(preview->first[i], ctl->view.instance.ipv6_key_len, text));
-	if (preview->refused > LZ_PREVIEW_FIRST)
-		snprintf(buf + at, LZ_PREVIEW_TEXT_MAX - (size_t)at, ", ..");
+	say_first(ctl, preview->first, preview->refused, at, buf);
+	return buf;
+}
+
+const char *lz_preview_say_freed(const struct lz_ctl *ctl, const struct lz_preview *preview,
+				 char buf[static LZ_PREVIEW_TEXT_MAX])
+{
+	int at;
+
+	buf[0] = '\0';
+	if (!preview->freed)
+		return buf;
+	at = snprintf(buf, LZ_PREVIEW_TEXT_MAX, "%zu of the held %s in a class that is shared by this policy, and let go "
+		      "when it is confirmed:", preview->freed, preview->freed == 1 ? "is" : "are");
+	say_first(ctl, preview->first_freed, preview->freed, at, buf);
 	return buf;
 }
 

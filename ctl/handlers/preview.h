@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * preview.h - what a policy that is not in force yet would do to hosts that are there: whom it cuts off from port 25,
- * and who is held in a garden that it does not have.
+ * who is held in a garden that it does not have, and whom it lets go.
  */
 #ifndef LZ_HANDLERS_PREVIEW_H
 #define LZ_HANDLERS_PREVIEW_H
@@ -16,6 +16,8 @@ struct lz_preview {
 	size_t refused; /* .. to whom their class would refuse it to the world, and does not now */
 	__u64 first[LZ_PREVIEW_FIRST]; /* keys of some of these */
 	size_t in_garden[LZ_GARDENS_MAX]; /* held in this row, whose garden the policy leaves out */
+	size_t freed; /* held, and in a class that is shared by it: they are let go */
+	__u64 first_freed[LZ_PREVIEW_FIRST];
 };
 
 /**
@@ -32,6 +34,9 @@ int lz_preview(const struct lz_ctl *ctl, const struct lz_policy *policy, const s
 #define LZ_PREVIEW_TEXT_MAX 256
 const char *lz_preview_say(const struct lz_ctl *ctl, const struct lz_preview *preview,
 			   char buf[static LZ_PREVIEW_TEXT_MAX]);
+/** lz_preview_say_freed() - likewise, whose hold ends */
+const char *lz_preview_say_freed(const struct lz_ctl *ctl, const struct lz_preview *preview,
+				 char buf[static LZ_PREVIEW_TEXT_MAX]);
 
 /**
  * lz_preview_say_gardens() - the same of who is held in a garden that @image does not have, and what it is for him then

@@ -30,6 +30,19 @@ static const struct lz_policy_class *class_of(const struct lz_ctl *ctl, __u32 cl
 	return NULL;
 }
 
+/* What is held will not be for long. */
+static void say_note(struct lz_ctl *ctl, const struct lz_target *t, cJSON *end)
+{
+	const char *shared = lz_target_shared(ctl, t->key);
+	char text[160];
+
+	if (shared) {
+		snprintf(text, sizeof(text), "class %s is shared by now: the hold ends %s", shared,
+			 ctl->before.policy ? "when the policy is confirmed" : "soon");
+		lz_json_add_str(end, "note", text);
+	}
+}
+
 static void say_held(struct lz_ctl *ctl, const struct lz_target *t, __u64 word, cJSON *end)
 {
 	enum lz_hold_off off = lz_hold_off(ctl, &t->addr, LZ_HOLD_EXPIRY(word));
@@ -60,6 +73,7 @@ static void say_held(struct lz_ctl *ctl, const struct lz_target *t, __u64 word, 
 	lz_hold_grade(ctl, word, &grade);
 	lz_json_grade(end, held.key ? held.grade : lz_grade_format(&grade, text));
 	lz_json_case(ctl, end, t);
+	say_note(ctl, t, end);
 }
 
 static void say_limit(const struct lz_counted *counted, cJSON *end)

@@ -161,7 +161,9 @@ static const struct lz_proto_command lz_proto_commands[] = {
 
 	/* --- policy: the payload is a whole policy, sets and customers inlined by the client */
 	{ "policy.diff", LZ_PEER_OPERATE, 0, LZ_PROTO_POLICY_BYTES, "",
-	  "generation changes", "path from? to?" },
+	  /* held_shared: are held, and let go when it is confirmed: their class is shared by it */
+	  "generation changes apply_refused? port25_users? port25_refused? warning? held_shared? freed?",
+	  "path from? to?" },
 	{ "policy.apply", LZ_PEER_ADMIN, LZ_CMD_F_MUTATES, LZ_PROTO_POLICY_BYTES,
 	  "confirm_s=int? yes=bool? file=text? expected_generation=int?",
 	  "generation name deadline?",
@@ -186,7 +188,7 @@ static const struct lz_proto_command lz_proto_commands[] = {
 	  "source{" LZ_PROTO_SOURCE "}", "name counted at_most window_s? then" }, /* its limits */
 	{ "why", LZ_PEER_READ, 0, 0, "address=address",
 	  "address key customer? class set? verdict " LZ_PROTO_NOT_ENFORCED " rule? value? at_most? evidence? actor? reason? "
-	  "ticket? since? until? grade? garden? generation exception? never " LZ_PROTO_CASE,
+	  "ticket? since? until? grade? garden? generation exception? never note? " LZ_PROTO_CASE,
 	  LZ_PROTO_TIMELINE },
 
 	/* --- the colony */

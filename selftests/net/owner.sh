@@ -143,6 +143,53 @@ t_ok "the new owner is held" is_other "$C7" 198.51.100.102
 t_ok "confirmed" ctl policy confirm
 t_ok "doctor agrees" ctl doctor
 
+# ---------------------------------------------------------------- many customers are behind an address by now
+
+# event_of ADDRESS: the last, who did it and why
+event_of()
+{
+	ctl -j why "$1" | jq -r '.timeline[-1] | "\(.event) \(.actor) \(.reason)"'
+}
+
+is_free()
+{
+	! is_held "$1" && [ "$(ctl -j source show "$1" 2>/dev/null | jq -r '.source.garden // "-"')" = - ]
+}
+
+NAT="class nat is shared by now: many customers are behind this address"
+jq '.sets.nat = ["198.51.100.31", "198.51.100.32", "198.51.100.33"] |
+	.classes.nat = { of: ["nat"], shared: true, port25: "leave-alone" }' "$LZ_DIR/policy.json" >"$LZ_DIR/shared.json"
+{ echo "$KEPT"; own C20 198.51.100.30 198.51.100.31; } >"$LZ_DIR/customers.csv"
+t_ok "a customer with two addresses" ctl policy apply "$LZ_DIR/policy.json" --yes
+t_ok "is held" ctl quarantine add 198.51.100.30 for 1h
+C20=$(case_of 198.51.100.30)
+t_ok "one who is no customer" ctl quarantine add 198.51.100.32 for 1h garden strict
+echo "198.51.100.33 2h strict L-1 listed" >"$LZ_DIR/list"
+t_ok "one of a list" ctl quarantine import "$LZ_DIR/list"
+t_eq "diff: who will be let go" "$(ctl -j policy diff "$LZ_DIR/shared.json" | jq -c '[.held_shared, (.freed |
+	sub(": .*"; ""))]')" '[3,"3 of the held are in a class that is shared by this policy, and let go when it is confirmed"]'
+t_eq "apply says so" "$(ctl -j policy apply "$LZ_DIR/shared.json" --yes --confirm 5min |
+	jq '[.notes[] | select(.text | test("^3 of the held"))] | length')" 1
+sleep 1.5
+t_ok "on trial nothing has changed" is_held 198.51.100.32
+t_eq "and why says what will" "$(ctl -j why 198.51.100.31 | jq -r '.verdict + ": " + .note')" \
+	"held: class nat is shared by now: the hold ends when the policy is confirmed"
+t_ok "confirmed" ctl policy confirm
+t_ok "who is alone is free" lz_wait 5 is_free 198.51.100.32
+t_ok "of the customer, what is shared" lz_wait 5 is_free 198.51.100.31
+t_ok "and what a list held" lz_wait 5 is_free 198.51.100.33
+t_eq "the customer's other address is held as before" "$(case_of 198.51.100.30)" "$C20"
+t_eq "it stands on record who and why" "$(event_of 198.51.100.32)" "freed lazaretd $NAT"
+t_eq "of the customer's address, too" "$(event_of 198.51.100.31)" "freed lazaretd $NAT"
+t_eq "of a list's, too" "$(event_of 198.51.100.33)" "freed lazaretd $NAT"
+t_eq "the log has all three" "$(grep -c "event=freed.*reason=.*$NAT" "$LZ_DIR/log/daemon.log")" 3
+t_eq "held again, it is the one that is not shared" "$(touched add 198.51.100.30)" 198.51.100.30
+t_eq "nobody holds the other one" "$(status_of ctl quarantine add 198.51.100.31)" 2
+t_ok "doctor agrees" ctl doctor
+t_ok "one more" ctl quarantine add 198.51.100.34 for 1h
+t_ok "is put behind such an address" ctl range add nat 198.51.100.34/32
+t_ok "and is free" lz_wait 5 is_free 198.51.100.34
+
 daemon_stop
 t_eq "C1's case goes on" "$(state_of "${C1%% *}")" garden
 t_eq "C3's, which holds nothing any more, does not" "$(state_of "${C3%% *}")" released
