@@ -19,6 +19,7 @@
 #include "control/tell.h"
 
 #define LZ_LINES_MAX 20 /* keys of a customer in a line each; then one for all */
+#define LZ_ROWS_MAX  1024 /* keys that who follows is told of; a batch keeps what is to be said in memory */
 
 /* What becomes of the keys. */
 struct plan {
@@ -336,13 +337,16 @@ static void say_move(struct lz_ctl *ctl, const struct lz_move *m, const struct l
 	lz_text_set(note.event, sizeof(note.event), event_of(m, was, p));
 	lz_text_set(note.actor, sizeof(note.actor), m->actor);
 	lz_text_set(note.reason, sizeof(note.reason), m->reason ? m->reason : m->evidence);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && i < LZ_ROWS_MAX; i++) {
 		note.key = p->n ? p->v[i].key : m->target->key;
 		lz_key_format(note.key, ctl->view.instance.ipv6_key_len, note.object);
 		lz_tell_say(ctl, n <= LZ_LINES_MAX ? LZ_LOG_NOTICE : LZ_LOG_DEBUG, &note);
 	}
 	if (n > LZ_LINES_MAX)
 		lz_tell_sum(ctl, &note, m->c->id, n);
+	if (lz_case_holds(m->to) && m->target->apart)
+		lz_log(LZ_LOG_WARNING, "held-apart", "case=%llu customer=%s not-held=%llu", (unsigned long long)m->c->id,
+		       m->target->customer, (unsigned long long)m->target->apart);
 }
 
 /* What had ended was free already. */

@@ -159,11 +159,20 @@ static int move_entry(struct lz_ctl *ctl, __u64 key, struct lz_case *to, struct 
 /* The new owner, if there is one: true with @ret to be freed. An address of nobody stays where it is. */
 static bool find_new(struct lz_ctl *ctl, const struct lz_held *held, struct lz_target *ret)
 {
+	struct lz_prefix key = lz_key_to_prefix(held->key, ctl->view.instance.ipv6_key_len);
+	struct lz_addr addr = key.addr;
+	const char *owner;
 	struct lz_case c;
 
 	if (!held->case_id || held->expiry_s <= lz_tables_now_s(&ctl->view) ||
-	    lz_case_get(ctl->ledger, held->case_id, &c) < 0 ||
-	    lz_target_of_held(ctl, held, ret) < 0)
+	    lz_case_get(ctl->ledger, held->case_id, &c) < 0)
+		return false;
+	/* Mostly it is still the same customer's: then none of his keys is asked for, which may be thousands. */
+	if (held->address[0])
+		lz_addr_parse(held->address, &addr, NULL);
+	lz_addr_unmap(&addr);
+	owner = lz_target_owner(ctl, &addr);
+	if (!owner || (c.customer[0] && lz_streq(c.customer, owner)) || lz_target_of_held(ctl, held, ret) < 0)
 		return false;
 	if (ret->customer && !lz_case_is_of(&c, ret) && !has_key(ctl, &c, held->key))
 		return true;

@@ -273,6 +273,9 @@ static void show_imported(struct lz_cli *cli, const cJSON *reply)
 		 LZ_THROTTLE_MAX_PER_S);
 	warn_lines(cli, reply, "capped", rate);
 	warn_lines(cli, reply, "cut", "a reason that is too long was cut");
+	if (cJSON_GetNumberValue(cJSON_GetObjectItem(reply, "apart")) > 0)
+		fprintf(stderr, "lazaretctl: customers with more addresses than can be held together: %s; of them only what "
+			"is listed is held\n", lz_text_get(cli, reply, "apart", held));
 }
 
 const struct lz_cli_view lz_view_import = {

@@ -3,6 +3,7 @@
  * target.c - what an address stands for, and whether that may be held.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "control/counted.h"
@@ -10,31 +11,14 @@
 #include "control/own.h"
 #include "control/target.h"
 
-/* How many keys a prefix of a customer has; SIZE_MAX for more than anybody holds at once. */
-static size_t keys_in(struct lz_ctl *ctl, const struct lz_prefix *prefix, struct lz_keyprefix *ret)
-{
-	unsigned int key_len = ctl->view.instance.ipv6_key_len;
-	unsigned int whole = prefix->addr.family == 4 ? 64 : key_len;
-	int r = lz_keyprefix_from_prefix(prefix, key_len, ret);
-
-	if (r == -ERANGE) { /* narrower than a key: the key around it */
-		struct lz_prefix around = lz_prefix_cut(prefix, key_len);
-
-		r = lz_keyprefix_from_prefix(&around, key_len, ret);
-	}
-	if (r < 0)
-		return 0;
-	return whole - ret->len > 16 ? SIZE_MAX : (size_t)1 << (whole - ret->len);
-}
-
 /* Who would be cut off with many others is left out, but who is asked for: lz_target_check() says why. */
 static void add_keys(struct lz_ctl *ctl, struct lz_target *t, const struct lz_prefix *prefix, bool any_shared)
 {
 	struct lz_keyprefix kp;
-	size_t n = keys_in(ctl, prefix, &kp);
+	__u64 n = lz_policy_keys_in(ctl->view.instance.ipv6_key_len, prefix, &kp);
 	__u64 step = prefix->addr.family == 4 ? 1 : 1ULL << (64 - ctl->view.instance.ipv6_key_len);
 
-	for (size_t i = 0; i < n; i++) {
+	for (__u64 i = 0; i < n; i++) {
 		__u64 key = kp.bits + i * step;
 
 		if (!any_shared || key == t->key || !lz_target_shared(ctl, key))
@@ -74,22 +58,23 @@ static int add_customer(struct lz_ctl *ctl, struct lz_target *t, const struct lz
 {
 	const struct lz_policy *policy = ctl->now.policy;
 	const struct lz_ranges *ranges = &policy->customer_ranges;
-	size_t first = find_first(ctl, own->owner), keys = 0, n = 0;
+	size_t first = find_first(ctl, own->owner), n = 0;
 	bool any_shared = has_shared(ctl->now.image);
+	struct lz_keyprefix kp;
+	__u64 keys = 0;
 
 	for (size_t i = first; i < ranges->n; i++, n++) {
 		const struct lz_range *range = &ranges->v[ctl->now.by_customer[i]];
-		struct lz_keyprefix kp;
-		size_t more;
 
 		if (range->owner != own->owner)
 			break;
-		more = keys_in(ctl, &range->prefix, &kp);
-		keys = more == SIZE_MAX || keys == SIZE_MAX ? SIZE_MAX : keys + more;
+		keys += lz_policy_keys_in(ctl->view.instance.ipv6_key_len, &range->prefix, &kp);
 	}
 	t->customer = policy->customers[own->owner].id;
-	if (keys > LZ_TARGET_KEYS_MAX)
-		return 0; /* a whole company: the address alone, and `touched` says so */
+	if (keys > lz_policy_customer_keys_max(policy)) {
+		t->apart = keys - 1; /* a whole company: the address alone, and whoever asks is told */
+		return 0;
+	}
 	free(t->keys);
 	free(t->touched);
 	t->n_keys = t->n_touched = 0;
@@ -113,6 +98,13 @@ const char *lz_target_shared(const struct lz_ctl *ctl, __u64 key)
 bool lz_target_any_shared(const struct lz_ctl *ctl)
 {
 	return has_shared(ctl->now.image);
+}
+
+const char *lz_target_say_apart(const struct lz_target *t, char buf[static LZ_APART_TEXT_MAX])
+{
+	snprintf(buf, LZ_APART_TEXT_MAX, "this address alone: customer %.64s has %llu more, too many to be held together",
+		 t->customer ? t->customer : "", (unsigned long long)t->apart);
+	return buf;
 }
 
 void lz_target_done(struct lz_target *target)
@@ -200,6 +192,15 @@ int lz_target_of_held(struct lz_ctl *ctl, const struct lz_held *held, struct lz_
 {
 	return held->address[0] ? lz_target_find(ctl, held->address, ret, NULL) :
 				  lz_target_of_key(ctl, held->key, ret, NULL);
+}
+
+const char *lz_target_owner(const struct lz_ctl *ctl, const struct lz_addr *addr)
+{
+	const struct lz_policy *policy = ctl->now.policy;
+	struct lz_prefix host = lz_prefix_host(addr);
+	const struct lz_range *own = policy ? lz_ranges_find(&policy->customer_ranges, &host) : NULL;
+
+	return own ? policy->customers[own->owner].id : NULL;
 }
 
 static int name_never(const struct lz_policy *policy, const struct lz_range *range,

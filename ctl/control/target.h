@@ -14,8 +14,6 @@ struct lz_ctl;
 struct lz_held;
 struct lz_own;
 
-#define LZ_TARGET_KEYS_MAX 1024 /* keys of one customer that are held together */
-
 /* What an address stands for. */
 struct lz_target {
 	struct lz_addr addr;
@@ -25,6 +23,7 @@ struct lz_target {
 	struct lz_prefix *touched; /* the same, as prefixes */
 	size_t n_touched;
 	const char *customer; /* NULL = none; belongs to the policy */
+	__u64 apart; /* keys of his that are not held with it: lz_policy_customer_keys_max(); 0 = none */
 	__u32 class_;
 };
 
@@ -51,9 +50,15 @@ int lz_target_check(struct lz_ctl *ctl, const struct lz_target *target, struct l
 int lz_hold_check_addr(struct lz_ctl *ctl, const struct lz_addr *addr, __u64 key, const struct lz_own *own,
 		       struct lz_err *reterr);
 
+/** lz_target_owner() - the customer whose address it is, without his keys; NULL: none. Belongs to the policy */
+const char *lz_target_owner(const struct lz_ctl *ctl, const struct lz_addr *addr);
 /** lz_target_shared() - the class of a key if many customers are behind such an address, or NULL */
 const char *lz_target_shared(const struct lz_ctl *ctl, __u64 key);
 /** lz_target_any_shared() - is there such a class in force? */
 bool lz_target_any_shared(const struct lz_ctl *ctl);
+
+/** lz_target_say_apart() - that @t->apart keys of the customer are not held with it; returns @buf */
+#define LZ_APART_TEXT_MAX 160
+const char *lz_target_say_apart(const struct lz_target *t, char buf[static LZ_APART_TEXT_MAX]);
 
 #endif /* LZ_CONTROL_TARGET_H */

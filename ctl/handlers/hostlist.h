@@ -83,6 +83,8 @@ struct lz_list {
 	__u64 capped, cut; /* lines with such an order */
 	__u64 lines_n; /* that are entries; after join */
 	__u64 doubled; /* of them: whose key an earlier line has named; after unite */
+	__u64 named; /* keys that are held, and lines name them; after unite */
+	__u64 apart; /* customers of whom only what lines name is held: they have too many keys; after join */
 	__u64 along; /* keys that only their customer is held by; after unite */
 	struct lz_list_entry *v;
 	struct lz_list_order *orders;

@@ -130,6 +130,7 @@ static int join_customer(struct lz_list *list, const struct lz_list_customer *cu
 
 	if (r < 0)
 		return r;
+	list->apart += target.apart != 0;
 	if (list->n - list->lines_n + target.n_keys > lz_colony_max(list->ctl)) {
 		list->along++;
 		lz_refused_add(refused, customer->line, address, "the other addresses of this customer: colony: full");
@@ -148,8 +149,8 @@ int lz_list_join(struct lz_list *list, struct lz_refused *refused, __u64 until_n
 
 	if (!list->n_joined)
 		list->lines_n = list->n;
-	for (int i = 0; r == 0 && list->n_joined < list->n_customers; i++) {
-		if (!(i & 7) && lz_clock_mono_ns() >= until_ns)
+	while (r == 0 && list->n_joined < list->n_customers) {
+		if (lz_clock_mono_ns() >= until_ns)
 			return 1;
 		r = join_customer(list, &list->customers[list->n_joined++], refused, reterr);
 	}
@@ -262,6 +263,7 @@ static int end_key(struct lz_list *list, struct lz_refused *refused, struct lz_e
 		return 0;
 	}
 	list->along += !k->named;
+	list->named += k->named;
 	r = sum_end(list, &k->sum, &e, reterr);
 	if (r == 0)
 		list->v[list->n_united++] = e;

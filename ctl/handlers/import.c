@@ -174,10 +174,10 @@ static void end_uniting(struct import *im)
 		fail(im, "out of memory");
 		return;
 	}
-	if (im->list.n > LZ_IMPORT_GUARD && !lz_arg_bool(im->req, "yes")) {
-		lz_err_set(&err, EPERM,
-			   "quarantine: %zu hosts at once: more than %d want --yes; nothing was done",
-			   im->list.n, LZ_IMPORT_GUARD);
+	/* A customer is one, whatever his IPv6 prefix is: it may be 65,536 keys for one line of an hourly list. */
+	if (im->list.named > LZ_IMPORT_GUARD && !lz_arg_bool(im->req, "yes")) {
+		lz_err_set(&err, EPERM, "quarantine: %llu hosts at once: more than %d want --yes; nothing was done",
+			   (unsigned long long)im->list.named, LZ_IMPORT_GUARD);
 		finish(im, LZ_CODE_GUARDED, err.text, NULL);
 		return;
 	}
@@ -430,6 +430,7 @@ static void end_import(struct import *im)
 	lz_json_add_u64(end, "doubled", im->list.doubled);
 	lz_json_add_u64(end, "over", im->list.over);
 	lz_json_add_u64(end, "along", im->list.along);
+	lz_json_add_u64(end, "apart", im->list.apart);
 	lz_json_add_u64(end, "capped", im->list.capped);
 	lz_json_add_u64(end, "cut", im->list.cut);
 	im->ctl->busy = false; /* the note belongs to the timeline */

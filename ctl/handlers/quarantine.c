@@ -52,6 +52,7 @@ static void end_held(struct lz_ctl *ctl, struct lz_request *req, const struct lz
 	bool named = lz_arg_text(req, "garden") || lz_arg_text(req, "grade");
 	cJSON *end = cJSON_CreateObject();
 	struct lz_held held = { 0 };
+	char apart[LZ_APART_TEXT_MAX];
 	const char *note = NULL;
 
 	if (lz_held_get(ctl->ledger, target->key, &held) == 0)
@@ -69,6 +70,8 @@ static void end_held(struct lz_ctl *ctl, struct lz_request *req, const struct lz
 		lz_json_add_bool(end, "already", true);
 	if (target->class_ == LZ_CLASS_FOREIGN)
 		note = "is in no set of the policy: only held, never counted";
+	if (target->apart) /* who believes that the customer is shut off does not look again */
+		note = lz_target_say_apart(target, apart);
 	if (note)
 		lz_json_add_str(end, "note", note);
 	lz_reply_end(req, LZ_CODE_OK, NULL, end);

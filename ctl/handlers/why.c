@@ -30,16 +30,18 @@ static const struct lz_policy_class *class_of(const struct lz_ctl *ctl, __u32 cl
 	return NULL;
 }
 
-/* What is held will not be for long. */
+/* What is held is not all of the customer's, or will not be for long. */
 static void say_note(struct lz_ctl *ctl, const struct lz_target *t, cJSON *end)
 {
 	const char *shared = lz_target_shared(ctl, t->key);
-	char text[160];
+	char text[LZ_APART_TEXT_MAX];
 
 	if (shared) {
 		snprintf(text, sizeof(text), "class %s is shared by now: the hold ends %s", shared,
 			 ctl->before.policy ? "when the policy is confirmed" : "soon");
 		lz_json_add_str(end, "note", text);
+	} else if (t->apart) {
+		lz_json_add_str(end, "note", lz_target_say_apart(t, text));
 	}
 }
 

@@ -255,6 +255,42 @@ static void fold_customers(struct lz_context *ctx)
 	policy->customers_cap = count + 1;
 }
 
+/* Who sends from one address of such a customer goes on from the next. Said once of each, at his first. */
+static void check_customer_keys(struct lz_context *ctx)
+{
+	const struct lz_policy *policy = ctx->policy;
+	const struct lz_ranges *ranges = &policy->customer_ranges;
+	size_t max = lz_policy_customer_keys_max(policy);
+	lz_autofree __u64 *keys = calloc(policy->n_customers + 1, sizeof(*keys));
+	struct lz_keyprefix kp;
+
+	if (!keys) {
+		ctx->fatal = -ENOMEM;
+		return;
+	}
+	for (size_t i = 0; i < ranges->n; i++)
+		keys[ranges->v[i].owner] += lz_policy_keys_in(policy->ipv6_key, &ranges->v[i].prefix, &kp);
+	for (size_t i = 0; i < ranges->n; i++) {
+		const struct lz_range *range = &ranges->v[i];
+		__u64 n = keys[range->owner];
+
+		keys[range->owner] = 0;
+		if (lz_prefix_is_too_wide(&range->prefix)) /* refused for that, or by now it would be */
+			continue;
+		if (n > LZ_CUSTOMER_KEYS_MAX)
+			lz_warning(ctx, range->place, NULL, "customer '%s' has %llu addresses or /%u, at most %d are held "
+				   "together: of him only the one that is named will be held; take a shorter "
+				   "\"ipv6-key\", or list him as several customers", policy->customers[range->owner].id,
+				   (unsigned long long)n, policy->ipv6_key, LZ_CUSTOMER_KEYS_MAX);
+		else if (n > max)
+			lz_warning(ctx, range->place, NULL, "customer '%s' has %llu addresses or /%u, at most %zu are held "
+				   "together in a colony of %u: of him only the one that is named will be held; "
+				   "want /capacity/colony %llu", policy->customers[range->owner].id,
+				   (unsigned long long)n, policy->ipv6_key, max, policy->colony_max,
+				   (unsigned long long)(n * LZ_CUSTOMER_KEYS_SHARE));
+	}
+}
+
 static void check_customers(struct lz_context *ctx)
 {
 	struct lz_policy *policy = ctx->policy;
@@ -281,6 +317,7 @@ static void check_customers(struct lz_context *ctx)
 				 policy->customers[a->owner].id, policy->customers[b->owner].id);
 	}
 	lz_ranges_link(ranges);
+	check_customer_keys(ctx);
 }
 
 void lz_check_ranges(struct lz_context *ctx)

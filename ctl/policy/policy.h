@@ -340,6 +340,18 @@ void lz_policy_free(struct lz_policy **policy);
 /* Do all interfaces that customers arrive on drop spoofed sources? Then a bare SYN is evidence. */
 bool lz_policy_sources_validated(const struct lz_policy *policy);
 
+/* Keys of a customer that are held together with one of his addresses: a /48 told apart by /64, and some IPv4
+ * with it, in one transaction of a second or less. No more than a share of the colony, lest a few customers
+ * with large networks fill it - of the default one that is a /48 just so; but this many always. */
+#define LZ_CUSTOMER_KEYS_MIN   1024
+#define LZ_CUSTOMER_KEYS_MAX   (65536 + LZ_CUSTOMER_KEYS_MIN)
+#define LZ_CUSTOMER_KEYS_SHARE 15
+
+/** lz_policy_customer_keys_max() - at most so many by this policy; of who has more, the address alone is held */
+size_t lz_policy_customer_keys_max(const struct lz_policy *policy);
+/** lz_policy_keys_in() - how many keys a prefix of a customer is; 0: no source's. @ret: the first, as a prefix */
+__u64 lz_policy_keys_in(unsigned int ipv6_key, const struct lz_prefix *prefix, struct lz_keyprefix *ret);
+
 /** lz_policy_holds() - does going over this limit hold a source, at once or on some step? */
 bool lz_policy_holds(const struct lz_policy *policy, const struct lz_policy_limit *limit);
 

@@ -208,8 +208,9 @@ static const struct lz_proto_command lz_proto_commands[] = {
 	{ "quarantine.import", LZ_PEER_OPERATE, LZ_CMD_F_MUTATES, LZ_PROTO_IMPORT_BYTES,
 	  "file=text? yes=bool?", /* a bad line: code 1, nothing done; refused ones: code 6 */
 	  /* entries: lines, and `along`: addresses that are held only with another one of their customer;
-	   * doubled: lines that name a key again; lines with a rate that was capped, a reason that was cut */
-	  "entries held extended unchanged refused doubled over along capped cut", "line address? error" },
+	   * doubled: lines that name a key again; lines with a rate that was capped, a reason that was cut;
+	   * apart: customers with more keys than are held together, of whom only what is listed is */
+	  "entries held extended unchanged refused doubled over along apart capped cut", "line address? error" },
 	{ "quarantine.export", LZ_PEER_READ, 0, 0, "", "entries", "" }, /* text in payload pieces */
 	{ "quarantine.undo", LZ_PEER_OPERATE, LZ_CMD_F_MUTATES, 0,
 	  "since=time source=word?", /* restored: again as it was before; stopped: were about to be held;

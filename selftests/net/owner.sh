@@ -190,6 +190,22 @@ t_ok "one more" ctl quarantine add 198.51.100.34 for 1h
 t_ok "is put behind such an address" ctl range add nat 198.51.100.34/32
 t_ok "and is free" lz_wait 5 is_free 198.51.100.34
 
+# ---------------------------------------------------------------- more than is held together
+
+{ echo "$KEPT"; own C21 198.51.100.35; echo "C21,2001:db8:2000:800::/54"; } >"$LZ_DIR/customers.csv"
+APART="this address alone: customer C21 has 1024 more, too many to be held together"
+t_eq "check warns of him" "$("$BUILD/lazaretctl" policy check "$LZ_DIR/policy.json" 2>&1 | grep -c \
+	"customer 'C21' has 1025 addresses or /64, at most 1024 are held together")" 1
+t_eq "so does apply" "$(ctl -j policy apply "$LZ_DIR/policy.json" --yes |
+	jq '[.notes[] | select(.text | test("C21. has 1025 addresses"))] | length')" 1
+t_eq "who holds him is told" "$(ctl -j quarantine add 198.51.100.35 for 1h | jq -r '"\(.touched[]): \(.note)"')" \
+	"198.51.100.35: $APART"
+t_eq "why says it, too" "$(ctl -j why 198.51.100.35 | jq -r .note)" "$APART"
+t_eq "and the log" "$(grep -c 'event=held-apart.*customer=C21 not-held=1024' "$LZ_DIR/log/daemon.log")" 1
+echo "2001:db8:2000:801::1 1h" >"$LZ_DIR/list"
+t_eq "a list, too" "$(ctl quarantine import "$LZ_DIR/list" 2>&1 >"$LZ_DIR/said")" "lazaretctl: customers with more addresses \
+than can be held together: 1; of them only what is listed is held"
+
 daemon_stop
 t_eq "C1's case goes on" "$(state_of "${C1%% *}")" garden
 t_eq "C3's, which holds nothing any more, does not" "$(state_of "${C3%% *}")" released

@@ -64,6 +64,19 @@ static const struct {
 	{ LOOSE ", \"sets\": {\"s\": [\"0.0.0.0/0\"]}, " ONE("\"port25\": {\"to-world\": \"drop\", \"except-to\": [\"s\"]}"),
 	  0, 0, "" },
 	{ LOOSE ", \"sets\": {\"s\": [\"0.0.0.0/0\"]}, \"always-reach\": [\"s\"], " ONE("\"port25\": \"leave-alone\""), 0, 0, "" },
+	/* customers */
+#define OWNS(x) LOOSE ", \"customers\": {\"list\": {\"k\": [\"192.0.2.1\", \"" x "\"]}}, " ONE("\"port25\": \"leave-alone\"")
+#define COLONY(n) ", \"capacity\": {\"colony\": " n "}"
+	{ OWNS("2001:db8::/48"), 0, 0, "" },
+	{ OWNS("2001:db8::/47"), 0, 1, "/customers/list/k/0: customer 'k' has 131073 addresses or /64, at most 66560 are held "
+	  "together: of him only the one that is named will be held; take a shorter \"ipv6-key\"" },
+	{ OWNS("2001:db8::/47") ", \"ipv6-key\": 56", 0, 0, "" },
+	{ OWNS("2001::/20"), 0, 1, "customer 'k' has 17592186044417 addresses" },
+	{ OWNS("2001:db8::/48") COLONY("983054"), 0, 1, "customer 'k' has 65537 addresses or /64, at most 65536 are held together in a "
+	  "colony of 983054: of him only the one that is named will be held; want /capacity/colony 983055" },
+	{ OWNS("2001:db8::/48") COLONY("983055"), 0, 0, "" },
+	{ OWNS("198.51.100.0/23") COLONY("1024"), 0, 0, "" },
+	{ OWNS("198.51.100.0/22") COLONY("1024"), 0, 1, "customer 'k' has 1025 addresses" },
 	/* never-list */
 	{ LOOSE ", \"never\": [\"192.0.2.1\"], " ONE("\"port25\": \"leave-alone\""), 0, 1,
 	  "/never/0: never-list entry 192.0.2.1 lies inside 192.0.2.0/24 of class 'c'" },
