@@ -315,7 +315,7 @@ static void print_man_files(void)
 	print_man_questions(LZ_PEER_LOOK, LZ_PEER_LOOK);
 	puts("and only members of the group " LZ_PROTO_GROUP_READ " for the rest, which names customers\n"
 	     ".SH SEE ALSO\n"
-	     "\\fBlazaretd\\fR(8), \\fBlazaret\\-policy\\fR(5)");
+	     "\\fBlazaret\\-policy\\fR(5), \\fBlazaret\\-portal\\fR(8)");
 }
 
 void lz_cli_print_man(void)
