@@ -211,6 +211,17 @@ static void go_on(struct request *req)
 	lz_web_wake(req->daemon->web);
 }
 
+/* The button was pressed twice at once: both are told the same. */
+static void take_freed(struct request *req)
+{
+	const char *number = req->answer == LZ_ANSWER_RELEASE ? lz_web_freed(req->connection) : NULL;
+
+	if (!number)
+		return;
+	req->kind = LZ_PAGE_RELEASED;
+	lz_strcpy(req->the_case.number, sizeof(req->the_case.number), number);
+}
+
 static void on_case(const cJSON *answer, void *arg)
 {
 	struct request *req = arg;
@@ -218,8 +229,10 @@ static void on_case(const cJSON *answer, void *arg)
 
 	if (answer && lz_json_get_u64(answer, "code", 0, 7, &code, NULL) == 0 && code == 0)
 		req->has_case = lz_portal_case_parse(answer, &req->the_case, NULL) == 0;
-	if (!req->the_case.held)
+	if (!req->the_case.held) {
 		req->kind = LZ_PAGE_CASE; /* somebody else has let him out meanwhile */
+		take_freed(req);
+	}
 	go_on(req);
 }
 
@@ -236,8 +249,8 @@ static void on_release(const cJSON *answer, void *arg)
 	lz_json_opt_u64(answer, "code", 0, 7, &code, NULL);
 	if (code == 0) {
 		req->kind = LZ_PAGE_RELEASED;
-		lz_web_close_others(req->daemon->web, req->connection);
 		lz_json_opt_str(answer, "case", &number, NULL);
+		lz_web_free_others(req->daemon->web, req->connection, number);
 		lz_strcpy(req->the_case.number, sizeof(req->the_case.number), number);
 		go_on(req);
 		return;
@@ -266,6 +279,7 @@ static enum MHD_Result ask(struct request *req)
 	if (req->answer == LZ_ANSWER_RELEASE)
 		req->kind = LZ_PAGE_REFUSED;
 	req->stage = STAGE_ASKED;
+	lz_web_waits(req->connection);
 	MHD_suspend_connection(req->connection);
 	return MHD_YES;
 }

@@ -20,6 +20,9 @@ struct web_conn {
 	__u64 key;
 	__u64 since_ms;
 	int fd;
+	bool waits; /* for the gate; what it answers closes the connection */
+	bool freed; /* meanwhile, by another one */
+	char number[36]; /* and of which case */
 };
 
 /* ---------------------------------------------------------------- libmicrohttpd on the loop */
@@ -114,7 +117,7 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
 	*context = NULL;
 }
 
-static const struct web_conn *conn_of(struct MHD_Connection *connection)
+static struct web_conn *conn_of(struct MHD_Connection *connection)
 {
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -129,13 +132,35 @@ __u64 lz_web_age_ms(struct MHD_Connection *connection)
 	return conn ? uv_now(conn->daemon->web->loop) - conn->since_ms : 0;
 }
 
-void lz_web_close_others(struct lz_web *web, struct MHD_Connection *connection)
+void lz_web_waits(struct MHD_Connection *connection)
+{
+	struct web_conn *conn = conn_of(connection);
+
+	if (conn)
+		conn->waits = true;
+}
+
+const char *lz_web_freed(struct MHD_Connection *connection)
+{
+	const struct web_conn *conn = conn_of(connection);
+
+	return conn && conn->freed ? conn->number : NULL;
+}
+
+void lz_web_free_others(struct lz_web *web, struct MHD_Connection *connection, const char *number)
 {
 	const struct web_conn *own = conn_of(connection);
 
-	for (struct web_conn *conn = web->conns; own && conn; conn = conn->next)
-		if (conn != own && conn->key == own->key)
+	for (struct web_conn *conn = web->conns; own && conn; conn = conn->next) {
+		if (conn == own || conn->key != own->key)
+			continue;
+		if (!conn->waits) {
 			shutdown(conn->fd, SHUT_RDWR);
+			continue;
+		}
+		conn->freed = true;
+		lz_strcpy(conn->number, sizeof(conn->number), number);
+	}
 }
 
 /* libmicrohttpd's timeout starts anew with each byte; this one does not. */

@@ -75,12 +75,19 @@ bool lz_listener_is(int fd);
 /** lz_web_age_ms() - since it was accepted */
 __u64 lz_web_age_ms(struct MHD_Connection *connection);
 
+/** lz_web_waits() - this connection's request has gone to the gate */
+void lz_web_waits(struct MHD_Connection *connection);
+
+/** lz_web_freed() - the case that another connection ended while this one waited; NULL: none did */
+const char *lz_web_freed(struct MHD_Connection *connection);
+
 /**
- * lz_web_close_others() - every other connection of this one's source
+ * lz_web_free_others() - close every other connection of this one's source, but those that wait for the gate
+ * @number: of the case that it has ended
  *
  * He is free: what a browser keeps open for later would lead his next request here once more.
  */
-void lz_web_close_others(struct lz_web *web, struct MHD_Connection *connection);
+void lz_web_free_others(struct lz_web *web, struct MHD_Connection *connection, const char *number);
 
 /* reply.c */
 void *lz_web_begin(void *cls, const char *uri, struct MHD_Connection *connection);

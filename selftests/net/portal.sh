@@ -77,6 +77,39 @@ portal_host_pid()
 	awk '/^NSpid/ { print $2 }' "/proc/$(portal_pid)/status"
 }
 
+# ---------------------------------------------------------------- two clicks
+
+# press_twice ADDRESS TOKEN: on two connections that are open, before either has its answer
+press_twice()
+{
+	lz_ns_run box python3 - "$1" "$2" "$HOME_NAME" <<-'END'
+		import socket, sys, time
+		source, token, host = sys.argv[1:]
+		body = "token=" + token
+		request = ("POST /release HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+		           "Content-Length: %d\r\n\r\n%s" % (host, len(body), body)).encode()
+		two = [socket.create_connection(("127.0.0.1", 8080), 5, (source, 0)) for _ in range(2)]
+		time.sleep(0.2)
+		for s in two:
+		    s.sendall(request)
+		for s in two:
+		    answer = b"".join(iter(lambda: s.recv(65536), b"")).decode()
+		    print(answer.split("\r\n")[0], "free again" in answer, "20481" in answer)
+	END
+}
+
+two_clicks()
+{
+	local token
+	t_need portal
+	token=$(lz_ns_run box curl -s -m 5 --interface 127.0.0.8 -H "Host: $HOME_NAME" http://127.0.0.1:8080/ |
+		sed -n 's/.*name="token" value="\([^"]*\)".*/\1/p')
+	t_eq "pressed twice at once: both have the page" "$(press_twice 127.0.0.8 "$token")" \
+		$'HTTP/1.1 200 OK True True\nHTTP/1.1 200 OK True True'
+	t_eq "it was one release" "$(grep -c '^release host=8 done' "$LOG")" 1
+	lz_proc_stop lab
+}
+
 # ---------------------------------------------------------------- RFC 8908
 
 make_certificate()
@@ -152,6 +185,7 @@ taken_over()
 
 t_need lz_ns_add box
 bad_clients
+two_clicks
 captive_api
 own_templates
 taken_over
