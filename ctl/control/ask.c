@@ -35,8 +35,9 @@ static void hook_lost(struct lz_ctl *ctl, const char *name, bool lost)
 		if (!*at && at > ctl->lost_hooks)
 			at[-1] = '\0';
 	} else if (lost && !*at && used + len + 2 < sizeof(ctl->lost_hooks)) {
-		snprintf(ctl->lost_hooks + used, sizeof(ctl->lost_hooks) - used, "%s%s",
-			 used ? " " : "", name);
+		if (used)
+			ctl->lost_hooks[used++] = ' ';
+		memcpy(ctl->lost_hooks + used, name, len + 1);
 	}
 }
 
@@ -48,6 +49,8 @@ static void take_told(struct lz_ctl *ctl, const struct lz_answer *told)
 		[LZ_TOLD_LOST] = "hook-lost",	      [LZ_TOLD_BACK] = "hook-back",
 		[LZ_TOLD_CHANGED] = "hook-changed",   [LZ_TOLD_FAULT] = "interfaces-fault",
 		[LZ_TOLD_PORTAL_UP] = "portal-up",    [LZ_TOLD_PORTAL_DOWN] = "portal-down",
+		[LZ_TOLD_PORTAL_DEAF] = "portal-listen-failed",
+		[LZ_TOLD_PORTAL_HEARS] = "portal-listen-back",
 	};
 	bool of_hook = told->what < LZ_TOLD_FAULT;
 	struct lz_note note = { 0 };
@@ -60,6 +63,8 @@ static void take_told(struct lz_ctl *ctl, const struct lz_answer *told)
 		ctl->portal_fault[0] = '\0';
 	else if (told->what == LZ_TOLD_PORTAL_DOWN)
 		lz_text_set(ctl->portal_fault, sizeof(ctl->portal_fault), told->text);
+	else if (told->what == LZ_TOLD_PORTAL_DEAF || told->what == LZ_TOLD_PORTAL_HEARS)
+		lz_text_set(ctl->portal_deaf, sizeof(ctl->portal_deaf), told->text);
 	lz_text_set(note.event, sizeof(note.event), events[told->what]);
 	lz_text_set(note.actor, sizeof(note.actor), "keeper");
 	if (!of_hook)
@@ -431,7 +436,7 @@ void lz_ctl_portal(struct lz_ctl *ctl)
 		fill_listen(&policy->portal.api.listen, &ctl->ask.api);
 		fill_listen(&policy->portal.listen, &ctl->ask.own);
 	}
-	ctl->portal_fault[0] = '\0';
+	ctl->portal_fault[0] = ctl->portal_deaf[0] = '\0'; /* what is still wrong is told again */
 	if (ask(ctl, NULL, NULL, &err) == 0)
 		return;
 	lz_text_set(ctl->portal_fault, sizeof(ctl->portal_fault), err.text);

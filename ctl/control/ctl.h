@@ -158,6 +158,7 @@ struct lz_ctl {
 	struct lz_names *names; /* host names of the policy; NULL = there are none */
 	struct lz_courier *courier; /* to the teller; NULL = there is none */
 	char portal_fault[256]; /* "" = it runs, or none is wanted */
+	char portal_deaf[512]; /* addresses of its own that it cannot listen on, and why; "" = none */
 	__u64 news_lost; /* messages that found the outbox full */
 
 	struct lz_request *followers[LZ_FOLLOWERS_MAX];

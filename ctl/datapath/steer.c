@@ -380,6 +380,7 @@ static int set_options(int fd, int family, bool led)
 	/* One flag of the socket under two names: either lets it answer as whoever was asked. */
 	if (led)
 		return r ?: set_option(fd, IPPROTO_IP, IP_TRANSPARENT, 1);
+	/* Its address may come later, by DHCP or when this machine takes over from another. */
 	return r ?: set_option(fd, IPPROTO_IP, IP_FREEBIND, 1);
 }
 
@@ -414,7 +415,7 @@ int lz_steer_listen(int family, const struct lz_addr *addr, __u16 port, struct l
 		close(fd);
 	if (addr)
 		lz_addr_format(addr, text);
-	return lz_err_set(reterr, -r, "portal: cannot listen on %s port %u: %s", text, port,
+	return lz_err_set(reterr, -r, "cannot listen on %s port %u: %s", text, port,
 			  strerror(-r));
 }
 

@@ -31,7 +31,7 @@ struct doctor {
 	__u64 faults, before; /* before: those that are not about holds */
 	__u64 apart; /* of the faults: two of them say different things */
 	bool blind; /* not all could be compared */
-	char first[300]; /* fault that is not of this kind */
+	char first[600]; /* fault that is not of this kind */
 };
 
 static void diagnose(struct doctor *d, const char *what, bool ok, const char *why, const char *todo)
@@ -114,7 +114,7 @@ static void on_closed(uv_handle_t *handle)
 static void end(struct doctor *d)
 {
 	cJSON *fields = cJSON_CreateObject();
-	char text[400];
+	char text[700];
 
 	if (d->faults == d->before && d->ctl->opened)
 		diagnose(d, "holds", true, "", "");

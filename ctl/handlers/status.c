@@ -169,6 +169,7 @@ size_t lz_health_look(struct lz_ctl *ctl, struct lz_health ret[static LZ_HEALTH_
 		check_tables(ctl, &ret[n], &ret[n + 1]);
 		n += 2;
 		check(&ret[n++], "portal", ctl->portal_fault);
+		check(&ret[n++], "portal-listen", ctl->portal_deaf);
 	}
 	check(&ret[n++], "ledger", ctl->ledger_fault[0] ? ctl->ledger_fault : ctl->checkpoint.fault);
 	check_guard(ctl, &ret[n++]);
@@ -208,7 +209,7 @@ static void add_alarms(struct lz_ctl *ctl, cJSON *end)
 	struct lz_health checks[LZ_HEALTH_CHECKS];
 	cJSON *alarms = cJSON_AddArrayToObject(end, "alarms");
 	size_t n = lz_health_look(ctl, checks);
-	char text[300];
+	char text[600];
 
 	for (size_t i = 0; i < n; i++) {
 		if (checks[i].ok)
@@ -298,7 +299,7 @@ void lz_h_health(struct lz_request *req, void *arg)
 	size_t n = lz_health_look(ctl, checks);
 	cJSON *end = cJSON_CreateObject();
 	cJSON *list = cJSON_AddArrayToObject(end, "checks");
-	char first[300] = "";
+	char first[600] = "";
 
 	for (size_t i = 0; i < n; i++) {
 		cJSON *one = cJSON_CreateObject();

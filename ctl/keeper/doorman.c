@@ -28,6 +28,7 @@
 
 /* In the order of the descriptors: page4, page6, sink4, sink6, then those of its own addresses. */
 #define LED_SOCKS	 LZ_PORTAL_ROWS
+#define OWN_FIRST	 (LZ_PORTAL_FD_API4 - LZ_PORTAL_FD_PAGE4)
 _Static_assert(LZ_PORTAL_FD_SINK6 - LZ_PORTAL_FD_PAGE4 == LZ_PORTAL_ROW(LZ_PORTAL_SINK, 6),
 	       "a row of the map is a descriptor of the portal");
 
@@ -85,20 +86,49 @@ static int listen_led(int sock[static SOCKS], struct lz_err *reterr)
 	return 0;
 }
 
-/* @ret: of IPv4, of IPv6 */
-static int listen_at(const struct lz_listen_ask *at, int ret[static 2], struct lz_err *reterr)
+/* One of its own: @n counts from OWN_FIRST. Return: a socket; -ENOENT: none is wanted; -errno with @reterr. */
+static int listen_at(const struct lz_doorman *d, int n, struct lz_err *reterr)
 {
-	struct lz_addr v4 = { .family = 4 }, v6 = { .family = 6 };
+	const struct lz_listen_ask *at = n / 2 ? &d->own : &d->api;
+	struct lz_addr addr = { .family = n % 2 ? 6 : 4 };
+	__u16 port = n % 2 ? at->port6 : at->port4;
 
-	memcpy(v4.bytes, at->ip4, sizeof(at->ip4));
-	memcpy(v6.bytes, at->ip6, sizeof(at->ip6));
-	if (at->port4)
-		ret[0] = lz_steer_listen(AF_INET, &v4, at->port4, reterr);
-	if (at->port4 && ret[0] < 0)
-		return ret[0];
-	if (at->port6)
-		ret[1] = lz_steer_listen(AF_INET6, &v6, at->port6, reterr);
-	return at->port6 && ret[1] < 0 ? ret[1] : 0;
+	if (!port)
+		return -ENOENT;
+	if (addr.family == 4)
+		memcpy(addr.bytes, at->ip4, sizeof(at->ip4));
+	else
+		memcpy(addr.bytes, at->ip6, sizeof(at->ip6));
+	return lz_steer_listen(addr.family == 4 ? AF_INET : AF_INET6, &addr, port, reterr);
+}
+
+/* Those that are not there yet, each for itself. Return: how many have come; of the others is told. */
+static int listen_own(struct lz_doorman *d)
+{
+	char deaf[sizeof(d->deaf)] = "";
+	int n_new = 0;
+
+	for (int i = OWN_FIRST; i < SOCKS; i++) {
+		bool is_api = i < LZ_PORTAL_FD_OWN4 - LZ_PORTAL_FD_PAGE4;
+		size_t used = strlen(deaf);
+		struct lz_err err = { "" };
+		int fd = d->sock[i] < 0 ? listen_at(d, i - OWN_FIRST, &err) : -ENOENT;
+
+		if (fd >= 0) {
+			d->sock[i] = fd;
+			n_new++;
+		} else if (fd != -ENOENT) {
+			snprintf(deaf + used, sizeof(deaf) - used, "%s\"%s\": %s%s", used ? "; " : "",
+				 is_api ? "api" : "listen", err.text,
+				 fd == -EADDRINUSE ? " (ss -ltnp says by whom)" : "");
+		}
+	}
+	d->again_ns = lz_clock_mono_ns() + LZ_DOORMAN_AGAIN_NS;
+	if (!lz_streq(deaf, d->deaf)) {
+		memcpy(d->deaf, deaf, sizeof(deaf));
+		tell(d, deaf[0] ? LZ_TOLD_PORTAL_DEAF : LZ_TOLD_PORTAL_HEARS, deaf);
+	}
+	return n_new;
 }
 
 /* Into the data plane or out of it. */
@@ -234,6 +264,7 @@ static void try_start(struct lz_doorman *d, __u64 now_ns)
 	struct lz_err err = { "" };
 
 	d->restart_at_ns = 0;
+	d->renewing = false;
 	if (start(d, &err) < 0) {
 		plan_restart(d, now_ns);
 		tell_down(d, err.text);
@@ -241,6 +272,14 @@ static void try_start(struct lz_doorman *d, __u64 now_ns)
 	}
 	d->started_ns = now_ns;
 	d->beat_ns = 0;
+}
+
+/* We have asked it to; or the gate was closed: there are other settings, or another certificate. One that ends
+ * again and again is told of all the same. */
+static bool ended_in_order(const struct lz_doorman *d, int status, __u64 now_ns)
+{
+	return d->renewing || (d->up && WIFEXITED(status) && !WEXITSTATUS(status) &&
+			       now_ns - d->started_ns > BACKOFF_LAST_NS);
 }
 
 bool lz_doorman_buried(struct lz_doorman *d, pid_t pid, int status)
@@ -254,9 +293,11 @@ bool lz_doorman_buried(struct lz_doorman *d, pid_t pid, int status)
 	d->died_ns = now_ns;
 	if (!d->wanted)
 		return true;
-	if (now_ns - d->started_ns > BACKOFF_LAST_NS)
+	if (now_ns - d->started_ns > BACKOFF_LAST_NS || d->renewing)
 		d->backoff_ns = 0;
 	plan_restart(d, now_ns);
+	if (ended_in_order(d, status, now_ns))
+		return true;
 	if (WIFSIGNALED(status))
 		snprintf(why, sizeof(why), "ended by signal %d", WTERMSIG(status));
 	else
@@ -271,7 +312,7 @@ static void stop(struct lz_doorman *d)
 {
 	int status;
 
-	d->wanted = false;
+	d->wanted = d->begun = d->renewing = false;
 	d->restart_at_ns = d->backoff_ns = 0;
 	if (!d->pid)
 		return;
@@ -285,12 +326,14 @@ static void stop(struct lz_doorman *d)
 	d->pid = 0;
 }
 
-static int begin(struct lz_doorman *d, const struct lz_ask *ask, struct lz_err *reterr)
+/* What it cannot do without, and then what there is of the rest. */
+static int begin(struct lz_doorman *d, struct lz_err *reterr)
 {
 	int sock[SOCKS], r;
 
 	for (int i = 0; i < SOCKS; i++)
 		sock[i] = -1;
+	d->again_ns = lz_clock_mono_ns() + LZ_DOORMAN_AGAIN_NS;
 	r = lz_steer_check(reterr);
 	if (r > 0)
 		lz_log(LZ_LOG_WARNING, "portal-rule-before", "why=%s", reterr->text);
@@ -298,8 +341,6 @@ static int begin(struct lz_doorman *d, const struct lz_ask *ask, struct lz_err *
 	if (r == 0 && pipe2(d->beat, O_CLOEXEC | O_NONBLOCK) < 0)
 		r = lz_err_set(reterr, errno, "portal: no pipe: %m");
 	r = r ?: listen_led(sock, reterr);
-	r = r ?: listen_at(&ask->api, &sock[LZ_PORTAL_FD_API4 - LZ_PORTAL_FD_PAGE4], reterr);
-	r = r ?: listen_at(&ask->own, &sock[LZ_PORTAL_FD_OWN4 - LZ_PORTAL_FD_PAGE4], reterr);
 	if (r == 0)
 		r = lz_steer_ensure(reterr) < 0 ? -EIO : lz_steer_check(reterr) < 0 ? -EEXIST : 0;
 	if (r < 0) {
@@ -308,31 +349,64 @@ static int begin(struct lz_doorman *d, const struct lz_ask *ask, struct lz_err *
 		return r;
 	}
 	memcpy(d->sock, sock, sizeof(sock));
-	d->api = ask->api;
-	d->own = ask->own;
-	d->wanted = true;
-	d->up = false;
-	d->fault[0] = '\0';
+	listen_own(d);
+	d->begun = true;
 	try_start(d, lz_clock_mono_ns());
 	show(d, true);
 	d->died_ns = lz_clock_mono_ns();
 	return 0;
 }
 
+/* Who asks may be a new controller, which has heard of nothing. */
+static void say_again(struct lz_doorman *d)
+{
+	if (d->deaf[0])
+		tell(d, LZ_TOLD_PORTAL_DEAF, d->deaf);
+	if (!d->up && d->fault[0])
+		tell(d, LZ_TOLD_PORTAL_DOWN, d->fault);
+}
+
 int lz_doorman_ask(struct lz_doorman *d, int map_fd, const struct lz_ask *ask, struct lz_err *reterr)
 {
 	bool wanted = ask->flags & LZ_PORTAL_F_WANTED, moved = d->map_fd != map_fd;
+	int r;
 
 	d->map_fd = map_fd;
-	if (wanted && d->wanted && !memcmp(&d->api, &ask->api, sizeof(d->api)) &&
+	if (wanted && d->begun && !memcmp(&d->api, &ask->api, sizeof(d->api)) &&
 	    !memcmp(&d->own, &ask->own, sizeof(d->own))) {
 		if (moved && d->shown) /* the map of a new instance is empty */
 			show(d, true);
+		say_again(d);
 		return 0;
 	}
 	if (d->wanted)
 		lz_doorman_close(d);
-	return wanted ? begin(d, ask, reterr) : 0;
+	d->wanted = wanted;
+	d->up = false;
+	d->fault[0] = d->deaf[0] = '\0';
+	if (!wanted)
+		return 0;
+	d->api = ask->api;
+	d->own = ask->own;
+	r = begin(d, reterr);
+	if (r < 0) /* the answer tells it */
+		snprintf(d->fault, sizeof(d->fault), "%s", reterr->text);
+	return r;
+}
+
+/* False: it has not begun. */
+static bool ask_again(struct lz_doorman *d, __u64 now_ns)
+{
+	bool due = now_ns >= d->again_ns;
+	struct lz_err err = { "" };
+
+	if (!d->begun && due && begin(d, &err) < 0)
+		tell_down(d, err.text);
+	else if (d->begun && due && d->deaf[0] && listen_own(d) > 0 && d->pid) {
+		d->renewing = true;
+		kill(d->pid, SIGTERM);
+	}
+	return d->begun;
 }
 
 /* What other programs flush comes back; until then nothing leaks, see bpf/steer.h. False: led packets
@@ -369,7 +443,7 @@ void lz_doorman_turn(struct lz_doorman *d, __u64 now_ns)
 {
 	bool led;
 
-	if (!d->wanted)
+	if (!d->wanted || !ask_again(d, now_ns))
 		return;
 	if (d->restart_at_ns && now_ns >= d->restart_at_ns)
 		try_start(d, now_ns);

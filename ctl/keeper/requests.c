@@ -261,6 +261,8 @@ void lz_keeper_tell(void *keeper, enum lz_told_what what, const char *text)
 		[LZ_TOLD_FAULT] = { "interfaces-fault", LZ_LOG_ERROR },
 		[LZ_TOLD_PORTAL_UP] = { "portal-up", LZ_LOG_NOTICE },
 		[LZ_TOLD_PORTAL_DOWN] = { "portal-down", LZ_LOG_ERROR },
+		[LZ_TOLD_PORTAL_DEAF] = { "portal-listen-failed", LZ_LOG_ERROR },
+		[LZ_TOLD_PORTAL_HEARS] = { "portal-listen-back", LZ_LOG_NOTICE },
 	};
 	struct lz_keeper *k = keeper;
 	lz_autofree struct lz_answer *told = calloc(1, sizeof(*told));

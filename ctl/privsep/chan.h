@@ -106,6 +106,8 @@ enum lz_told_what {
 	LZ_TOLD_FAULT, /* interfaces and policy do not fit, or a hook cannot be attached; text says why */
 	LZ_TOLD_PORTAL_UP,
 	LZ_TOLD_PORTAL_DOWN, /* text says why; held hosts are refused instead of told */
+	LZ_TOLD_PORTAL_DEAF, /* text says where of its own it cannot listen and why; all else goes on */
+	LZ_TOLD_PORTAL_HEARS, /* it listens at all of them */
 	LZ_TOLD_N,
 };
 

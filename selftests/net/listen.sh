@@ -1,0 +1,140 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# What the portal has of its own and can lack: an address of "listen" or "api" that another program listens on.
+# Held hosts are led all the same, health names what is missing and why, and it comes back by itself.
+set -u
+
+ROOT=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=selftests/lib/gateway.sh
+. "$ROOT/selftests/lib/gateway.sh"
+
+lz_gateway_enter 420 "$@"
+
+HOME4=198.51.100.10
+LOG=$LZ_DIR/log/daemon.log
+TLS=$LZ_DIR/tls
+
+# policy LISTEN CERTIFICATE
+policy()
+{
+	cat <<-END
+	{ "version": 1, "interfaces": { "access": { "side": "customer", "match": ["acc0"], "source-validation": "strict" },
+			  "transit": { "side": "uplink", "match": ["upl0"] } },
+	  "portal": { "url": "http://quarantine.example.net/", "contact": "Abuse desk", "provider": "Example Net",
+		      "listen": [$1],
+		      "api": { "url": "https://api.example.net/captive", "listen": ["192.0.2.1:443"],
+			       "certificate": "$TLS/$2", "key": "$TLS/key.pem" } },
+	  "sets": { "homes": ["198.51.100.0/24"] },
+	  "classes": { "homes": { "of": ["homes"], "port25": "leave-alone" } } }
+	END
+}
+
+# certificate_make: a new one, its key for user lazaret-portal
+certificate_make()
+{
+	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=api.example.net \
+		-addext subjectAltName=DNS:api.example.net -keyout "$TLS/new.key" -out "$TLS/new.pem" 2>/dev/null &&
+		chown lazaret-portal "$TLS/new.key" && mv "$TLS/new.key" "$TLS/key.pem" && mv "$TLS/new.pem" "$TLS/cert.pem"
+}
+
+lab_up()
+{
+	mkdir -p "$TLS" && chmod 755 "$LZ_DIR" "$TLS" && certificate_make &&
+		lz_provider_add && lz_customer_add home "$HOME4" 2001:db8:2000::10 || return 1
+	policy '"192.0.2.1:80"' cert.pem >"$LZ_DIR/one.json"
+	policy '"192.0.2.1:80", "[2001:db8:25::1]:80"' cert.pem >"$LZ_DIR/two.json"
+	policy '"192.0.2.99:80"' cert.pem >"$LZ_DIR/elsewhere.json"
+	other_start 80 && other_start 443
+}
+
+# other_start PORT: somebody else's server is there first
+other_start()
+{
+	mkdir -p "$LZ_DIR/site" && echo other >"$LZ_DIR/site/index.html" &&
+		lz_proc_start "other$1" gw python3 -m http.server -d "$LZ_DIR/site" -b 192.0.2.1 "$1" &&
+		lz_port_wait 5 gw "$1"
+}
+
+# led: the web of a held host, and its mail
+led()
+{
+	[ "$(lz_ns_run home curl -s -m 4 -o /dev/null -w '%{http_code}' http://203.0.113.80/)" = 511 ] &&
+		lz_ns_run home timeout 4 nc -w 3 203.0.113.25 25 </dev/null | grep -q '^554 5.7.1'
+}
+
+# own [ADDRESS [TEXT]]: the page at an address of the portal's own
+own()
+{
+	lz_ns_run home curl -s -m 4 -H 'Accept: text/html' "http://${1:-192.0.2.1}/" | grep -q "${2:-is in quarantine}"
+}
+
+# api CERTIFICATE: over TLS that this one vouches for
+api()
+{
+	lz_ns_run home curl -s -m 4 --cacert "$1" --resolve api.example.net:443:192.0.2.1 \
+		https://api.example.net/captive | grep -q '"captive":true'
+}
+
+# why CHECK TEXT: this check of health has failed, and this is why
+why()
+{
+	ctl -j health | jq -e --arg n "$1" --arg t "$2" '.checks[] | select(.name == $n) | .why // "" | contains($t)' &&
+		ctl status | grep -qF "ALARM: $1: "
+}
+
+one_fault()
+{
+	ctl -j health | jq -e '[.checks[] | select(.ok | not)] | length == 1'
+}
+
+# lines EVENT: of the log
+lines()
+{
+	grep -c "event=$1 " "$LOG"
+}
+
+# ---------------------------------------------------------------- addresses
+
+in_use()
+{
+	t_need daemon_start "$LZ_DIR/one.json"
+	t_need ctl quarantine add "$HOME4" for 1h
+	t_ok "both in use: led all the same" lz_wait 8 led
+	t_ok "health names \"listen\"" why portal-listen '"listen": cannot listen on 192.0.2.1 port 80: Address already in use'
+	t_ok "health names \"api\"" why portal-listen '"api": cannot listen on 192.0.2.1 port 443: Address already in use'
+	t_ok "that is all that is wrong" lz_wait 5 one_fault
+	t_ok "another policy" ctl -q policy apply "$LZ_DIR/two.json" --yes
+	t_ok "the family that is free has its page" lz_wait 8 own '[2001:db8:25::1]' 'is not restricted'
+	t_ok "the other is missed still" why portal-listen 'port 80: Address already in use'
+	t_ok "led still" led
+	comes_back
+}
+
+comes_back()
+{
+	local before
+	before=$(lines portal-listen-failed)
+	sleep 7
+	t_eq "tried again and again, said once" "$(lines portal-listen-failed)" "$before"
+	lz_proc_stop other80
+	t_ok "port 80 is free: the page is there by itself" lz_wait 10 own
+	t_ok "port 443 is missed still" lz_wait 5 why portal-listen 'port 443: Address already in use'
+	kill -KILL "$(pgrep -x lazaretd-ctl || pgrep -P "${LZ_PROC[daemon]}" -x lazaretd | head -n 1)"
+	t_ok "a new controller knows it, too" lz_wait 20 why portal-listen 'port 443: Address already in use'
+	lz_proc_stop other443
+	t_ok "port 443 is free: the API is there by itself" lz_wait 10 api "$TLS/cert.pem"
+	t_ok "healthy" lz_wait 5 ctl health
+	t_ok "and led" led
+	t_ok "the log says so" grep -q event=portal-listen-back "$LOG"
+	t_ok "an address that this machine does not have: it may come" ctl -q policy apply "$LZ_DIR/elsewhere.json" --yes
+	t_ok "healthy" lz_wait 5 ctl health
+	lz_ns_run gw ip addr add 192.0.2.99/32 dev lo
+	t_ok "it comes: the page is there" lz_wait 5 own 192.0.2.99
+}
+
+t_need lab_up
+in_use
+daemon_stop
+[ "$T_FAILED" = 0 ] || sed 's/^/# /' "$LZ_DIR/log/daemons.log" | tail -n 60
+t_end
