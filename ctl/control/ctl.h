@@ -109,6 +109,7 @@ struct lz_ctl {
 	struct lz_serve *serve;
 	struct lz_gate *gate; /* NULL: there is no account for the portal */
 	char *portal_given; /* the settings that the portal was told; NULL: none */
+	__u64 portal_given_s; /* CLOCK_MONOTONIC */
 	struct lz_ledger *ledger;
 	struct lz_ledger_mark opened_as; /* its mark when it was opened: what is added since is ours */
 	struct lz_serve_grant grants[3];
@@ -159,6 +160,11 @@ struct lz_ctl {
 	struct lz_courier *courier; /* to the teller; NULL = there is none */
 	char portal_fault[256]; /* "" = it runs, or none is wanted */
 	char portal_deaf[512]; /* addresses of its own that it cannot listen on, and why; "" = none */
+	struct {
+		enum lz_gate_tls state;
+		int error; /* errno */
+		bool before; /* those that were loaded before are in use */
+	} portal_tls; /* what the portal has said of certificate and key */
 	__u64 news_lost; /* messages that found the outbox full */
 
 	struct lz_request *followers[LZ_FOLLOWERS_MAX];

@@ -58,6 +58,8 @@ int lz_portal_listen(const struct lz_options *o, uid_t *ret_uid, struct lz_err *
 int lz_portal_open(struct lz_ctl *ctl, int fd, uid_t uid, struct lz_err *reterr);
 /** lz_portal_look() - has the policy, or one of its files, changed what the portal was told? It reads it anew */
 void lz_portal_look(struct lz_ctl *ctl);
+/** lz_portal_check_api() - why certificate or key of the API cannot be used, and what to do; "" = they are */
+void lz_portal_check_api(const struct lz_ctl *ctl, char *ret, size_t size);
 
 /** lz_bypass_look() - switched by hand, or is its time over? */
 void lz_bypass_look(struct lz_ctl *ctl);

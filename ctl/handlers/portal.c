@@ -23,22 +23,26 @@
 
 /* A certificate is renewed file by file: only then is it read anew. */
 #define SETTLED_S 5
+/* What it cannot read, and we cannot see change, it tries again when so much time has gone by. */
+#define RETRY_S 60
 
-/* One of the files: @looks gets another text for another file, be it an older one that was put back. */
+/* One of the files: @looks gets another text for another file, be it an older one that was put back, and for one
+ * that others may read now. */
 static void look_at_file(const char *path, struct lz_str *looks, __u64 *newest_s)
 {
 	struct stat st;
 
 	if (stat(path, &st) < 0)
 		return; /* what cannot be seen from here has not changed */
-	lz_str_appendf(looks, "%llx.%lx.%llx.%llx ", (unsigned long long)st.st_mtim.tv_sec,
-		       (unsigned long)st.st_mtim.tv_nsec, (unsigned long long)st.st_size,
+	lz_str_appendf(looks, "%llx.%lx.%llx.%lx.%llx.%llx ", (unsigned long long)st.st_mtim.tv_sec,
+		       (unsigned long)st.st_mtim.tv_nsec, (unsigned long long)st.st_ctim.tv_sec,
+		       (unsigned long)st.st_ctim.tv_nsec, (unsigned long long)st.st_size,
 		       (unsigned long long)st.st_ino);
-	if ((__u64)st.st_mtim.tv_sec > *newest_s)
-		*newest_s = (__u64)st.st_mtim.tv_sec;
+	if ((__u64)st.st_ctim.tv_sec > *newest_s)
+		*newest_s = (__u64)st.st_ctim.tv_sec;
 }
 
-/* The files that the portal reads at its start. Return: when the last of them was written; 0: there are none. */
+/* The files that the portal reads at its start. Return: when the last of them was changed; 0: there are none. */
 static __u64 look_at_files(const struct lz_policy_portal *portal, struct lz_str *looks)
 {
 	char path[LZ_PATH_MAX + LZ_LANGUAGE_MAX + 8];
@@ -106,7 +110,21 @@ static enum lz_code give_settings(struct lz_ctl *ctl, cJSON *answer)
 	}
 	free(ctl->portal_given);
 	ctl->portal_given = text;
+	ctl->portal_given_s = lz_ctl_now().mono_s;
 	return LZ_CODE_OK;
+}
+
+/* Is there one that the portal cannot read, in a folder that we cannot look into? */
+static bool is_out_of_sight(const struct lz_ctl *ctl)
+{
+	const struct lz_policy *policy = ctl->now.policy;
+	const struct lz_policy_api *api = policy ? &policy->portal.api : NULL;
+	enum lz_gate_tls state = ctl->portal_tls.state;
+	struct stat st;
+
+	if (!api || !api->present || (state != LZ_GATE_TLS_CERTIFICATE && state != LZ_GATE_TLS_KEY))
+		return false;
+	return stat(state == LZ_GATE_TLS_KEY ? api->key : api->certificate, &st) < 0 && errno == EACCES;
 }
 
 void lz_portal_look(struct lz_ctl *ctl)
@@ -118,7 +136,8 @@ void lz_portal_look(struct lz_ctl *ctl)
 	if (!ctl->gate || !ctl->portal_given)
 		return;
 	text = print_settings(ctl->now.policy);
-	if (text && lz_streq(text, ctl->portal_given))
+	if (text && lz_streq(text, ctl->portal_given) &&
+	    !(is_out_of_sight(ctl) && lz_ctl_now().mono_s - ctl->portal_given_s >= RETRY_S))
 		return;
 	now_s = lz_ctl_now().wall_s;
 	changed_s = text ? look_at_files(&ctl->now.policy->portal, &ignored) : 0;
@@ -126,6 +145,34 @@ void lz_portal_look(struct lz_ctl *ctl)
 		return;
 	free(TAKE_PTR(ctl->portal_given));
 	lz_gate_drop(ctl->gate);
+}
+
+void lz_portal_check_api(const struct lz_ctl *ctl, char *ret, size_t size)
+{
+	const struct lz_policy *policy = ctl->now.policy;
+	const struct lz_policy_api *api = policy && policy->portal.present ? &policy->portal.api : NULL;
+	const char *served = ctl->portal_tls.before ? "the API goes on with what was loaded before" :
+						      "there is no API and no https page";
+	enum lz_gate_tls state = ctl->portal_tls.state;
+	const char *file = state == LZ_GATE_TLS_KEY && api ? api->key : api ? api->certificate : "";
+	const char *it = strlen(file) <= 80 ? file : "FILE";
+	int error = ctl->portal_tls.error;
+
+	ret[0] = '\0';
+	if (!api || !api->present || state == LZ_GATE_TLS_OK)
+		return;
+	if (state == LZ_GATE_TLS_PAIR || state == LZ_GATE_TLS_FORM)
+		snprintf(ret, size, "%.160s and %.160s: %s; %s", api->certificate, api->key,
+			 state == LZ_GATE_TLS_PAIR ?
+				 "do not belong together" :
+				 "want PEM, a certificate with its chain and a key without password", served);
+	else if (error == EACCES || error == EPERM)
+		snprintf(ret, size, "%s: user " LZ_PORTAL_USER " cannot read it: %s; %s; give group "
+			 LZ_PORTAL_USER " read access, e.g. chgrp " LZ_PORTAL_USER " %s; chmod 640 %s "
+			 "(and x on its folders)", file, strerror(error), served, it, it);
+	else
+		snprintf(ret, size, "%s: user " LZ_PORTAL_USER " cannot read it: %s; %s", file,
+			 strerror(error), served);
 }
 
 /* ---------------------------------------------------------------- cases */
@@ -313,6 +360,11 @@ static enum lz_code on_question(const struct lz_gate_question *q, cJSON *answer,
 	case LZ_GATE_SEEN:
 		r = lz_case_seen(ctl, &q->host, q->helo, q->first);
 		return r == 0 ? LZ_CODE_OK : r == -ENOENT ? LZ_CODE_NO_OBJECT : LZ_CODE_REFUSED;
+	case LZ_GATE_TLS:
+		ctl->portal_tls.state = q->tls;
+		ctl->portal_tls.error = q->tls_errno;
+		ctl->portal_tls.before = q->tls_before;
+		return LZ_CODE_OK;
 	case LZ_GATE_CMD_N:
 		break;
 	}

@@ -151,7 +151,7 @@ size_t lz_health_look(struct lz_ctl *ctl, struct lz_health ret[static LZ_HEALTH_
 {
 	__u64 lost = lz_events_lost(ctl);
 	struct lz_swap_state state = { 0 };
-	char why[LZ_UNKNOWN_TEXT_MAX] = "";
+	char why[LZ_UNKNOWN_TEXT_MAX] = "", api[512];
 	size_t n = 0;
 
 	if (ctl->opened)
@@ -170,6 +170,8 @@ size_t lz_health_look(struct lz_ctl *ctl, struct lz_health ret[static LZ_HEALTH_
 		n += 2;
 		check(&ret[n++], "portal", ctl->portal_fault);
 		check(&ret[n++], "portal-listen", ctl->portal_deaf);
+		lz_portal_check_api(ctl, api, sizeof(api));
+		check(&ret[n++], "portal-api", api);
 	}
 	check(&ret[n++], "ledger", ctl->ledger_fault[0] ? ctl->ledger_fault : ctl->checkpoint.fault);
 	check_guard(ctl, &ret[n++]);

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -51,7 +52,7 @@ void lz_doorman_init(struct lz_doorman *d, const struct lz_options *options)
 {
 	d->options = options;
 	d->map_fd = -1;
-	d->beat[0] = d->beat[1] = -1;
+	d->beat[0] = d->beat[1] = d->kept = -1;
 	for (int i = 0; i < SOCKS; i++)
 		d->sock[i] = -1;
 }
@@ -158,11 +159,12 @@ static void plan_restart(struct lz_doorman *d, __u64 now_ns)
 }
 
 /* The sockets to their numbers, by way of numbers that are nobody's; all else is closed. */
-static int arrange_descriptors(const int sock[static SOCKS], int beat)
+static int arrange_descriptors(const int sock[static SOCKS], int beat, int kept)
 {
 	int high[SOCKS], high_beat = fcntl(beat, F_DUPFD, 2 * LZ_PORTAL_FD_END + SOCKS);
+	int high_kept = kept < 0 ? -1 : fcntl(kept, F_DUPFD, 2 * LZ_PORTAL_FD_END + SOCKS);
 
-	if (high_beat < 0)
+	if (high_beat < 0 || (kept >= 0 && high_kept < 0))
 		return -errno;
 
 	for (int i = 0; i < SOCKS; i++) {
@@ -178,7 +180,11 @@ static int arrange_descriptors(const int sock[static SOCKS], int beat)
 	}
 	if (dup2(high_beat, LZ_PORTAL_FD_ALIVE) < 0)
 		return -errno;
-	return close_range(LZ_PORTAL_FD_ALIVE + 1, ~0U, 0) < 0 ? -errno : 0;
+	if (high_kept < 0)
+		close(LZ_PORTAL_FD_KEPT);
+	else if (dup2(high_kept, LZ_PORTAL_FD_KEPT) < 0)
+		return -errno;
+	return close_range(LZ_PORTAL_FD_KEPT + 1, ~0U, 0) < 0 ? -errno : 0;
 }
 
 /* lazaret-portal stands where lazaretd does. */
@@ -224,7 +230,7 @@ static void become_portal(const struct lz_doorman *d, const struct lz_identity *
 	if (keep_variable("TZ", zone, sizeof(zone)))
 		env[n++] = zone;
 	snprintf(gate, sizeof(gate), "%s/%s", d->options->run, LZ_GATE_SOCK);
-	if (arrange_descriptors(d->sock, d->beat[1]) < 0 || lz_sandbox_become(who, &err) < 0) {
+	if (arrange_descriptors(d->sock, d->beat[1], d->kept) < 0 || lz_sandbox_become(who, &err) < 0) {
 		fprintf(stderr, "lazaretd: portal: %s\n", err.text);
 		_exit(126);
 	}
@@ -349,6 +355,8 @@ static int begin(struct lz_doorman *d, struct lz_err *reterr)
 		return r;
 	}
 	memcpy(d->sock, sock, sizeof(sock));
+	if (d->kept < 0) /* without it a certificate that cannot be read has no predecessor */
+		d->kept = memfd_create("lazaret-portal", MFD_CLOEXEC);
 	listen_own(d);
 	d->begun = true;
 	try_start(d, lz_clock_mono_ns());
@@ -384,8 +392,10 @@ int lz_doorman_ask(struct lz_doorman *d, int map_fd, const struct lz_ask *ask, s
 	d->wanted = wanted;
 	d->up = false;
 	d->fault[0] = d->deaf[0] = '\0';
-	if (!wanted)
+	if (!wanted) {
+		lz_close_ref(&d->kept);
 		return 0;
+	}
 	d->api = ask->api;
 	d->own = ask->own;
 	r = begin(d, reterr);

@@ -38,6 +38,7 @@ struct lz_doorman {
 	pid_t pid; /* 0 = it does not run */
 	int sock[LZ_PORTAL_FD_END - LZ_PORTAL_FD_PAGE4]; /* -1 = none */
 	int beat[2]; /* the pipe of LZ_PORTAL_FD_ALIVE; -1 = none */
+	int kept; /* memory file of LZ_PORTAL_FD_KEPT; -1 = none */
 	struct lz_listen_ask api, own; /* where sock[] shall listen */
 	__u64 started_ns;
 	__u64 died_ns;

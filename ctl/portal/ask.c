@@ -155,7 +155,7 @@ int lz_ask_start(struct lz_ask *gate, uv_loop_t *loop, void (*gone)(void))
 
 /* ---------------------------------------------------------------- questions */
 
-/* Takes @fields, the members of the question beside v, id, cmd. */
+/* Takes @fields, the members of the question beside v, id, cmd. @socket: -1: it is about no host. */
 static int ask(struct lz_ask *gate, int socket, const char *cmd, cJSON *fields, lz_ask_done done,
 	       void *arg)
 {
@@ -174,7 +174,7 @@ static int ask(struct lz_ask *gate, int socket, const char *cmd, cJSON *fields, 
 	    lz_json_add_str(obj, "cmd", cmd) < 0)
 		return -ENOMEM;
 	text = cJSON_PrintUnformatted(obj);
-	r = text ? send_text(gate->fd, text, &socket) : -ENOMEM;
+	r = text ? send_text(gate->fd, text, socket < 0 ? NULL : &socket) : -ENOMEM;
 	if (r < 0)
 		return r == -EAGAIN ? -EBUSY : r;
 	*slot = (struct lz_ask_slot){
@@ -210,6 +210,16 @@ int lz_ask_seen(struct lz_ask *gate, int socket, const char *helo, const char *f
 	lz_json_add_str(fields, "helo", helo);
 	lz_json_add_str(fields, "first", first);
 	return ask(gate, socket, "seen", fields, done, arg);
+}
+
+int lz_ask_tls(struct lz_ask *gate, enum lz_gate_tls state, int error, bool before)
+{
+	cJSON *fields = cJSON_CreateObject();
+
+	lz_json_add_str(fields, "state", lz_gate_tls_words[state]);
+	lz_json_add_u64(fields, "errno", (__u64)error);
+	lz_json_add_bool(fields, "before", before);
+	return ask(gate, -1, "tls", fields, NULL, NULL);
 }
 
 void lz_ask_forget(struct lz_ask *gate, const void *arg)

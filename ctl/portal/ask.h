@@ -52,6 +52,9 @@ int lz_ask_release(struct lz_ask *gate, int socket, const char *token, lz_ask_do
 int lz_ask_seen(struct lz_ask *gate, int socket, const char *helo, const char *first,
 		lz_ask_done done, void *arg);
 
+/** lz_ask_tls() - say how certificate and key are; 0, or as above. Nobody waits for the answer. */
+int lz_ask_tls(struct lz_ask *gate, enum lz_gate_tls state, int error, bool before);
+
 /** lz_ask_forget() - @arg is going away: its questions are answered to nobody */
 void lz_ask_forget(struct lz_ask *gate, const void *arg);
 

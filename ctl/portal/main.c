@@ -21,9 +21,8 @@
 #include "portal/preview.h"
 #include "portal/sandbox.h"
 #include "portal/sink.h"
+#include "portal/tls.h"
 #include "portal/web.h"
-
-#define PEM_BYTES_MAX (256 * 1024)
 
 static struct portal {
 	uv_loop_t loop;
@@ -34,7 +33,8 @@ static struct portal {
 	struct lz_pages pages;
 	struct lz_web web;
 	struct lz_sink sink;
-	char *certificate, *key;
+	struct lz_tls tls;
+	int kept; /* LZ_PORTAL_FD_KEPT, -1: the keeper left none */
 } portal;
 
 static void on_gone(void)
@@ -64,25 +64,10 @@ static bool has_listener(void)
 	return fstat(LZ_PORTAL_FD_ALIVE, &st) == 0 && S_ISFIFO(st.st_mode);
 }
 
-static int read_pem(const char *path, char **ret, struct lz_err *err)
+/* So did one that keeps a file for us; only such files have seals. */
+static int find_kept(void)
 {
-	lz_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
-	lz_autofree char *text = calloc(1, PEM_BYTES_MAX + 1);
-	size_t len = 0;
-	ssize_t n = 1;
-
-	if (fd < 0)
-		return lz_err_set(err, errno, "%s: cannot open: %s; user " LZ_PORTAL_USER " must be able to",
-				  path, strerror(errno));
-	while (text && n > 0 && len < PEM_BYTES_MAX) {
-		n = read(fd, text + len, PEM_BYTES_MAX - len);
-		if (n > 0)
-			len += (size_t)n;
-	}
-	if (!text || n < 0)
-		return lz_err_set(err, text ? errno : ENOMEM, "%s: cannot read", path);
-	*ret = TAKE_PTR(text);
-	return 0;
+	return fcntl(LZ_PORTAL_FD_KEPT, F_GET_SEALS) < 0 ? -1 : LZ_PORTAL_FD_KEPT;
 }
 
 /* Without its certificate there is no API; the page stands all the same. */
@@ -90,14 +75,12 @@ static void load_tls(struct portal *p)
 {
 	struct lz_err err = { "" };
 
-	if (!p->settings.api_url[0] ||
-	    (!lz_listener_is(LZ_PORTAL_FD_API4) && !lz_listener_is(LZ_PORTAL_FD_API6)))
+	if (!p->settings.api_url[0]) {
+		lz_tls_forget(p->kept);
 		return;
-	if (read_pem(p->settings.certificate, &p->certificate, &err) == 0 &&
-	    read_pem(p->settings.key, &p->key, &err) == 0)
-		return;
-	lz_log(LZ_LOG_ERROR, "no-api", "why=%s", err.text);
-	free(TAKE_PTR(p->certificate));
+	}
+	if (lz_tls_load(&p->settings, p->kept, &p->tls, &err) < 0)
+		lz_log(LZ_LOG_ERROR, p->tls.certificate ? "api-as-before" : "no-api", "why=%s", err.text);
 }
 
 static int open_all(struct portal *p, const char *gate, struct lz_err *err)
@@ -115,7 +98,11 @@ static int open_all(struct portal *p, const char *gate, struct lz_err *err)
 	    uv_signal_start(&p->term, on_term, SIGTERM) < 0 ||
 	    lz_ask_start(&p->gate, &p->loop, on_gone) < 0)
 		return lz_err_set(err, EIO, "loop: cannot start");
-	r = lz_web_open(&p->web, &p->loop, &p->gate, &p->settings, &p->pages, p->certificate, p->key, err);
+	r = lz_web_open(&p->web, &p->loop, &p->gate, &p->settings, &p->pages, p->tls.certificate, p->tls.key,
+			err);
+	if (r == 0 && p->settings.api_url[0] &&
+	    lz_ask_tls(&p->gate, p->tls.state, p->tls.error, p->tls.before) < 0)
+		r = lz_err_set(err, EIO, "gate: cannot say how certificate and key are");
 	return r < 0 ? r : lz_sink_open(&p->sink, &p->loop, &p->gate, &p->settings, err);
 }
 
@@ -128,9 +115,11 @@ static int serve(const char *gate)
 	lz_signals_ignore();
 	signal(SIGINT, SIG_IGN); /* Ctrl-C goes to the keeper, which stops this side in order */
 	tzset(); /* no file can be opened later */
+	portal.kept = find_kept();
 	for (int fd = LZ_PORTAL_FD_PAGE4; fd <= LZ_PORTAL_FD_ALIVE; fd++)
 		fcntl(fd, F_SETFD, FD_CLOEXEC);
 	r = open_all(&portal, gate, &err);
+	lz_close_ref(&portal.kept); /* nobody but us has written to it */
 	if (r == 0 && beats && (uv_timer_init(&portal.loop, &portal.beat) < 0 ||
 				uv_timer_start(&portal.beat, on_beat, 0, LZ_PORTAL_BEAT_MS) < 0))
 		r = lz_err_set(&err, EIO, "loop: cannot start");
@@ -141,7 +130,7 @@ static int serve(const char *gate)
 		return 2;
 	}
 	lz_log(LZ_LOG_NOTICE, "portal-ready", "url=%s languages=%zu api=%s", portal.settings.url,
-	       portal.pages.n, portal.certificate ? portal.settings.api_url : "none");
+	       portal.pages.n, portal.web.tls_url[0] ? portal.settings.api_url : "none");
 	uv_run(&portal.loop, UV_RUN_DEFAULT);
 	return 0;
 }

@@ -219,8 +219,7 @@ static int start_daemon(struct lz_web *web, struct web_daemon *d, int fd, char *
 		info = MHD_get_daemon_info(d->mhd, MHD_DAEMON_INFO_EPOLL_FD);
 	if (!info || uv_poll_init(web->loop, &d->poll, info->epoll_fd) < 0 ||
 	    uv_poll_start(&d->poll, UV_READABLE, on_ready) < 0)
-		return lz_err_set(err, EIO, "web: cannot serve descriptor %d%s", fd,
-				  d->tls ? "; do certificate and key belong together?" : "");
+		return lz_err_set(err, EIO, "web: cannot serve descriptor %d", fd);
 	d->poll.data = d;
 	return 0;
 }
@@ -274,9 +273,11 @@ int lz_web_open(struct lz_web *web, uv_loop_t *loop, struct lz_ask *gate,
 			continue;
 		r = start_daemon(web, &web->daemons[i], fds[i], is_api ? certificate : NULL,
 				 is_api ? key : NULL, reterr);
-		if (r < 0)
+		if (r < 0 && !is_api)
 			return r;
-		tls |= is_api;
+		if (r < 0) /* who is held needs the page and the sink, not this */
+			lz_log(LZ_LOG_ERROR, "no-api", "why=%s", reterr->text);
+		tls |= is_api && r == 0;
 	}
 	set_route(web, tls);
 	uv_timer_start(&web->sweep, on_sweep, SWEEP_MS, SWEEP_MS);

@@ -140,7 +140,7 @@ static int check(struct lz_gate *gate, const struct message *m, struct lz_gate_q
 	r = lz_gate_parse(gate->buf, m->len, q, id, root, err);
 	if (r < 0)
 		return r;
-	if (m->n_fds != (q->cmd == LZ_GATE_SETTINGS ? 0 : 1))
+	if (m->n_fds != (lz_gate_has_host(q->cmd) ? 1 : 0))
 		return lz_err_set(err, EACCES, "question: comes with %u descriptors", m->n_fds);
 	if (!lz_log_allow(&gate->rate, lz_clock_mono_ns(), &suppressed))
 		return lz_err_set(err, EBUSY, "question: more than %d a second", QUESTIONS_A_S);

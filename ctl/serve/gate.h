@@ -27,17 +27,21 @@ enum lz_gate_cmd {
 	LZ_GATE_CASE,
 	LZ_GATE_RELEASE,
 	LZ_GATE_SEEN,
+	LZ_GATE_TLS,
 	LZ_GATE_CMD_N,
 };
 
 /* One question that has been checked. Texts live until the handler returns. */
 struct lz_gate_question {
 	enum lz_gate_cmd cmd;
-	struct lz_addr host; /* not SETTINGS */
+	struct lz_addr host; /* not SETTINGS, not TLS */
 	bool want_token;     /* CASE */
 	const char *token;   /* RELEASE: LZ_GATE_TOKEN_CHARS of base64url */
 	const char *helo;    /* SEEN: at most LZ_GATE_HELO_BYTES.. */
 	const char *first;   /* ..and LZ_GATE_FIRST_BYTES, may be "" */
+	enum lz_gate_tls tls; /* TLS.. */
+	int tls_errno;	      /* ..0..LZ_GATE_ERRNO_MAX.. */
+	bool tls_before;
 };
 
 /* Puts the members of the answer into @answer, beside id and code. */
@@ -54,7 +58,8 @@ struct lz_gate_config {
 
 struct lz_gate;
 
-#define LZ_GATE_BACKLOG 4
+#define LZ_GATE_BACKLOG	  4
+#define LZ_GATE_ERRNO_MAX 4095 /* the kernel's own bound */
 
 /** lz_gate_listen() - a listening socket, 0600 and owned by @uid; needs to be allowed to chown */
 int lz_gate_listen(const char *path, uid_t uid, struct lz_err *reterr);
@@ -77,6 +82,9 @@ void lz_gate_close(struct lz_gate **gate);
  */
 int lz_gate_parse(const char *text, size_t len, struct lz_gate_question *ret, __u64 *ret_id,
 		  cJSON **ret_root, struct lz_err *reterr);
+
+/** lz_gate_has_host() - does such a question come with the socket of a host? */
+bool lz_gate_has_host(enum lz_gate_cmd cmd);
 
 /**
  * lz_gate_host() - whose connection is this?

@@ -14,13 +14,20 @@
 
 static const struct command {
 	const char *name;
-	const char *members[2]; /* beside v, id, cmd */
+	bool alone; /* no socket comes with it */
+	const char *members[3]; /* beside v, id, cmd */
 } commands[LZ_GATE_CMD_N] = {
-	[LZ_GATE_SETTINGS] = { "settings", { NULL, NULL } },
-	[LZ_GATE_CASE] = { "case", { "token", NULL } },
-	[LZ_GATE_RELEASE] = { "release", { "token", NULL } },
-	[LZ_GATE_SEEN] = { "seen", { "helo", "first" } },
+	[LZ_GATE_SETTINGS] = { "settings", true, { NULL } },
+	[LZ_GATE_CASE] = { "case", false, { "token" } },
+	[LZ_GATE_RELEASE] = { "release", false, { "token" } },
+	[LZ_GATE_SEEN] = { "seen", false, { "helo", "first" } },
+	[LZ_GATE_TLS] = { "tls", true, { "state", "errno", "before" } },
 };
+
+bool lz_gate_has_host(enum lz_gate_cmd cmd)
+{
+	return !commands[cmd].alone;
+}
 
 static int find_command(const char *name)
 {
@@ -70,12 +77,33 @@ static int take_token(const cJSON *root, const char **ret, struct lz_err *err)
 	return r;
 }
 
+static int take_tls(const cJSON *root, struct lz_gate_question *q, struct lz_err *err)
+{
+	const char *word;
+	__u64 number = 0;
+	int state = 0, r = lz_json_get_str(root, "state", &word, err);
+
+	while (r == 0 && state < LZ_GATE_TLS_N && !lz_streq(word, lz_gate_tls_words[state]))
+		state++;
+	if (state == LZ_GATE_TLS_N)
+		r = lz_err_set(err, EINVAL, "state: '%.20s' is none", word);
+	if (r == 0)
+		r = lz_json_get_u64(root, "errno", 0, LZ_GATE_ERRNO_MAX, &number, err);
+	if (r == 0)
+		r = lz_json_opt_bool(root, "before", &q->tls_before, err);
+	q->tls = (enum lz_gate_tls)state;
+	q->tls_errno = (int)number;
+	return r;
+}
+
 static int take_members(const cJSON *root, struct lz_gate_question *q, struct lz_err *err)
 {
 	int r = 0;
 
 	if (q->cmd == LZ_GATE_CASE)
 		r = lz_json_opt_bool(root, "token", &q->want_token, err);
+	if (q->cmd == LZ_GATE_TLS)
+		r = take_tls(root, q, err);
 	if (q->cmd == LZ_GATE_RELEASE)
 		r = take_token(root, &q->token, err);
 	if (q->cmd == LZ_GATE_SEEN) {

@@ -8,7 +8,7 @@
  * (LZ_MARK_REPLY) before listen(2), so that accepted sockets carry the mark.
  *
  * portal.sock is SOCK_SEQPACKET, 0600, owned by lazaret-portal: one JSON object a datagram, at most
- * LZ_GATE_MESSAGE_BYTES. Every request but `settings` carries exactly one descriptor (SCM_RIGHTS):
+ * LZ_GATE_MESSAGE_BYTES. Every request but `settings` and `tls` carries exactly one descriptor (SCM_RIGHTS):
  * the accepted TCP socket of the client. Whose case it is follows from getpeername(2) on that
  * socket, never from a text, so that a portal taken over can ask only about hosts that are talking
  * to it. Requests may be answered in any order.
@@ -24,7 +24,12 @@
  *   <-- {"id":3,"code":0,"case"}  |  {"id":3,"code":2,"why_not"}
  *   --> {"v":1,"id":4,"cmd":"seen","helo":"..","first":".."}                + socket
  *   <-- {"id":4,"code":0}
+ *   --> {"v":1,"id":5,"cmd":"tls","state":"key","errno":13,"before":true}
+ *   <-- {"id":5,"code":0}
  *
+ * tls says once, at the start of a portal with an API, what became of certificate and key: state is one of
+ * lz_gate_tls_words, errno what the kernel said of a file that cannot be read, before that the API has those
+ * that were loaded last. It is a code, not a text: what operators read is made of what lazaretd knows itself.
  * files says how certificate, key and templates look: another text when one has changed;
  * connections are those to port 25; grade is garden:NAME, block25 or "throttle RATE"; strict says
  * which kind of garden, allows that it has open addresses; reason is one of lz_gate_reason_words; why_not one of lz_gate_why_words, with
@@ -51,6 +56,9 @@ enum lz_portal_fd {
 	LZ_PORTAL_FD_OWN6,
 	LZ_PORTAL_FD_END,
 	LZ_PORTAL_FD_ALIVE = LZ_PORTAL_FD_END, /* a pipe: a byte each LZ_PORTAL_BEAT_MS */
+	/* A memory file that outlives the process: the last certificate and key that were good. Closed before
+	 * the first stranger is heard: a portal taken over can leave nothing in it for the next one. */
+	LZ_PORTAL_FD_KEPT,
 };
 
 #define LZ_PORTAL_BEAT_MS 1000
@@ -76,6 +84,21 @@ static const char *const lz_gate_why_words[LZ_GATE_WHY_N] = {
 	[LZ_GATE_WHY_STAFF] = "staff",	     [LZ_GATE_WHY_USED_UP] = "used-up",
 	[LZ_GATE_WHY_EVIDENCE] = "evidence", [LZ_GATE_WHY_TOKEN] = "token",
 	[LZ_GATE_WHY_RATE] = "rate",	     [LZ_GATE_WHY_BUSY] = "busy",
+};
+
+/* Certificate and key of the API. */
+enum lz_gate_tls {
+	LZ_GATE_TLS_OK,
+	LZ_GATE_TLS_CERTIFICATE, /* its file cannot be read */
+	LZ_GATE_TLS_KEY,	 /* nor this one */
+	LZ_GATE_TLS_FORM,	 /* they are no PEM texts, or the key has a password */
+	LZ_GATE_TLS_PAIR,	 /* they do not belong together */
+	LZ_GATE_TLS_N,
+};
+
+static const char *const lz_gate_tls_words[LZ_GATE_TLS_N] = {
+	[LZ_GATE_TLS_OK] = "ok",     [LZ_GATE_TLS_CERTIFICATE] = "certificate", [LZ_GATE_TLS_KEY] = "key",
+	[LZ_GATE_TLS_FORM] = "form", [LZ_GATE_TLS_PAIR] = "pair",
 };
 
 /* What the page can explain in plain words; any other reason is "other" to it. */

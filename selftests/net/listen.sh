@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# What the portal has of its own and can lack: an address of "listen" or "api" that another program listens on.
-# Held hosts are led all the same, health names what is missing and why, and it comes back by itself.
+# What the portal has of its own and can lack: an address of "listen" or "api" that another program listens on, a
+# certificate or key that cannot be used.  Held hosts are led all the same, health names what is missing and why,
+# and it comes back by itself.
 set -u
 
 ROOT=$(cd "$(dirname "$0")/../.." && pwd)
@@ -44,7 +45,9 @@ lab_up()
 		lz_provider_add && lz_customer_add home "$HOME4" 2001:db8:2000::10 || return 1
 	policy '"192.0.2.1:80"' cert.pem >"$LZ_DIR/one.json"
 	policy '"192.0.2.1:80", "[2001:db8:25::1]:80"' cert.pem >"$LZ_DIR/two.json"
+	policy '"192.0.2.1:80", "[2001:db8:25::1]:80"' gone.pem >"$LZ_DIR/gone.json"
 	policy '"192.0.2.99:80"' cert.pem >"$LZ_DIR/elsewhere.json"
+	sed "s,$TLS/,$LZ_DIR/closed/,g" "$LZ_DIR/two.json" >"$LZ_DIR/closed.json"
 	other_start 80 && other_start 443
 }
 
@@ -133,8 +136,77 @@ comes_back()
 	t_ok "it comes: the page is there" lz_wait 5 own 192.0.2.99
 }
 
+# ---------------------------------------------------------------- certificate and key
+
+# As certbot does it: a new file that only root can read.
+unreadable()
+{
+	cp "$TLS/cert.pem" "$LZ_DIR/last.pem"
+	t_need certificate_make
+	chown root "$TLS/key.pem" && chmod 600 "$TLS/key.pem"
+	t_ok "a key for root only: health says whose, why, and what to do" lz_wait 15 why portal-api \
+		"$TLS/key.pem: user lazaret-portal cannot read it: Permission denied"
+	t_ok "what to do" why portal-api "chgrp lazaret-portal $TLS/key.pem; chmod 640 $TLS/key.pem"
+	t_ok "that is all that is wrong" lz_wait 5 one_fault
+	t_ok "doctor, too" grep -q "$TLS/key.pem: user lazaret-portal cannot read it" <(ctl doctor)
+	t_ok "the certificate before it serves" lz_wait 5 api "$LZ_DIR/last.pem"
+	t_ok "led" led
+	kill -KILL "$(pgrep -x lazaret-portal)"
+	t_ok "it outlives the portal" lz_wait 15 api "$LZ_DIR/last.pem"
+	chgrp lazaret-portal "$TLS/key.pem" && chmod 640 "$TLS/key.pem"
+	t_ok "done as told: the new one serves" lz_wait 15 api "$TLS/cert.pem"
+	t_ok "healthy" lz_wait 5 ctl health
+}
+
+unusable()
+{
+	cp "$TLS/cert.pem" "$LZ_DIR/last.pem"
+	openssl genrsa -out "$TLS/new.key" 2048 2>/dev/null && chown lazaret-portal "$TLS/new.key" &&
+		cp -p "$TLS/key.pem" "$LZ_DIR/key.pem" && mv "$TLS/new.key" "$TLS/key.pem"
+	t_ok "a key of another certificate: health says so" lz_wait 15 why portal-api "do not belong together"
+	t_ok "the pair before it serves" lz_wait 5 api "$LZ_DIR/last.pem"
+	t_ok "led" led
+	daemon_kill
+	: >"$LOG"
+	t_need daemon_start ""
+	t_ok "there is no pair before it: led" lz_wait 10 led
+	t_ok "health says that there is no API" lz_wait 5 why portal-api "there is no API and no https page"
+	t_ok "no API" not_api
+	t_eq "the portal has not died of it" "$(lines portal-down)" 0
+	cp -p "$LZ_DIR/key.pem" "$TLS/key.pem"
+	t_ok "the key of this one: the API" lz_wait 15 api "$TLS/cert.pem"
+	t_ok "healthy" lz_wait 5 ctl health
+	t_ok "a policy with a certificate that is not there" ctl -q policy apply "$LZ_DIR/gone.json" --yes
+	t_ok "health says so" lz_wait 15 why portal-api \
+		"$TLS/gone.pem: user lazaret-portal cannot read it: No such file or directory; there is no API"
+	t_ok "led" led
+	cp "$TLS/cert.pem" "$TLS/gone.pem"
+	t_ok "it is there: the API" lz_wait 15 api "$TLS/cert.pem"
+	t_ok "healthy" lz_wait 5 ctl health
+}
+
+# The daemon sees nothing of it change: it is tried again each minute.
+out_of_sight()
+{
+	mkdir -m 700 "$LZ_DIR/closed" && cp -p "$TLS/cert.pem" "$TLS/key.pem" "$LZ_DIR/closed"
+	t_ok "a folder that only root may look into" ctl -q policy apply "$LZ_DIR/closed.json" --yes
+	t_ok "health says so" lz_wait 15 why portal-api \
+		"$LZ_DIR/closed/cert.pem: user lazaret-portal cannot read it: Permission denied; there is no API"
+	chgrp lazaret-portal "$LZ_DIR/closed" && chmod 750 "$LZ_DIR/closed"
+	t_ok "the portal may, the daemon may not: the API within a minute" lz_wait 75 api "$TLS/cert.pem"
+	t_ok "healthy" lz_wait 5 ctl health
+}
+
+not_api()
+{
+	! api "$TLS/cert.pem"
+}
+
 t_need lab_up
 in_use
+unreadable
+unusable
+out_of_sight
 daemon_stop
 [ "$T_FAILED" = 0 ] || sed 's/^/# /' "$LZ_DIR/log/daemons.log" | tail -n 60
 t_end

@@ -124,6 +124,7 @@ captive_api()
 {
 	t_need make_certificate
 	t_need portal 8443 "$LZ_DIR/tls/cert.pem" "$LZ_DIR/tls/key.pem"
+	t_ok "it says that certificate and key are well" has '^tls state=ok errno=0 before=0' "$LOG"
 	t_eq "api: captive" "$(api 7)" '{"captive":true,"user-portal-url":"https://localhost:8443/"}'
 	api 7 -D "$LZ_DIR/head" -o /dev/null
 	t_ok "api: its media type" has 'Content-Type: application/captive+json' "$LZ_DIR/head"
@@ -139,6 +140,28 @@ captive_api()
 	t_eq "TLS 1.1 is not spoken" "$(lz_ns_run box curl -s -m 5 -k --tls-max 1.1 -o /dev/null -w '%{http_code}' \
 		https://127.0.0.1:8443/captive)" 000
 	lz_proc_stop lab
+}
+
+# no_pair STATE CERTIFICATE KEY: the page is there, the API is not, and the gate is told why
+no_pair()
+{
+	t_need portal 8443 "$2" "$3"
+	t_ok "$1: the page is there all the same" has 'is in quarantine' <(get)
+	t_eq "$1: no API" "$(api 7 -o /dev/null -w '%{http_code}')" 000
+	t_ok "$1: it says so" has "^tls state=$1 before=0" "$LOG"
+	lz_proc_stop lab
+}
+
+no_pairs()
+{
+	openssl genrsa -out "$LZ_DIR/tls/other.pem" 2048 2>/dev/null
+	openssl rsa -aes256 -passout pass:secret -in "$LZ_DIR/tls/other.pem" -out "$LZ_DIR/tls/locked.pem" 2>/dev/null
+	install -m 600 "$LZ_DIR/tls/key.pem" "$LZ_DIR/tls/root.pem"
+	chown "$PORTAL_UID" "$LZ_DIR/tls/other.pem" "$LZ_DIR/tls/locked.pem"
+	no_pair "pair errno=0" "$LZ_DIR/tls/cert.pem" "$LZ_DIR/tls/other.pem"
+	no_pair "form errno=0" "$LZ_DIR/tls/cert.pem" "$LZ_DIR/tls/locked.pem"
+	no_pair "key errno=13" "$LZ_DIR/tls/cert.pem" "$LZ_DIR/tls/root.pem"
+	no_pair "certificate errno=2" "$LZ_DIR/tls/gone.pem" "$LZ_DIR/tls/key.pem"
 }
 
 # ---------------------------------------------------------------- templates
@@ -173,7 +196,7 @@ taken_over()
 	while read -r verdict name; do
 		t_eq "taken over: $name" "$verdict" denied
 	done < <(grep -E '^(denied|DONE) ' "$LOG")
-	t_eq "every try has come to its end" "$(grep -cE '^(denied|DONE) ' "$LOG")" 69
+	t_eq "every try has come to its end" "$(grep -cE '^(denied|DONE) ' "$LOG")" 70
 	t_ok "the gate has logged what it refused" has "event=gate-refused why=\"'quarantine.del' is no question" "$LOG"
 	after=$(dmesg | grep -c 'type=1326.*comm="portal_red"')
 	if [ -r /proc/sys/kernel/seccomp/actions_logged ] && grep -q errno /proc/sys/kernel/seccomp/actions_logged; then
@@ -187,6 +210,7 @@ t_need lz_ns_add box
 bad_clients
 two_clicks
 captive_api
+no_pairs
 own_templates
 taken_over
 t_end

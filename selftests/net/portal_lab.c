@@ -135,6 +135,10 @@ static enum lz_code on_question(const struct lz_gate_question *q, cJSON *answer,
 	case LZ_GATE_SEEN:
 		printf("seen host=%u helo=%s first=%s\n", who, q->helo, q->first);
 		return LZ_CODE_OK;
+	case LZ_GATE_TLS:
+		printf("tls state=%s errno=%d before=%d\n", lz_gate_tls_words[q->tls], q->tls_errno,
+		       q->tls_before);
+		return LZ_CODE_OK;
 	case LZ_GATE_CMD_N:
 		break;
 	}

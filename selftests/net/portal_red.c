@@ -110,6 +110,8 @@ static void talk_to_gate(void)
 	try_gate("quarantine.list", "{\"v\":1,\"id\":9,\"cmd\":\"quarantine.list\"}", NULL, 0);
 	try_gate("bypass.on", "{\"v\":1,\"id\":9,\"cmd\":\"bypass.on\",\"args\":{}}", NULL, 0);
 	try_gate("policy.apply", "{\"v\":1,\"id\":9,\"cmd\":\"policy.apply\"}", &client, 1);
+	try_gate("words of its own for operators",
+		 "{\"v\":1,\"id\":9,\"cmd\":\"tls\",\"state\":\"key\",\"errno\":13,\"why\":\"x\"}", NULL, 0);
 	try_gate("no JSON", "hello", &client, 1);
 	memset(big, ' ', sizeof(big) - 1);
 	try_gate("a datagram that is too long", big, &client, 1);
