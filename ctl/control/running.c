@@ -193,14 +193,15 @@ static void shed(struct lz_ctl *ctl)
 	malloc_trim(0);
 }
 
-int lz_running_apply(struct lz_ctl *ctl, struct lz_running *next, __u32 confirm_s, __u32 plan_flags,
-		     struct lz_err *reterr)
+/* A stand-in has the policies it starts by, under their own numbers: by these the ledger knows them again. */
+static int write_down(struct lz_ctl *ctl, struct lz_running *next, __u32 confirm_s, struct lz_err *reterr)
 {
 	lz_autofree char *text = NULL, *ids = NULL;
 	struct lz_now now = lz_ctl_now();
-	const char *state = confirm_s ? LZ_STATE_PENDING : LZ_STATE_CONFIRMED;
 	int r;
 
+	if (lz_ledger_is_stand_in(ctl->ledger) && next->row.generation)
+		return 0;
 	next->row.generation = lz_applied_highest(ctl->ledger) + 1;
 	if (!next->row.origin)
 		next->row.origin = next->row.generation;
@@ -212,9 +213,16 @@ int lz_running_apply(struct lz_ctl *ctl, struct lz_running *next, __u32 confirm_
 	if (r == 0)
 		r = lz_image_ids_print(next->image, &ids);
 	if (r < 0)
-		r = lz_err_set(reterr, ENOMEM, "policy: out of memory");
-	if (r == 0)
-		r = lz_applied_add(ctl->ledger, &next->row, text, ids, reterr);
+		return lz_err_set(reterr, ENOMEM, "policy: out of memory");
+	return lz_applied_add(ctl->ledger, &next->row, text, ids, reterr);
+}
+
+int lz_running_apply(struct lz_ctl *ctl, struct lz_running *next, __u32 confirm_s, __u32 plan_flags,
+		     struct lz_err *reterr)
+{
+	const char *state = confirm_s ? LZ_STATE_PENDING : LZ_STATE_CONFIRMED;
+	int r = write_down(ctl, next, confirm_s, reterr);
+
 	if (r < 0) {
 		lz_running_done(next);
 		return r;

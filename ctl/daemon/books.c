@@ -32,6 +32,16 @@ static bool may_be_stood_in_for(int r)
 	return r == -ENOSPC || r == -EROFS || r == -EIO || r == -EACCES || r == -EBADMSG;
 }
 
+/* In ctl->ledger there is one to start by. */
+static void begin(struct lz_ctl *ctl)
+{
+	struct lz_now clocks = lz_ledger_clocks(ctl->ledger); /* set while no daemon looked: the same as by day */
+
+	ctl->opened_as = lz_ledger_mark(ctl->ledger);
+	ctl->wall = (struct lz_wall){ .wall_s = clocks.wall_s, .mono_s = clocks.mono_s };
+	lz_ledger_on_end(ctl->ledger, lz_tell_batch, ctl);
+}
+
 static int open_stand_in(struct lz_ctl *ctl, const char *boot_id, const struct lz_err *why)
 {
 	struct lz_err err = { "" };
@@ -51,7 +61,6 @@ int lz_books_open(struct lz_ctl *ctl, struct lz_err *reterr)
 {
 	char boot_id[LZ_BOOT_ID_TEXT_MAX];
 	struct lz_err why = { "" };
-	struct lz_now clocks;
 	int r = read_boot_id(boot_id, sizeof(boot_id), reterr);
 
 	if (r < 0)
@@ -61,11 +70,24 @@ int lz_books_open(struct lz_ctl *ctl, struct lz_err *reterr)
 		r = 0;
 	if (r < 0)
 		return lz_err_set(reterr, -r, "%s", why.text);
-	ctl->opened_as = lz_ledger_mark(ctl->ledger);
-	clocks = lz_ledger_clocks(ctl->ledger); /* set while no daemon looked: the same as by day */
-	ctl->wall = (struct lz_wall){ .wall_s = clocks.wall_s, .mono_s = clocks.mono_s };
-	lz_ledger_on_end(ctl->ledger, lz_tell_batch, ctl);
+	begin(ctl);
 	return 0;
+}
+
+bool lz_books_fall_back(struct lz_ctl *ctl, int r, const struct lz_err *why)
+{
+	char boot_id[LZ_BOOT_ID_TEXT_MAX];
+
+	if (lz_ledger_is_stand_in(ctl->ledger) || !may_be_stood_in_for(r) ||
+	    strncmp(why->text, "ledger: ", strlen("ledger: ")) || read_boot_id(boot_id, sizeof(boot_id), NULL) < 0)
+		return false;
+	lz_ledger_close(&ctl->ledger);
+	if (open_stand_in(ctl, boot_id, why) < 0)
+		return false;
+	begin(ctl);
+	ctl->strangers_known = false; /* what a start keeps in mind of the ledger */
+	ctl->guard = (struct lz_guard){ 0 };
+	return true;
 }
 
 void lz_books_seal(struct lz_ctl *ctl)

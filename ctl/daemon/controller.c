@@ -389,8 +389,15 @@ static int start(struct lz_ctl *ctl, const struct lz_identity *who, struct lz_er
 		r = lz_books_open(ctl, reterr);
 	if (r == 0)
 		r = lz_ctl_keeper_start(ctl);
-	if (r == 0)
-		r = lz_running_restore(ctl, first, ctl->options->policy, reterr);
+	if (r == 0) {
+		struct lz_err why = { "" };
+
+		r = lz_running_restore(ctl, first, ctl->options->policy, &why);
+		if (r < 0 && lz_books_fall_back(ctl, r, &why)) /* it could be opened, but a policy is more than a row */
+			r = lz_running_restore(ctl, NULL, "", &why);
+		if (r < 0)
+			lz_err_set(reterr, -r, "%s", why.text);
+	}
 	if (r == 0 && bad < 0 && !ctl->now.policy) {
 		ctl->code = LZ_CODE_INVALID;
 		r = lz_err_set(reterr, EINVAL, "%s: not valid, and no policy was ever confirmed",
@@ -424,6 +431,7 @@ int lz_controller_main(const struct lz_options *options, const struct lz_identit
 		return LZ_CODE_REFUSED;
 	if (start(&ctl, who, &err) < 0) {
 		lz_log(LZ_LOG_ERROR, "start-failed", "why=%s", err.text);
+		lz_ledger_close(&ctl.ledger); /* a copy is not left behind */
 		return ctl.code ? ctl.code : LZ_CODE_REFUSED;
 	}
 	lz_ctl_say(&ctl, LZ_ASK_READY);

@@ -25,6 +25,12 @@ int lz_controller_main(const struct lz_options *options, const struct lz_identit
  */
 int lz_books_open(struct lz_ctl *ctl, struct lz_err *reterr);
 
+/**
+ * lz_books_fall_back() - lz_running_restore() failed with @r and @why: was it the ledger, and is there a stand-in?
+ * Return: true: in ctl->ledger, for a second try. false: there is none; ctl->ledger may be NULL.
+ */
+bool lz_books_fall_back(struct lz_ctl *ctl, int r, const struct lz_err *why);
+
 /** lz_books_seal() - at the end of the start: if it is a stand-in, nothing is acknowledged from now on */
 void lz_books_seal(struct lz_ctl *ctl);
 

@@ -136,6 +136,8 @@ struct lz_ledger {
 	char *stands_for; /* it is a copy, of the ledger of this folder; NULL: it is none */
 	struct lz_err why; /* .. which could not be opened */
 	bool sealed; /* .. and takes no more */
+	int back; /* .. and could not be opened again: what lz_ledger_is_back() said last */
+	struct stat back_file, back_log; /* .. as they were then; all 0: not there */
 	int log_pages; /* as of the last commit; atomic */
 	sqlite3_stmt *sql[LZ_SQL_N];
 	__u64 held;
@@ -174,6 +176,9 @@ int lz_db_new(const char *dir, const char *path, struct lz_ledger **ret, struct 
  */
 int lz_db_open(struct lz_ledger *l, const char *boot_id, struct lz_now now, const char *const *sound,
 	       struct lz_err *reterr);
+
+/** lz_standin_close() - a copy that was not sealed goes; of another ledger: nothing */
+void lz_standin_close(const struct lz_ledger *l);
 
 /* Their texts. */
 extern const char *const lz_db_sql[LZ_SQL_N];

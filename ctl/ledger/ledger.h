@@ -81,7 +81,8 @@ bool lz_ledger_is_stand_in(const struct lz_ledger *l);
 /**
  * lz_ledger_is_back() - can the one that @l stands for be opened and written again?
  *
- * It is, and closed again: a new start finds it ready. Takes as long as lz_ledger_open(). Return: 0 or -errno.
+ * It is, and closed again: a new start finds it ready. Takes as long as lz_ledger_open(); one that was found damaged
+ * is not opened again before it is another. Return: 0 or -errno.
  */
 int lz_ledger_is_back(struct lz_ledger *l, const char *boot_id, struct lz_now now);
 

@@ -126,15 +126,20 @@ static int carry_over(struct lz_ledger *l, const char *boot_id, struct lz_now no
 		      struct lz_err *reterr)
 {
 	static const char boot[] = "INSERT OR REPLACE INTO boot VALUES (1, ?1, ?2, ?3)";
-	static const char *const steps[] = { "UPDATE held " CARRY, "UPDATE change " CARRY,
-					   "UPDATE held SET look_s = expiry_s" ANOTHER_BOOT, boot };
+	static const struct {
+		const char *sql;
+		bool history; /* a stand-in does without: it undoes nothing, and may be damaged there */
+	} steps[] = { { "UPDATE held " CARRY, false }, { "UPDATE change " CARRY, true },
+		      { "UPDATE held SET look_s = expiry_s" ANOTHER_BOOT, false }, { boot, false } };
 	int r;
 
 	r = lz_ledger_begin(l, reterr);
 	for (size_t i = 0; r == 0 && i < LZ_ARRAY_SIZE(steps); i++) {
 		sqlite3_stmt *s = NULL;
 
-		if (sqlite3_prepare_v2(l->db, steps[i], -1, &s, NULL) != SQLITE_OK) {
+		if (steps[i].history && l->stands_for)
+			continue;
+		if (sqlite3_prepare_v2(l->db, steps[i].sql, -1, &s, NULL) != SQLITE_OK) {
 			r = lz_db_error(l, "carry over", reterr);
 			break;
 		}
@@ -152,7 +157,7 @@ static int carry_over(struct lz_ledger *l, const char *boot_id, struct lz_now no
 
 static int prepare(struct lz_ledger *l, struct lz_err *reterr)
 {
-	__s64 held, granted, outbox;
+	__s64 held, granted, outbox = 0; /* a stand-in tells nobody */
 	int r;
 
 	for (int i = 0; i < LZ_SQL_N; i++)
@@ -166,7 +171,8 @@ static int prepare(struct lz_ledger *l, struct lz_err *reterr)
 	r = read_number(l, "SELECT count(*) FROM granted", &granted, reterr);
 	if (r < 0)
 		return r;
-	r = read_number(l, "SELECT count(*) FROM outbox", &outbox, reterr);
+	if (!l->stands_for)
+		r = read_number(l, "SELECT count(*) FROM outbox", &outbox, reterr);
 	if (r < 0)
 		return r;
 	l->held = (__u64)held;
@@ -210,6 +216,8 @@ static int set_up(struct lz_ledger *l, const char *boot_id, struct lz_now now, c
 		if (sqlite3_prepare_v3(l->db, lz_db_sql[i], -1, SQLITE_PREPARE_PERSISTENT,
 				       &l->sql[i], NULL) != SQLITE_OK)
 			r = lz_db_error(l, "prepare", reterr);
+	if (r == 0 && l->stands_for) /* of an older build: its tables have these names only then */
+		r = migrate(l, reterr);
 	for (; r == 0 && *sound; sound++)
 		r = check_sound(l, *sound, reterr);
 	if (r == 0)
@@ -315,6 +323,7 @@ void lz_ledger_close(struct lz_ledger **ledger)
 		sqlite3_finalize(l->sql[i]);
 	lz_file_close(l);
 	sqlite3_close(l->db);
+	lz_standin_close(l);
 	lz_close_ref(&l->lock);
 	free(l->path);
 	free(l->stands_for);

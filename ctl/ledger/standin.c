@@ -98,14 +98,15 @@ static int copy_ledger(const char *dir, const char *copy, struct lz_err *reterr)
 static int open_copy(struct lz_ledger *l, const char *dir, const char *boot_id, struct lz_now now, struct lz_err *reterr)
 {
 	struct lz_applied row;
-	int r = copy_ledger(dir, l->path, reterr);
+	int r = lz_strdup_to(&l->stands_for, dir);
 
+	if (r < 0)
+		return lz_err_set(reterr, ENOMEM, "ledger: open: out of memory");
+	r = copy_ledger(dir, l->path, reterr);
 	if (r == 0)
 		r = lz_db_open(l, boot_id, now, needed, reterr);
 	if (r == 0 && lz_applied_last(l, LZ_STATE_CONFIRMED, UINT64_MAX, &row) < 0)
 		r = lz_err_set(reterr, ENOENT, "ledger: no policy was ever confirmed in it");
-	if (r == 0 && lz_strdup_to(&l->stands_for, dir) < 0)
-		r = lz_err_set(reterr, ENOMEM, "ledger: open: out of memory");
 	return r;
 }
 
@@ -124,7 +125,6 @@ int lz_ledger_open_stand_in(const char *dir, const char *aside, const char *boot
 	r = open_copy(l, dir, boot_id, now, reterr);
 	if (r < 0) {
 		lz_ledger_close(&l);
-		remove_copy(path);
 		return r;
 	}
 	lz_err_set(&l->why, ESTALE, "%s; until then lazaretd runs by a copy in memory", why->text);
@@ -144,15 +144,50 @@ bool lz_ledger_is_stand_in(const struct lz_ledger *l)
 	return l->stands_for;
 }
 
+void lz_standin_close(const struct lz_ledger *l)
+{
+	if (l->stands_for && !l->sealed)
+		remove_copy(l->path);
+}
+
+static void stat_or_none(const char *dir, const char *name, struct stat *ret)
+{
+	char path[PATH_MAX];
+
+	if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path) || stat(path, ret) < 0)
+		memset(ret, 0, sizeof(*ret));
+}
+
+static bool is_as_it_was(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* What is damaged stays so until somebody has written to it: it is not read through again and again. */
+static bool is_worth_a_try(struct lz_ledger *l)
+{
+	struct stat file, log;
+	bool changed;
+
+	stat_or_none(l->stands_for, LZ_LEDGER_FILE, &file);
+	stat_or_none(l->stands_for, LZ_LEDGER_FILE "-wal", &log);
+	changed = !is_as_it_was(&file, &l->back_file) || !is_as_it_was(&log, &l->back_log);
+	l->back_file = file;
+	l->back_log = log;
+	return changed || l->back != -EBADMSG;
+}
+
 int lz_ledger_is_back(struct lz_ledger *l, const char *boot_id, struct lz_now now)
 {
 	struct lz_ledger *real = NULL;
-	int r;
 
+	if (!is_worth_a_try(l))
+		return l->back;
 	lz_close_ref(&l->lock);
-	r = lz_ledger_open(l->stands_for, boot_id, now, &real, NULL);
+	l->back = lz_ledger_open(l->stands_for, boot_id, now, &real, NULL);
 	lz_ledger_close(&real);
-	if (r < 0)
+	if (l->back < 0)
 		lz_db_lock(l->stands_for, &l->lock, NULL);
-	return r;
+	return l->back;
 }

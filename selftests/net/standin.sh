@@ -144,6 +144,27 @@ t_eq "room again: whom it knew nobody had to learn" "$(grep -c event=holds-learn
 t_ok "room again: a policy is taken" ctl policy apply "$LZ_DIR/second.json" --yes
 t_need ctl policy apply "$LZ_DIR/first.json" --yes
 
+# ---------------------------------------------------------------- full after a reboot, but for a few pages
+
+# A start can open it then, and write its clocks; a policy of 20,000 ranges it cannot.
+seq 0 19999 | awk '{ printf "10.%d.%d.%d/32\n", $1 / 256, $1 % 256, $1 * 2 % 256 }' >"$LZ_DIR/many.cidr"
+policy many
+sed -i 's|"sets": {|"sets": { "many": [{ "file": "many.cidr" }],|; s|"of": \["homes"\]|"of": ["homes", "many"]|' "$LZ_DIR/many.json"
+t_need ctl policy apply "$LZ_DIR/many.json" --yes
+daemon_stop
+t_need reboot
+t_need fill
+t_need truncate -s -100K "$STATE/other"
+t_need daemon_start "$LZ_DIR/first.json"
+t_ok "a few pages: it falls back to a copy" logged "event=ledger-stood-in-for .*disk is full"
+judged "a few pages"
+refused "a few pages" "ledger: $STATE/ledger.db: .*disk is full"
+t_ok "a few pages: the ledger is taken up, for what judges is in it" lz_wait 25 logged event=ledger-back
+t_ok "a few pages: by adopting" lz_wait 5 logged "event=policy-adopted generation=$(ctl -j policy history | jq '[.policies[].generation] | max')"
+t_need rm "$STATE/other"
+again "a few pages, room again"
+t_need ctl policy apply "$LZ_DIR/first.json" --yes
+
 # ---------------------------------------------------------------- full at a restart, what was said last only in the log
 
 daemon_kill

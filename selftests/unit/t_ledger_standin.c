@@ -107,6 +107,21 @@ static void starts_by_a_copy(void)
 	remove_both();
 }
 
+/* The first page of a table or index. */
+static void spoil_table(const char *name)
+{
+	char sql[128], page[4096];
+	__s64 at;
+	int fd;
+
+	snprintf(sql, sizeof(sql), "SELECT rootpage FROM sqlite_schema WHERE name = '%s'", name);
+	at = ask_sql(sql);
+	memset(page, 0xff, sizeof(page));
+	fd = open(file_of(""), O_WRONLY);
+	T_OK(fd >= 0 && at > 1 && pwrite(fd, page, sizeof(page), (at - 1) * 4096) == sizeof(page), "spoil");
+	close(fd);
+}
+
 static void sees_it_come_back(void)
 {
 	struct lz_ledger *l, *real;
@@ -126,26 +141,23 @@ static void sees_it_come_back(void)
 	snprintf(sql, sizeof(sql), "PRAGMA user_version = %lld", (long long)version);
 	run_sql(sql);
 	T_ERR(lz_ledger_is_back(l, BOOT_A, noon), 0, "it is back");
+	spoil_table("held");
+	T_ERR(lz_ledger_is_back(l, BOOT_A, noon), -EBADMSG, "it is damaged");
+	T_ERR(lz_ledger_is_back(l, BOOT_A, noon), -EBADMSG, "and is as it was");
+	lz_ledger_close(&l);
+	remove_both();
+	make_both();
+	real = open_at(BOOT_A, noon);
+	confirm_one(real);
+	lz_ledger_close(&real);
+	T_ERR(open_stand_in(BOOT_A, noon, &l, NULL), 0, "a stand-in");
+	lz_ledger_seal(l);
+	T_ERR(lz_ledger_is_back(l, BOOT_A, noon), 0, "it is back");
 	real = open_at(BOOT_A, noon);
 	T_OK(real, "and can be opened while the stand-in is");
 	lz_ledger_close(&real);
 	lz_ledger_close(&l);
 	remove_both();
-}
-
-/* The first page of a table or index. */
-static void spoil_table(const char *name)
-{
-	char sql[128], page[4096];
-	__s64 at;
-	int fd;
-
-	snprintf(sql, sizeof(sql), "SELECT rootpage FROM sqlite_schema WHERE name = '%s'", name);
-	at = ask_sql(sql);
-	memset(page, 0xff, sizeof(page));
-	fd = open(file_of(""), O_WRONLY);
-	T_OK(fd >= 0 && at > 1 && pwrite(fd, page, sizeof(page), (at - 1) * 4096) == sizeof(page), "spoil");
-	close(fd);
 }
 
 /* Of what says how to judge every part, and a history. */
@@ -156,6 +168,7 @@ static void wants_the_rules_whole(void)
 		bool starts;
 	} rows[] = {
 		{ "note", true },     { "note_event", true }, { "evidence", true }, { "outbox", true },
+		{ "change", true },   { "outbox_next", true }, { "past", true },    { "cases", true },
 		{ "held", false },    { "origin", false },    { "applied", false }, { "policy_text", false },
 		{ "granted", false }, { "boot", false },      { "book", false },    { "held_look", false },
 	};
@@ -195,6 +208,8 @@ static void has_nothing_to_start_by(void)
 	lz_ledger_close(&l);
 	T_ERR(open_stand_in(BOOT_A, noon, &l, &err), -ENOENT, "no policy");
 	T_HAS(err.text, "no policy was ever confirmed", "says so");
+	T_OK(access(aside, F_OK) == 0 && rmdir(aside) == 0, "and leaves no copy");
+	T_EQ(mkdir(aside, 0700), 0, "the folder again");
 	unlink(file_of(""));
 	T_EQ(mkfifo(file_of(""), 0600), 0, "a fifo");
 	T_ERR(open_stand_in(BOOT_A, noon, &l, &err), -ENOENT, "a fifo is not waited for");
