@@ -229,9 +229,9 @@ t_eq "what is told" "$(grep '^{' "$LZ_DIR/said/note" | jq -r '"\(.event) \(.grad
 	"garden garden:leaky RT-7 operator"
 t_eq "until when" "$(grep '^{' "$LZ_DIR/said/note" | jq -r .until)" "$(ctl -j quarantine show 198.51.100.10 | jq -r .until)"
 t_ok "by mail" lz_wait 20 lz_mx_has "^ticket *RT-7"
-t_eq "no address, no customer, no free text: hook" "$(grep -cE '198\.51\.100|Anna|555|C-100' "$LZ_DIR/said/note")" 0
-t_eq "nor by webhook" "$(grep -cE '198\.51\.100|Anna|555|C-100' "$CAME")" 0
-t_eq "nor by mail" "$(lz_mx_count '198\.51\.100\|Anna\|555\|C-100')" 0
+t_eq "no address, no customer, no free text: hook" "$(grep -cE '198\.51\.100|Anna|202 555|C-100' "$LZ_DIR/said/note")" 0
+t_eq "nor by webhook" "$(grep -cE '198\.51\.100|Anna|202 555|C-100' "$CAME")" 0
+t_eq "nor by mail" "$(lz_mx_count '198\.51\.100\|Anna\|202 555\|C-100')" 0
 t_ok "a policy that says so" ctl -q policy apply "$LZ_DIR/named.json"
 t_ok "free" ctl -q quarantine del 198.51.100.10
 t_ok "its end is told" lz_wait 10 waiting 0
