@@ -18,9 +18,6 @@
 #include "control/target.h"
 #include "control/tell.h"
 
-#define LZ_LINES_MAX 20 /* keys of a customer in a line each; then one for all */
-#define LZ_ROWS_MAX  1024 /* keys that who follows is told of; a batch keeps what is to be said in memory */
-
 /* What becomes of the keys. */
 struct plan {
 	struct lz_held *v; /* held anew, or to be freed */

@@ -84,6 +84,9 @@ int lz_case_seen(struct lz_ctl *ctl, const struct lz_addr *addr, const char *hel
 
 /* ---------------------------------------------------------------- case.c, open.c */
 
+#define LZ_LINES_MAX 20 /* keys of a customer in a line each; then one for all */
+#define LZ_ROWS_MAX  1024 /* keys that who follows is told of; a batch keeps what is to be said in memory */
+
 /* Keys that a move has really held or freed. */
 struct lz_moved {
 	__u64 *v; /* on the heap, the caller's */
@@ -170,8 +173,14 @@ bool lz_case_lost(struct lz_ctl *ctl, const struct lz_held *held);
  * class by now is let go; until @until_ns */
 void lz_case_owners(struct lz_ctl *ctl, __u64 until_ns);
 
-/** lz_case_free_shared() - an entry in a class that is shared ends, and all such of its case; 0, -errno with @reterr */
+/**
+ * lz_case_free_shared() - an entry in a class that is shared ends, and all such of its case
+ *
+ * Return: 0; 1: it has no case, and is for lz_case_free_entries(); -errno with @reterr.
+ */
 int lz_case_free_shared(struct lz_ctl *ctl, const struct lz_held *held, struct lz_err *reterr);
+/** lz_case_free_entries() - such entries of lists end, in one batch; 0, -errno with @reterr */
+int lz_case_free_entries(struct lz_ctl *ctl, const __u64 *keys, size_t n, struct lz_err *reterr);
 
 /** lz_case_refilled() - an entry went back to its case as @held has it: if that holds nothing, it does again */
 int lz_case_refilled(struct lz_ctl *ctl, const struct lz_held *held, const char *actor,

@@ -18,7 +18,6 @@
 
 #define LZ_END_SLICE  512 /* some 2 ms */
 #define LZ_DUE_SLICE  32
-#define LZ_LINES_MAX  20
 #define LZ_AGAIN_S    60 /* until a case that could not be moved is tried again */
 
 /* Who cannot be read may be. */

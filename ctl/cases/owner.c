@@ -232,24 +232,39 @@ int lz_case_hand_over(struct lz_ctl *ctl, __u64 case_id, bool *ret_any, struct l
 	return r < 0 ? r : 0;
 }
 
-/* The rows are read anew, for the one before may have taken them along. */
-static int owners_slice(struct lz_ctl *ctl, struct lz_err *reterr)
+/* 1: an entry of a list that is to be let go. */
+static int look_at_owner(struct lz_ctl *ctl, const struct lz_held *row, bool shared, struct lz_err *reterr)
+{
+	struct lz_held now;
+	int r;
+
+	/* read anew, for the one before may have taken it along */
+	if ((!shared && !row->case_id) || lz_held_get(ctl->ledger, row->key, &now) < 0)
+		return 0;
+	if (shared && lz_target_shared(ctl, now.key))
+		return lz_case_free_shared(ctl, &now, reterr);
+	r = now.case_id ? hand_over(ctl, &now, reterr) : 0;
+	return r < 0 ? r : 0;
+}
+
+/* A row may cost a synced transaction, or thousands of keys: after each one there is a look at the clock. */
+static int owners_slice(struct lz_ctl *ctl, __u64 until_ns, struct lz_err *reterr)
 {
 	static struct lz_held rows[LZ_OWNERS_SLICE];
+	static __u64 entries[LZ_OWNERS_SLICE];
 	bool shared = lz_target_any_shared(ctl);
-	int n = lz_held_next(ctl->ledger, &ctl->owners.walk, rows, LZ_OWNERS_SLICE), r = 0;
+	int n = lz_held_next(ctl->ledger, &ctl->owners.walk, rows, LZ_OWNERS_SLICE), done = 0, r = 0, r_free;
+	size_t n_entries = 0;
 
-	for (int i = 0; r >= 0 && i < n; i++) {
-		struct lz_held now;
-
-		if ((!shared && !rows[i].case_id) || lz_held_get(ctl->ledger, rows[i].key, &now) < 0)
-			continue;
-		if (shared && lz_target_shared(ctl, now.key))
-			r = lz_case_free_shared(ctl, &now, reterr);
-		else if (now.case_id)
-			r = hand_over(ctl, &now, reterr);
+	for (; r >= 0 && done < n && (!done || lz_clock_mono_ns() < until_ns); done++) {
+		r = look_at_owner(ctl, &rows[done], shared, reterr);
+		if (r > 0)
+			entries[n_entries++] = rows[done].key;
 	}
-	return r < 0 ? r : n;
+	if (done > 0)
+		ctl->owners.walk.last = (__s64)rows[done - 1].key;
+	r_free = lz_case_free_entries(ctl, entries, n_entries, r < 0 ? NULL : reterr);
+	return r < 0 ? r : r_free < 0 ? r_free : n;
 }
 
 void lz_case_owners(struct lz_ctl *ctl, __u64 until_ns)
@@ -261,7 +276,7 @@ void lz_case_owners(struct lz_ctl *ctl, __u64 until_ns)
 	if (ctl->before.policy || ctl->busy || lz_clock_mono_ns() < ctl->owners.after_ns)
 		return;
 	while (!ctl->owners.done && n > 0 && lz_clock_mono_ns() < until_ns)
-		n = owners_slice(ctl, &err);
+		n = owners_slice(ctl, until_ns, &err);
 	if (n == 0)
 		ctl->owners.done = true;
 	if (n >= 0)

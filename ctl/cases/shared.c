@@ -22,37 +22,67 @@ static void say_why(const char *class_, char ret[static LZ_REASON_TEXT_MAX])
 	snprintf(ret, LZ_REASON_TEXT_MAX, "class %s is shared by now: many customers are behind this address", class_);
 }
 
-/* @write: nothing else of it stands in the timeline */
-static void say_freed(struct lz_ctl *ctl, __u64 key, const char *reason, bool write)
+static void fill_freed(struct lz_ctl *ctl, __u64 key, struct lz_note *ret)
 {
-	struct lz_note note = { .key = key, .time_s = lz_ctl_now().wall_s, .generation = lz_ctl_generation(ctl),
-				.event = "freed", .actor = "lazaretd" };
-
-	lz_key_format(key, ctl->view.instance.ipv6_key_len, note.object);
-	lz_text_set(note.reason, sizeof(note.reason), reason);
-	if (write)
-		lz_tell_write(ctl, &note);
-	lz_tell_say(ctl, LZ_LOG_NOTICE, &note);
+	*ret = (struct lz_note){ .key = key, .time_s = lz_ctl_now().wall_s, .generation = lz_ctl_generation(ctl),
+				 .event = "freed", .actor = "lazaretd" };
+	lz_key_format(key, ctl->view.instance.ipv6_key_len, ret->object);
+	say_why(lz_target_shared(ctl, key), ret->reason);
 }
 
-/* An entry of a list: it leaves a row of its past, and no case. */
-static int free_entry(struct lz_ctl *ctl, __u64 key, const char *reason, struct lz_err *reterr)
+/* The books are closed: now the kernel, and whoever listens. */
+static void let_go(struct lz_ctl *ctl, const __u64 *keys, size_t n, __u64 case_id)
+{
+	enum lz_log_level level = n <= LZ_LINES_MAX ? LZ_LOG_NOTICE : LZ_LOG_DEBUG;
+	struct lz_note note = { 0 };
+
+	for (size_t i = 0; i < n; i++)
+		lz_hold_release(&ctl->view, keys[i], NULL);
+	for (size_t i = 0; i < n && i < LZ_ROWS_MAX; i++) {
+		fill_freed(ctl, keys[i], &note);
+		lz_tell_say(ctl, level, &note);
+	}
+	if (n > LZ_LINES_MAX)
+		lz_tell_sum(ctl, &note, case_id, n);
+}
+
+static int end_batch(struct lz_ctl *ctl, int r, struct lz_err *reterr)
+{
+	if (r == 0)
+		return lz_ledger_commit(ctl->ledger, reterr);
+	if (lz_ledger_in_batch(ctl->ledger))
+		lz_ledger_rollback(ctl->ledger);
+	return r;
+}
+
+/* How many of these, from the first one on, are in its class: they end for the same reason. */
+static size_t count_alike(struct lz_ctl *ctl, const __u64 *keys, size_t n)
+{
+	const char *class_ = lz_target_shared(ctl, keys[0]);
+	size_t alike = 1;
+
+	while (alike < n && lz_target_shared(ctl, keys[alike]) == class_)
+		alike++;
+	return alike;
+}
+
+int lz_case_free_entries(struct lz_ctl *ctl, const __u64 *keys, size_t n, struct lz_err *reterr)
 {
 	struct lz_held by = { .made_s = lz_ctl_now().wall_s, .source = LZ_SOURCE_POLICY, .actor = "lazaretd" };
-	int r = lz_ledger_begin(ctl->ledger, reterr);
+	int r = n ? lz_ledger_begin(ctl->ledger, reterr) : 0;
+	size_t alike;
 
-	lz_text_set(by.reason, sizeof(by.reason), reason);
+	if (!n)
+		return 0;
+	for (size_t i = 0; r == 0 && i < n; i += alike) {
+		alike = count_alike(ctl, keys + i, n - i);
+		say_why(lz_target_shared(ctl, keys[i]), by.reason);
+		r = lz_held_end(ctl->ledger, keys + i, alike, lz_ctl_now(), &by, reterr);
+	}
+	r = end_batch(ctl, r, reterr);
 	if (r == 0)
-		r = lz_held_end(ctl->ledger, &key, 1, lz_ctl_now(), &by, reterr);
-	if (r == 0)
-		r = lz_ledger_commit(ctl->ledger, reterr);
-	else if (lz_ledger_in_batch(ctl->ledger))
-		lz_ledger_rollback(ctl->ledger);
-	if (r < 0)
-		return r;
-	lz_hold_release(&ctl->view, key, NULL);
-	say_freed(ctl, key, reason, false);
-	return 0;
+		let_go(ctl, keys, n, 0);
+	return r;
 }
 
 static int release(struct lz_ctl *ctl, struct lz_case *c, const char *reason, struct lz_err *reterr)
@@ -73,28 +103,31 @@ static int release(struct lz_ctl *ctl, struct lz_case *c, const char *reason, st
 	return r;
 }
 
-/* The shared ones of a case that holds others, too: its state stays what it is. */
+/* The shared ones of a case that holds others, too: its state stays what it is. They may be thousands, and a
+ * row of the timeline each: all in one batch. */
 static int free_some(struct lz_ctl *ctl, const struct lz_held *v, int n, struct lz_err *reterr)
 {
-	char reason[LZ_REASON_TEXT_MAX];
-	int r = lz_ledger_begin(ctl->ledger, reterr);
+	lz_autofree __u64 *keys = calloc((size_t)n, sizeof(*keys));
+	struct lz_note note;
+	size_t freed = 0;
+	int r;
 
-	for (int i = 0; r == 0 && i < n; i++)
-		if (lz_target_shared(ctl, v[i].key))
-			r = lz_held_del(ctl->ledger, v[i].key, reterr);
-	if (r == 0)
-		r = lz_ledger_commit(ctl->ledger, reterr);
-	else if (lz_ledger_in_batch(ctl->ledger))
-		lz_ledger_rollback(ctl->ledger);
+	if (!keys)
+		return lz_err_set(reterr, ENOMEM, "out of memory");
+	r = lz_ledger_begin(ctl->ledger, reterr);
 	for (int i = 0; r == 0 && i < n; i++) {
-		const char *class_ = lz_target_shared(ctl, v[i].key);
-
-		if (!class_)
+		if (!lz_target_shared(ctl, v[i].key))
 			continue;
-		lz_hold_release(&ctl->view, v[i].key, NULL);
-		say_why(class_, reason);
-		say_freed(ctl, v[i].key, reason, true);
+		r = lz_held_del(ctl->ledger, v[i].key, reterr);
+		if (r < 0)
+			break;
+		fill_freed(ctl, v[i].key, &note);
+		lz_tell_write(ctl, &note);
+		keys[freed++] = v[i].key;
 	}
+	r = end_batch(ctl, r, reterr);
+	if (r == 0)
+		let_go(ctl, keys, freed, v[0].case_id);
 	return r;
 }
 
@@ -109,13 +142,13 @@ int lz_case_free_shared(struct lz_ctl *ctl, const struct lz_held *held, struct l
 
 	if (!class_ || held->expiry_s <= lz_tables_now_s(&ctl->view)) /* what has ended is the clock's */
 		return 0;
-	say_why(class_, reason);
 	if (!held->case_id || lz_case_get(ctl->ledger, held->case_id, &c) < 0 || !lz_case_holds(c.state))
-		return free_entry(ctl, held->key, reason, reterr);
+		return 1;
 	n = lz_held_of_all(ctl->ledger, c.id, 0, &v);
 	if (n < 0)
 		return lz_err_set(reterr, -n, "ledger: cannot read what case %llu holds", (unsigned long long)c.id);
 	for (int i = 0; all && i < n; i++)
 		all = lz_target_shared(ctl, v[i].key) != NULL;
+	say_why(class_, reason);
 	return all ? release(ctl, &c, reason, reterr) : free_some(ctl, v, n, reterr);
 }
