@@ -23,6 +23,8 @@ struct plan {
 	struct lz_held *v; /* held anew, or to be freed */
 	size_t n;
 	size_t fresh; /* of those: were not held */
+	__u64 left_out; /* keys that are not held: there is no room for all */
+	bool full;
 	bool frees;
 	bool changed;
 	__u32 end_s; /* the latest end */
@@ -59,6 +61,10 @@ static void plan_key(struct lz_ctl *ctl, const struct lz_move *m, __u64 key, __u
 	bool known = stands;
 
 	stands = stands && held->expiry_s > now_s;
+	if (!stands && p->full && key != m->target->key) {
+		p->left_out++;
+		return;
+	}
 	if (stands) {
 		old.end_s = held->expiry_s;
 		old.ttl_s = held->ttl_s;
@@ -80,6 +86,24 @@ static void plan_key(struct lz_ctl *ctl, const struct lz_move *m, __u64 key, __u
 	p->end_s = held->expiry_s > p->end_s ? held->expiry_s : p->end_s;
 	p->changed = true;
 	p->n++;
+}
+
+/* If the colony has no room for all of a customer, the address that sent is held, and what was held already. */
+static int plan_hold(struct lz_ctl *ctl, const struct lz_move *m, struct plan *p, struct lz_err *reterr)
+{
+	__u32 now_s = lz_tables_now_s(&ctl->view);
+
+	p->v = calloc(m->target->n_keys + 1, sizeof(*p->v));
+	if (!p->v)
+		return lz_err_set(reterr, ENOMEM, "quarantine: out of memory");
+	for (size_t i = 0; i < m->target->n_keys; i++)
+		plan_key(ctl, m, m->target->keys[i], now_s, p);
+	if (p->fresh && m->target->n_keys > 1 && lz_hold_room(ctl, p->fresh, NULL) < 0) {
+		*p = (struct plan){ .v = p->v, .full = true };
+		for (size_t i = 0; i < m->target->n_keys; i++)
+			plan_key(ctl, m, m->target->keys[i], now_s, p);
+	}
+	return p->fresh ? lz_hold_room(ctl, p->fresh, reterr) : 0;
 }
 
 /* All that is held of the case; and by who is asked, of the target as the policy knows it now. Time and
@@ -112,8 +136,7 @@ static int plan_release(struct lz_ctl *ctl, const struct lz_move *m, struct plan
 static int plan_move(struct lz_ctl *ctl, const struct lz_move *m, struct plan *p,
 		     struct lz_err *reterr)
 {
-	__u32 now_s = lz_tables_now_s(&ctl->view);
-	int r = 0;
+	int r;
 
 	if (m->to != m->c->state && !lz_case_may_move(m->c->state, m->to))
 		return lz_err_set(reterr, EPROTO, "case %llu: no way leads from %s to %s",
@@ -127,13 +150,7 @@ static int plan_move(struct lz_ctl *ctl, const struct lz_move *m, struct plan *p
 		return 0;
 	if (!lz_case_holds(m->to))
 		return plan_release(ctl, m, p, reterr);
-	p->v = calloc(m->target->n_keys + 1, sizeof(*p->v));
-	if (!p->v)
-		return lz_err_set(reterr, ENOMEM, "quarantine: out of memory");
-	for (size_t i = 0; i < m->target->n_keys; i++)
-		plan_key(ctl, m, m->target->keys[i], now_s, p);
-	if (p->fresh)
-		r = lz_hold_room(ctl, p->fresh, reterr);
+	r = plan_hold(ctl, m, p, reterr);
 	for (size_t i = 0; r == 0 && i < p->n; i++) {
 		__u64 word;
 
@@ -341,9 +358,10 @@ static void say_move(struct lz_ctl *ctl, const struct lz_move *m, const struct l
 	}
 	if (n > LZ_LINES_MAX)
 		lz_tell_sum(ctl, &note, m->c->id, n);
-	if (lz_case_holds(m->to) && m->target->apart)
-		lz_log(LZ_LOG_WARNING, "held-apart", "case=%llu customer=%s not-held=%llu", (unsigned long long)m->c->id,
-		       m->target->customer, (unsigned long long)m->target->apart);
+	if (lz_case_holds(m->to) && (m->target->apart || p->left_out))
+		lz_log(LZ_LOG_WARNING, "held-apart", "case=%llu customer=%s not-held=%llu why=%s",
+		       (unsigned long long)m->c->id, m->target->customer,
+		       (unsigned long long)(m->target->apart + p->left_out), p->left_out ? "colony: full" : "too many");
 }
 
 /* What had ended was free already. */
@@ -388,6 +406,7 @@ int lz_case_move(struct lz_ctl *ctl, struct lz_move *m, bool *ret_changed, struc
 	if (ctl->busy)
 		return lz_err_set(reterr, EBUSY, "ledger: an import is running; try again");
 	r = plan_move(ctl, m, &p, reterr);
+	m->left_out = p.left_out;
 	if (r == 0) {
 		/* What the hold is, not what was asked for: it may be harder already. */
 		if (lz_case_holds(m->to) && p.n) {

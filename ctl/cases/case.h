@@ -113,6 +113,7 @@ struct lz_move {
 	const struct lz_granted *exempt; /* exceptions made with it */
 	size_t n_exempt;
 	struct lz_moved *moved; /* filled when it is done; NULL: nobody asks */
+	__u64 left_out; /* set: the customer's keys that are not held with it, for the colony is full */
 };
 
 /**
@@ -132,6 +133,7 @@ int lz_case_peek(struct lz_ctl *ctl, const struct lz_target *target, struct lz_c
  * @ret_changed: did a hold or the state change? If not, only the case itself was written
  *
  * If the kernel does not take it, it is taken back from the ledger, with a transition that says so.
+ * A colony that has no room for all of a customer holds the target's own key, and what it has of the others.
  * Return: 0; -ENOSPC full; -EBUSY an import runs; -EPROTO no such arrow; -errno; @reterr set.
  */
 int lz_case_move(struct lz_ctl *ctl, struct lz_move *move, bool *ret_changed, struct lz_err *reterr);

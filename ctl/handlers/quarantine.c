@@ -46,13 +46,14 @@ enum outcome {
 	OUTCOME_ALREADY, /* for longer and no milder */
 };
 
+/* @left_out: keys of the customer that the colony had no room for */
 static void end_held(struct lz_ctl *ctl, struct lz_request *req, const struct lz_target *target,
-		     enum outcome outcome)
+		     enum outcome outcome, __u64 left_out)
 {
 	bool named = lz_arg_text(req, "garden") || lz_arg_text(req, "grade");
 	cJSON *end = cJSON_CreateObject();
 	struct lz_held held = { 0 };
-	char apart[LZ_APART_TEXT_MAX];
+	char apart[LZ_APART_TEXT_MAX + 32];
 	const char *note = NULL;
 
 	if (lz_held_get(ctl->ledger, target->key, &held) == 0)
@@ -72,6 +73,12 @@ static void end_held(struct lz_ctl *ctl, struct lz_request *req, const struct lz
 		note = "is in no set of the policy: only held, never counted";
 	if (target->apart) /* who believes that the customer is shut off does not look again */
 		note = lz_target_say_apart(target, apart);
+	if (left_out) {
+		snprintf(apart, sizeof(apart), "not all of customer %.64s: colony: full, without %llu more; raise "
+			 "/capacity/colony or free some", target->customer ? target->customer : "",
+			 (unsigned long long)left_out);
+		note = apart;
+	}
 	if (note)
 		lz_json_add_str(end, "note", note);
 	lz_reply_end(req, LZ_CODE_OK, NULL, end);
@@ -113,7 +120,8 @@ static int check_exception(struct lz_ctl *ctl, const struct lz_target *target, s
 }
 
 static int hold(struct lz_ctl *ctl, struct lz_request *req, const struct lz_target *target,
-		const struct lz_grade *grade, __u32 for_s, enum outcome *ret, struct lz_err *reterr)
+		const struct lz_grade *grade, __u32 for_s, enum outcome *ret, __u64 *ret_left_out,
+		struct lz_err *reterr)
 {
 	struct lz_move move = { .target = target,
 				.grade = grade->kind == LZ_GRADE_IS_NONE ? NULL : grade,
@@ -147,6 +155,7 @@ static int hold(struct lz_ctl *ctl, struct lz_request *req, const struct lz_targ
 	r = lz_case_move(ctl, &move, &changed, reterr);
 	if (r == 0 && !changed)
 		note_unchanged(ctl, &move);
+	*ret_left_out = move.left_out;
 	*ret = !held ? OUTCOME_HELD : changed ? OUTCOME_EXTENDED : OUTCOME_ALREADY;
 	return r;
 }
@@ -159,6 +168,7 @@ void lz_h_quarantine_add(struct lz_request *req, void *arg)
 	struct lz_err err = { "" };
 	struct lz_grade grade;
 	enum outcome outcome = OUTCOME_HELD;
+	__u64 left_out = 0;
 	int r;
 
 	if (lz_ctl_wait(ctl, req, lz_h_quarantine_add) || !check_time(req, "for", for_s) ||
@@ -166,11 +176,11 @@ void lz_h_quarantine_add(struct lz_request *req, void *arg)
 		return;
 	r = read_grade(ctl, req, &grade, &err);
 	if (r == 0)
-		r = hold(ctl, req, &target, &grade, (__u32)for_s, &outcome, &err);
+		r = hold(ctl, req, &target, &grade, (__u32)for_s, &outcome, &left_out, &err);
 	if (r < 0)
 		lz_end(req, r, &err);
 	else
-		end_held(ctl, req, &target, outcome);
+		end_held(ctl, req, &target, outcome, left_out);
 	lz_target_done(&target);
 }
 
@@ -226,7 +236,7 @@ void lz_h_quarantine_set(struct lz_request *req, void *arg)
 	if (r < 0)
 		lz_end(req, r, &err);
 	else
-		end_held(ctl, req, &target, OUTCOME_SET);
+		end_held(ctl, req, &target, OUTCOME_SET, move.left_out);
 	lz_target_done(&target);
 }
 
@@ -347,7 +357,7 @@ static void show_target(struct lz_ctl *ctl, struct lz_request *req, const struct
 	lz_addr_format(&target->addr, address);
 	if (lz_held_get(ctl->ledger, target->key, &held) == 0) {
 		lz_timeline_say(ctl, req, target);
-		end_held(ctl, req, target, OUTCOME_SET);
+		end_held(ctl, req, target, OUTCOME_SET, 0);
 	} else if (lz_case_peek(ctl, target, &c) == 0 && c.id && c.state != LZ_CASE_CLOSED) {
 		lz_timeline_say(ctl, req, target);
 		end = cJSON_CreateObject();

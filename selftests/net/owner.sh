@@ -280,6 +280,29 @@ echo "2001:db8:2000:801::1 1h" >"$LZ_DIR/list"
 t_eq "a list, too" "$(ctl quarantine import "$LZ_DIR/list" 2>&1 >"$LZ_DIR/said")" "lazaretctl: customers with more addresses \
 than can be held together: 1; of them only what is listed is held"
 
+# ---------------------------------------------------------------- more than there is room for
+
+{ echo "$KEPT"; own C23 198.51.100.37; echo "C23,2001:db8:2000:a00::/55"; own C24 198.51.100.38; } >"$LZ_DIR/customers.csv"
+t_ok "a customer with 513 addresses" ctl policy apply "$LZ_DIR/policy.json" --yes
+ROOM=$((4096 - $(ctl -j quarantine list | jq '.entries | length') - 2))
+for ((i = 0; i < ROOM; i++)); do
+	echo "10.7.$((i / 256)).$((i % 256)) 2h"
+done >"$LZ_DIR/list"
+t_ok "a colony with room for two" ctl quarantine import --yes "$LZ_DIR/list"
+t_eq "holds the one who is named, and says so" "$(ctl -j quarantine add 198.51.100.37 for 1h | jq -r '"\(.touched[]): \(.note)"')" \
+	"198.51.100.37: not all of customer C23: colony: full, without 512 more; raise /capacity/colony or free some"
+t_eq "so does the log" "$(grep -c 'event=held-apart.*customer=C23 not-held=512 why="colony: full"' "$LZ_DIR/log/daemon.log")" 1
+C23=$(case_of 198.51.100.37)
+t_ok "another address of his" ctl quarantine add 2001:db8:2000:a01::1 for 1h
+t_eq "comes to his case" "$(case_of 2001:db8:2000:a01::1)" "$(case_of 198.51.100.37)"
+t_eq "which is the one there was" "$(case_of 198.51.100.37 | cut -d ' ' -f 1)" "${C23%% *}"
+t_eq "who is held is held for longer, without room" "$(ctl -j quarantine add 198.51.100.37 for 3h | jq -r .extended)" true
+t_eq "with what is held of him" "$(ctl -j quarantine list | jq -r '[.entries[] | select(.case == '"${C23%% *}"') |
+	.address] | sort | join(" ")')" "198.51.100.37 2001:db8:2000:a01::"
+t_eq "who is not is refused" "$(status_of ctl quarantine add 198.51.100.38)" 2
+t_ok "room" eval 'ctl quarantine del 10.7.0.0 && ctl quarantine del 198.51.100.37'
+t_ok "doctor agrees, but for the room" eval 'ctl doctor | grep -q "^ok *holds"'
+
 daemon_stop
 t_eq "C1's case goes on" "$(state_of "${C1%% *}")" garden
 t_eq "C3's, which holds nothing any more, does not" "$(state_of "${C3%% *}")" released
