@@ -124,7 +124,10 @@ struct lz_move {
 int lz_case_open(struct lz_ctl *ctl, const struct lz_target *target, struct lz_case *ret,
 		 struct lz_err *reterr);
 
-/** lz_case_peek() - the same without writing: id 0 for an entry of a list; -ENOENT: nothing is known */
+/**
+ * lz_case_peek() - the same without writing: id 0 for an entry of a list; -ENOENT: nothing is known
+ * @target: without its keys is enough, lz_target_look()
+ */
 int lz_case_peek(struct lz_ctl *ctl, const struct lz_target *target, struct lz_case *ret);
 
 /**

@@ -41,6 +41,19 @@ static bool find_entry(struct lz_ctl *ctl, const struct lz_target *t, struct lz_
 	       ret->expiry_s > lz_tables_now_s(&ctl->view);
 }
 
+/* lz_case_is_of() of a target without its keys: then it is asked to whom the case's address belongs. */
+static bool is_of(struct lz_ctl *ctl, const struct lz_case *c, const struct lz_target *t)
+{
+	struct lz_addr addr = lz_key_to_prefix(c->key, ctl->view.instance.ipv6_key_len).addr;
+	const char *owner;
+
+	if (t->n_keys || !t->customer || lz_case_is_of(c, t))
+		return lz_case_is_of(c, t);
+	lz_addr_unmap(&addr);
+	owner = c->customer[0] ? NULL : lz_target_owner(ctl, &addr);
+	return owner && lz_streq(owner, t->customer);
+}
+
 int lz_case_peek(struct lz_ctl *ctl, const struct lz_target *t, struct lz_case *ret)
 {
 	struct lz_case old = { .state = LZ_CASE_CLOSED, .step = -1 };
@@ -48,7 +61,7 @@ int lz_case_peek(struct lz_ctl *ctl, const struct lz_target *t, struct lz_case *
 	bool is_held = find_entry(ctl, t, &held);
 
 	if (is_held && held.case_id && lz_case_get(ctl->ledger, held.case_id, ret) == 0 &&
-	    lz_case_is_of(ret, t))
+	    is_of(ctl, ret, t))
 		return 0;
 	if (lz_case_find(ctl->ledger, t->key, t->customer, &old) < 0 && !is_held)
 		return -ENOENT;

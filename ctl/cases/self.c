@@ -50,21 +50,24 @@ static struct lz_release_rule rule_of(const struct lz_ctl *ctl)
 	return rule;
 }
 
+static int check_opened(const struct lz_ctl *ctl, struct lz_err *reterr)
+{
+	return ctl->opened ? 0 : lz_err_set(reterr, ENOENT, "gateway: no policy was ever applied");
+}
+
 static int target_of(struct lz_ctl *ctl, const struct lz_addr *addr, struct lz_target *ret,
 		     struct lz_err *reterr)
 {
-	if (!ctl->opened)
-		return lz_err_set(reterr, ENOENT, "gateway: no policy was ever applied");
-	return lz_target_at(ctl, addr, ret, reterr);
+	int r = check_opened(ctl, reterr);
+
+	return r < 0 ? r : lz_target_at(ctl, addr, ret, reterr);
 }
 
 /* For what is written. */
-static int target_to_change(struct lz_ctl *ctl, const struct lz_addr *addr, struct lz_target *ret,
-			    struct lz_err *reterr)
+static int check_change(const struct lz_ctl *ctl, struct lz_err *reterr)
 {
-	if (ctl->busy)
-		return lz_err_set(reterr, EBUSY, "ledger: an import is running; try again");
-	return target_of(ctl, addr, ret, reterr);
+	return ctl->busy ? lz_err_set(reterr, EBUSY, "ledger: an import is running; try again") :
+			   check_opened(ctl, reterr);
 }
 
 /* ---------------------------------------------------------------- look */
@@ -97,8 +100,10 @@ int lz_case_look(struct lz_ctl *ctl, const struct lz_addr *addr, struct lz_case_
 	struct lz_target t;
 	struct lz_case c;
 	__u64 word;
-	int r = target_of(ctl, addr, &t, NULL);
+	int r = check_opened(ctl, NULL);
 
+	if (r == 0)
+		r = lz_target_look(ctl, addr, &t, NULL);
 	if (r < 0)
 		return r;
 	if (lz_hold_read(&ctl->view, t.key, &word) == 0 &&
@@ -120,7 +125,6 @@ int lz_case_look(struct lz_ctl *ctl, const struct lz_addr *addr, struct lz_case_
 	}
 	if (lz_cell_get(&ctl->view, t.key, &cell) == 0)
 		v.connections = cell.smtp_connections;
-	lz_target_done(&t);
 	if (r < 0 && !v.held)
 		return r;
 	*ret = v;
@@ -164,6 +168,23 @@ static int refuse(const struct lz_target *t, enum lz_release why, struct lz_err 
 			  lz_release_texts[why]);
 }
 
+/* lz_case_open() wants all keys of the customer only for a case that is to be made. */
+static int open_case(struct lz_ctl *ctl, const struct lz_target *look, struct lz_case *ret, struct lz_err *reterr)
+{
+	struct lz_target t;
+	int r = lz_case_peek(ctl, look, ret);
+
+	if (r == 0 && ret->id)
+		return 0;
+	r = target_of(ctl, &look->addr, &t, reterr);
+	if (r < 0)
+		return r;
+	r = lz_case_open(ctl, &t, ret, reterr);
+	lz_target_done(&t);
+	return r;
+}
+
+/* @t: without its keys */
 static int make_token(struct lz_ctl *ctl, const struct lz_target *t,
 		      char ret_token[static LZ_TOKEN_TEXT_MAX], struct lz_err *reterr)
 {
@@ -178,7 +199,7 @@ static int make_token(struct lz_ctl *ctl, const struct lz_target *t,
 
 	if (++tries_of(t->key, now_s)->tokens > LZ_TOKENS_A_MINUTE)
 		return refuse(t, LZ_RELEASE_RATE, reterr);
-	r = lz_case_open(ctl, t, &c, reterr);
+	r = open_case(ctl, t, &c, reterr);
 	if (r < 0)
 		return r;
 	/* The page may be looked at while the quiet minutes run: its button works later. */
@@ -201,14 +222,11 @@ int lz_case_token(struct lz_ctl *ctl, const struct lz_addr *addr,
 		  char ret_token[static LZ_TOKEN_TEXT_MAX], struct lz_err *reterr)
 {
 	struct lz_target t;
-	int r;
+	int r = check_change(ctl, reterr);
 
-	r = target_to_change(ctl, addr, &t, reterr);
-	if (r < 0)
-		return r;
-	r = make_token(ctl, &t, ret_token, reterr);
-	lz_target_done(&t);
-	return r;
+	if (r == 0)
+		r = lz_target_look(ctl, addr, &t, reterr);
+	return r < 0 ? r : make_token(ctl, &t, ret_token, reterr);
 }
 
 /* ---------------------------------------------------------------- release */
@@ -274,7 +292,9 @@ int lz_case_self_release(struct lz_ctl *ctl, const struct lz_addr *addr, const c
 
 	*ret_why = LZ_RELEASE_NOT_HELD;
 	*ret_wait_s = 0;
-	r = target_to_change(ctl, addr, &t, reterr);
+	r = check_change(ctl, reterr);
+	if (r == 0)
+		r = target_of(ctl, addr, &t, reterr);
 	if (r < 0)
 		return r;
 	r = release(ctl, &t, token, ret_why, ret_wait_s, reterr);

@@ -70,7 +70,6 @@ static int add_customer(struct lz_ctl *ctl, struct lz_target *t, const struct lz
 			break;
 		keys += lz_policy_keys_in(ctl->view.instance.ipv6_key_len, &range->prefix, &kp);
 	}
-	t->customer = policy->customers[own->owner].id;
 	if (keys > lz_policy_customer_keys_max(policy)) {
 		t->apart = keys - 1; /* a whole company: the address alone, and whoever asks is told */
 		return 0;
@@ -114,13 +113,12 @@ void lz_target_done(struct lz_target *target)
 	memset(target, 0, sizeof(*target));
 }
 
-/* @address: the same, as messages name it */
-static int find(struct lz_ctl *ctl, const struct lz_addr *addr, const char *address, struct lz_target *ret,
-		struct lz_err *reterr)
+/* All but the keys. @address: the same, as messages name it; @ret_own: whose it is, or NULL */
+static int look(struct lz_ctl *ctl, const struct lz_addr *addr, const char *address, struct lz_target *ret,
+		const struct lz_range **ret_own, struct lz_err *reterr)
 {
 	const struct lz_policy *policy = ctl->now.policy;
 	struct lz_target t = { .addr = *addr };
-	const struct lz_range *own;
 	struct lz_prefix host;
 	int r;
 
@@ -129,6 +127,26 @@ static int find(struct lz_ctl *ctl, const struct lz_addr *addr, const char *addr
 	if (r < 0)
 		return lz_err_set(reterr, EINVAL, "%s: is no source: %s", address,
 				  lz_addr_kind_name(lz_addr_kind(&t.addr)));
+	if (ctl->now.image)
+		t.class_ = lz_image_class_of(ctl->now.image, t.key, t.addr.family);
+	host = lz_prefix_host(&t.addr);
+	*ret_own = policy && policy->customer_ranges.n ? lz_ranges_find(&policy->customer_ranges, &host) : NULL;
+	if (*ret_own)
+		t.customer = policy->customers[(*ret_own)->owner].id;
+	*ret = t;
+	return 0;
+}
+
+/* @address: as with look() */
+static int find(struct lz_ctl *ctl, const struct lz_addr *addr, const char *address, struct lz_target *ret,
+		struct lz_err *reterr)
+{
+	const struct lz_range *own;
+	struct lz_target t;
+	int r = look(ctl, addr, address, &t, &own, reterr);
+
+	if (r < 0)
+		return r;
 	t.keys = calloc(1, sizeof(*t.keys));
 	t.touched = calloc(1, sizeof(*t.touched));
 	if (!t.keys || !t.touched) {
@@ -137,12 +155,6 @@ static int find(struct lz_ctl *ctl, const struct lz_addr *addr, const char *addr
 	}
 	t.keys[t.n_keys++] = t.key;
 	t.touched[t.n_touched++] = lz_key_to_prefix(t.key, ctl->view.instance.ipv6_key_len);
-	if (ctl->now.image)
-		t.class_ = lz_image_class_of(ctl->now.image, t.key, t.addr.family);
-	host = lz_prefix_host(&t.addr);
-	own = policy && policy->customer_ranges.n ?
-		      lz_ranges_find(&policy->customer_ranges, &host) :
-		      NULL;
 	if (own && add_customer(ctl, &t, own) < 0) {
 		lz_target_done(&t);
 		return lz_err_set(reterr, ENOMEM, "%s: out of memory", address);
@@ -179,6 +191,14 @@ int lz_target_at(struct lz_ctl *ctl, const struct lz_addr *addr, struct lz_targe
 	char text[LZ_ADDR_TEXT_MAX];
 
 	return find(ctl, addr, lz_addr_format(addr, text), ret, reterr);
+}
+
+int lz_target_look(struct lz_ctl *ctl, const struct lz_addr *addr, struct lz_target *ret, struct lz_err *reterr)
+{
+	char text[LZ_ADDR_TEXT_MAX];
+	const struct lz_range *own;
+
+	return look(ctl, addr, lz_addr_format(addr, text), ret, &own, reterr);
 }
 
 int lz_target_of_key(struct lz_ctl *ctl, __u64 key, struct lz_target *ret, struct lz_err *reterr)

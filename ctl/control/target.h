@@ -40,6 +40,8 @@ int lz_target_find(struct lz_ctl *ctl, const char *address, struct lz_target *re
 /** lz_target_at() - the same of an address; lz_target_of_key(): of a key's first one */
 int lz_target_at(struct lz_ctl *ctl, const struct lz_addr *addr, struct lz_target *ret, struct lz_err *reterr);
 int lz_target_of_key(struct lz_ctl *ctl, __u64 key, struct lz_target *ret, struct lz_err *reterr);
+/** lz_target_look() - of an address all but the keys, of which a customer may have 65,536; nothing to be freed */
+int lz_target_look(struct lz_ctl *ctl, const struct lz_addr *addr, struct lz_target *ret, struct lz_err *reterr);
 /** lz_target_of_held() - of an entry: by the address that it was held by, if that is known */
 int lz_target_of_held(struct lz_ctl *ctl, const struct lz_held *held, struct lz_target *ret);
 void lz_target_done(struct lz_target *target);

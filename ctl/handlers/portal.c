@@ -279,7 +279,7 @@ static void say_grace(struct lz_ctl *ctl, const struct lz_addr *host, cJSON *ans
 
 	if (off == LZ_HOLD_OFF_NEVER || off == LZ_HOLD_OFF_MONITOR) /* a bypass will be over */
 		return;
-	if (!ctl->opened || lz_target_at(ctl, host, &target, NULL) < 0)
+	if (!ctl->opened || lz_target_look(ctl, host, &target, NULL) < 0)
 		return;
 	if (lz_case_peek(ctl, &target, &c) == 0 && lz_case_waits(&c) && c.due_s > now_s) {
 		say_number(c.id, answer);
@@ -287,7 +287,6 @@ static void say_grace(struct lz_ctl *ctl, const struct lz_addr *host, cJSON *ans
 		if (c.grade.kind == LZ_GRADE_IS_GARDEN)
 			lz_json_add_u64(answer, "captive_in_s", c.due_s - now_s);
 	}
-	lz_target_done(&target);
 }
 
 static enum lz_code give_case(struct lz_ctl *ctl, const struct lz_gate_question *q, cJSON *answer)
