@@ -138,6 +138,7 @@ struct lz_ctl {
 	struct lz_next next;
 	struct lz_owed owed[LZ_OWED_MAX]; /* the oldest first */
 	size_t n_owed;
+	__u64 gone_back_ns; /* CLOCK_MONOTONIC: when a deadline was last found to have passed; 0 = never */
 
 	uv_timer_t second; /* deadlines, ends of holds, clocks */
 	uv_timer_t slice; /* sweep */

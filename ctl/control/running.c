@@ -317,10 +317,24 @@ void lz_running_owed(struct lz_ctl *ctl)
 
 /* ---------------------------------------------------------------- confirm, and the ways back */
 
+#define LZ_ONLY_JUST_NS LZ_NS_PER_S /* in which nobody can have read of it and thought again */
+
 static int too_late(struct lz_err *reterr)
 {
 	return lz_err_set(reterr, EBUSY, "policy: too late: the deadline has passed and the data plane has gone "
 			  "back by itself");
+}
+
+int lz_running_too_late(const struct lz_ctl *ctl, struct lz_err *reterr)
+{
+	struct lz_swap_state state;
+
+	lz_swap_state_get(&ctl->view, &state);
+	if (state.pending)
+		return 0;
+	if (state.expired || (ctl->gone_back_ns && lz_clock_mono_ns() - ctl->gone_back_ns < LZ_ONLY_JUST_NS))
+		return too_late(reterr);
+	return 0;
 }
 
 /* The books first: what the kernel has confirmed must be there after a reboot. Killed in between, the
@@ -329,11 +343,11 @@ int lz_running_confirm(struct lz_ctl *ctl, struct lz_err *reterr)
 {
 	struct lz_swap_state state;
 	struct lz_err why = { "" };
-	int r;
+	int r = lz_running_too_late(ctl, reterr);
 
+	if (r < 0)
+		return r;
 	lz_swap_state_get(&ctl->view, &state);
-	if (state.expired)
-		return too_late(reterr);
 	if (!state.pending)
 		return lz_err_set(reterr, ENOENT, "policy: nothing waits for a confirm");
 	r = put_state(ctl, ctl->now.row.generation, LZ_STATE_CONFIRMED, &why);
@@ -368,10 +382,12 @@ int lz_running_back(struct lz_ctl *ctl, bool expired, const char *actor, struct 
 	const char *state = expired ? LZ_STATE_EXPIRED : LZ_STATE_UNDONE;
 	struct lz_applied left = ctl->now.row;
 
-	if (expired)
+	if (expired) {
 		lz_swap_settle(&ctl->view);
-	else if (lz_swap_undo(&ctl->view) < 0)
+		ctl->gone_back_ns = lz_clock_mono_ns();
+	} else if (lz_swap_undo(&ctl->view) < 0) {
 		return lz_err_set(reterr, ENOENT, "policy: nothing waits for a confirm");
+	}
 	lz_running_became(ctl, left.generation, state);
 	if (ctl->before.image) /* stamps that the one left has used up are not used again */
 		outlive(ctl);

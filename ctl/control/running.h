@@ -31,6 +31,9 @@ void lz_running_done(struct lz_running *running);
 int lz_running_apply(struct lz_ctl *ctl, struct lz_running *next, __u32 confirm_s, __u32 plan_flags,
 		     struct lz_err *reterr);
 
+/** lz_running_too_late() - has the deadline only just passed? Then who says confirm or undo means what is no more: -EBUSY
+ *  with @reterr set; else 0 */
+int lz_running_too_late(const struct lz_ctl *ctl, struct lz_err *reterr);
 /** lz_running_confirm() - in the ledger, then in the kernel; -errno with @reterr set: the deadline stands */
 int lz_running_confirm(struct lz_ctl *ctl, struct lz_err *reterr);
 
@@ -45,8 +48,8 @@ int lz_running_back(struct lz_ctl *ctl, bool expired, const char *actor, struct 
 void lz_running_became(struct lz_ctl *ctl, __u64 generation, const char *state);
 /**
  * lz_running_look() - has the deadline passed, and the data plane gone back? So do we
- * Asked once a second, and before each command that reads or changes what is in force: who acts in between would
- * act on a policy that is none any more. Not while an import has the ledger.
+ * Asked every 250 ms, and before commands that may have to wait (lz_ctl_wait()): who changes something in between
+ * would act on a policy that is none any more. status, why and show do not wait. Not while an import has the ledger.
  */
 void lz_running_look(struct lz_ctl *ctl);
 /** lz_running_owed() - what it did not take so far */

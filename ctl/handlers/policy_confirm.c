@@ -88,6 +88,11 @@ void lz_h_policy_undo(struct lz_request *req, void *arg)
 
 	if (lz_ctl_wait_policy(ctl, req, lz_h_policy_undo) || !lz_ctl_need(ctl, req))
 		return;
+	r = lz_running_too_late(ctl, &err);
+	if (r < 0) { /* not one further back */
+		lz_end(req, r, &err);
+		return;
+	}
 	lz_tell_actor(req, actor);
 	lz_swap_state_get(&ctl->view, &state);
 	if (state.pending)

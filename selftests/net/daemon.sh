@@ -326,6 +326,29 @@ t_ok "apply, to be forgotten again" ctl policy apply "$LZ_DIR/shut.json" --confi
 t_ok "the daemon notices" lz_wait 4 grep -q event=policy-rolled-back "$LZ_DIR/log/daemon.log"
 t_ok "the daemon notices: traffic" reach office 25
 
+# late COMMAND: said while the controller sleeps over the deadline of a trial; what is answered
+late()
+{
+	local pid
+	pid=$(controller_pid)
+	ctl -q policy apply "$LZ_DIR/shut.json" --confirm 1 || return
+	kill -STOP "$pid"
+	sleep 1.3
+	ctl policy "$1" >"$LZ_DIR/late" 2>&1 & # who hears nothing for 2 s gives up
+	sleep 1
+	kill -CONT "$pid"
+	wait $!
+	echo $?
+	cat "$LZ_DIR/late"
+}
+
+for word in undo confirm; do
+	t_eq "$word, read after the deadline: too late" "$(late $word)" "2
+lazaretctl: policy: too late: the deadline has passed and the data plane has gone back by itself"
+	t_eq "$word, read after the deadline: back to what was confirmed, and no further" \
+		"$(ctl -j status | jq -r .policy.name)$(status_of reach office 25)" open0
+done
+
 # A script that tries until it may, at the deadline of another trial: what that one was is nobody's way back.
 sed 's/"shut"/"shut2"/' "$LZ_DIR/shut.json" >"$LZ_DIR/shut2.json"
 t_need ctl policy apply "$LZ_DIR/shut.json" --confirm 2
