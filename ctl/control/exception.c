@@ -171,31 +171,37 @@ static bool may_have(const struct lz_ctl *ctl, const struct lz_prefix_key *key)
 	return key->len < 64 || ctl->view.tables->excepted[bit / 64] >> (bit & 63) & 1;
 }
 
-/* As lz_exception_of() of bpf/range.h decides; who granted it why is in the ledger. */
+/* Who granted it why is in the ledger. */
+static bool is_in_force(const struct lz_ctl *ctl, const struct lz_prefix_key *at, struct lz_granted *ret)
+{
+	struct lz_keyprefix kp = { .bits = at->bits, .len = (__u8)at->len };
+	struct lz_exception has;
+	struct lz_prefix prefix;
+
+	if (!may_have(ctl, at) || lz_exception_read(&ctl->view, at, &has) < 0)
+		return false;
+	prefix = lz_keyprefix_to_prefix(&kp);
+	return lz_granted_get(ctl->ledger, &prefix, ret) == 0 && ret->until_s > lz_ctl_now().wall_s;
+}
+
+/* As lz_exception_of() of bpf/range.h decides. */
 int lz_exception_find(const struct lz_ctl *ctl, __u64 key, struct lz_granted *ret)
 {
-	struct lz_exception has;
-
 	for (unsigned int len = 64; ctl->view.exceptions && len > 0; len--) {
-		struct lz_keyprefix kp = { .bits = key & ~0ULL << (64 - len), .len = (__u8)len };
-		struct lz_prefix_key at = { .bits = kp.bits, .len = len };
-		struct lz_prefix prefix;
+		struct lz_prefix_key at = { .bits = key & ~0ULL << (64 - len), .len = len };
 
-		if (!may_have(ctl, &at) || lz_exception_read(&ctl->view, &at, &has) < 0)
-			continue;
-		prefix = lz_keyprefix_to_prefix(&kp);
-		if (lz_granted_get(ctl->ledger, &prefix, ret) == 0 && ret->until_s > lz_ctl_now().wall_s)
+		if (is_in_force(ctl, &at, ret))
 			return 0;
 	}
 	return -ENOENT;
 }
 
-/* Of many keys, neighbours mostly: for each length that somebody has one of, what was asked last. */
+/* Of many keys, neighbours mostly: for each length that somebody has one of, narrowest first, what was asked last. */
 struct asked {
 	size_t n;
 	struct {
 		__u32 len;
-		bool none; /* nobody has one for these bits */
+		enum { ASKED_NOT, ASKED_NONE, ASKED_NOT_ALL } found; /* for these bits; one from all ends the search */
 		__u64 bits;
 	} at[64];
 };
@@ -206,24 +212,28 @@ static void find_lengths(const struct lz_ctl *ctl, struct asked *ret)
 	for (__u32 len = 64; len > 0; len--)
 		if (ctl->view.exception_count[len]) {
 			ret->at[ret->n].len = len;
-			ret->at[ret->n++].none = false;
+			ret->at[ret->n++].found = ASKED_NOT;
 		}
 }
 
-/* Is it worth a look? A customer may have 65,536 keys, and is asked for with each piece of evidence. */
-static bool may_have_any(const struct lz_ctl *ctl, __u64 key, struct asked *asked)
+/* The narrowest alone counts. A customer may have 65,536 keys, and is asked for with each piece of evidence: one
+ * for all of them is looked at once. */
+static bool is_from_all(const struct lz_ctl *ctl, __u64 key, struct asked *asked, struct lz_granted *ret)
 {
-	struct lz_exception has;
-
 	for (size_t i = 0; i < asked->n; i++) {
 		struct lz_prefix_key at = { .bits = key & ~0ULL << (64 - asked->at[i].len), .len = asked->at[i].len };
 
-		if (asked->at[i].none && asked->at[i].bits == at.bits)
-			continue;
-		if (may_have(ctl, &at) && lz_exception_read(&ctl->view, &at, &has) == 0)
-			return true;
-		asked->at[i].bits = at.bits;
-		asked->at[i].none = true;
+		if (asked->at[i].found == ASKED_NOT || asked->at[i].bits != at.bits) {
+			asked->at[i].bits = at.bits;
+			asked->at[i].found = ASKED_NONE;
+			if (is_in_force(ctl, &at, ret)) {
+				if (ret->flags & LZ_EXCEPTION_ALL)
+					return true;
+				asked->at[i].found = ASKED_NOT_ALL;
+			}
+		}
+		if (asked->at[i].found == ASKED_NOT_ALL)
+			return false;
 	}
 	return false;
 }
@@ -237,8 +247,7 @@ int lz_exception_check(const struct lz_ctl *ctl, const __u64 *keys, size_t n, st
 
 	find_lengths(ctl, &asked);
 	for (size_t i = 0; ctl->view.exceptions && i < n; i++) {
-		if (!may_have_any(ctl, keys[i], &asked) || lz_exception_find(ctl, keys[i], &row) < 0 ||
-		    !(row.flags & LZ_EXCEPTION_ALL))
+		if (!is_from_all(ctl, keys[i], &asked, &row))
 			continue;
 		if (!reterr) /* evidence of thousands a second asks no more than yes or no */
 			return -EPERM;

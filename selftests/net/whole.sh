@@ -89,6 +89,26 @@ echo "# held in $HELD_MS ms, extended in $AGAIN_MS, shown in $SHOWN_MS, let go i
 t_ok "in seconds" test $((HELD_MS + AGAIN_MS + SHOWN_MS + FREED_MS)) -lt 10000
 t_ok "nobody is held" held_is 0
 
+# ---------------------------------------------------------------- with exceptions
+
+# The narrowest counts; one for all of him is no reason to ask for each of his addresses.
+t_need ctl exception add "$V6" port25 until 2099-01-01 ticket RT-1
+t_need ctl exception add 2001:db8:2000:ffff::/64 all until 2099-01-01 ticket RT-2
+LOOK_MS=$(takes_ms ctl -j quarantine add "$V4" for 1h | tail -n 1)
+t_ok "the last of them has an exception from all: he is not held" held_is 0
+echo "# found in $LOOK_MS ms"
+t_ok "found soon" test "$LOOK_MS" -lt 100
+t_need ctl exception del 2001:db8:2000:ffff::/64
+t_need ctl exception add "$V6" all until 2099-01-01 ticket RT-1
+t_need ctl exception add 2001:db8:2000::/64 port25 until 2099-01-01 ticket RT-2
+t_eq "all but one have one: he is not held, either" "$(status_of ctl quarantine add "$V4" for 1h)" 2
+t_need ctl exception del 2001:db8:2000::/64
+t_need ctl exception add "$V6" port25 until 2099-01-01 ticket RT-1
+t_ok "one from port 25 lets him be held" ctl quarantine add "$V4" for 1h
+t_ok "with all" held_is 65537
+t_need ctl quarantine del "$V4"
+t_need ctl exception del "$V6"
+
 # ---------------------------------------------------------------- by a ladder, the clock, and a list
 
 sleep 2 # what is older than a release is no evidence
