@@ -162,7 +162,7 @@ static const struct lz_proto_command lz_proto_commands[] = {
 	/* --- policy: the payload is a whole policy, sets and customers inlined by the client */
 	{ "policy.diff", LZ_PEER_OPERATE, 0, LZ_PROTO_POLICY_BYTES, "",
 	  /* held_shared: are held, and let go when it is confirmed: their class is shared by it */
-	  "generation changes apply_refused? port25_users? port25_refused? warning? held_shared? freed?",
+	  "generation changes apply_refused? port25_users? port25_refused? warning? held_warning? held_shared? freed?",
 	  "path from? to?" },
 	{ "policy.apply", LZ_PEER_ADMIN, LZ_CMD_F_MUTATES, LZ_PROTO_POLICY_BYTES,
 	  "confirm_s=int? yes=bool? file=text? expected_generation=int?",
