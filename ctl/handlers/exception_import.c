@@ -169,8 +169,8 @@ static void not_back(struct import *im)
 	struct lz_err err = { "" };
 
 	lz_tell_ledger_failed(im->commit_err.text);
-	lz_err_set(&err, EIO, "exception: list: %s; and it could not be taken back: %s", im->fault.text,
-		   im->commit_err.text);
+	lz_err_set(&err, EIO, "exception: list: %s; and it could not be taken back: %s; until the next start the "
+		   "kernel has only a part of the list", im->fault.text, im->commit_err.text);
 	lz_reply_end(im->req, LZ_CODE_REFUSED, err.text, NULL);
 	leave(im);
 }
@@ -394,6 +394,11 @@ void lz_h_exception_import(struct lz_request *req, void *arg)
 
 	if (lz_ctl_wait(ctl, req, lz_h_exception_import) || !lz_ctl_need(ctl, req))
 		return;
+	lz_request_payload(req, &len);
+	if (!len) {
+		lz_end_invalid(req, "exception: list: is empty; nothing was done");
+		return;
+	}
 	im = calloc(1, sizeof(*im));
 	if (im)
 		text = lz_request_payload_take(req, &len);

@@ -69,13 +69,18 @@ t_eq "all of them are there" "$(excepted)" "RT-1 $LISTED"
 t_eq "in the kernel, too" "$(in_kernel)" $LISTED
 t_eq "the controller is the same" "$(pgrep -P "${LZ_PROC[daemon]}" -x lazaretd-ctl)" "$CONTROLLER"
 sed 's/RT-1/RT-2/' "$LZ_DIR/list" >"$LZ_DIR/again"
+BEGUN=$(lz_now_ms)
 ctl -j exception import "$LZ_DIR/again" >"$LZ_DIR/said"
+TOOK_MS=$(($(lz_now_ms) - BEGUN))
 t_eq "the list comes again: each in place of what was there" "$(excepted)" "RT-2 $LISTED"
 t_eq "whom it lets nobody out of" "$(jq -c '[.added, .held.sources, .held.address]' "$LZ_DIR/said")" \
 	"[$LISTED,2,\"${HELD[0]}\"]"
 
 # ---------------------------------------------------------------- all or nothing
 
+t_eq "an empty list: invalid" "$(ctl exception import /dev/null 2>&1; echo $?)" \
+	"lazaretctl: exception: list: is empty; nothing was done
+1"
 list $((ROOM - LISTED + 1)) 96 "$END" RT-3 >"$LZ_DIR/more"
 ctl exception import "$LZ_DIR/more" >"$LZ_DIR/said" 2>&1
 t_eq "more than there is room for: refused" $? 2
@@ -91,7 +96,7 @@ stopped_after()
 {
 	sed -i 's/RT-[0-9]*/RT-4/' "$LZ_DIR/list"
 	ctl exception import "$LZ_DIR/list" >/dev/null 2>&1 &
-	sleep "0.$(printf %03d "$1")"
+	sleep "$(printf '%d.%03d' $(($1 / 1000)) $(($1 % 1000)))"
 	"daemon_$2"
 	wait $!
 	t_need daemon_start ""
@@ -100,11 +105,24 @@ stopped_after()
 	t_need ctl -q exception import "$LZ_DIR/again" >/dev/null
 }
 
-for after in 50 150 300 450 600 800; do
-	stopped_after $after "$([ $after = 450 ] && echo kill || echo stop)"
-	t_ok "it ends after $after ms: the whole list is there or nothing of it" test \
-		"$NOW" = "RT-2 $LISTED RT-3 $((ROOM - LISTED))" -o "$NOW" = "RT-3 $((ROOM - LISTED)) RT-4 $LISTED"
+# Nearer and nearer to the commit, from both sides; and wider again where it is missed.
+NOTHING="RT-2 $LISTED RT-3 $((ROOM - LISTED))" WHOLE="RT-3 $((ROOM - LISTED)) RT-4 $LISTED"
+BEFORE=0 AFTER=0 FROM=0 TO=$TOOK_MS
+for try in 1 2 3 4 5 6 7 8 9 10; do
+	[ "$try" -gt 6 ] && [ "$BEFORE" -gt 0 ] && [ "$AFTER" -gt 0 ] && break
+	AT=$(((FROM + TO) / 2))
+	stopped_after $AT "$([ "$try" = 4 ] && echo kill || echo stop)"
+	t_ok "it ends after $AT ms: the whole list is there or nothing of it" test \
+		"$NOW" = "$NOTHING" -o "$NOW" = "$WHOLE"
+	if [ "$NOW" = "$WHOLE" ]; then
+		AFTER=$((AFTER + 1)) TO=$AT
+		[ $((TO - FROM)) -ge 20 ] || FROM=$((FROM / 2))
+	else
+		BEFORE=$((BEFORE + 1)) FROM=$AT
+		[ $((TO - FROM)) -ge 20 ] || TO=$((TO * 2))
+	fi
 done
+t_ok "it ended before the commit and after it: $BEFORE, $AFTER times" test "$BEFORE" -gt 0 -a "$AFTER" -gt 0
 
 # What the ledger does not know of takes room in the kernel: there is none for all of the next list.
 while read -r prefix _; do
