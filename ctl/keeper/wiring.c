@@ -398,17 +398,19 @@ static void drop_failed(struct lz_wiring *w, struct look *look)
 	}
 }
 
-/* A port that failed, in both generations: it gets the hook of the first that wants it, as if it had it before. */
+/* A port that failed, in both generations: it gets the hook of the first that wants it, as if it had it before.
+ * One that went meanwhile leaves no entry. */
 static void try_again(struct lz_wiring *w, struct look *look, __u32 ifindex)
 {
 	struct lz_port_want *first = find_fit(look, 0, ifindex), *other = find_fit(look, 1, ifindex);
 	__u32 slot = first ? 0 : 1;
+	char name[IF_NAMESIZE];
 
 	if (!first) {
 		first = other;
 		other = NULL;
 	}
-	if (wire_or_note(w, look, first, slot) && other) {
+	if (wire_or_note(w, look, first, slot) && other && if_indextoname(ifindex, name)) {
 		other->mode = first->mode;
 		lz_ports_set(&w->ports, other, !slot, NULL);
 	}
