@@ -165,6 +165,7 @@ struct lz_ctl {
 		enum lz_gate_tls state;
 		int error; /* errno */
 		bool before; /* those that were loaded before are in use */
+		char certificate[LZ_PATH_MAX + 1], key[LZ_PATH_MAX + 1]; /* those that it was told of */
 	} portal_tls; /* what the portal has said of certificate and key */
 	__u64 news_lost; /* messages that found the outbox full */
 

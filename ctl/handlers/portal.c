@@ -94,6 +94,22 @@ static char *print_settings(const struct lz_policy *policy)
 	return settings ? cJSON_PrintUnformatted(settings) : NULL;
 }
 
+/* Has the portal said of these files what became of them, or else of others? */
+static bool are_told(const struct lz_ctl *ctl, const struct lz_policy_api *api)
+{
+	return lz_streq(ctl->portal_tls.certificate, api->certificate) && lz_streq(ctl->portal_tls.key, api->key);
+}
+
+/* What it said of the same ones stands until it says it anew. */
+static void note_files(struct lz_ctl *ctl, const struct lz_policy_api *api)
+{
+	if (are_told(ctl, api))
+		return;
+	memset(&ctl->portal_tls, 0, sizeof(ctl->portal_tls));
+	lz_text_set(ctl->portal_tls.certificate, sizeof(ctl->portal_tls.certificate), api->certificate);
+	lz_text_set(ctl->portal_tls.key, sizeof(ctl->portal_tls.key), api->key);
+}
+
 static enum lz_code give_settings(struct lz_ctl *ctl, cJSON *answer)
 {
 	lz_autojson cJSON *settings = NULL;
@@ -111,6 +127,7 @@ static enum lz_code give_settings(struct lz_ctl *ctl, cJSON *answer)
 	free(ctl->portal_given);
 	ctl->portal_given = text;
 	ctl->portal_given_s = lz_ctl_now().mono_s;
+	note_files(ctl, &ctl->now.policy->portal.api);
 	return LZ_CODE_OK;
 }
 
@@ -159,9 +176,12 @@ void lz_portal_check_api(const struct lz_ctl *ctl, char *ret, size_t size)
 	int error = ctl->portal_tls.error;
 
 	ret[0] = '\0';
-	if (!api || !api->present || state == LZ_GATE_TLS_OK)
+	if (!api || !api->present || state == LZ_GATE_TLS_OK || !are_told(ctl, api))
 		return;
-	if (state == LZ_GATE_TLS_PAIR || state == LZ_GATE_TLS_FORM)
+	if (state == LZ_GATE_TLS_SERVE)
+		snprintf(ret, size, "the portal cannot serve the API on each of its addresses; its log says why, "
+			 "event=no-api");
+	else if (state == LZ_GATE_TLS_PAIR || state == LZ_GATE_TLS_FORM)
 		snprintf(ret, size, "%.160s and %.160s: %s; %s", api->certificate, api->key,
 			 state == LZ_GATE_TLS_PAIR ?
 				 "do not belong together" :

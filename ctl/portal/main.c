@@ -100,6 +100,8 @@ static int open_all(struct portal *p, const char *gate, struct lz_err *err)
 		return lz_err_set(err, EIO, "loop: cannot start");
 	r = lz_web_open(&p->web, &p->loop, &p->gate, &p->settings, &p->pages, p->tls.certificate, p->tls.key,
 			err);
+	if (p->web.no_api && p->tls.state == LZ_GATE_TLS_OK)
+		p->tls.state = LZ_GATE_TLS_SERVE;
 	if (r == 0 && p->settings.api_url[0] &&
 	    lz_ask_tls(&p->gate, p->tls.state, p->tls.error, p->tls.before) < 0)
 		r = lz_err_set(err, EIO, "gate: cannot say how certificate and key are");

@@ -275,8 +275,10 @@ int lz_web_open(struct lz_web *web, uv_loop_t *loop, struct lz_ask *gate,
 				 is_api ? key : NULL, reterr);
 		if (r < 0 && !is_api)
 			return r;
-		if (r < 0) /* who is held needs the page and the sink, not this */
+		if (r < 0) { /* who is held needs the page and the sink, not this */
 			lz_log(LZ_LOG_ERROR, "no-api", "why=%s", reterr->text);
+			web->no_api = true;
+		}
 		tls |= is_api && r == 0;
 	}
 	set_route(web, tls);

@@ -53,6 +53,7 @@ struct lz_web {
 	uv_timer_t sweep; /* deadlines */
 	struct lz_crowd page_limit, api_limit, own_limit; /* nobody of one can crowd out another */
 	struct web_conn *conns;
+	bool no_api; /* a socket of the API was handed over, and could not be served */
 };
 
 /**

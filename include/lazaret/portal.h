@@ -93,12 +93,14 @@ enum lz_gate_tls {
 	LZ_GATE_TLS_KEY,	 /* nor this one */
 	LZ_GATE_TLS_FORM,	 /* they are no PEM texts, or the key has a password */
 	LZ_GATE_TLS_PAIR,	 /* they do not belong together */
+	LZ_GATE_TLS_SERVE,	 /* they are well, and the API cannot be served with them all the same */
 	LZ_GATE_TLS_N,
 };
 
 static const char *const lz_gate_tls_words[LZ_GATE_TLS_N] = {
 	[LZ_GATE_TLS_OK] = "ok",     [LZ_GATE_TLS_CERTIFICATE] = "certificate", [LZ_GATE_TLS_KEY] = "key",
 	[LZ_GATE_TLS_FORM] = "form", [LZ_GATE_TLS_PAIR] = "pair",
+	[LZ_GATE_TLS_SERVE] = "serve",
 };
 
 /* What the page can explain in plain words; any other reason is "other" to it. */

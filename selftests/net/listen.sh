@@ -180,6 +180,12 @@ unusable()
 	t_ok "health says so" lz_wait 15 why portal-api \
 		"$TLS/gone.pem: user lazaret-portal cannot read it: No such file or directory; there is no API"
 	t_ok "led" led
+	t_ok "a policy with one that is" ctl -q policy apply "$LZ_DIR/two.json" --yes
+	t_eq "which is not blamed for the other" "$(why portal-api "$TLS" >/dev/null && echo blamed)" ""
+	t_ok "the API" lz_wait 15 api "$TLS/cert.pem"
+	t_ok "healthy" lz_wait 5 ctl health
+	t_ok "once more the one with a certificate that is not there" ctl -q policy apply "$LZ_DIR/gone.json" --yes
+	t_ok "health says so" lz_wait 15 why portal-api "$TLS/gone.pem: user lazaret-portal cannot read it"
 	cp "$TLS/cert.pem" "$TLS/gone.pem"
 	t_ok "it is there: the API" lz_wait 15 api "$TLS/cert.pem"
 	t_ok "healthy" lz_wait 5 ctl health

@@ -31,6 +31,7 @@ static void gate_reads(void)
 		{ "{\"v\":1,\"id\":1,\"cmd\":\"seen\",\"helo\":\"a\",\"first\":\"\"}", 0, LZ_GATE_SEEN },
 		{ "{\"v\":1,\"id\":1,\"cmd\":\"tls\",\"state\":\"ok\",\"errno\":0}", 0, LZ_GATE_TLS },
 		{ "{\"v\":1,\"id\":1,\"cmd\":\"tls\",\"state\":\"pair\",\"errno\":0,\"before\":true}", 0, LZ_GATE_TLS },
+		{ "{\"v\":1,\"id\":1,\"cmd\":\"tls\",\"state\":\"serve\",\"errno\":0}", 0, LZ_GATE_TLS },
 		{ "{\"v\":1,\"id\":1,\"cmd\":\"tls\",\"state\":\"fine\",\"errno\":0}", -EINVAL, 0 },
 		{ "{\"v\":1,\"id\":1,\"cmd\":\"tls\",\"state\":\"key\",\"errno\":4096}", -EINVAL, 0 },
 		{ "{\"v\":1,\"id\":1,\"cmd\":\"tls\",\"state\":\"key\",\"errno\":\"x\"}", -EINVAL, 0 },
