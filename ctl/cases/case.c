@@ -252,10 +252,8 @@ static int write_ledger(struct lz_ctl *ctl, const struct lz_move *m, const struc
 
 	if (r == 0)
 		r = write_rows(ctl, m, was, p, changed, reterr);
-	if (own && r == 0)
-		r = lz_ledger_commit(ctl->ledger, reterr);
-	else if (own && lz_ledger_in_batch(ctl->ledger))
-		lz_ledger_rollback(ctl->ledger);
+	if (own)
+		r = lz_ledger_end(ctl->ledger, r, reterr);
 	lz_text_set(ctl->ledger_fault, sizeof(ctl->ledger_fault), r < 0 && reterr ? reterr->text : "");
 	return r;
 }
@@ -298,10 +296,7 @@ static void take_back(struct lz_ctl *ctl, const struct lz_move *m, const struct 
 		lz_text_set(t.reason, sizeof(t.reason), why);
 		r = lz_transition_add(ctl->ledger, &t, NULL);
 	}
-	if (r == 0)
-		r = lz_ledger_commit(ctl->ledger, NULL);
-	else if (lz_ledger_in_batch(ctl->ledger))
-		lz_ledger_rollback(ctl->ledger);
+	r = lz_ledger_end(ctl->ledger, r, NULL);
 	if (r < 0)
 		lz_log(LZ_LOG_ERROR, "ledger-failed", "why=a hold could not be taken back");
 }

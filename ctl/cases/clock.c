@@ -91,10 +91,7 @@ static int end_without_case(struct lz_ctl *ctl, const struct lz_ended *held, con
 		c.due_s = lz_ctl_now().wall_s + LZ_AGAIN_S;
 		r = lz_case_put(ctl->ledger, &c, reterr);
 	}
-	if (r == 0)
-		r = lz_ledger_commit(ctl->ledger, reterr);
-	else if (lz_ledger_in_batch(ctl->ledger))
-		lz_ledger_rollback(ctl->ledger);
+	r = lz_ledger_end(ctl->ledger, r, reterr);
 	if (r == 0)
 		lz_log(LZ_LOG_ERROR, "case-stuck", "case=%llu why=%s",
 		       (unsigned long long)held->case_id, why);
@@ -158,14 +155,10 @@ static int end_batch(struct lz_ctl *ctl, const struct lz_ended *ended, int n, __
 		if (ended[done].case_id)
 			r = end_case(ctl, &ended[done], reterr);
 	*ret_done = done;
-	if (r == 0) {
-		r = end_lists(ctl, ended, done, reterr);
-		if (r == 0)
-			r = lz_ledger_commit(ctl->ledger, reterr);
-		*ret_done = r == 0 ? done : 0;
-	}
-	if (r < 0 && lz_ledger_in_batch(ctl->ledger))
-		lz_ledger_rollback(ctl->ledger);
+	if (r < 0)
+		return lz_ledger_end(ctl->ledger, r, reterr);
+	r = lz_ledger_end(ctl->ledger, end_lists(ctl, ended, done, reterr), reterr);
+	*ret_done = r == 0 ? done : 0;
 	return r;
 }
 
@@ -187,10 +180,7 @@ static int look_later(struct lz_ctl *ctl, struct lz_ended *due, int n, __u32 now
 	r = lz_ledger_begin_lazy(ctl->ledger, reterr);
 	if (r == 0)
 		r = lz_held_look_later(ctl->ledger, later, (size_t)(n - ended), reterr);
-	if (r == 0)
-		r = lz_ledger_commit(ctl->ledger, reterr);
-	else if (lz_ledger_in_batch(ctl->ledger))
-		lz_ledger_rollback(ctl->ledger);
+	r = lz_ledger_end(ctl->ledger, r, reterr);
 	return r < 0 ? r : ended;
 }
 

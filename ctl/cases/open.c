@@ -122,11 +122,9 @@ static int adopt_entry(struct lz_ctl *ctl, const struct lz_target *t, struct lz_
 		if (lz_held_get(ctl->ledger, t->keys[i], &held) == 0 &&
 		    (!held.case_id || lz_case_is_others(ctl, held.case_id, t)))
 			r = give_case(ctl, &held, c->id, reterr);
-	if (r == 0)
-		return lz_ledger_commit(ctl->ledger, reterr);
-	if (lz_ledger_in_batch(ctl->ledger))
-		lz_ledger_rollback(ctl->ledger);
-	c->id = 0;
+	r = lz_ledger_end(ctl->ledger, r, reterr);
+	if (r < 0)
+		c->id = 0;
 	return r;
 }
 

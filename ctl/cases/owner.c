@@ -149,11 +149,7 @@ static int move_entry(struct lz_ctl *ctl, __u64 key, struct lz_case *to, struct 
 		to->until_s = lz_ctl_wall_of(held.expiry_s);
 		r = lz_case_put(ctl->ledger, to, reterr);
 	}
-	if (r == 0)
-		return lz_ledger_commit(ctl->ledger, reterr);
-	if (lz_ledger_in_batch(ctl->ledger))
-		lz_ledger_rollback(ctl->ledger);
-	return r;
+	return lz_ledger_end(ctl->ledger, r, reterr);
 }
 
 /* The new owner, if there is one: true with @ret to be freed. An address of nobody stays where it is. */

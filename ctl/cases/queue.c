@@ -462,10 +462,7 @@ static void write_seen(struct lz_ctl *ctl)
 	r = lz_ledger_begin(ctl->ledger, &err);
 	for (size_t i = 0; r == 0 && i < q->seen_n; i++)
 		r = lz_evidence_add(ctl->ledger, &q->seen[i], &err);
-	if (r == 0)
-		r = lz_ledger_commit(ctl->ledger, &err);
-	else if (lz_ledger_in_batch(ctl->ledger))
-		lz_ledger_rollback(ctl->ledger);
+	r = lz_ledger_end(ctl->ledger, r, &err);
 	if (r < 0)
 		lz_tell_ledger_failed(err.text);
 	q->seen_n = 0;

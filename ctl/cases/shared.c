@@ -46,15 +46,6 @@ static void let_go(struct lz_ctl *ctl, const __u64 *keys, size_t n, __u64 case_i
 		lz_tell_sum(ctl, &note, case_id, n);
 }
 
-static int end_batch(struct lz_ctl *ctl, int r, struct lz_err *reterr)
-{
-	if (r == 0)
-		return lz_ledger_commit(ctl->ledger, reterr);
-	if (lz_ledger_in_batch(ctl->ledger))
-		lz_ledger_rollback(ctl->ledger);
-	return r;
-}
-
 /* How many of these, from the first one on, are in its class: they end for the same reason. */
 static size_t count_alike(struct lz_ctl *ctl, const __u64 *keys, size_t n)
 {
@@ -79,7 +70,7 @@ int lz_case_free_entries(struct lz_ctl *ctl, const __u64 *keys, size_t n, struct
 		say_why(lz_target_shared(ctl, keys[i]), by.reason);
 		r = lz_held_end(ctl->ledger, keys + i, alike, lz_ctl_now(), &by, reterr);
 	}
-	r = end_batch(ctl, r, reterr);
+	r = lz_ledger_end(ctl->ledger, r, reterr);
 	if (r == 0)
 		let_go(ctl, keys, n, 0);
 	return r;
@@ -125,7 +116,7 @@ static int free_some(struct lz_ctl *ctl, const struct lz_held *v, int n, struct 
 		lz_tell_write(ctl, &note);
 		keys[freed++] = v[i].key;
 	}
-	r = end_batch(ctl, r, reterr);
+	r = lz_ledger_end(ctl->ledger, r, reterr);
 	if (r == 0)
 		let_go(ctl, keys, freed, v[0].case_id);
 	return r;

@@ -142,14 +142,11 @@ void lz_exception_tell(struct lz_ctl *ctl, const char *event, const struct lz_gr
 /* As lz_hold_restore(): what the books could not learn must not be shortened by them. */
 static void keep_unlearnt(const struct lz_ctl *ctl, struct lz_granted *row)
 {
-	struct lz_prefix_key key = { 0 };
+	struct lz_prefix_key key;
 	struct lz_exception has;
-	struct lz_keyprefix kp;
 
-	if (ctl->strangers_known || lz_keyprefix_from_prefix(&row->prefix, ctl->view.instance.ipv6_key_len, &kp) < 0)
+	if (ctl->strangers_known || lz_exception_key(ctl, &row->prefix, &key, NULL) < 0)
 		return;
-	key.bits = kp.bits;
-	key.len = kp.len;
 	if (lz_exception_read(&ctl->view, &key, &has) < 0 || has.until_s <= lz_tables_now_s(&ctl->view))
 		return;
 	row->flags |= has.flags;
@@ -291,11 +288,7 @@ static int close_books(struct lz_ctl *ctl, const struct lz_granted *rows, int n,
 		if (r == 0)
 			lz_exception_tell(ctl, "exception-expired", &rows[i], "clock");
 	}
-	if (r == 0)
-		return lz_ledger_commit(ctl->ledger, reterr);
-	if (lz_ledger_in_batch(ctl->ledger))
-		lz_ledger_rollback(ctl->ledger);
-	return r;
+	return lz_ledger_end(ctl->ledger, r, reterr);
 }
 
 /* Of the next rows those that have ended; how many, 0 also at the end of the table. */

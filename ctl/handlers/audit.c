@@ -79,10 +79,7 @@ void lz_audit_turn(struct lz_ctl *ctl)
 	r = lz_ledger_begin(ctl->ledger, &err);
 	for (size_t i = 0; r == 0 && i < waiting_n; i++)
 		r = lz_audit_add(ctl->ledger, &waiting[i], &err);
-	if (r == 0)
-		r = lz_ledger_commit(ctl->ledger, &err);
-	else if (lz_ledger_in_batch(ctl->ledger))
-		lz_ledger_rollback(ctl->ledger);
+	r = lz_ledger_end(ctl->ledger, r, &err);
 	if (r < 0 || lost)
 		lz_log(LZ_LOG_ERROR, "audit-lost", "rows=%llu why=%s",
 		       (unsigned long long)(lost + (r < 0 ? waiting_n : 0)), r < 0 ? err.text : "flood");

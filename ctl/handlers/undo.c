@@ -132,11 +132,7 @@ static int write_slice(struct undo *u, struct slice *s, struct lz_err *reterr)
 	}
 	if (r == 0)
 		r = lz_held_end(u->ctl->ledger, freed, n_freed, lz_ctl_now(), &u->by, reterr);
-	if (r == 0)
-		return lz_ledger_commit(u->ctl->ledger, reterr);
-	if (lz_ledger_in_batch(u->ctl->ledger))
-		lz_ledger_rollback(u->ctl->ledger);
-	return r;
+	return lz_ledger_end(u->ctl->ledger, r, reterr);
 }
 
 /* Returns how many entries were looked at, 0: all; -errno. */
@@ -297,10 +293,7 @@ static int move_back(struct undo *u, struct lz_case *c, const struct lz_transiti
 		r = write_rows(u, rows, reterr);
 	if (r == 0)
 		r = lz_case_move(u->ctl, &move, NULL, reterr);
-	if (r == 0)
-		r = lz_ledger_commit(u->ctl->ledger, reterr);
-	else if (lz_ledger_in_batch(u->ctl->ledger))
-		lz_ledger_rollback(u->ctl->ledger);
+	r = lz_ledger_end(u->ctl->ledger, r, reterr);
 	lz_target_done(&target);
 	return r;
 }

@@ -252,6 +252,15 @@ void lz_ledger_rollback(struct lz_ledger *l)
 		l->ended(l->ended_arg, false);
 }
 
+int lz_ledger_end(struct lz_ledger *l, int r, struct lz_err *reterr)
+{
+	if (r == 0)
+		return lz_ledger_commit(l, reterr);
+	if (l->batch)
+		lz_ledger_rollback(l);
+	return r;
+}
+
 bool lz_ledger_in_batch(const struct lz_ledger *l)
 {
 	return l->batch;

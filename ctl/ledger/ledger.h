@@ -150,6 +150,12 @@ int lz_ledger_commit_end(struct lz_ledger *l, int r);
 void lz_ledger_rollback(struct lz_ledger *l);
 
 /**
+ * lz_ledger_end() - commit if all went well, @r is 0; else roll back, if lz_ledger_begin() had come so far
+ * Return: @r, or what the commit says.
+ */
+int lz_ledger_end(struct lz_ledger *l, int r, struct lz_err *reterr);
+
+/**
  * lz_ledger_begin_lazy() - a batch that is not waited for: after a loss of power it may not have been
  *
  * For what is found again and done again, such as ends of holds. It survives a kill like any other, and
