@@ -10,7 +10,7 @@
  *   back    only if that does not take one: all become again what they were, there and in the ledger
  *   look    who of them is held
  *
- * In slices between which the loop turns, and a commit in a thread, as in import.c; other changes wait.
+ * In slices, see slices.h.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -24,16 +24,14 @@
 #include "handlers/answer.h"
 #include "handlers/exception_list.h"
 #include "handlers/handlers.h"
+#include "handlers/slices.h"
 
-#define LZ_IMPORT_SLICE_NS (15 * 1000000ULL) /* then others get their turn */
 #define LZ_IMPORT_HOLDS	   64 /* read at a time */
 
 enum phase { PHASE_READ, PHASE_WRITE, PHASE_GRANT, PHASE_BACK, PHASE_LOOK }; /* of the loop */
 
 struct import {
-	struct lz_ctl *ctl;
-	struct lz_request *req;
-	uv_idle_t idle;
+	struct lz_slices s;
 	enum phase phase;
 	struct lz_exception_list list;
 	size_t at; /* of list.v */
@@ -45,30 +43,15 @@ struct import {
 	const struct lz_exception_entry *looked; /* the last one whose holds were seen, and of all inside it */
 	struct lz_held first;
 	__u64 held;
-	uv_work_t work;
-	int committed;
-	struct lz_err commit_err;
-	char actor[LZ_ACTOR_TEXT_MAX];
-	char file[LZ_FILE_TEXT_MAX];
 };
 
-static void idle_closed(uv_handle_t *handle)
+static void free_import(void *list)
 {
-	struct import *im = handle->data;
+	struct import *im = list;
 
 	lz_exception_list_done(&im->list);
 	free(im->before);
 	free(im);
-}
-
-/* The request has been answered. */
-static void leave(struct import *im)
-{
-	struct lz_ctl *ctl = im->ctl;
-
-	uv_idle_stop(&im->idle);
-	uv_close((uv_handle_t *)&im->idle, idle_closed);
-	lz_ctl_resume(ctl);
 }
 
 static void fail(struct import *im, const char *why)
@@ -76,28 +59,15 @@ static void fail(struct import *im, const char *why)
 	struct lz_err err = { "" };
 
 	lz_err_set(&err, ECANCELED, "exception: list: %s; nothing was done", why);
-	lz_reply_end(im->req, LZ_CODE_REFUSED, err.text, NULL);
-	leave(im);
-}
-
-static void on_idle(uv_idle_t *idle);
-
-/* In a thread; the loop has nothing of the import to do until then, and may sleep. */
-static void run_aside(struct import *im, uv_work_cb work, uv_after_work_cb done)
-{
-	im->work.data = im;
-	uv_idle_stop(&im->idle);
-	if (uv_queue_work(&im->ctl->loop, &im->work, work, done) < 0) {
-		work(&im->work);
-		done(&im->work, 0);
-	}
+	lz_reply_end(im->s.req, LZ_CODE_REFUSED, err.text, NULL);
+	lz_slices_end(&im->s);
 }
 
 static void go_on(struct import *im, enum phase phase)
 {
 	im->phase = phase;
 	im->at = 0;
-	uv_idle_start(&im->idle, on_idle);
+	lz_slices_go_on(&im->s);
 }
 
 static void row_of(const struct import *im, const struct lz_exception_entry *e, struct lz_granted *ret)
@@ -105,7 +75,7 @@ static void row_of(const struct import *im, const struct lz_exception_entry *e, 
 	*ret = (struct lz_granted){ .prefix = lz_exception_list_prefix(e), .since_s = im->list.made_s,
 				    .until_s = e->until_s, .flags = e->flags };
 	lz_text_set(ret->ticket, sizeof(ret->ticket), im->list.text + e->ticket);
-	lz_text_set(ret->actor, sizeof(ret->actor), im->actor);
+	lz_text_set(ret->actor, sizeof(ret->actor), im->s.actor);
 }
 
 /* ---------------------------------------------------------------- read */
@@ -132,7 +102,7 @@ static void sort_done(uv_work_t *work, int status)
 	struct lz_err err = { "" };
 
 	(void)status;
-	if (check_room(im->list.n, &err) < 0 || lz_ledger_begin(im->ctl->ledger, &err) < 0)
+	if (check_room(im->list.n, &err) < 0 || lz_ledger_begin(im->s.ctl->ledger, &err) < 0)
 		fail(im, err.text);
 	else
 		go_on(im, PHASE_WRITE);
@@ -140,62 +110,46 @@ static void sort_done(uv_work_t *work, int status)
 
 static void read_slice(struct import *im)
 {
-	int r = lz_exception_list_read(&im->list, lz_clock_mono_ns() + LZ_IMPORT_SLICE_NS);
+	int r = lz_exception_list_read(&im->list, lz_clock_mono_ns() + LZ_SLICE_NS);
 
 	if (r > 0)
 		return;
 	if (r < 0) {
 		fail(im, "out of memory");
 	} else if (im->list.bad.total) {
-		lz_refused_end(&im->list.bad, im->req, "exception");
-		leave(im);
+		lz_refused_end(&im->list.bad, im->s.req, "exception");
+		lz_slices_end(&im->s);
 	} else {
-		run_aside(im, sort_work, sort_done);
+		lz_slices_aside(&im->s, sort_work, sort_done);
 	}
 }
 
 /* ---------------------------------------------------------------- write */
-
-static void commit_work(uv_work_t *work)
-{
-	struct import *im = work->data;
-
-	im->committed = lz_ledger_commit_aside(im->ctl->ledger, &im->commit_err);
-}
 
 /* The next start gives the kernel what the ledger has. */
 static void not_back(struct import *im)
 {
 	struct lz_err err = { "" };
 
-	lz_tell_ledger_failed(im->commit_err.text);
+	lz_tell_ledger_failed(im->s.err.text);
 	lz_err_set(&err, EIO, "exception: list: %s; and it could not be taken back: %s; until the next start the "
-		   "kernel has only a part of the list", im->fault.text, im->commit_err.text);
-	lz_reply_end(im->req, LZ_CODE_REFUSED, err.text, NULL);
-	leave(im);
+		   "kernel has only a part of the list", im->fault.text, im->s.err.text);
+	lz_reply_end(im->s.req, LZ_CODE_REFUSED, err.text, NULL);
+	lz_slices_end(&im->s);
 }
 
 /* Of the list, or of what was there before. */
-static void commit_done(uv_work_t *work, int status)
+static void committed(void *list, int r)
 {
-	struct import *im = work->data;
+	struct import *im = list;
 	bool back = im->fault.text[0];
 
-	im->ctl->committing = false;
-	im->committed = lz_ledger_commit_end(im->ctl->ledger, status < 0 ? -ECANCELED : im->committed);
-	if (im->committed < 0 && back)
+	if (r < 0 && back)
 		not_back(im);
-	else if (im->committed < 0 || back)
-		fail(im, back ? im->fault.text : im->commit_err.text);
+	else if (r < 0 || back)
+		fail(im, back ? im->fault.text : im->s.err.text);
 	else
 		go_on(im, PHASE_GRANT);
-}
-
-/* All of them are in the batch. */
-static void begin_commit(struct import *im)
-{
-	im->ctl->committing = true;
-	run_aside(im, commit_work, commit_done);
 }
 
 static int write_entry(struct import *im, struct lz_exception_entry *e, struct lz_err *reterr)
@@ -204,19 +158,19 @@ static int write_entry(struct import *im, struct lz_exception_entry *e, struct l
 	int r;
 
 	row_of(im, e, &row);
-	r = lz_granted_get(im->ctl->ledger, &row.prefix, &before);
+	r = lz_granted_get(im->s.ctl->ledger, &row.prefix, &before);
 	if (r == 0) {
 		if (lz_array_grow(&im->before, &im->before_cap, im->n_before + 1, sizeof(before)) < 0)
 			return lz_err_set(reterr, ENOMEM, "out of memory");
 		im->before[im->n_before] = before;
 		e->before = (__u32)++im->n_before;
 	}
-	return lz_granted_put(im->ctl->ledger, &row, reterr);
+	return lz_granted_put(im->s.ctl->ledger, &row, reterr);
 }
 
 static void write_slice(struct import *im)
 {
-	__u64 until_ns = lz_clock_mono_ns() + LZ_IMPORT_SLICE_NS;
+	__u64 until_ns = lz_clock_mono_ns() + LZ_SLICE_NS;
 	struct lz_err err = { "" };
 	int r = 0;
 
@@ -225,12 +179,12 @@ static void write_slice(struct import *im)
 	if (r == 0 && im->at < im->list.n)
 		return;
 	if (r == 0)
-		r = check_room(lz_granted_count(im->ctl->ledger), &err);
+		r = check_room(lz_granted_count(im->s.ctl->ledger), &err);
 	if (r == 0) {
-		begin_commit(im);
+		lz_slices_commit(&im->s);
 		return;
 	}
-	lz_ledger_rollback(im->ctl->ledger);
+	lz_ledger_rollback(im->s.ctl->ledger);
 	fail(im, err.text);
 }
 
@@ -238,13 +192,13 @@ static void write_slice(struct import *im)
 
 static void grant_slice(struct import *im)
 {
-	__u64 until_ns = lz_clock_mono_ns() + LZ_IMPORT_SLICE_NS;
+	__u64 until_ns = lz_clock_mono_ns() + LZ_SLICE_NS;
 	struct lz_granted row;
 
 	while (im->granted < im->list.n && lz_clock_mono_ns() < until_ns) {
 		row_of(im, &im->list.v[im->granted], &row);
-		if (lz_exception_to_kernel(im->ctl, &row, &im->fault) < 0) {
-			if (lz_ledger_begin(im->ctl->ledger, &im->commit_err) < 0)
+		if (lz_exception_to_kernel(im->s.ctl, &row, &im->fault) < 0) {
+			if (lz_ledger_begin(im->s.ctl->ledger, &im->s.err) < 0)
 				not_back(im);
 			else
 				go_on(im, PHASE_BACK);
@@ -263,25 +217,25 @@ static int take_back(struct import *im, size_t i)
 	struct lz_prefix prefix = lz_exception_list_prefix(e);
 
 	if (before && i < im->granted)
-		lz_exception_to_kernel(im->ctl, before, NULL);
+		lz_exception_to_kernel(im->s.ctl, before, NULL);
 	else if (i < im->granted)
-		lz_exception_out_of_kernel(im->ctl, &prefix);
-	return before ? lz_granted_put(im->ctl->ledger, before, &im->commit_err) :
-			lz_granted_del(im->ctl->ledger, &prefix, &im->commit_err);
+		lz_exception_out_of_kernel(im->s.ctl, &prefix);
+	return before ? lz_granted_put(im->s.ctl->ledger, before, &im->s.err) :
+			lz_granted_del(im->s.ctl->ledger, &prefix, &im->s.err);
 }
 
 static void back_slice(struct import *im)
 {
-	__u64 until_ns = lz_clock_mono_ns() + LZ_IMPORT_SLICE_NS;
+	__u64 until_ns = lz_clock_mono_ns() + LZ_SLICE_NS;
 	int r = 0;
 
 	while (r == 0 && im->at < im->list.n && lz_clock_mono_ns() < until_ns)
 		r = take_back(im, im->at++);
 	if (r == 0 && im->at == im->list.n)
-		begin_commit(im);
+		lz_slices_commit(&im->s);
 	if (r == 0)
 		return;
-	lz_ledger_rollback(im->ctl->ledger);
+	lz_ledger_rollback(im->s.ctl->ledger);
 	not_back(im);
 }
 
@@ -291,13 +245,13 @@ static void back_slice(struct import *im)
 static bool look_at(struct import *im, const struct lz_exception_entry *e)
 {
 	static struct lz_held held[LZ_IMPORT_HOLDS];
-	__u32 now_s = lz_tables_now_s(&im->ctl->view);
+	__u32 now_s = lz_tables_now_s(&im->s.ctl->view);
 	/* mostly it is for one address, which is not held */
 	int n, want = im->walk.begun || e->len < LZ_IPV6_KEY_LEN_MIN ? LZ_IMPORT_HOLDS : 1;
 
 	if (!im->walk.begun)
 		im->walk = (struct lz_held_walk){ .begun = true, .last = (__s64)e->bits - 1 };
-	n = lz_held_next(im->ctl->ledger, &im->walk, held, want);
+	n = lz_held_next(im->s.ctl->ledger, &im->walk, held, want);
 	for (int i = 0; i < n; i++) {
 		if ((held[i].key ^ e->bits) >> (64 - e->len))
 			return false;
@@ -324,7 +278,7 @@ static void add_held(struct import *im, cJSON *end)
 	if (im->held > 1)
 		snprintf(others, sizeof(others), ", and %llu more of them %s", (unsigned long long)im->held - 1,
 			 im->held == 2 ? "is" : "are");
-	lz_json_excepted(im->ctl, end, &im->first, others, obj);
+	lz_json_excepted(im->s.ctl, end, &im->first, others, obj);
 }
 
 static void end_import(struct import *im)
@@ -337,22 +291,22 @@ static void end_import(struct import *im)
 	lz_json_add_u64(end, "doubled", im->list.doubled);
 	lz_json_add_u64(end, "refused", im->list.over.total);
 	add_held(im, end);
-	im->ctl->busy = false; /* the note belongs to the timeline */
+	im->s.ctl->busy = false; /* the note belongs to the timeline */
 	lz_text_set(note.event, sizeof(note.event), "exceptions-imported");
-	lz_text_set(note.object, sizeof(note.object), im->file);
-	lz_text_set(note.actor, sizeof(note.actor), im->actor);
+	lz_text_set(note.object, sizeof(note.object), im->s.file);
+	lz_text_set(note.actor, sizeof(note.actor), im->s.actor);
 	snprintf(note.reason, sizeof(note.reason), "%zu added, %llu doubled, %llu refused", im->list.n,
 		 (unsigned long long)im->list.doubled, (unsigned long long)im->list.over.total);
-	lz_tell_note(im->ctl, LZ_LOG_NOTICE, &note);
-	lz_refused_tell(&im->list.over, im->req, "prefix");
-	lz_reply_end(im->req, im->list.over.total ? LZ_CODE_PARTLY : LZ_CODE_OK,
+	lz_tell_note(im->s.ctl, LZ_LOG_NOTICE, &note);
+	lz_refused_tell(&im->list.over, im->s.req, "prefix");
+	lz_reply_end(im->s.req, im->list.over.total ? LZ_CODE_PARTLY : LZ_CODE_OK,
 		     im->list.over.total ? "some lines were refused" : NULL, end);
-	leave(im);
+	lz_slices_end(&im->s);
 }
 
 static void look_slice(struct import *im)
 {
-	__u64 until_ns = lz_clock_mono_ns() + LZ_IMPORT_SLICE_NS;
+	__u64 until_ns = lz_clock_mono_ns() + LZ_SLICE_NS;
 
 	while (im->at < im->list.n && lz_clock_mono_ns() < until_ns) {
 		const struct lz_exception_entry *e = &im->list.v[im->at];
@@ -369,9 +323,9 @@ static void look_slice(struct import *im)
 		end_import(im);
 }
 
-static void on_idle(uv_idle_t *idle)
+static void next_slice(void *list)
 {
-	struct import *im = idle->data;
+	struct import *im = list;
 
 	if (im->phase == PHASE_READ)
 		read_slice(im);
@@ -408,12 +362,8 @@ void lz_h_exception_import(struct lz_request *req, void *arg)
 		return;
 	}
 	lz_exception_list_init(&im->list, ctl, text, len);
-	im->ctl = ctl;
-	im->req = req;
-	im->idle.data = im;
-	lz_tell_actor(req, im->actor);
-	lz_text_set(im->file, sizeof(im->file), lz_arg_text(req, "file"));
-	ctl->busy = true;
-	uv_idle_init(&ctl->loop, &im->idle);
-	uv_idle_start(&im->idle, on_idle);
+	im->s.slice = next_slice;
+	im->s.free = free_import;
+	im->s.committed = committed;
+	lz_slices_begin(&im->s, ctl, req);
 }

@@ -10,7 +10,7 @@
  *   commit  from here on it is durable
  *   hold    the kernel's table, in bulk
  *
- * In slices between which the loop turns; other changes wait (lz_ctl_wait), questions do not.
+ * In slices, see slices.h. The sync of 600,000 entries takes a while.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -29,8 +29,8 @@
 #include "handlers/handlers.h"
 #include "handlers/hostlist.h"
 #include "handlers/refused.h"
+#include "handlers/slices.h"
 
-#define LZ_IMPORT_SLICE_NS (15 * 1000000ULL) /* then others get their turn */
 #define LZ_IMPORT_ROWS	   1024		     /* written by one statement, some 4 ms */
 #define LZ_IMPORT_HOLD_SLICE 4096
 #define LZ_IMPORT_GUARD	   1000 /* more at once wants --yes */
@@ -46,9 +46,7 @@ struct order {
 };
 
 struct import {
-	struct lz_ctl *ctl;
-	struct lz_request *req;
-	uv_idle_t idle;
+	struct lz_slices s;
 	enum phase phase;
 	struct lz_list list;
 	struct order *orders; /* beside list.orders */
@@ -61,16 +59,11 @@ struct import {
 	struct lz_grade was_grade; /* of it */
 	__u64 made_s; /* one moment for all: they share their origin on disk */
 	__u32 now_s; /* of the data plane's clock: whose end is later was not over when the list came */
-	uv_work_t work;
-	int committed;
-	struct lz_err commit_err;
-	char actor[LZ_ACTOR_TEXT_MAX];
-	char file[LZ_FILE_TEXT_MAX];
 };
 
-static void idle_closed(uv_handle_t *handle)
+static void free_import(void *list)
 {
-	struct import *im = handle->data;
+	struct import *im = list;
 
 	lz_list_done(&im->list);
 	lz_refused_done(&im->refused);
@@ -79,41 +72,18 @@ static void idle_closed(uv_handle_t *handle)
 	free(im);
 }
 
-/* The request has been answered. */
-static void leave(struct import *im)
-{
-	struct lz_ctl *ctl = im->ctl;
-
-	uv_idle_stop(&im->idle);
-	uv_close((uv_handle_t *)&im->idle, idle_closed);
-	lz_ctl_resume(ctl);
-}
-
 static void finish(struct import *im, enum lz_code code, const char *error, cJSON *fields)
 {
-	lz_reply_end(im->req, code, error, fields);
-	leave(im);
+	lz_reply_end(im->s.req, code, error, fields);
+	lz_slices_end(&im->s);
 }
 
 /* ---------------------------------------------------------------- read */
 
-static void on_idle(uv_idle_t *idle);
-
-/* In a thread; the loop has nothing of the import to do until then, and may sleep. */
-static void run_aside(struct import *im, uv_work_cb work, uv_after_work_cb done)
-{
-	im->work.data = im;
-	uv_idle_stop(&im->idle);
-	if (uv_queue_work(&im->ctl->loop, &im->work, work, done) < 0) {
-		work(&im->work);
-		done(&im->work, 0);
-	}
-}
-
 static void go_on(struct import *im, enum phase phase)
 {
 	im->phase = phase;
-	uv_idle_start(&im->idle, on_idle);
+	lz_slices_go_on(&im->s);
 }
 
 /* 600,000 entries in no order take a tenth of a second: in a thread, as the commit. */
@@ -133,12 +103,12 @@ static void sort_done(uv_work_t *work, int status)
 /* Between lists and without a batch of its own, so cases may move. */
 static void close_slice(struct import *im)
 {
-	struct lz_ctl *ctl = im->ctl;
+	struct lz_ctl *ctl = im->s.ctl;
 	struct lz_err err = { "" };
 
 	im->now_s = lz_tables_now_s(&ctl->view);
 	ctl->busy = false;
-	lz_case_clock(ctl, lz_clock_mono_ns() + LZ_IMPORT_SLICE_NS);
+	lz_case_clock(ctl, lz_clock_mono_ns() + LZ_SLICE_NS);
 	ctl->busy = true;
 	if (ctl->ends_wait)
 		return;
@@ -166,7 +136,7 @@ static void fail(struct import *im, const char *why)
 static void end_uniting(struct import *im)
 {
 	struct lz_err err = { "" };
-	__u64 room = room_of(im->ctl);
+	__u64 room = room_of(im->s.ctl);
 
 	im->holds = calloc(im->list.n + 1, sizeof(*im->holds));
 	im->orders = calloc(im->list.n_orders + 1, sizeof(*im->orders));
@@ -175,7 +145,7 @@ static void end_uniting(struct import *im)
 		return;
 	}
 	/* A customer is one, whatever his IPv6 prefix is: it may be 65,536 keys for one line of an hourly list. */
-	if (im->list.named > LZ_IMPORT_GUARD && !lz_arg_bool(im->req, "yes")) {
+	if (im->list.named > LZ_IMPORT_GUARD && !lz_arg_bool(im->s.req, "yes")) {
 		lz_err_set(&err, EPERM, "quarantine: %llu hosts at once: more than %d want --yes; nothing was done",
 			   (unsigned long long)im->list.named, LZ_IMPORT_GUARD);
 		finish(im, LZ_CODE_GUARDED, err.text, NULL);
@@ -189,7 +159,7 @@ static void end_uniting(struct import *im)
 
 static void unite_slice(struct import *im)
 {
-	__u64 until_ns = lz_clock_mono_ns() + LZ_IMPORT_SLICE_NS;
+	__u64 until_ns = lz_clock_mono_ns() + LZ_SLICE_NS;
 	struct lz_err err = { "" };
 	int r = lz_list_unite(&im->list, &im->refused, until_ns, &err);
 
@@ -201,19 +171,19 @@ static void unite_slice(struct import *im)
 
 static void join_slice(struct import *im)
 {
-	__u64 until_ns = lz_clock_mono_ns() + LZ_IMPORT_SLICE_NS;
+	__u64 until_ns = lz_clock_mono_ns() + LZ_SLICE_NS;
 	struct lz_err err = { "" };
 	int r = lz_list_join(&im->list, &im->refused, until_ns, &err);
 
 	if (r < 0)
 		fail(im, err.text);
 	else if (r == 0)
-		run_aside(im, sort_work, sort_done);
+		lz_slices_aside(&im->s, sort_work, sort_done);
 }
 
 static void read_slice(struct import *im)
 {
-	__u64 until_ns = lz_clock_mono_ns() + LZ_IMPORT_SLICE_NS;
+	__u64 until_ns = lz_clock_mono_ns() + LZ_SLICE_NS;
 	struct lz_err err = { "" };
 	int r;
 
@@ -224,8 +194,8 @@ static void read_slice(struct import *im)
 	if (r < 0) {
 		fail(im, "out of memory");
 	} else if (im->refused.total) {
-		lz_refused_end(&im->refused, im->req, "quarantine");
-		leave(im);
+		lz_refused_end(&im->refused, im->s.req, "quarantine");
+		lz_slices_end(&im->s);
 	} else {
 		im->phase = PHASE_JOIN;
 	}
@@ -237,23 +207,23 @@ static void read_slice(struct import *im)
 static int work_out(struct import *im, const struct lz_list_order *o, const struct lz_grade *grade,
 		    struct order *ret, struct lz_err *reterr)
 {
-	struct lz_held held = { .made_s = im->made_s, .generation = lz_ctl_generation(im->ctl) };
+	struct lz_held held = { .made_s = im->made_s, .generation = lz_ctl_generation(im->s.ctl) };
 	int r;
 
 	if (ret->origin && lz_grade_equal(grade, &ret->grade))
 		return 0;
 	lz_grade_format(grade, held.grade);
 	lz_text_set(held.source, sizeof(held.source), "import");
-	lz_text_set(held.actor, sizeof(held.actor), im->actor);
+	lz_text_set(held.actor, sizeof(held.actor), im->s.actor);
 	if (o->ticket)
 		snprintf(held.ticket, sizeof(held.ticket), "%.*s", (int)o->ticket_len, o->ticket);
 	if (o->reason)
 		snprintf(held.reason, sizeof(held.reason), "%.*s", (int)o->reason_len, o->reason);
-	r = lz_hold_word(im->ctl, &held, &ret->word, reterr);
+	r = lz_hold_word(im->s.ctl, &held, &ret->word, reterr);
 	if (r < 0)
 		return r;
 	ret->grade = *grade;
-	ret->origin = lz_held_origin(im->ctl->ledger, &held, reterr);
+	ret->origin = lz_held_origin(im->s.ctl->ledger, &held, reterr);
 	return ret->origin < 0 ? (int)ret->origin : 0;
 }
 
@@ -261,7 +231,7 @@ static int work_out(struct import *im, const struct lz_list_order *o, const stru
 static const struct lz_grade *grade_of(struct import *im, __s64 origin)
 {
 	if (!im->was_origin || im->was_origin != origin)
-		lz_grade_parse(lz_held_grade(im->ctl->ledger, origin), &im->was_grade, NULL);
+		lz_grade_parse(lz_held_grade(im->s.ctl->ledger, origin), &im->was_grade, NULL);
 	im->was_origin = origin;
 	return &im->was_grade;
 }
@@ -305,7 +275,7 @@ static int write_rows(struct import *im, struct lz_err *reterr)
 {
 	const struct lz_list_entry *v = im->list.v + im->at;
 	size_t n = im->list.n - im->at, kept = 0;
-	__u64 room = room_of(im->ctl);
+	__u64 room = room_of(im->s.ctl);
 	char name[LZ_PREFIX_TEXT_MAX];
 	int r;
 
@@ -313,7 +283,7 @@ static int write_rows(struct import *im, struct lz_err *reterr)
 		n = LZ_IMPORT_ROWS;
 	for (size_t i = 0; i < n; i++)
 		im->rows[i].key = v[i].key;
-	r = lz_held_rows_get(im->ctl->ledger, im->rows, n, reterr);
+	r = lz_held_rows_get(im->s.ctl->ledger, im->rows, n, reterr);
 	for (size_t i = 0; r >= 0 && i < n; i++) {
 		const char *why = !room ? "colony: full" : v[i].end_s <= im->now_s ? LZ_IMPORT_TOO_LATE : NULL;
 
@@ -327,41 +297,24 @@ static int write_rows(struct import *im, struct lz_err *reterr)
 			room -= !im->rows[kept++].known;
 	}
 	im->at += n;
-	return r < 0 ? r : lz_held_rows_put(im->ctl->ledger, im->rows, kept, im->made_s, reterr);
+	return r < 0 ? r : lz_held_rows_put(im->s.ctl->ledger, im->rows, kept, im->made_s, reterr);
 }
 
-/* The sync of 600,000 entries takes a while: in a thread, so that who asks nothing of the ledger is
- * answered meanwhile. SQLite's mutex lets others wait; they only read, as the ledger is busy. */
-static void commit_work(uv_work_t *work)
+static void committed(void *list, int r)
 {
-	struct import *im = work->data;
+	struct import *im = list;
 
-	im->committed = lz_ledger_commit_aside(im->ctl->ledger, &im->commit_err);
-}
-
-static void commit_done(uv_work_t *work, int status)
-{
-	struct import *im = work->data;
-
-	im->ctl->committing = false;
-	im->committed = lz_ledger_commit_end(im->ctl->ledger, status < 0 ? -ECANCELED : im->committed);
-	if (status < 0 || im->committed < 0) {
-		finish(im, LZ_CODE_REFUSED, im->commit_err.text, NULL);
+	if (r < 0) {
+		finish(im, LZ_CODE_REFUSED, im->s.err.text, NULL);
 		return;
 	}
 	im->at = 0;
 	go_on(im, PHASE_HOLD);
 }
 
-static void begin_commit(struct import *im)
-{
-	im->ctl->committing = true;
-	run_aside(im, commit_work, commit_done);
-}
-
 static void write_slice(struct import *im)
 {
-	__u64 until_ns = lz_clock_mono_ns() + LZ_IMPORT_SLICE_NS;
+	__u64 until_ns = lz_clock_mono_ns() + LZ_SLICE_NS;
 	struct lz_err err = { "" };
 	int r = 0;
 
@@ -370,10 +323,10 @@ static void write_slice(struct import *im)
 	if (r == 0 && im->at < im->list.n)
 		return;
 	if (r == 0) {
-		begin_commit(im);
+		lz_slices_commit(&im->s);
 		return;
 	}
-	lz_ledger_rollback(im->ctl->ledger);
+	lz_ledger_rollback(im->s.ctl->ledger);
 	finish(im, LZ_CODE_REFUSED, err.text, NULL);
 }
 
@@ -391,7 +344,7 @@ static const char *why_not_taken(int result)
 static void take_back(struct import *im, size_t from, size_t n)
 {
 	struct lz_err err = { "" };
-	int r = lz_ledger_begin(im->ctl->ledger, &err);
+	int r = lz_ledger_begin(im->s.ctl->ledger, &err);
 
 	for (size_t i = from; r == 0 && i < from + n; i++) {
 		char text[LZ_PREFIX_TEXT_MAX];
@@ -399,20 +352,17 @@ static void take_back(struct import *im, size_t from, size_t n)
 
 		if (im->holds[i].result >= 0)
 			continue;
-		lz_key_format(im->holds[i].key, im->ctl->view.instance.ipv6_key_len, text);
-		r = lz_held_get(im->ctl->ledger, im->holds[i].key, &held);
+		lz_key_format(im->holds[i].key, im->s.ctl->view.instance.ipv6_key_len, text);
+		r = lz_held_get(im->s.ctl->ledger, im->holds[i].key, &held);
 		if (r == 0)
-			r = held.prior ? lz_held_back(im->ctl->ledger, held.key, held.prior, &err) :
-					 lz_held_del(im->ctl->ledger, held.key, &err);
+			r = held.prior ? lz_held_back(im->s.ctl->ledger, held.key, held.prior, &err) :
+					 lz_held_del(im->s.ctl->ledger, held.key, &err);
 		lz_refused_add(&im->refused, lz_list_line_of(&im->list, im->holds[i].key), text,
 			       why_not_taken(im->holds[i].result));
 		if (r == 0)
 			*(held.prior ? &im->extended : &im->held) -= 1;
 	}
-	if (r == 0)
-		r = lz_ledger_commit(im->ctl->ledger, &err);
-	else if (lz_ledger_in_batch(im->ctl->ledger))
-		lz_ledger_rollback(im->ctl->ledger);
+	r = lz_ledger_end(im->s.ctl->ledger, r, &err);
 	if (r < 0)
 		lz_log(LZ_LOG_ERROR, "ledger-failed", "why=%s", err.text);
 }
@@ -433,10 +383,10 @@ static void end_import(struct import *im)
 	lz_json_add_u64(end, "apart", im->list.apart);
 	lz_json_add_u64(end, "capped", im->list.capped);
 	lz_json_add_u64(end, "cut", im->list.cut);
-	im->ctl->busy = false; /* the note belongs to the timeline */
+	im->s.ctl->busy = false; /* the note belongs to the timeline */
 	lz_text_set(note.event, sizeof(note.event), "imported");
-	lz_text_set(note.object, sizeof(note.object), im->file);
-	lz_text_set(note.actor, sizeof(note.actor), im->actor);
+	lz_text_set(note.object, sizeof(note.object), im->s.file);
+	lz_text_set(note.actor, sizeof(note.actor), im->s.actor);
 	snprintf(note.reason, sizeof(note.reason), "%llu held, %llu extended, %llu unchanged, %llu refused, "
 		 "%llu doubled, %llu over already, %llu along, %llu capped, %llu cut",
 		 (unsigned long long)im->held, (unsigned long long)im->extended,
@@ -444,8 +394,8 @@ static void end_import(struct import *im)
 		 (unsigned long long)im->list.doubled, (unsigned long long)im->list.over,
 		 (unsigned long long)im->list.along, (unsigned long long)im->list.capped,
 		 (unsigned long long)im->list.cut);
-	lz_tell_note(im->ctl, LZ_LOG_NOTICE, &note);
-	lz_refused_tell(&im->refused, im->req, "address");
+	lz_tell_note(im->s.ctl, LZ_LOG_NOTICE, &note);
+	lz_refused_tell(&im->refused, im->s.req, "address");
 	finish(im, im->refused.total ? LZ_CODE_PARTLY : LZ_CODE_OK,
 	       im->refused.total ? "some lines were refused" : NULL, end);
 }
@@ -456,16 +406,16 @@ static void hold_slice(struct import *im)
 
 	if (n > LZ_IMPORT_HOLD_SLICE)
 		n = LZ_IMPORT_HOLD_SLICE;
-	if (lz_hold_set_beside(&im->ctl->view, im->holds + im->at, n, lz_hold_beside_kernel, im->ctl) < n)
+	if (lz_hold_set_beside(&im->s.ctl->view, im->holds + im->at, n, lz_hold_beside_kernel, im->s.ctl) < n)
 		take_back(im, im->at, n);
 	im->at += n;
 	if (im->at == im->n_holds)
 		end_import(im);
 }
 
-static void on_idle(uv_idle_t *idle)
+static void next_slice(void *list)
 {
-	struct import *im = idle->data;
+	struct import *im = list;
 
 	if (im->phase == PHASE_READ)
 		read_slice(im);
@@ -498,13 +448,9 @@ void lz_h_quarantine_import(struct lz_request *req, void *arg)
 		return;
 	}
 	lz_list_init(&im->list, ctl, text, len);
-	im->ctl = ctl;
-	im->req = req;
 	im->made_s = lz_ctl_now().wall_s;
-	im->idle.data = im;
-	lz_tell_actor(req, im->actor);
-	lz_text_set(im->file, sizeof(im->file), lz_arg_text(req, "file"));
-	ctl->busy = true;
-	uv_idle_init(&ctl->loop, &im->idle);
-	uv_idle_start(&im->idle, on_idle);
+	im->s.slice = next_slice;
+	im->s.free = free_import;
+	im->s.committed = committed;
+	lz_slices_begin(&im->s, ctl, req);
 }

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "handlers/slices.h"
+
+#include <errno.h>
+
+#include "control/defer.h"
+#include "control/tell.h"
+#include "handlers/answer.h"
+
+static void on_idle(uv_idle_t *idle)
+{
+	struct lz_slices *s = idle->data;
+
+	s->slice(s);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct lz_slices *s = handle->data;
+
+	s->free(s);
+}
+
+void lz_slices_begin(struct lz_slices *s, struct lz_ctl *ctl, struct lz_request *req)
+{
+	s->ctl = ctl;
+	s->req = req;
+	s->idle.data = s->work.data = s;
+	lz_tell_actor(req, s->actor);
+	lz_text_set(s->file, sizeof(s->file), lz_arg_text(req, "file"));
+	ctl->busy = true;
+	uv_idle_init(&ctl->loop, &s->idle);
+	uv_idle_start(&s->idle, on_idle);
+}
+
+void lz_slices_end(struct lz_slices *s)
+{
+	struct lz_ctl *ctl = s->ctl;
+
+	uv_idle_stop(&s->idle);
+	uv_close((uv_handle_t *)&s->idle, on_closed);
+	lz_ctl_resume(ctl);
+}
+
+void lz_slices_aside(struct lz_slices *s, uv_work_cb work, uv_after_work_cb done)
+{
+	uv_idle_stop(&s->idle);
+	if (uv_queue_work(&s->ctl->loop, &s->work, work, done) < 0) {
+		work(&s->work);
+		done(&s->work, 0);
+	}
+}
+
+void lz_slices_go_on(struct lz_slices *s)
+{
+	uv_idle_start(&s->idle, on_idle);
+}
+
+static void commit_work(uv_work_t *work)
+{
+	struct lz_slices *s = work->data;
+
+	s->result = lz_ledger_commit_aside(s->ctl->ledger, &s->err);
+}
+
+static void commit_done(uv_work_t *work, int status)
+{
+	struct lz_slices *s = work->data;
+
+	s->ctl->committing = false;
+	s->result = lz_ledger_commit_end(s->ctl->ledger, status < 0 ? -ECANCELED : s->result);
+	s->committed(s, s->result);
+}
+
+void lz_slices_commit(struct lz_slices *s)
+{
+	s->ctl->committing = true;
+	lz_slices_aside(s, commit_work, commit_done);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * slices.h - a list that is worked on in slices, between which the loop turns: other changes wait
+ * (lz_ctl_wait()), questions do not.
+ */
+#ifndef LZ_HANDLERS_SLICES_H
+#define LZ_HANDLERS_SLICES_H
+
+#include "control/ctl.h"
+
+#define LZ_SLICE_NS (15 * 1000000ULL) /* then others get their turn */
+
+/* The first member of what is worked on: the callbacks get it as theirs. */
+struct lz_slices {
+	struct lz_ctl *ctl;
+	struct lz_request *req;
+	uv_idle_t idle;
+	uv_work_t work; /* aside: its data is this */
+	void (*slice)(void *list); /* the next one, of LZ_SLICE_NS or so */
+	void (*free)(void *list);
+	void (*committed)(void *list, int r); /* why not is in err */
+	int result;
+	struct lz_err err; /* of the commit, and of what is written for it */
+	char actor[LZ_ACTOR_TEXT_MAX];
+	char file[LZ_FILE_TEXT_MAX];
+};
+
+/** lz_slices_begin() - @s has its callbacks; busy from now on, until lz_slices_end() */
+void lz_slices_begin(struct lz_slices *s, struct lz_ctl *ctl, struct lz_request *req);
+
+/** lz_slices_end() - the request has been answered; the list is freed a turn later */
+void lz_slices_end(struct lz_slices *s);
+
+/** lz_slices_aside() - in a thread; the loop has nothing of it to do until lz_slices_go_on(), and may sleep */
+void lz_slices_aside(struct lz_slices *s, uv_work_cb work, uv_after_work_cb done);
+void lz_slices_go_on(struct lz_slices *s);
+
+/**
+ * lz_slices_commit() - the ledger's batch, aside; then committed(), with 0 or -errno
+ * Who asks nothing of the ledger is answered meanwhile. SQLite's mutex lets others wait; they only read.
+ */
+void lz_slices_commit(struct lz_slices *s);
+
+#endif /* LZ_HANDLERS_SLICES_H */
