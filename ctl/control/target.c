@@ -113,13 +113,19 @@ void lz_target_done(struct lz_target *target)
 	memset(target, 0, sizeof(*target));
 }
 
+/* Whose address it is: his range that it is in; NULL: nobody's. */
+static const struct lz_range *find_owner(const struct lz_ctl *ctl, const struct lz_addr *addr)
+{
+	struct lz_prefix host = lz_prefix_host(addr);
+
+	return ctl->now.policy ? lz_ranges_find(&ctl->now.policy->customer_ranges, &host) : NULL;
+}
+
 /* All but the keys. @address: the same, as messages name it; @ret_own: whose it is, or NULL */
 static int look(struct lz_ctl *ctl, const struct lz_addr *addr, const char *address, struct lz_target *ret,
 		const struct lz_range **ret_own, struct lz_err *reterr)
 {
-	const struct lz_policy *policy = ctl->now.policy;
 	struct lz_target t = { .addr = *addr };
-	struct lz_prefix host;
 	int r;
 
 	lz_addr_unmap(&t.addr);
@@ -129,10 +135,9 @@ static int look(struct lz_ctl *ctl, const struct lz_addr *addr, const char *addr
 				  lz_addr_kind_name(lz_addr_kind(&t.addr)));
 	if (ctl->now.image)
 		t.class_ = lz_image_class_of(ctl->now.image, t.key, t.addr.family);
-	host = lz_prefix_host(&t.addr);
-	*ret_own = policy && policy->customer_ranges.n ? lz_ranges_find(&policy->customer_ranges, &host) : NULL;
+	*ret_own = find_owner(ctl, &t.addr);
 	if (*ret_own)
-		t.customer = policy->customers[(*ret_own)->owner].id;
+		t.customer = ctl->now.policy->customers[(*ret_own)->owner].id;
 	*ret = t;
 	return 0;
 }
@@ -216,11 +221,9 @@ int lz_target_of_held(struct lz_ctl *ctl, const struct lz_held *held, struct lz_
 
 const char *lz_target_owner(const struct lz_ctl *ctl, const struct lz_addr *addr)
 {
-	const struct lz_policy *policy = ctl->now.policy;
-	struct lz_prefix host = lz_prefix_host(addr);
-	const struct lz_range *own = policy ? lz_ranges_find(&policy->customer_ranges, &host) : NULL;
+	const struct lz_range *own = find_owner(ctl, addr);
 
-	return own ? policy->customers[own->owner].id : NULL;
+	return own ? ctl->now.policy->customers[own->owner].id : NULL;
 }
 
 static int name_never(const struct lz_policy *policy, const struct lz_range *range,
@@ -236,6 +239,18 @@ static int name_never(const struct lz_policy *policy, const struct lz_range *ran
 	return lz_err_set(reterr, EPERM, "is in the never-list: %s", prefix);
 }
 
+/* A dump of all addresses; what cannot be read is none of ours. */
+static bool is_own_now(const struct lz_addr *addr)
+{
+	struct lz_own own;
+	bool has;
+
+	lz_own_read(&own);
+	has = lz_own_has(&own, addr);
+	lz_own_done(&own);
+	return has;
+}
+
 int lz_hold_check_addr(struct lz_ctl *ctl, const struct lz_addr *addr, __u64 key, const struct lz_own *own,
 		       struct lz_err *reterr)
 {
@@ -247,28 +262,22 @@ int lz_hold_check_addr(struct lz_ctl *ctl, const struct lz_addr *addr, __u64 key
 	if (!lz_addr_is_host(addr))
 		return lz_err_set(reterr, EPERM, "cannot be held: %s",
 				  lz_addr_kind_name(lz_addr_kind(addr)));
-	if (lz_own_has(own, addr))
-		return lz_err_set(reterr, EPERM, "cannot be held: it is this gateway's own address");
-	if (!policy)
-		return 0;
-	never = lz_ranges_find(&policy->never_ranges, &host);
+	never = policy ? lz_ranges_find(&policy->never_ranges, &host) : NULL;
 	if (never)
 		return name_never(policy, never, reterr);
-	shared = lz_target_shared(ctl, key);
+	shared = policy ? lz_target_shared(ctl, key) : NULL;
 	if (shared)
 		return lz_err_set(reterr, EPERM, "cannot be held: class %s is shared, many customers are behind "
 				  "one address", shared);
+	if (own ? lz_own_has(own, addr) : is_own_now(addr))
+		return lz_err_set(reterr, EPERM, "cannot be held: it is this gateway's own address");
 	return 0;
 }
 
 static int check_target(struct lz_ctl *ctl, const struct lz_target *target, struct lz_err *reterr)
 {
-	struct lz_own own;
-	int r;
+	int r = lz_hold_check_addr(ctl, &target->addr, target->key, NULL, reterr);
 
-	lz_own_read(&own); /* each time anew; what cannot be read is none of ours */
-	r = lz_hold_check_addr(ctl, &target->addr, target->key, &own, reterr);
-	lz_own_done(&own);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; ctl->now.policy && i < target->n_touched; i++) {

@@ -48,7 +48,10 @@ void lz_target_done(struct lz_target *target);
 
 /** lz_target_check() - may it be held? 0, or -EPERM with the reason */
 int lz_target_check(struct lz_ctl *ctl, const struct lz_target *target, struct lz_err *reterr);
-/** lz_hold_check_addr() - may one address be held? -EPERM with the reason, which does not repeat it */
+/**
+ * lz_hold_check_addr() - may one address be held? -EPERM with the reason, which does not repeat it
+ * @own: this gateway's own addresses, for who asks of a list; NULL: read for this one, if nothing else is against it
+ */
 int lz_hold_check_addr(struct lz_ctl *ctl, const struct lz_addr *addr, __u64 key, const struct lz_own *own,
 		       struct lz_err *reterr);
 

@@ -166,10 +166,9 @@ static const char *time_of(struct lz_held_rows *rows, int which, __u64 wall_s)
 	return text;
 }
 
-enum lz_hold_off lz_held_row_off(const struct lz_ctl *ctl, const struct lz_held *held)
+/* @addr: the first of its key */
+static enum lz_hold_off off_of(const struct lz_ctl *ctl, const struct lz_held *held, struct lz_addr addr)
 {
-	struct lz_addr addr = lz_key_to_prefix(held->key, ctl->view.instance.ipv6_key_len).addr;
-
 	if (held->address[0] && addr.family == 6) /* one of many in its key */
 		lz_addr_parse(held->address, &addr, NULL);
 	return lz_hold_off(ctl, &addr, held->expiry_s);
@@ -181,8 +180,8 @@ int lz_held_row_json(struct lz_held_rows *rows, struct lz_ctl *ctl, const struct
 	struct lz_prefix prefix = lz_key_to_prefix(held->key, ctl->view.instance.ipv6_key_len);
 	const struct lz_held_words *w = words_of(rows, held);
 	char address[LZ_ADDR_TEXT_MAX], key[LZ_PREFIX_TEXT_MAX];
-	enum lz_hold_off off = lz_held_row_off(ctl, held);
 
+	rows->off = off_of(ctl, held, prefix.addr);
 	lz_str_append(ret, "{\"address\":");
 	lz_json_quote(ret, held->address[0] ? held->address : lz_addr_format(&prefix.addr, address));
 	add_plain(ret, ",\"touched\":[\"", lz_prefix_format(&prefix, key), "\"]");
@@ -191,8 +190,8 @@ int lz_held_row_json(struct lz_held_rows *rows, struct lz_ctl *ctl, const struct
 		add_str(ret, class_of(rows, ctl, held));
 	}
 	add_str(ret, &w->state);
-	if (off)
-		add_member(ret, ",\"enforced\":false,\"not_enforced\":", lz_hold_off_texts[off]);
+	if (rows->off)
+		add_member(ret, ",\"enforced\":false,\"not_enforced\":", lz_hold_off_texts[rows->off]);
 	if (held->since_s)
 		add_plain(ret, ",\"since\":\"", time_of(rows, SINCE, held->since_s), "\"");
 	else

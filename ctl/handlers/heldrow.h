@@ -30,16 +30,15 @@ struct lz_held_rows {
 	__u32 of_class, of_customer;
 	__u64 day[2]; /* + 1: of since and until; 0 = none yet */
 	char date[2][LZ_TIME_TEXT_MAX];
+	enum lz_hold_off off; /* of the last row as JSON */
 };
 
 /** lz_held_rows_forget() - after each slice of a list: policy and ledger may be others at the next one */
 void lz_held_rows_forget(struct lz_held_rows *rows);
 void lz_held_rows_done(struct lz_held_rows *rows);
 
-/** lz_held_row_off() - is this entry enforced now? */
-enum lz_hold_off lz_held_row_off(const struct lz_ctl *ctl, const struct lz_held *held);
 
-/** lz_held_row_json() - append a row of quarantine.list, an object; 0 or -ENOMEM */
+/** lz_held_row_json() - append a row of quarantine.list, an object, and set @rows->off; 0 or -ENOMEM */
 int lz_held_row_json(struct lz_held_rows *rows, struct lz_ctl *ctl, const struct lz_held *held,
 		     struct lz_str *ret);
 

@@ -27,7 +27,7 @@ static void add_row(struct lz_request *req, struct list *l, const struct lz_held
 	text->error = 0;
 	if (lz_held_row_json(&l->rows, l->ctl, held, text) == 0)
 		lz_reply_row_text(req, text->data, text->len);
-	l->off[lz_held_row_off(l->ctl, held)]++;
+	l->off[l->rows.off]++;
 }
 
 /* Where all have the same reason it is said once, for who reads a table of them. */
