@@ -18,6 +18,26 @@ daemon_start()
 	lz_wait 20 ctl status
 }
 
+# daemon_start_slow MS POLICY: and while there is a file $LZ_DIR/slow, each sync of its disk takes so long
+daemon_start_slow()
+{
+	cat >"$LZ_DIR/slow.c" <<-'END'
+		#include <sys/syscall.h>
+		#include <time.h>
+		#include <unistd.h>
+		int fdatasync(int fd)
+		{
+			struct timespec t = { MS / 1000, MS % 1000 * 1000000L };
+			if (access(SLOW, F_OK) == 0)
+				nanosleep(&t, NULL);
+			return (int)syscall(SYS_fdatasync, fd);
+		}
+	END
+	gcc -shared -fPIC -DMS="$1" -DSLOW="\"$LZ_DIR/slow\"" -o "$LZ_DIR/slow.so" "$LZ_DIR/slow.c" || return
+	chmod 755 "$LZ_DIR"
+	LD_PRELOAD=$LZ_DIR/slow.so daemon_start "$2"
+}
+
 # Its log is kept behind those of its predecessors.
 daemon_log_keep()
 {
@@ -65,6 +85,19 @@ daemon_resident()
 ctl()
 {
 	lz_ns_run gw "$BUILD/lazaretctl" --instance lab "$@"
+}
+
+# say COMMAND...: of lazaretctl; what it says in said
+say()
+{
+	ctl "$@" >"$LZ_DIR/said" 2>&1
+}
+
+# disk_fill: the state folder's, until $STATE/other is removed
+disk_fill()
+{
+	dd if=/dev/zero of="$STATE/other" bs=4k >/dev/null 2>&1
+	[ -s "$STATE/other" ]
 }
 
 # status_of COMMAND...: its exit status

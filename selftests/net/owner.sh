@@ -219,25 +219,8 @@ slowest()
 	echo "$worst"
 }
 
-# 20 ms are a disk's of the slow kind.
-cat >"$LZ_DIR/slow.c" <<-'END'
-	#include <sys/syscall.h>
-	#include <time.h>
-	#include <unistd.h>
-	int fdatasync(int fd)
-	{
-		struct timespec t = { 0, 20000000 };
-		if (access(SLOW, F_OK) == 0)
-			nanosleep(&t, NULL);
-		return (int)syscall(SYS_fdatasync, fd);
-	}
-END
-t_need gcc -shared -fPIC -DSLOW="\"$LZ_DIR/slow\"" -o "$LZ_DIR/slow.so" "$LZ_DIR/slow.c"
-chmod 755 "$LZ_DIR"
 t_need daemon_stop
-export LD_PRELOAD=$LZ_DIR/slow.so
-t_need daemon_start "$LZ_DIR/policy.json"
-unset LD_PRELOAD
+t_need daemon_start_slow 20 "$LZ_DIR/policy.json" # as a slow disk
 jq '.sets.nat = ["198.51.101.0/24", "198.51.102.0/25"] |
 	.classes.nat = { of: ["nat"], shared: true, port25: "leave-alone" }' "$LZ_DIR/policy.json" >"$LZ_DIR/shared.json"
 { echo "$KEPT"; own C22 198.51.100.36; echo "C22,198.51.101.0/24"; } >"$LZ_DIR/customers.csv"

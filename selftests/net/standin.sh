@@ -29,21 +29,9 @@ policy()
 	END
 }
 
-# say COMMAND...: of lazaretctl; what it says in said
-say()
-{
-	ctl "$@" >"$LZ_DIR/said" 2>&1
-}
-
 reach()
 {
 	lz_ns_run "$1" "${ENDS[@]}" once "$WORLD" "$2"
-}
-
-fill()
-{
-	dd if=/dev/zero of="$STATE/other" bs=4k >/dev/null 2>&1
-	[ -s "$STATE/other" ]
 }
 
 # What a reboot leaves: the files, and of this boot's clock another's.
@@ -111,7 +99,7 @@ t_need mount -t tmpfs -o size=8m,mode=755 lz-state "$STATE"
 # ---------------------------------------------------------------- full from the beginning
 
 FULL="ledger: $STATE/ledger.db: .*\(disk is full\|unable to open\|I/O error\)"
-t_need fill
+t_need disk_fill
 t_eq "a first start on a full disk: refused" \
 	"$(status_of lz_ns_run gw timeout 20 "$BUILD/lazaretd" --instance lab --policy "$LZ_DIR/first.json" \
 		--state "$STATE" --run /run/lazaret-lab)" 2
@@ -125,7 +113,7 @@ t_need ctl quarantine add "$HELD" garden strict for 1h
 UNTIL=$(ctl -j quarantine show "$HELD" | jq -r .until)
 daemon_stop
 t_need reboot
-t_need fill
+t_need disk_fill
 t_ok "after the reboot: nothing judges" reach free 25
 t_need daemon_start "$LZ_DIR/first.json"
 t_ok "full: it is said, and by what is judged" logged "event=ledger-stood-in-for by=\"a copy in memory.*why=\"$FULL"
@@ -153,7 +141,7 @@ sed -i 's|"sets": {|"sets": { "many": [{ "file": "many.cidr" }],|; s|"of": \["ho
 t_need ctl policy apply "$LZ_DIR/many.json" --yes
 daemon_stop
 t_need reboot
-t_need fill
+t_need disk_fill
 t_need truncate -s -100K "$STATE/other"
 t_need daemon_start "$LZ_DIR/first.json"
 t_ok "a few pages: it falls back to a copy" logged "event=ledger-stood-in-for .*disk is full"
@@ -168,7 +156,7 @@ t_need ctl policy apply "$LZ_DIR/first.json" --yes
 # ---------------------------------------------------------------- full at a restart, what was said last only in the log
 
 daemon_kill
-t_need fill
+t_need disk_fill
 t_need daemon_start "$LZ_DIR/first.json"
 t_ok "restarted when full: it adopts what judges" logged "event=policy-adopted"
 judged "restarted when full"

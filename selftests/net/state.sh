@@ -28,12 +28,6 @@ policy()
 	echo "C32,198.51.100.128/27" >"$LZ_DIR/customers.csv"
 }
 
-# say COMMAND...: of lazaretctl; what it says in said
-say()
-{
-	ctl "$@" >"$LZ_DIR/said" 2>&1
-}
-
 held()
 {
 	ctl -j status | jq .colony.held
@@ -72,7 +66,7 @@ t_need lz_wait 15 eval "[ \$(wc -l <$LZ_DIR/told/log) -ge 4 ]"
 sleep 1.5
 t_need ctl quarantine add 198.51.100.82 for 1h
 t_need lz_wait 5 eval "[ \$(told 198.51.100.82 garden) -ge 1 ]" # and the hook still sleeps
-dd if=/dev/zero of="$STATE/other" bs=4k >/dev/null 2>&1
+t_need disk_fill
 FULL="$STATE/ledger.db: .*: database or disk is full; make room on its disk, nothing is changed until then"
 say quarantine add 198.51.100.77
 t_ok "full: a hold is refused, with path and what to do" grep -q "ledger: $FULL" "$LZ_DIR/said"
@@ -126,15 +120,9 @@ judges()
 	[ "$(ctl -j status | jq -r .policy.name)" = "$1" ]
 }
 
-fill()
-{
-	dd if=/dev/zero of="$STATE/other" bs=4k >/dev/null 2>&1
-	[ -s "$STATE/other" ]
-}
-
 policy second
 t_need ctl policy apply "$LZ_DIR/second.json" --confirm 4 --yes
-t_need fill
+t_need disk_fill
 t_eq "confirm when full: refused" "$(status_of say policy confirm)" 2
 t_ok "confirm when full: says what comes of it" grep -q \
 	"^lazaretctl: policy: not confirmed, at the deadline the one before comes back: ledger: $FULL" "$LZ_DIR/said"
@@ -144,13 +132,13 @@ t_need rm "$STATE/other"
 t_ok "room again: on record" lz_wait 5 state_is second expired
 t_ok "room again: healthy" lz_wait 5 ctl health
 t_need ctl policy apply "$LZ_DIR/second.json" --confirm 60 --yes
-t_need fill
+t_need disk_fill
 t_ok "undo when full: it is done" say policy undo
 t_ok "undo when full: the one before judges" judges home
 t_need rm "$STATE/other"
 t_ok "room again: undone, on record" lz_wait 5 state_is second undone
 t_need ctl policy apply "$LZ_DIR/second.json" --confirm 60 --yes
-t_need fill
+t_need disk_fill
 t_eq "confirm when full, in time: refused" "$(status_of say policy confirm)" 2
 t_need rm "$STATE/other"
 t_ok "confirm when there is room: taken" ctl policy confirm
@@ -199,23 +187,7 @@ t_need daemon_stop
 
 # ---------------------------------------------------------------- its disk is slow, and a deadline passes meanwhile
 
-cat >"$LZ_DIR/slow.c" <<-'END'
-	#include <sys/syscall.h>
-	#include <time.h>
-	#include <unistd.h>
-	int fdatasync(int fd)
-	{
-		struct timespec t = { 4, 0 };
-		if (access(SLOW, F_OK) == 0)
-			nanosleep(&t, NULL);
-		return (int)syscall(SYS_fdatasync, fd);
-	}
-END
-t_need gcc -shared -fPIC -DSLOW="\"$LZ_DIR/slow\"" -o "$LZ_DIR/slow.so" "$LZ_DIR/slow.c"
-chmod 755 "$LZ_DIR"
-export LD_PRELOAD=$LZ_DIR/slow.so
-t_need daemon_start "$LZ_DIR/home.json"
-unset LD_PRELOAD
+t_need daemon_start_slow 4000 "$LZ_DIR/home.json"
 t_need ctl policy apply "$LZ_DIR/second.json" --confirm 3 --yes
 : >"$LZ_DIR/slow"
 t_eq "slow: a confirm that is written down after its deadline is refused" "$(status_of say policy confirm)" 2

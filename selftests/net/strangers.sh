@@ -159,7 +159,7 @@ echo "198.51.100.11 3h strict" >>"$LZ_DIR/many"
 t_need ctl quarantine import "$LZ_DIR/many" --yes
 daemon_kill
 rm -rf "${STATE:?}"/* && cp -a "$LZ_DIR/whole/." "$STATE"
-dd if=/dev/zero of="$STATE/other" bs=4k >/dev/null 2>&1
+t_need disk_fill
 truncate -s -160K "$STATE/other"
 t_need daemon_start "$POLICY"
 t_ok "no room to learn: says so" lz_wait 20 logged "event=ledger-failed .*database or disk is full"

@@ -122,18 +122,27 @@ static void spoil_table(const char *name)
 	close(fd);
 }
 
+/* Both folders, and the stand-in of a start that has ended. */
+static struct lz_ledger *make_sealed(void)
+{
+	struct lz_ledger *l;
+
+	make_both();
+	l = open_at(BOOT_A, noon);
+	confirm_one(l);
+	lz_ledger_close(&l);
+	T_ERR(open_stand_in(BOOT_A, noon, &l, NULL), 0, "a stand-in");
+	lz_ledger_seal(l);
+	return l;
+}
+
 static void sees_it_come_back(void)
 {
 	struct lz_ledger *l, *real;
 	char sql[48];
 	__s64 version;
 
-	make_both();
-	real = open_at(BOOT_A, noon);
-	confirm_one(real);
-	lz_ledger_close(&real);
-	T_ERR(open_stand_in(BOOT_A, noon, &l, NULL), 0, "a stand-in");
-	lz_ledger_seal(l);
+	l = make_sealed();
 	version = ask_sql("PRAGMA user_version");
 	run_sql("PRAGMA user_version = 99");
 	T_ERR(lz_ledger_is_back(l, BOOT_A, noon), -EPROTONOSUPPORT, "it is not back");
@@ -146,12 +155,7 @@ static void sees_it_come_back(void)
 	T_ERR(lz_ledger_is_back(l, BOOT_A, noon), -EBADMSG, "and is as it was");
 	lz_ledger_close(&l);
 	remove_both();
-	make_both();
-	real = open_at(BOOT_A, noon);
-	confirm_one(real);
-	lz_ledger_close(&real);
-	T_ERR(open_stand_in(BOOT_A, noon, &l, NULL), 0, "a stand-in");
-	lz_ledger_seal(l);
+	l = make_sealed();
 	T_ERR(lz_ledger_is_back(l, BOOT_A, noon), 0, "it is back");
 	real = open_at(BOOT_A, noon);
 	T_OK(real, "and can be opened while the stand-in is");
