@@ -1,4 +1,4 @@
-# Lazaret. Targets: all deps demo check matrix bench lint fuzz install uninstall clean
+# Lazaret. Targets: all deps demo check matrix bench instructions lint fuzz install uninstall clean
 #
 #   O=build        where output goes          V=1          show commands
 #   SAN=address,undefined  (with another O)   STRICT=1     a skipped test fails
@@ -48,7 +48,7 @@ TEST_LIBS := $(DAEMON_LIBS) -lmicrohttpd
 PROGRAMS := $(if $(wildcard ctl/daemon/*.c),$(O)/lazaretd) $(if $(wildcard ctl/cli/*.c),$(O)/lazaretctl) \
 	$(O)/lazaret-portal
 
-.PHONY: all deps demo check unit prog labs vm matrix bench lint fuzz install uninstall clean
+.PHONY: all deps demo check unit prog labs vm matrix bench instructions lint fuzz install uninstall clean
 all: $(PROGRAMS)
 
 $(O)/lazaretctl: $(CLI_OBJS)
@@ -171,6 +171,12 @@ bench:
 	$(Q)selftests/lib/deps.sh --quiet --no-guest
 	$(Q)$(MAKE) --no-print-directory -s -j2 O=$(O) all $(BENCH)
 	$(Q)selftests/bench/$(if $(AGAINST),against,run).sh $(if $(QUICK),--quick) $(if $(APART),--apart) $(AGAINST) $(FIGURES)
+
+# How many instructions a packet of a to e takes: exact, in an emulated guest whose clock counts them.
+instructions:
+	$(Q)selftests/lib/deps.sh --quiet
+	$(Q)$(MAKE) --no-print-directory -s -j2 O=$(O) $(BENCH)
+	$(Q)selftests/bench/instructions.sh $(FIGURES)
 
 # Does the data plane load, attach and judge on every kernel it claims? Emulated, minutes each.
 KERNELS ?= bookworm bookworm-backports trixie

@@ -247,6 +247,8 @@ void result_limit(struct result *r, double limit);
  * @ratio: as that of @of, which has been given its own before
  */
 struct result *result_alone(const struct result *of, const char *what, struct spread alone, double ratio);
+/** result_idle() - the same, a row NAME-idle: if that, and @what instructions that do nothing, were all */
+void result_idle(const struct result *of, const char *what, struct spread idle, double ratio);
 /** result_told() - whatever is wanted of the ratio that @r has been given, it is only stated */
 void result_told(struct result *r, const char *text);
 /** result_stated() - nothing was wanted but that it is told: @text says what it is */

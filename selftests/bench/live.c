@@ -11,7 +11,8 @@
  *   floor      "xdp-empty": it is made, sent through the pair, and dropped by a program that only
  *              counts it; rows *-net-* are without it
  *   line       "xdp-line": the same, and a locked add on one line of the source's own, and nothing else;
- *              "xdp-line-c": of those that c holds
+ *              "xdp-line-c": of those that c holds; "xdp-line-128", "xdp-line-1024": and as many
+ *              instructions that do nothing
  */
 #include <bpf/bpf.h>
 #include <linux/bpf.h>
@@ -124,7 +125,8 @@ static void result_beside(struct result *r, const char *other, double ratio, con
 	result_told(r, text);
 }
 
-/* @letter-live-@other: all that a frame costs; ...-alone: what it would come to with one line and no program;
+/* @letter-live-@other: all that a frame costs; ...-alone: what it would come to with one line and no program,
+ * ...-idle: and with instructions that do nothing, for d, which is nearer to what is wanted, more of them;
  * @letter-net-@other: what is left of both without the floor. What is wanted is said of the first; @times 0:
  * nothing. */
 static void row(char letter, const char *ours, const char *other, double times)
@@ -134,6 +136,7 @@ static void row(char letter, const char *ours, const char *other, double times)
 	const double *floors = rival_find("xdp-empty")->ns;
 	double ratio = ratio_of(a, NULL, b, NULL, options.rounds);
 	const char *line = letter == 'c' ? "xdp-line-c" : "xdp-line";
+	const char *idle = letter == 'd' ? "xdp-line-1024" : "xdp-line-128";
 	struct spread net = spread_of(ours);
 	char name[64];
 	struct result *r;
@@ -147,6 +150,8 @@ static void row(char letter, const char *ours, const char *other, double times)
 		result_faster(r, other, ratio, times);
 		result_alone(r, "one line", spread_of(line),
 			     ratio_of(a, NULL, rival_find(line)->ns, NULL, options.rounds));
+		result_idle(r, letter == 'd' ? "and 1024 idle" : "and 128 idle", spread_of(idle),
+			    ratio_of(a, NULL, rival_find(idle)->ns, NULL, options.rounds));
 	} else {
 		result_beside(r, other, ratio, "it takes 10,000");
 	}

@@ -57,10 +57,7 @@ int live_empty(struct xdp_md *ctx)
 	return XDP_DROP;
 }
 
-/* One locked add on the source's own line, and nothing else: what a miss costs where packets do not
- * follow each other as closely as in BPF_PROG_TEST_RUN. */
-SEC("xdp")
-int live_line(struct xdp_md *ctx)
+static __always_inline int add_in_line(struct xdp_md *ctx)
 {
 	__u8 *p = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	__u64 *line;
@@ -73,6 +70,33 @@ int live_line(struct xdp_md *ctx)
 	__sync_fetch_and_add(line, 1);
 	bench_found[bpf_get_smp_processor_id() & (BENCH_CPUS - 1)]++;
 	return XDP_DROP;
+}
+
+/* One locked add on the source's own line, and nothing else: what a miss costs where packets do not
+ * follow each other as closely as in BPF_PROG_TEST_RUN. */
+SEC("xdp")
+int live_line(struct xdp_md *ctx)
+{
+	return add_in_line(ctx);
+}
+
+/* The same, and instructions that do nothing: as bench_cell_idle. */
+SEC("xdp")
+int live_line_128(struct xdp_md *ctx)
+{
+	int ret = add_in_line(ctx);
+
+	IDLE(IDLE_128);
+	return ret;
+}
+
+SEC("xdp")
+int live_line_1024(struct xdp_md *ctx)
+{
+	int ret = add_in_line(ctx);
+
+	IDLE(IDLE_1024);
+	return ret;
 }
 
 /* Judged, counted, and dropped whatever the verdict: the rivals' rules end in a drop as well, so

@@ -6,15 +6,15 @@
  *      generator alone: measured in the same rounds of the same scene
  *
  * Times are medians of the rounds, ratios are medians of each round's own. Below what may not be met a row
- * "...-alone" says what a program would reach that does only what nobody who does this can do without.
+ * "...-alone" says what a program would reach that does only what nobody who does this can do without, and
+ * "...-idle" one that executes 128 instructions beside, which do nothing.
  */
 #include "base/mem.h"
 #include "bench.h"
 
 #define CELL_ADD  "cell and add"
 #define TWO_CELLS "two cells"
-#define CELL_IDLE "cell, add, 512 idle"
-#define TWO_CELLS_IDLE "two cells, 512 idle"
+#define IDLE	  "and 128 idle"
 
 static double median(const char *name)
 {
@@ -50,36 +50,19 @@ static struct result *row_lines(const char *name, const char *empty, const char 
 }
 
 /* The same, and below it what it would be of the program @floor, which does only what no other can do without. */
-static void row_floor(const char *name, const char *empty, const char *line, double lines, const char *wait,
-		      const char *floor, const char *what)
+static struct result *row_floor(const char *name, const char *empty, const char *line, double lines,
+				const char *wait, const char *floor, const char *what)
 {
 	struct result *r = row_lines(name, empty, line, lines);
 
-	r = result_alone(r, what, variant_stat(floor), lines_of(floor, empty, line));
-	result_base(r, "line-waited-for", median(wait));
-}
-
-/* What b takes with a thousand sources, whose lines are all in the cache, and one line that is waited for. */
-static void row_cached(void)
-{
-	const double *cached = rounds_of("b-ipv4-1k"), *empty1k = rounds_of("empty-1k");
-	const double *wait = rounds_of("wait"), *empty = rounds_of("empty");
-	double ns[BENCH_ROUNDS_MAX];
-	struct result *r;
-
-	for (unsigned i = 0; i < options.rounds; i++)
-		ns[i] = cached[i] - empty1k[i] + wait[i];
-	r = result_add("b-ipv4-cached-line", "ns/packet", stat_of(ns, options.rounds));
-	result_base(r, "xdp-empty", median("empty"));
-	result_base(r, "cached", median("b-ipv4-1k"));
-	result_base(r, "line-waited-for", median("wait"));
-	result_lines(r, ratio_of(ns, empty, rounds_of("line"), empty, options.rounds), 0);
-	result_told(r, "cached + line");
+	result_base(result_alone(r, what, variant_stat(floor), lines_of(floor, empty, line)), "line-waited-for",
+		    median(wait));
+	return r;
 }
 
 /* @floor: below it, what a program would reach that does only what no other can do without; NULL: it is met. */
-static void row_faster(const char *name, const char *ours, const char *base, const char *rival,
-		       const char *empty, double times, const char *floor, const char *what)
+static struct result *row_faster(const char *name, const char *ours, const char *base, const char *rival,
+				 const char *empty, double times, const char *floor, const char *what)
 {
 	struct result *r = result_add(name, "ns/packet", variant_stat(ours));
 
@@ -88,6 +71,18 @@ static void row_faster(const char *name, const char *ours, const char *base, con
 	result_faster(r, rival, times_of(base, ours), times);
 	if (floor)
 		result_alone(r, what, variant_stat(floor), times_of(base, floor));
+	return r;
+}
+
+/* Below a row in U, or one that is as many times as fast as @base. */
+static void idle_lines(const struct result *of, const char *idle, const char *empty, const char *line)
+{
+	result_idle(of, IDLE, variant_stat(idle), lines_of(idle, empty, line));
+}
+
+static void idle_faster(const struct result *of, const char *idle, const char *base)
+{
+	result_idle(of, IDLE, variant_stat(idle), times_of(base, idle));
 }
 
 static void row_flood(const char *name, const char *usual)
@@ -144,20 +139,19 @@ static void report_b(void)
 {
 	char name[48], base[48], empty[48], cell[48];
 
-	row_floor("b-ipv4-uniform", "empty", "line", 2.2, "wait", "cell", CELL_ADD);
-	row_cached();
-	result_told(row_lines("b-ipv4-idle", "empty", "line", 0), CELL_IDLE);
+	idle_lines(row_floor("b-ipv4-uniform", "empty", "line", 2.2, "wait", "cell", CELL_ADD), "cell-idle",
+		   "empty", "line");
 	row_floor("b-ipv4-zipf", "empty-zipf", "line", 2.2, "wait", "cell-zipf", CELL_ADD);
 	row_floor("b-ipv6-uniform", "empty6", "line6", 2.2, "wait6", "cell6", CELL_ADD);
 	row_floor("b-vlan-uniform", "empty", "line", 2.2, "wait", "cell", CELL_ADD);
-	row_faster("b-ipv4-uniform-lru", "b-ipv4-uniform", "lru-ktime-uniform", "lru-hash-ktime",
-		   "empty", 4, "cell", CELL_ADD);
+	idle_faster(row_faster("b-ipv4-uniform-lru", "b-ipv4-uniform", "lru-ktime-uniform", "lru-hash-ktime",
+			       "empty", 4, "cell", CELL_ADD), "cell-idle", "lru-ktime-uniform");
 	row_faster("b-ipv4-zipf-lru", "b-ipv4-zipf", "lru-ktime-zipf", "lru-hash-ktime",
 		   "empty-zipf", 4, "cell-zipf", CELL_ADD);
 	row_faster("b-ipv6-uniform-lru", "b-ipv6-uniform", "lru-ktime6-uniform", "lru-hash-ktime",
 		   "empty6", 4, "cell6", CELL_ADD);
-	row_faster("b-ipv4-uniform-stock", "b-ipv4-uniform", "stock-same-uniform", "stock-maps",
-		   "empty", 4, "cell", CELL_ADD);
+	idle_faster(row_faster("b-ipv4-uniform-stock", "b-ipv4-uniform", "stock-same-uniform", "stock-maps",
+			       "empty", 4, "cell", CELL_ADD), "cell-idle", "stock-same-uniform");
 	row_faster("b-ipv6-uniform-stock", "b-ipv6-uniform", "stock-same6-uniform", "stock-maps",
 		   "empty6", 4, "cell6", CELL_ADD);
 	for (unsigned i = 0; i < BENCH_SWEEP_N; i++) {
@@ -173,8 +167,8 @@ static void report_c(void)
 {
 	struct result *r;
 
-	row_floor("c-ipv4", "empty", "line", 1.5, "wait", "cell-held", CELL_ADD);
-	result_told(row_lines("c-ipv4-idle", "empty", "line", 0), CELL_IDLE);
+	idle_lines(row_floor("c-ipv4", "empty", "line", 1.5, "wait", "cell-held", CELL_ADD), "cell-held-idle",
+		   "empty", "line");
 	row_floor("c-ipv6", "empty6", "line6", 1.5, "wait6", "cell-held6", CELL_ADD);
 	result_base(r = result_add("c-ipv4-hash", "ns/packet", variant_stat("c-ipv4")), "hash",
 		    median("c-ipv4-hash"));
@@ -214,11 +208,10 @@ static void report_de(void)
 		row_faster("d-ipv6", "d-ipv6", "d-ipv6-lpm", "lpm-trie", "empty-ranges6", 5, NULL, NULL);
 	}
 	if (figures_wanted("e")) {
-		row_floor("e-all", "empty-ranges4", "line-ranges4", 3, "wait-ranges4", "two-cells",
-			  TWO_CELLS);
-		result_told(row_lines("e-idle", "empty-ranges4", "line-ranges4", 0), TWO_CELLS_IDLE);
-		row_faster("e-all-stock", "e-all", "e-all-stock", "stock-maps", "empty-ranges4", 8,
-			   "two-cells", TWO_CELLS);
+		idle_lines(row_floor("e-all", "empty-ranges4", "line-ranges4", 3, "wait-ranges4", "two-cells",
+				     TWO_CELLS), "two-cells-idle", "empty-ranges4", "line-ranges4");
+		idle_faster(row_faster("e-all-stock", "e-all", "e-all-stock", "stock-maps", "empty-ranges4", 8,
+				       "two-cells", TWO_CELLS), "two-cells-idle", "e-all-stock");
 	}
 }
 

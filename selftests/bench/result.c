@@ -71,17 +71,29 @@ void result_limit(struct result *r, double limit)
 	snprintf(r->wanted, sizeof(r->wanted), "<= %g %s", limit, r->unit);
 }
 
-struct result *result_alone(const struct result *of, const char *what, struct spread alone, double ratio)
+static struct result *floor_of(const struct result *of, const char *suffix, const char *what,
+			       struct spread floor, double ratio)
 {
 	char name[sizeof(of->name)];
 	struct result *r;
 
-	bench_must(snprintf(name, sizeof(name), "%s-alone", of->name) < (int)sizeof(name) ? 0 : -ENOSPC, of->name);
-	r = result_add(name, of->unit, alone);
+	bench_must(snprintf(name, sizeof(name), "%s-%s", of->name, suffix) < (int)sizeof(name) ? 0 : -ENOSPC,
+		   of->name);
+	r = result_add(name, of->unit, floor);
 	r->ratio = ratio;
 	snprintf(r->got, sizeof(r->got), "%.2f %c", ratio, of->got[strlen(of->got) - 1]);
 	result_told(r, what);
 	return r;
+}
+
+struct result *result_alone(const struct result *of, const char *what, struct spread alone, double ratio)
+{
+	return floor_of(of, "alone", what, alone, ratio);
+}
+
+void result_idle(const struct result *of, const char *what, struct spread idle, double ratio)
+{
+	floor_of(of, "idle", what, idle, ratio);
 }
 
 void result_told(struct result *r, const char *text)

@@ -7,7 +7,7 @@
 
 #include "bench.h"
 
-#define RIVALS_N	   14
+#define RIVALS_N	   16
 #define BENCH_XDP_FILTER_N 10000 /* addresses: xdp-filter's map takes no more */
 
 enum counting { COUNT_XDP, COUNT_OURS, COUNT_NFT, COUNT_IPTABLES, COUNT_XDP_FILTER };

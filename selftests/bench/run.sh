@@ -92,8 +92,9 @@ rivals()
 {
 	wanted bcd && echo xdp-empty xdp-line
 	wanted b && echo lazaret-b nft-limit hashlimit
+	wanted bc && echo xdp-line-128
 	wanted c && echo xdp-line-c lazaret-c nft-set ipset-ip lazaret-c-10k xdp-filter
-	wanted d && echo lazaret-d nft-interval ipset-net
+	wanted d && echo xdp-line-1024 lazaret-d nft-interval ipset-net
 }
 
 main()

@@ -33,7 +33,7 @@ static const struct scene_config configs[SWEEP] = {
 		    .family = 4,
 		    .programs = CALIBRATION FLOORS "bench_key_bit bench_bucket bench_window stock_limit "
 				"stock_same stock_hold "
-				"live_send live_make live_empty live_line live_ours " },
+				"live_send live_make live_empty live_line live_line_128 live_line_1024 live_ours " },
 	[MAIN6] = { .name = "main6", .figures = "abcg", .sources = MILLION, .held = 600000,
 		    .family = 6,
 		    .programs = CALIBRATION FLOORS "stock_limit stock_same stock_hold " },
@@ -159,9 +159,9 @@ static void add_main4(void)
 	ADD("bc", "wait", MAIN4, "bench_wait", PASSES);
 	ADD("b", "cell", MAIN4, "bench_cell_add", PASSES);
 	ADD("b", "cell-zipf", MAIN4, "bench_cell_add", .draw = BENCH_ZIPF, PASSES);
-	ADD("b", "b-ipv4-idle", MAIN4, "bench_cell_idle", PASSES);
+	ADD("b", "cell-idle", MAIN4, "bench_cell_idle", PASSES);
 	ADD("c", "cell-held", MAIN4, "bench_cell_add", .n = n, .base4 = base, PASSES);
-	ADD("c", "c-ipv4-idle", MAIN4, "bench_cell_idle", .n = n, .base4 = base, PASSES);
+	ADD("c", "cell-held-idle", MAIN4, "bench_cell_idle", .n = n, .base4 = base, PASSES);
 	ADD("g", "g-foreign-ipv4", MAIN4, "bench_ours", .n = 10 * MILLION, .base4 = FLOOD4,
 	    .planted_every = 64, REASONS(EXAMINED | BIT(LZ_R_PASS_FOREIGN)));
 }
@@ -201,7 +201,7 @@ static void add_ranges(void)
 	ADD("d", "d-ipv6-lpm", RANGES6, "stock_class", .n = scaled(1 << 24), .check = CHECK_FOUND);
 	ADD("e", "wait-ranges4", RANGES4, "bench_wait", PASSES);
 	ADD("e", "two-cells", RANGES4, "bench_two_cells", PASSES);
-	ADD("e", "e-idle", RANGES4, "bench_two_cells_idle", PASSES);
+	ADD("e", "two-cells-idle", RANGES4, "bench_two_cells_idle", PASSES);
 	ADD("e", "e-all", RANGES4, "bench_ours", REASONS(EXAMINED));
 	ADD("e", "e-all-stock", RANGES4, "stock_all", .check = CHECK_ADMITTED, .want = 900);
 }

@@ -49,9 +49,13 @@ static void print_heading(FILE *out, char letter)
 static void print_row(FILE *out, const struct result *r)
 {
 	char median[16], min[16], p90[16], value[16];
-	const char *alone = strstr(r->name, "-alone");
+	const char *name = r->name;
 
-	fprintf(out, "%-22s %7s %7s %7s  %-15s %7s  %-23s %s\n", alone ? "  alone" : r->name,
+	if (strstr(name, "-alone"))
+		name = "  alone";
+	else if (strstr(name, "-idle"))
+		name = "  idle";
+	fprintf(out, "%-22s %7s %7s %7s  %-15s %7s  %-23s %s\n", name,
 		number(r->ours.median, median), number(r->ours.min, min),
 		number(r->ours.p90, p90), r->unit, r->got, r->wanted, r->met ? "yes" : "NO");
 	for (unsigned i = 0; i < r->bases; i++)

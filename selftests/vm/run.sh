@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # shellcheck disable=SC2317 # clean_up is called by a trap
 #
-# usage: run.sh [--kernel SUITE] [--timeout SECONDS] SCRIPT [ARG...]
+# usage: run.sh [--kernel SUITE] [--timeout SECONDS] [--instructions] SCRIPT [ARG...]
 #
 # Runs a bash script as root in a QEMU guest with the kernel of a Debian suite (default this
 # machine's own; also bookworm-backports, trixie, ...), for device kinds and kernels that
 # this machine does not have.  The guest sees this machine's file system as it is, through
 # a tmpfs that keeps its writes from it: the same programs, the same build, the same paths.
+#
+# --instructions: emulated, and the guest's clock counts instructions: each takes one nanosecond.
 #
 # Prints what SCRIPT prints; the exit status is SCRIPT's, 124 when SECONDS (default 600) are
 # over, 125 when the guest ended without finishing it.  Needs root.
@@ -20,6 +22,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 KERNEL=$(lz_suite_own)
 TIMEOUT_S=600
 MEMORY_MIB=1024
+INSTRUCTIONS=
 PROBE_S=10	# KVM boots to user space in 2 s; where it is broken it hangs
 
 main()
@@ -28,6 +31,7 @@ main()
 		case $1 in
 		--kernel) KERNEL=$2; shift 2 ;;
 		--timeout) TIMEOUT_S=$2; shift 2 ;;
+		--instructions) INSTRUCTIONS=1; shift ;;
 		-*) usage ;;
 		*) break ;;
 		esac
@@ -48,13 +52,17 @@ main()
 	trap 'exit 143' TERM HUP
 
 	initramfs_make "$WORK/initramfs" "$@"
-	accel_choose
+	if [ "$INSTRUCTIONS" ]; then
+		ACCEL=tcg,thread=single
+	else
+		accel_choose
+	fi
 	guest_run
 }
 
 usage()
 {
-	echo "usage: run.sh [--kernel SUITE] [--timeout SECONDS] SCRIPT [ARG...]" >&2
+	echo "usage: run.sh [--kernel SUITE] [--timeout SECONDS] [--instructions] SCRIPT [ARG...]" >&2
 	exit 1
 }
 
@@ -139,7 +147,8 @@ qemu_start()
 	shift 2
 	timeout --foreground --signal=KILL "$limit_s" \
 		setpriv --pdeathsig KILL \
-		qemu-system-x86_64 -accel "$ACCEL" -cpu max -smp 2 -m "$MEMORY_MIB" \
+		qemu-system-x86_64 -accel "$ACCEL" -cpu max -smp "${INSTRUCTIONS:-2}" -m "$MEMORY_MIB" \
+		${INSTRUCTIONS:+-icount shift=0,sleep=off} \
 		-nodefaults -display none -no-reboot \
 		-kernel "$ROOT"/boot/vmlinuz-* -initrd "$initramfs" \
 		-append "console=ttyS0 quiet loglevel=4 panic=-1" "$@" </dev/null &
