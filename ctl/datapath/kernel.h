@@ -70,8 +70,8 @@ void lz_instance_dir(const char *name, char ret[static LZ_PIN_PATH_MAX]);
  * lz_instance_size() - tag lines and flow lines for a capacity
  *
  * Slots are (sources + colony) * 3/2. A line of 64 that is two thirds full on average is over-full
- * in 1 of 2,000, so all three of a key's lines in 1 of 10^10; at three quarters 1 of 1,200,000
- * inserts failed (test p_table). A flow line holds eight SYNs; sources / 16 lines, 1024..131072. Sets only those two members of @ret.
+ * in 1 of 2,000, but those of dense neighbours are: see table.h. A flow line holds eight SYNs; sources / 16
+ * lines, 1024..131072. Sets only those two members of @ret.
  */
 void lz_instance_size(__u32 sources_max, __u32 colony_max, struct lz_instance *ret);
 

@@ -12,7 +12,7 @@
 #define LZ_TAG_LINE_SLOTS     64     /* tags in one cache line */
 #define LZ_TAG_LINE_WORDS     8
 #define LZ_CELL_WORDS	      6
-#define LZ_CELL_CHOICES	      3	     /* tag lines a key may live in */
+#define LZ_CELL_CHOICES	      16     /* tag lines a key may live in */
 #define LZ_HOLD_CAP_S	      2678400u /* 31 days: no hold lasts longer, whoever wrote it (I2) */
 #define LZ_FLOW_HORIZON_S     130u   /* Linux gives up a SYN after 127 s (tcp_syn_retries 6) */
 #define LZ_FLOW_REPEATS	      12     /* times a SYN may come again: Linux 6, macOS 10 */

@@ -95,33 +95,40 @@ static __always_inline int lz_search_is(const struct lz_cell *cell, __u64 key)
 	       *(const volatile __u64 *)&cell->key == ~key;
 }
 
-/* By the key's hash, in the lines it may live in: for the few who do not live in a block. */
-LZ_SEARCH_FN int lz_search_hashed(__u64 key)
+/* In the n-th line that the key may live in: the slot, LZ_SEARCH_NONE if there is room for it, for it would not
+ * have been sent past that; or LZ_SEARCH_FULL: try the next line. */
+LZ_SEARCH_FN int lz_search_choice(__u64 key, __u32 n)
 {
 	__u64 hash = lz_hash(key, LZ_SEARCH_IN->seed);
 	struct lz_search s = { .stored = ~key, .tag = lz_tag_of(hash) };
-	__u32 home = lz_home_of(hash);
+	__u32 home = lz_home_of(hash), line = lz_line_of(hash, n, LZ_SEARCH_IN->tag_lines);
+	struct lz_tag_line *tags = lz_search_line(line);
+
+	if (!tags)
+		return LZ_SEARCH_NONE;
+	LZ_SEARCH_LOOP
+	for (__u32 i = 0; i < LZ_TAG_LINE_WORDS; i++) {
+		__u32 w = (home + i) & (LZ_TAG_LINE_WORDS - 1);
+		__u64 word = *(volatile __u64 *)&tags->word[w];
+		int slot = lz_search_word(&s, word, line * LZ_TAG_LINE_SLOTS + w * 8);
+
+		if (slot >= 0)
+			return slot;
+		if (!(word >> 56))
+			return LZ_SEARCH_NONE;
+	}
+	return LZ_SEARCH_FULL;
+}
+
+/* By the key's hash, in the lines it may live in: for the few who do not live in a block. */
+static __always_inline int lz_search_hashed(__u64 key)
+{
+	int slot = LZ_SEARCH_FULL;
 
 	LZ_SEARCH_LOOP
-	for (__u32 n = 0; n < LZ_CELL_CHOICES; n++) {
-		__u32 line = lz_line_of(hash, n, LZ_SEARCH_IN->tag_lines);
-		struct lz_tag_line *tags = lz_search_line(line);
-
-		if (!tags)
-			return LZ_SEARCH_NONE;
-		LZ_SEARCH_LOOP
-		for (__u32 i = 0; i < LZ_TAG_LINE_WORDS; i++) {
-			__u32 w = (home + i) & (LZ_TAG_LINE_WORDS - 1);
-			__u64 word = *(volatile __u64 *)&tags->word[w];
-			int slot = lz_search_word(&s, word, line * LZ_TAG_LINE_SLOTS + w * 8);
-
-			if (slot >= 0)
-				return slot;
-			if (!(word >> 56))
-				return LZ_SEARCH_NONE;
-		}
-	}
-	return LZ_SEARCH_NONE;
+	for (__u32 n = 0; n < LZ_CELL_CHOICES && slot == LZ_SEARCH_FULL; n++)
+		slot = lz_search_choice(key, n);
+	return slot >= 0 ? slot : LZ_SEARCH_NONE;
 }
 
 /**

@@ -115,6 +115,27 @@ static void full_is_told(void)
 	T_OK(find(nth_key(0)) >= 0, "while those inside are found");
 }
 
+/* A customer held whole, a /48 by /64, fills six of eight places in each word of his blocks, and the others have
+ * the rest: sources that are nobody's neighbours find room all the same, up to the two thirds that a table is
+ * made for. */
+static void strangers_beside_neighbours(void)
+{
+	const unsigned all = SLOTS / 3 * 2;
+
+	for (unsigned dense = all / 8; dense < all; dense += all / 8) {
+		unsigned failed = 0;
+
+		empty_table();
+		for (unsigned i = 0; i < dense; i++)
+			failed += create(0x20010db800000000ull + i) < 0;
+		T_EQ(failed, 0, "neighbours have blocks");
+		for (unsigned i = dense; i < all; i++)
+			failed += create(0x2a00000000000000ull + (lz_hash(i, 1) >> 8)) < 0;
+		printf("# %u neighbours, %u strangers: %u found no cell\n", dense, all - dense, failed);
+		T_EQ(failed, 0, "none of the others finds the table full");
+	}
+}
+
 static void creates_once(void)
 {
 	int made, again;
@@ -382,25 +403,29 @@ static void spread(void)
 
 	for (unsigned i = 0; i < 100000; i++) {
 		__u64 hash = lz_hash(nth_key(i), SEED);
-		__u32 a = lz_line_of(hash, 0, LINES), b = lz_line_of(hash, 1, LINES),
-		      c = lz_line_of(hash, 2, LINES);
+		__u32 first = lz_line_of(hash, 0, LINES);
 
-		T_OK(a < LINES && b < LINES && c < LINES, "lines are in the table");
 		T_OK(lz_tag_of(hash) >= LZ_TAG_MIN && lz_tag_of(hash) < 128, "tags are tags");
 		T_OK(lz_block_place(nth_key(i) << LZ_BLOCK_BITS, &instance).tag >= LZ_BLOCK_TAG_MIN, "of blocks, too");
 		home[lz_home_of(hash)]++;
 		tag[lz_tag_of(hash)]++;
-		same += a == b || b == c || a == c;
+		for (__u32 n = 1; n < LZ_CELL_CHOICES; n++) {
+			__u32 line = lz_line_of(hash, n, LINES);
+
+			T_OK(line < LINES, "lines are in the table");
+			same += line == first || line == lz_line_of(hash, n - 1, LINES);
+		}
 	}
 	for (int i = 0; i < LZ_TAG_LINE_WORDS; i++)
 		T_OK(home[i] > 11500 && home[i] < 13500, "home words are even");
-	T_OK(same < 100000 / LINES * 6, "three choices are three lines");
+	T_OK(same < 100000 / LINES * 2 * LZ_CELL_CHOICES * 5 / 4, "sixteen choices are as many lines");
 }
 
 static const struct t_case cases[] = {
 	{ "three quarters full: all in, all found", fills_to_75 },
 	{ "85 % full", fills_to_85 },
 	{ "full", full_is_told },
+	{ "strangers beside neighbours", strangers_beside_neighbours },
 	{ "one cell a key", creates_once },
 	{ "a claimed cell is joined", joins_a_claim },
 	{ "held, dying, reclaimed", states_of_a_tag },
