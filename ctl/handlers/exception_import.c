@@ -343,24 +343,14 @@ void lz_h_exception_import(struct lz_request *req, void *arg)
 {
 	struct lz_ctl *ctl = arg;
 	struct import *im;
-	char *text = NULL;
+	char *text;
 	size_t len = 0;
 
 	if (lz_ctl_wait(ctl, req, lz_h_exception_import) || !lz_ctl_need(ctl, req))
 		return;
-	lz_request_payload(req, &len);
-	if (!len) {
-		lz_end_invalid(req, "exception: list: is empty; nothing was done");
+	im = lz_slices_new(req, sizeof(*im), "exception", &text, &len);
+	if (!im)
 		return;
-	}
-	im = calloc(1, sizeof(*im));
-	if (im)
-		text = lz_request_payload_take(req, &len);
-	if (!text) {
-		free(im);
-		lz_reply_end(req, LZ_CODE_REFUSED, "exception: list: out of memory; nothing was done", NULL);
-		return;
-	}
 	lz_exception_list_init(&im->list, ctl, text, len);
 	im->s.slice = next_slice;
 	im->s.free = free_import;

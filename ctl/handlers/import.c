@@ -440,13 +440,9 @@ void lz_h_quarantine_import(struct lz_request *req, void *arg)
 
 	if (lz_ctl_wait(ctl, req, lz_h_quarantine_import) || !lz_ctl_need(ctl, req))
 		return;
-	im = calloc(1, sizeof(*im));
-	text = im ? lz_request_payload_take(req, &len) : NULL;
-	if (!text) {
-		free(im);
-		lz_reply_end(req, LZ_CODE_REFUSED, "quarantine: out of memory", NULL);
+	im = lz_slices_new(req, sizeof(*im), "quarantine", &text, &len);
+	if (!im)
 		return;
-	}
 	lz_list_init(&im->list, ctl, text, len);
 	im->made_s = lz_ctl_now().wall_s;
 	im->s.slice = next_slice;

@@ -2,6 +2,7 @@
 #include "handlers/slices.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "control/defer.h"
 #include "control/tell.h"
@@ -19,6 +20,26 @@ static void on_closed(uv_handle_t *handle)
 	struct lz_slices *s = handle->data;
 
 	s->free(s);
+}
+
+void *lz_slices_new(struct lz_request *req, size_t bytes, const char *of, char **ret_text, size_t *ret_len)
+{
+	char text[64];
+	void *list;
+
+	lz_request_payload(req, ret_len);
+	if (!*ret_len) {
+		lz_end_invalid(req, "%s: list: is empty; nothing was done", of);
+		return NULL;
+	}
+	list = calloc(1, bytes);
+	*ret_text = list ? lz_request_payload_take(req, ret_len) : NULL;
+	if (*ret_text)
+		return list;
+	free(list);
+	snprintf(text, sizeof(text), "%s: list: out of memory; nothing was done", of);
+	lz_reply_end(req, LZ_CODE_REFUSED, text, NULL);
+	return NULL;
 }
 
 void lz_slices_begin(struct lz_slices *s, struct lz_ctl *ctl, struct lz_request *req)

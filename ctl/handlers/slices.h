@@ -25,6 +25,15 @@ struct lz_slices {
 	char file[LZ_FILE_TEXT_MAX];
 };
 
+/**
+ * lz_slices_new() - zeroed memory for a list that came with a request, and its text
+ * @bytes: of the memory, which begins with a struct lz_slices
+ * @of:    what it is a list of, for the answer
+ * @ret_text: heap memory of the caller, NUL-terminated
+ * Return: NULL: @req has been answered that the list is empty, or that memory is short.
+ */
+void *lz_slices_new(struct lz_request *req, size_t bytes, const char *of, char **ret_text, size_t *ret_len);
+
 /** lz_slices_begin() - @s has its callbacks; busy from now on, until lz_slices_end() */
 void lz_slices_begin(struct lz_slices *s, struct lz_ctl *ctl, struct lz_request *req);
 

@@ -136,6 +136,10 @@ t_ok "and is exported likewise" cmp "$LZ_DIR/exported" "$LZ_DIR/again"
 t_ok "undone" ctl -q quarantine undo --since 1h
 t_ok "all of them are free" held_is 0
 
+t_eq "an empty list: invalid" "$(ctl quarantine import /dev/null 2>&1; echo $?)" \
+	"lazaretctl: quarantine: list: is empty; nothing was done
+1"
+
 # ---------------------------------------------------------------- what can only be done in part
 
 # grade_of ADDRESS
