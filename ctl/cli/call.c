@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* call.c - values become arguments, one request is asked, its answer goes where it belongs. */
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/addr.h"
 #include "base/clock.h"
@@ -401,6 +403,15 @@ static int take_end(struct answer *answer, const struct lz_message *m)
 	return (int)code;
 }
 
+/* The daemon goes on, and lists are dropped only before they are in the ledger. */
+static void interrupted(int signal)
+{
+	static const char text[] = PROGRAM ": interrupted; it may have been done all the same: look before you ask again\n";
+
+	(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+	_exit(128 + signal);
+}
+
 static int exchange(struct answer *answer, struct lz_client *client, struct lz_err *err)
 {
 	lz_autofree char *line = request_line(answer->call);
@@ -411,6 +422,8 @@ static int exchange(struct answer *answer, struct lz_client *client, struct lz_e
 		lz_err_set(err, ENOMEM, "out of memory");
 		return LZ_CODE_REFUSED;
 	}
+	if (answer->flags & LZ_CMD_F_MUTATES && signal(SIGINT, interrupted) == SIG_IGN)
+		signal(SIGINT, SIG_IGN); /* a job of a script's background */
 	code = lz_client_send(client, line, call->payload, call->payload_bytes, err);
 	while (!code) {
 		struct lz_message m;

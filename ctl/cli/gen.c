@@ -268,6 +268,8 @@ static const char man_output[] =
 	"\\fBquarantine export\\fR writes them so, and what it writes is read as it was.\n"
 	".PP\n"
 	"A bad line is named, and nothing is done.\n"
+	"If you press ^C before a list is durable, nothing is done either; the exit status is then 130,\n"
+	"as of every change that is interrupted, done or not.\n"
 	"Of lines of \\fBquarantine import\\fR\n"
 	"for the same address, the same IPv6 prefix or the same customer the later end,\n"
 	"the harder grade, the last ticket and the last reason that are given count;\n"

@@ -339,6 +339,15 @@ static void next_slice(void *list)
 		look_slice(im);
 }
 
+static void left(void *list)
+{
+	struct import *im = list;
+
+	if (im->phase == PHASE_WRITE)
+		lz_ledger_rollback(im->s.ctl->ledger);
+	fail(im, LZ_SLICES_LEFT);
+}
+
 void lz_h_exception_import(struct lz_request *req, void *arg)
 {
 	struct lz_ctl *ctl = arg;
@@ -354,6 +363,7 @@ void lz_h_exception_import(struct lz_request *req, void *arg)
 	lz_exception_list_init(&im->list, ctl, text, len);
 	im->s.slice = next_slice;
 	im->s.free = free_import;
+	im->s.left = left;
 	im->s.committed = committed;
 	lz_slices_begin(&im->s, ctl, req);
 }

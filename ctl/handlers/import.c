@@ -431,6 +431,15 @@ static void next_slice(void *list)
 		hold_slice(im);
 }
 
+static void left(void *list)
+{
+	struct import *im = list;
+
+	if (im->phase == PHASE_WRITE)
+		lz_ledger_rollback(im->s.ctl->ledger);
+	fail(im, LZ_SLICES_LEFT);
+}
+
 void lz_h_quarantine_import(struct lz_request *req, void *arg)
 {
 	struct lz_ctl *ctl = arg;
@@ -447,6 +456,7 @@ void lz_h_quarantine_import(struct lz_request *req, void *arg)
 	im->made_s = lz_ctl_now().wall_s;
 	im->s.slice = next_slice;
 	im->s.free = free_import;
+	im->s.left = left;
 	im->s.committed = committed;
 	lz_slices_begin(&im->s, ctl, req);
 }

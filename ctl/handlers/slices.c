@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "control/defer.h"
 #include "control/tell.h"
 #include "handlers/answer.h"
@@ -12,7 +13,13 @@ static void on_idle(uv_idle_t *idle)
 {
 	struct lz_slices *s = idle->data;
 
-	s->slice(s);
+	if (!s->left || !lz_request_left(s->req)) {
+		s->slice(s);
+		return;
+	}
+	lz_log(LZ_LOG_NOTICE, "list-dropped", "file=%s actor=%s why=\"who sent it went away before it was in the "
+	       "ledger; nothing was done\"", s->file, s->actor);
+	s->left(s);
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -95,6 +102,7 @@ static void commit_done(uv_work_t *work, int status)
 
 void lz_slices_commit(struct lz_slices *s)
 {
+	s->left = NULL;
 	s->ctl->committing = true;
 	lz_slices_aside(s, commit_work, commit_done);
 }

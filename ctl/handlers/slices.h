@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * slices.h - a list that is worked on in slices, between which the loop turns: other changes wait
- * (lz_ctl_wait()), questions do not.
+ * (lz_ctl_wait()), questions do not. Who goes away before it is committed - he saw that it was the wrong
+ * file - has done nothing.
  */
 #ifndef LZ_HANDLERS_SLICES_H
 #define LZ_HANDLERS_SLICES_H
 
 #include "control/ctl.h"
 
+#define LZ_SLICES_LEFT "who sent it went away" /* why it failed, for whoever still listens */
 #define LZ_SLICE_NS (15 * 1000000ULL) /* then others get their turn */
 
 /* The first member of what is worked on: the callbacks get it as theirs. */
@@ -18,6 +20,7 @@ struct lz_slices {
 	uv_work_t work; /* aside: its data is this */
 	void (*slice)(void *list); /* the next one, of LZ_SLICE_NS or so */
 	void (*free)(void *list);
+	void (*left)(void *list); /* nobody waits for it any more, and nothing is done yet: give it up */
 	void (*committed)(void *list, int r); /* why not is in err */
 	int result;
 	struct lz_err err; /* of the commit, and of what is written for it */

@@ -330,8 +330,8 @@ static void on_top(uv_timer_t *timer)
 void lz_h_top(struct lz_request *req, void *arg)
 {
 	struct lz_ctl *ctl = arg;
-	int sort = read_sort(req, LZ_SORT_SMTP_CONNECTIONS);
 	__u64 limit = lz_arg_int(req, "limit", 20);
+	int sort = read_sort(req, LZ_SORT_SMTP_CONNECTIONS); /* the last: it may have answered */
 	struct top *t;
 
 	if (sort < 0 || !lz_ctl_need(ctl, req))

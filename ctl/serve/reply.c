@@ -1,10 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 
 #include "base/json.h"
 #include "serve/conn.h"
 #include "serve/peer.h"
+
+bool lz_request_left(const struct lz_request *req)
+{
+	struct pollfd p = { .events = 0 }; /* POLLHUP comes unasked, when the other end is closed */
+	uv_os_fd_t fd;
+
+	if (!req->conn || req->conn->broken || uv_fileno((const uv_handle_t *)&req->conn->pipe, &fd) < 0)
+		return true;
+	p.fd = fd;
+	return poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR));
+}
 
 bool lz_request_writable(const struct lz_request *req)
 {

@@ -126,6 +126,12 @@ int lz_reply_row_text(struct lz_request *req, const char *json, size_t len);
 /** lz_reply_payload() - a piece of text, 1..LZ_PROTO_CHUNK_BYTES; errors as lz_reply_row() */
 int lz_reply_payload(struct lz_request *req, const void *bytes, size_t len);
 
+/**
+ * lz_request_left() - will nobody read the answer?
+ * Who has only said that he sends no more is there. Asks the kernel: for work that takes many turns.
+ */
+bool lz_request_left(const struct lz_request *req);
+
 /** lz_request_writable() - is there room below the high water mark, and anybody to read it? */
 bool lz_request_writable(const struct lz_request *req);
 

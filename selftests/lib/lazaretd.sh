@@ -87,6 +87,25 @@ ctl()
 	lz_ns_run gw "$BUILD/lazaretctl" --instance lab "$@"
 }
 
+# list_left COMMAND FILE: a client that sends a list and goes away before the controller has begun with it
+list_left()
+{
+	lz_ns_run gw python3 - /run/lazaret-lab/control.sock "$1" "$2" \
+		"$(pgrep -P "${LZ_PROC[daemon]}" -x lazaretd-ctl)" <<-'END'
+		import json, os, signal, socket, sys
+		path, cmd, name, pid = sys.argv[1:]
+		payload = open(name, "rb").read()
+		asker = socket.socket(socket.AF_UNIX)
+		asker.connect(path)
+		asker.recv(65536)
+		os.kill(int(pid), signal.SIGSTOP)
+		asker.sendall(json.dumps({"v": 1, "id": 1, "cmd": cmd, "args": {"file": name},
+		                          "payload_bytes": len(payload)}).encode() + b"\n" + payload)
+		asker.close()
+		os.kill(int(pid), signal.SIGCONT)
+	END
+}
+
 # say COMMAND...: of lazaretctl; what it says in said
 say()
 {

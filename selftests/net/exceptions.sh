@@ -33,6 +33,12 @@ list()
 		printf "10.%d.%d.%d all %s %s\n", octet + int(n / 65536), int(n / 256) % 256, n % 256, until, ticket }'
 }
 
+# is_whole: the list of 60,000, or the one that came in its place
+is_whole()
+{
+	[[ $(excepted) == RT-[24]" $LISTED" ]]
+}
+
 # excepted: how many exceptions there are, by ticket
 excepted()
 {
@@ -81,6 +87,22 @@ t_eq "whom it lets nobody out of" "$(jq -c '[.added, .held.sources, .held.addres
 t_eq "an empty list: invalid" "$(ctl exception import /dev/null 2>&1; echo $?)" \
 	"lazaretctl: exception: list: is empty; nothing was done
 1"
+list 100 96 "$END" RT-3 >"$LZ_DIR/more"
+t_ok "a list is sent by who goes away" list_left exception.import "$LZ_DIR/more"
+t_ok "it is dropped" lz_wait 3 grep -q "event=list-dropped file=$LZ_DIR/more" "$LZ_DIR/log/daemon.log"
+t_eq "nothing was done" "$(excepted)" "RT-2 $LISTED"
+sed 's/RT-1/RT-4/' "$LZ_DIR/list" >"$LZ_DIR/more" # ^C somewhere between its sending and its end
+for ((ms = 30; ms < 1500; ms += 30)); do
+	lz_ns_run gw timeout --preserve-status -s INT "$(printf '%d.%03d' $((ms / 1000)) $((ms % 1000)))" "$BUILD/lazaretctl" --instance lab \
+		exception import "$LZ_DIR/more" >"$LZ_DIR/said" 2>&1
+	STATUS=$?
+	[ -s "$LZ_DIR/said" ] && break
+done
+t_eq "^C is answered" "$(cat "$LZ_DIR/said"; echo $STATUS)" \
+	"lazaretctl: interrupted; it may have been done all the same: look before you ask again
+130"
+t_ok "all of it or nothing" lz_wait 5 is_whole
+t_ok "the one before is back" ctl -q exception import "$LZ_DIR/again"
 list $((ROOM - LISTED + 1)) 96 "$END" RT-3 >"$LZ_DIR/more"
 ctl exception import "$LZ_DIR/more" >"$LZ_DIR/said" 2>&1
 t_eq "more than there is room for: refused" $? 2

@@ -140,6 +140,15 @@ t_eq "an empty list: invalid" "$(ctl quarantine import /dev/null 2>&1; echo $?)"
 	"lazaretctl: quarantine: list: is empty; nothing was done
 1"
 
+# ---------------------------------------------------------------- the wrong file
+
+printf '%s\n' 198.51.100.60 198.51.100.61 >"$LZ_DIR/list"
+t_ok "a list is sent by who goes away" list_left quarantine.import "$LZ_DIR/list"
+t_ok "it is dropped" lz_wait 3 grep -q "event=list-dropped file=$LZ_DIR/list" "$LZ_DIR/log/daemon.log"
+t_ok "nobody of it is held" held_is 0
+t_eq "the next is taken" "$(import '198.51.100.60 2h\n')" "1 entries: 1 held, 0 refused, 0 over"
+t_ok "undone" ctl -q quarantine undo --since 1h
+
 # ---------------------------------------------------------------- what can only be done in part
 
 # grade_of ADDRESS
