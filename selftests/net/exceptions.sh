@@ -98,7 +98,7 @@ for ((ms = 30; ms < 1500; ms += 30)); do
 	STATUS=$?
 	[ -s "$LZ_DIR/said" ] && break
 done
-t_eq "^C is answered" "$(cat "$LZ_DIR/said"; echo $STATUS)" \
+t_eq "^C is answered" "$(cat "$LZ_DIR/said"; echo "$STATUS")" \
 	"lazaretctl: interrupted; it may have been done all the same: look before you ask again
 130"
 t_ok "all of it or nothing" lz_wait 5 is_whole

@@ -83,13 +83,18 @@ lz_proc_stop beat-office
 
 # ---------------------------------------------------------------- what is asked wrongly
 
-for what in "source list" "top count 1"; do
-	t_eq "$what: no such order" "$(refused_word $what --sort x)" \
+# wrong WORDS...: a question, asked for what cannot be
+wrong()
+{
+	t_eq "$*: no such order" "$(refused_word "$@" --sort x)" \
 		"lazaretctl: sort x: want examined, syn, smtp_connections, dropped, would_drop or seen
 1"
-	t_eq "$what: nobody" "$(refused_word $what --limit 0 | tail -n 1)" 1
-	t_eq "$what: more than can be" "$(refused_word $what --limit 99999999 | tail -n 1)" 1
-done
+	t_eq "$*: nobody" "$(refused_word "$@" --limit 0 | tail -n 1)" 1
+	t_eq "$*: more than can be" "$(refused_word "$@" --limit 99999999 | tail -n 1)" 1
+}
+
+wrong source list
+wrong top count 1
 for ((i = 0; i < 20; i++)); do
 	lz_ns_run gw timeout -s KILL 0.1 "$BUILD/lazaretctl" --instance lab top count 9 >/dev/null
 done
