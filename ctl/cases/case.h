@@ -207,7 +207,7 @@ void lz_case_event(struct lz_ctl *ctl, const struct lz_event *event);
 /** lz_hold_learn() - of a limit in the kernel, found by the sweep: into the evidence queue */
 void lz_hold_learn(void *ctl, __u64 key, __u64 word);
 
-/** lz_case_found() - a source, of the sweep: is it over a limit whose event was lost with a full ring? */
+/** lz_case_found() - a source, of the sweep: is it active, is it over a limit whose event was lost with a full ring? */
 void lz_case_found(void *ctl, __u64 key, __u32 slot);
 /** lz_case_lost_look() - between two passes of the sweep: were events lost since the last one? */
 void lz_case_lost_look(struct lz_ctl *ctl);
@@ -246,6 +246,11 @@ void lz_case_guard_reset(struct lz_ctl *ctl, const char *actor);
 void lz_case_guard_restore(struct lz_ctl *ctl);
 
 struct lz_guard_rule lz_guard_rule_of(const struct lz_ctl *ctl);
+/** lz_case_active_found() - a source in a slot, of the sweep, in the order in which they lie */
+void lz_case_active_found(struct lz_ctl *ctl, __u64 key, __u32 slot);
+/** lz_case_active_end() - the sweep has been through the table */
+void lz_case_active_end(struct lz_ctl *ctl);
+/** lz_sources_active() - how many have sent within "idle": customers, and addresses in no customer list */
 __u64 lz_sources_active(const struct lz_ctl *ctl);
 
 #endif /* LZ_CASES_CASE_H */

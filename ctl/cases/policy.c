@@ -101,13 +101,6 @@ struct lz_guard_rule lz_guard_rule_of(const struct lz_ctl *ctl)
 				       .active_ppm = policy ? policy->guard_active_ppm : 0 };
 }
 
-__u64 lz_sources_active(const struct lz_ctl *ctl)
-{
-	__u64 used = ctl->view.tables->cells_used, held = lz_held_count(ctl->ledger);
-
-	return used > held ? used : held;
-}
-
 /* His own, or one from all that another address of his has: they share one fate. */
 static bool is_exempt(struct lz_ctl *ctl, const struct lz_target *t)
 {

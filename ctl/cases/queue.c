@@ -157,6 +157,7 @@ void lz_case_found(void *arg, __u64 key, __u32 slot)
 	__u64 now_ns, now_s, ago_s;
 	size_t n;
 
+	lz_case_active_found(ctl, key, slot);
 	if (!ctl->lost.since_s || slot + 1 < ctl->lost.from)
 		return;
 	told_s = *(const volatile __u16 *)&ctl->view.cold[slot].told_s;

@@ -6,8 +6,13 @@
  *   new-per-minute   more than N in 60 s trips the guard: N are held, the others only reported. It
  *                    stays tripped until a whole minute has gone by in which no more than N would have
  *                    been held, or until an operator resets it. What is held stays held.
- *   active-sources   no more than this share of the sources seen lately is held by itself at one time;
+ *   active-sources   no more than this share of those who sent lately is held by itself at one time;
  *                    N are always allowed, or a small network could hold nobody.
+ *
+ * Both sides of that share are of one kind, and neither knows keys: a customer is one, with all his
+ * addresses, and an address in no customer list is one. Held by themselves are cases that a limit or a
+ * ladder moved last (lz_cases_automatic()). Sent lately has who had a packet looked at within "idle"
+ * (active.h); not who is only held, with his customer or by a list, and never sent.
  *
  * Operators are not asked: they have their own question ("more than 1,000 at once want --yes").
  * Pure: time is an argument, seconds of a clock that does not jump.
@@ -41,8 +46,8 @@ enum lz_guard_answer {
  * lz_guard_ask() - may one more be held?
  * @when_s: when it was held or is to be, not after @now_s. What the kernel held more than a minute ago,
  *          while no daemon counted, is judged by the share alone.
- * @held:   how many are held by themselves now, without this one
- * @active: sources seen lately
+ * @held:   cases that hold by themselves now, without this one
+ * @active: lz_active_count()
  *
  * Counts the attempt in every case.
  */

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "base/wall.h"
+#include "colony/active.h"
 #include "colony/guard.h"
 #include "datapath/events.h"
 #include "datapath/policyswap.h"
@@ -97,6 +98,14 @@ struct lz_owners_look {
 	bool done;
 };
 
+/* Who has sent lately, as the sweep goes through the table. */
+struct lz_active_look {
+	struct lz_active count;
+	const struct lz_policy *policy; /* whose customers are counted; only compared */
+	__u32 next; /* the slot that comes; 0: a pass begins */
+	bool whole; /* this count began with the pass */
+};
+
 struct lz_deferred;
 struct lz_courier;
 struct lz_names;
@@ -177,6 +186,7 @@ struct lz_ctl {
 	struct lz_owners_look owners; /* {0}: from the start */
 	struct lz_queue *queue; /* evidence that waits for its turn */
 	struct lz_guard guard;
+	struct lz_active_look active;
 	bool guard_told; /* that it has tripped stands in the timeline */
 	__u64 guarded; /* holds that the guard has refused or taken back */
 	struct lz_deferred *deferred;

@@ -226,6 +226,14 @@ const char *lz_target_owner(const struct lz_ctl *ctl, const struct lz_addr *addr
 	return own ? ctl->now.policy->customers[own->owner].id : NULL;
 }
 
+__u32 lz_target_owner_index(const struct lz_ctl *ctl, __u64 key)
+{
+	struct lz_prefix prefix = lz_key_to_prefix(key, ctl->view.instance.ipv6_key_len);
+	const struct lz_range *own = find_owner(ctl, &prefix.addr);
+
+	return own ? own->owner : LZ_RANGE_NONE;
+}
+
 static int name_never(const struct lz_policy *policy, const struct lz_range *range,
 		      struct lz_err *reterr)
 {

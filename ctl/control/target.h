@@ -57,6 +57,8 @@ int lz_hold_check_addr(struct lz_ctl *ctl, const struct lz_addr *addr, __u64 key
 
 /** lz_target_owner() - the customer whose address it is, without his keys; NULL: none. Belongs to the policy */
 const char *lz_target_owner(const struct lz_ctl *ctl, const struct lz_addr *addr);
+/** lz_target_owner_index() - the same by a key, as index in policy->customers; LZ_RANGE_NONE: none */
+__u32 lz_target_owner_index(const struct lz_ctl *ctl, __u64 key);
 /** lz_target_shared() - the class of a key if many customers are behind such an address, or NULL */
 const char *lz_target_shared(const struct lz_ctl *ctl, __u64 key);
 /** lz_target_any_shared() - is there such a class in force? */

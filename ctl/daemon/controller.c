@@ -210,8 +210,10 @@ static void sweep(struct lz_ctl *ctl, __u64 now_s)
 	}
 	uv_timer_set_repeat(&ctl->slice, LZ_REST_MS);
 	ctl->swept_s = now_s;
-	if (r == LZ_SWEEP_DONE) /* a pass that failed has not seen every source */
-		lz_case_lost_look(ctl);
+	if (r != LZ_SWEEP_DONE) /* a pass that failed has not seen every source */
+		return;
+	lz_case_active_end(ctl);
+	lz_case_lost_look(ctl);
 }
 
 static void checkpoint_work(uv_work_t *work)

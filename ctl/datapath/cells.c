@@ -47,6 +47,21 @@ __u32 lz_cell_seen_s(const struct lz_cell *cell, __u32 now_s)
 	return (unit - ago) << LZ_SEEN_SHIFT ?: 1;
 }
 
+bool lz_cell_is_recent(const struct lz_cell *cell, __u32 within_s, __u32 now_s)
+{
+	__u32 seen_s = lz_cell_seen_s(cell, now_s);
+
+	return seen_s && now_s - seen_s < within_s + LZ_SEEN_UNIT_S;
+}
+
+bool lz_cell_is_active(const struct lz_tables_view *view, __u32 slot, __u32 within_s, __u32 now_s)
+{
+	const struct lz_cell *cell = &view->cells[slot];
+
+	return lz_cell_is_recent(cell, within_s, now_s) &&
+	       (*(const volatile __u32 *)&cell->syn || others_of(view, slot) || lz_cell_dropped(view, slot));
+}
+
 void lz_cell_read(const struct lz_tables_view *view, __u32 slot, __u32 now_s, struct lz_cell_copy *ret)
 {
 	const struct lz_cell *cell = &view->cells[slot];

@@ -106,14 +106,6 @@ static void restore_tag(const struct lz_tables_view *v, __u32 slot)
 
 /* ---------------------------------------------------------------- which cells go */
 
-/* Never gone too early: he was seen up to the end of that unit. */
-static bool is_recent(const struct lz_sweep *s, const struct lz_cell *cell, __u32 now_s)
-{
-	__u32 seen_s = lz_cell_seen_s(cell, now_s);
-
-	return seen_s && now_s - seen_s < s->config.idle_s + LZ_SEEN_UNIT_S;
-}
-
 /* Who is held and silent for longer than units of "seen" tell apart would be new again. */
 static void forget_seen(struct lz_cell *cell, __u32 now_s)
 {
@@ -146,7 +138,7 @@ static bool must_stay(const struct lz_sweep *s, const struct lz_cell *cell, __u6
 {
 	__u64 hold = *(const volatile __u64 *)&cell->hold;
 
-	return is_recent(s, cell, now_s) ||
+	return lz_cell_is_recent(cell, s->config.idle_s, now_s) ||
 	       (lz_key_is_aggregate(key) ? hold != 0 && hold != LZ_HOLD_DYING :
 					   lz_hold_is_active(hold, now_s) || lz_hold_lingers(hold, now_s));
 }

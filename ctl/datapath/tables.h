@@ -167,6 +167,17 @@ __u32 lz_cell_dropped(const struct lz_tables_view *view, __u32 slot);
 /** lz_cell_seen_s() - lz_cell.seen as seconds of the data plane's clock, cut to LZ_SEEN_UNIT_S; 0 = never */
 __u32 lz_cell_seen_s(const struct lz_cell *cell, __u32 now_s);
 
+/** lz_cell_is_recent() - was it seen in the last @within_s seconds? Up to LZ_SEEN_UNIT_S longer: to the end of that unit */
+bool lz_cell_is_recent(const struct lz_cell *cell, __u32 within_s, __u32 now_s);
+
+/**
+ * lz_cell_is_active() - has the source in a slot sent anything in the last @within_s seconds?
+ *
+ * "Seen" alone does not say so: lz_cell_ask() of bpf/cell.h may leave it where a source lives that has never sent,
+ * because it is held with its customer or by a list. Of such a one packets that were refused count.
+ */
+bool lz_cell_is_active(const struct lz_tables_view *view, __u32 slot, __u32 within_s, __u32 now_s);
+
 /* Packets of a source that reached class rules. */
 static inline __u32 lz_cell_examined(const struct lz_cell_copy *cell)
 {

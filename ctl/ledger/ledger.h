@@ -179,7 +179,7 @@ int lz_case_due(struct lz_ledger *l, __u64 wall_s, struct lz_case *ret, int n);
 /** lz_case_sums() - how many are in each state, closed ones not counted; 0 or -errno */
 int lz_case_sums(struct lz_ledger *l, __u64 ret[static LZ_CASE_N]);
 
-/** lz_cases_automatic() - how many are held by what a limit or a ladder decided */
+/** lz_cases_automatic() - how many cases hold by what a limit or a ladder decided: not how many keys */
 __u64 lz_cases_automatic(struct lz_ledger *l);
 
 /* A step of a case. Never changed, never deleted but with its case. */

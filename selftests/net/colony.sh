@@ -327,6 +327,14 @@ spam "$FREE" 6
 sleep 1
 t_eq "and nobody more is held" "$(ctl -j quarantine list |
 	jq '[.entries[] | select(.source == "limit:mad")] | length')" 4
+ctl -j quarantine guard >"$LZ_DIR/guard"
+for i in $(seq 0 999); do echo "198.51.$((96 + i / 250)).$((i % 250 + 1)) 1h leaky T-3"; done >"$LZ_DIR/thousand"
+t_ok "a list of a thousand who never sent" ctl -q quarantine import "$LZ_DIR/thousand" --yes
+sleep 11 # the sweep comes round
+t_eq "makes nobody active, and so lets nobody more be held" \
+	"$(ctl -j quarantine guard | jq -c '[.active_sources, .share]')" \
+	"$(jq -c '[.active_sources, .share]' "$LZ_DIR/guard")"
+t_ok "undone" ctl -q quarantine undo --since 30s --source import
 t_ok "operators are not guarded" ctl quarantine add 198.51.101.77
 t_eq "reset" "$(ctl -j quarantine guard reset | jq -r .tripped)" false
 daemon_kill

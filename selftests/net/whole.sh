@@ -45,6 +45,12 @@ held_is()
 	[ "$(ctl -j status | jq .colony.held)" = "$1" ]
 }
 
+# guard_is ACTIVE HELD: as the guard counts both
+guard_is()
+{
+	[ "$(ctl -j quarantine guard | jq -c '[.active_sources, .held_automatically]')" = "[$1,$2]" ]
+}
+
 # reaches SOURCE ADDRESS: port 25 of the world
 reaches()
 {
@@ -81,6 +87,7 @@ t_ok "this one is shut" shut "$V4" 203.0.113.25
 t_ok "another /64 is" shut 2001:db8:2000:5::10 2001:db8:ffff::25
 t_eq "the last of them is" "$(ctl -j source show 2001:db8:2000:ffff::1 | jq -r .source.garden)" leaky
 t_ok "doctor agrees" ctl doctor
+t_ok "for the guard he is one who has sent, not 65,537" lz_wait 15 guard_is 1 0
 AGAIN_MS=$(takes_ms ctl -j quarantine add 2001:db8:2000:8888::1 for 2h)
 SHOWN_MS=$(takes_ms ctl -j quarantine show 2001:db8:2000:5::1)
 FREED_MS=$(takes_ms ctl -j quarantine del 2001:db8:2000:8888::1)
@@ -117,6 +124,7 @@ t_ok "who sends from one /64 is held with all" lz_wait 10 held_is 65537
 t_ok "the /64 that has sent is shut" shut 2001:db8:2000::10 2001:db8:ffff::25
 t_ok "another one is" shut 2001:db8:2000:5::10 2001:db8:ffff::25
 t_ok "his IPv4 is" shut "$V4" 203.0.113.25
+t_ok "one is held by himself, of one who has sent" guard_is 1 1
 t_ok "for a moment now" ctl quarantine set "$V4" for 2s
 t_ok "it ends for all" lz_wait 10 held_is 0
 echo "2001:db8:2000:8001::5 1h leaky T-1" >"$LZ_DIR/list"
@@ -141,6 +149,7 @@ daemon_kill
 t_need daemon_start ""
 t_ok "a new daemon holds all of it" held_is 65537
 t_ok "in the data plane, too" ctl doctor
+t_ok "and knows at once who has sent" guard_is 2 0
 
 daemon_stop
 t_eq "nothing failed" "$(grep -cE 'event=(ledger-failed|controller-hangs|not-held)' "$LZ_DIR/log/daemons.log")" 0

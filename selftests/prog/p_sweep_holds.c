@@ -60,6 +60,32 @@ static void finishes_a_hold(void)
 	empty_all(&now_s);
 }
 
+static bool is_active(__u64 key, __u32 within_s, __u32 now_s)
+{
+	return lz_cell_is_active(&view, (__u32)(cell_of(key) - view.cells), within_s, now_s);
+}
+
+/* Held, and never sent: not active, even if a packet of somebody else has left its time there. */
+static void knows_who_has_sent(void)
+{
+	__u64 silent = FIRST + 0x11, sender = FIRST + 0x12, both = FIRST + 0x13;
+	__u32 now_s = 208000;
+
+	set_clock(now_s);
+	T_EQ(lz_hold_set(&view, silent, LZ_HOLD_WORD(now_s + 60, 60, LZ_GARDEN_STRICT, 0), 0, NULL), LZ_HOLD_NEW, "held");
+	T_EQ(lz_hold_set(&view, both, LZ_HOLD_WORD(now_s + 60, 60, LZ_GARDEN_STRICT, 0), 0, NULL), LZ_HOLD_NEW, "held");
+	send_syn((__u32)sender, 443);
+	send_syn((__u32)both, 25);
+	T_OK(!is_active(silent, 3600, now_s), "who is held and never sent is not");
+	cell_of(silent)->seen = lz_seen(now_s);
+	T_OK(!is_active(silent, 3600, now_s), "nor by a time that another left");
+	T_OK(is_active(sender, 3600, now_s), "who sends is");
+	T_OK(is_active(both, 3600, now_s), "who is held and sends is");
+	T_OK(is_active(sender, 3600, now_s + 3000), "for as long as was asked");
+	T_OK(!is_active(sender, 3600, now_s + 3600 + 2 * LZ_SEEN_UNIT_S), "and no longer");
+	empty_all(&now_s);
+}
+
 /* A limit that had the cell in hand when it was hidden: it stays, and is found as held at once. */
 static void gives_back_a_held_cell(void)
 {
@@ -339,6 +365,7 @@ static const struct t_case cases[] = {
 	{ "a slot that is used again", reuses_a_slot },
 	{ "what was hidden", shows_what_was_hidden },
 	{ "the first word of tags", marks_in_the_first_word },
+	{ "who has sent", knows_who_has_sent },
 	{ "pages of prefixes without a hold", frees_pages },
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* t_colony_bounds.c - what is bounded: how many are held by themselves, and who may let himself go. */
 #include "base/mem.h"
+#include "colony/active.h"
 #include "colony/guard.h"
 #include "colony/release.h"
 #include "lib/t.h"
@@ -69,6 +70,42 @@ static void counts_a_minute(void)
 	T_EQ(lz_guard_ask(&g, &rule, 1105, 1100, 0, 100000), LZ_GUARD_MINUTE, "a clock that is ahead is no way round");
 }
 
+/* A pass over the table: a customer is one, whichever of his addresses sent. */
+static void counts_the_active(void)
+{
+	struct lz_active a = { .n = 0 };
+
+	T_EQ(lz_active_count(&a), 0, "nothing is known yet");
+	lz_active_add(&a, LZ_ACTIVE_NOBODY);
+	T_EQ(lz_active_count(&a), 0, "no pass has begun");
+	T_EQ(lz_active_begin(&a, 200), 0, "a pass");
+	for (int i = 0; i < 65537; i++)
+		lz_active_add(&a, 130);
+	T_EQ(lz_active_count(&a), 1, "a customer with all his addresses");
+	lz_active_add(&a, 66);
+	lz_active_add(&a, 199);
+	lz_active_add(&a, 0);
+	lz_active_add(&a, 130);
+	T_EQ(lz_active_count(&a), 4, "others are others");
+	lz_active_add(&a, LZ_ACTIVE_NOBODY);
+	lz_active_add(&a, LZ_ACTIVE_NOBODY);
+	lz_active_end(&a);
+	T_EQ(lz_active_count(&a), 6, "addresses in no list, each by itself");
+	T_EQ(lz_active_begin(&a, 0), 0, "the next pass");
+	lz_active_add(&a, LZ_ACTIVE_NOBODY);
+	T_EQ(lz_active_count(&a), 6, "while it goes on the last one stands");
+	lz_active_end(&a);
+	T_EQ(lz_active_count(&a), 1, "until its end");
+	T_EQ(lz_active_begin(&a, 1), 0, "a third");
+	lz_active_add(&a, 0);
+	lz_active_add(&a, LZ_ACTIVE_NOBODY);
+	T_EQ(lz_active_count(&a), 2, "more than in the last one: those count at once");
+	T_EQ(lz_active_begin(&a, 1), 0, "begun anew");
+	T_EQ(lz_active_count(&a), 1, "what it had found is forgotten");
+	lz_active_done(&a);
+	T_EQ(lz_active_count(&a), 1, "a pass that is no use leaves the count");
+}
+
 /* ---------------------------------------------------------------- self-release */
 
 static void releases(void)
@@ -112,6 +149,7 @@ static void releases(void)
 static const struct t_case cases[] = {
 	{ "the guard trips and rests", guards },
 	{ "the guard's minute", counts_a_minute },
+	{ "who is active", counts_the_active },
 	{ "who may release himself", releases },
 };
 
