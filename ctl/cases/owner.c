@@ -152,23 +152,29 @@ static int move_entry(struct lz_ctl *ctl, __u64 key, struct lz_case *to, struct 
 	return lz_ledger_end(ctl->ledger, r, reterr);
 }
 
+/* Mostly an entry is still the same customer's: then none of his keys is asked for, which may be thousands. */
+static bool has_stayed(struct lz_ctl *ctl, __u64 key, const char *address, const struct lz_case *c)
+{
+	struct lz_prefix prefix = lz_key_to_prefix(key, ctl->view.instance.ipv6_key_len);
+	struct lz_addr addr = prefix.addr;
+	const char *owner;
+
+	if (address[0])
+		lz_addr_parse(address, &addr, NULL);
+	lz_addr_unmap(&addr);
+	owner = lz_target_owner(ctl, &addr);
+	return !owner || (c->customer[0] && lz_streq(c->customer, owner));
+}
+
 /* The new owner, if there is one: true with @ret to be freed. An address of nobody stays where it is. */
 static bool find_new(struct lz_ctl *ctl, const struct lz_held *held, struct lz_target *ret)
 {
-	struct lz_prefix key = lz_key_to_prefix(held->key, ctl->view.instance.ipv6_key_len);
-	struct lz_addr addr = key.addr;
-	const char *owner;
 	struct lz_case c;
 
 	if (!held->case_id || held->expiry_s <= lz_tables_now_s(&ctl->view) ||
 	    lz_case_get(ctl->ledger, held->case_id, &c) < 0)
 		return false;
-	/* Mostly it is still the same customer's: then none of his keys is asked for, which may be thousands. */
-	if (held->address[0])
-		lz_addr_parse(held->address, &addr, NULL);
-	lz_addr_unmap(&addr);
-	owner = lz_target_owner(ctl, &addr);
-	if (!owner || (c.customer[0] && lz_streq(c.customer, owner)) || lz_target_of_held(ctl, held, ret) < 0)
+	if (has_stayed(ctl, held->key, held->address, &c) || lz_target_of_held(ctl, held, ret) < 0)
 		return false;
 	if (ret->customer && !lz_case_is_of(&c, ret) && !has_key(ctl, &c, held->key))
 		return true;
@@ -209,16 +215,21 @@ static int hand_over(struct lz_ctl *ctl, const struct lz_held *held, struct lz_e
 
 int lz_case_hand_over(struct lz_ctl *ctl, __u64 case_id, bool *ret_any, struct lz_err *reterr)
 {
-	lz_autofree struct lz_held *v = NULL;
-	int n = lz_held_of_all(ctl->ledger, case_id, 0, &v), r = 0;
+	lz_autofree struct lz_held_key *v = NULL;
+	int n = lz_held_keys_of(ctl->ledger, case_id, &v), r = 0;
+	struct lz_case c;
 
 	*ret_any = false;
 	if (n < 0)
 		return lz_err_set(reterr, -n, "ledger: cannot read what case %llu holds",
 				  (unsigned long long)case_id);
+	if (n && lz_case_get(ctl->ledger, case_id, &c) < 0)
+		return 0;
 	for (int i = 0; r >= 0 && i < n; i++) {
 		struct lz_held now;
 
+		if (!v[i].named && has_stayed(ctl, v[i].key, "", &c))
+			continue;
 		/* another key of the same owner may have taken it along */
 		if (lz_held_get(ctl->ledger, v[i].key, &now) < 0 || now.case_id != case_id)
 			continue;

@@ -135,7 +135,7 @@ int lz_case_free_shared(struct lz_ctl *ctl, const struct lz_held *held, struct l
 		return 0;
 	if (!held->case_id || lz_case_get(ctl->ledger, held->case_id, &c) < 0 || !lz_case_holds(c.state))
 		return 1;
-	n = lz_held_of_all(ctl->ledger, c.id, 0, &v);
+	n = lz_held_of_all(ctl->ledger, c.id, &v);
 	if (n < 0)
 		return lz_err_set(reterr, -n, "ledger: cannot read what case %llu holds", (unsigned long long)c.id);
 	for (int i = 0; all && i < n; i++)

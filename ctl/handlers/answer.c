@@ -150,15 +150,16 @@ void lz_json_touched(struct lz_ctl *ctl, cJSON *obj, const struct lz_target *tar
 void lz_json_held_now(struct lz_ctl *ctl, cJSON *obj, const struct lz_target *target)
 {
 	struct lz_case c = { .id = 0 };
-	lz_autofree struct lz_held *v = NULL;
+	lz_autofree struct lz_held_key *v = NULL;
 	lz_autofree __u64 *keys = NULL;
+	struct lz_held held;
 	size_t n = 0, own;
 	__u64 word;
 	int more;
 
 	if (lz_case_peek(ctl, target, &c) < 0)
 		c.id = 0;
-	more = c.id ? lz_held_of_all(ctl->ledger, c.id, 0, &v) : 0;
+	more = c.id ? lz_held_keys_of(ctl->ledger, c.id, &v) : 0;
 	keys = calloc(target->n_keys + (more > 0 ? (size_t)more : 0) + 1, sizeof(*keys));
 	for (size_t i = 0; keys && i < target->n_keys; i++)
 		if (lz_hold_read(&ctl->view, target->keys[i], &word) == 0)
@@ -168,7 +169,8 @@ void lz_json_held_now(struct lz_ctl *ctl, cJSON *obj, const struct lz_target *ta
 		qsort(keys, own, sizeof(*keys), compare_keys);
 	for (int i = 0; keys && i < more; i++)
 		if (!(own && bsearch(&v[i].key, keys, own, sizeof(*keys), compare_keys)) &&
-		    lz_hold_read(&ctl->view, v[i].key, &word) == 0 && !lz_case_lost(ctl, &v[i]))
+		    lz_hold_read(&ctl->view, v[i].key, &word) == 0 &&
+		    lz_held_get(ctl->ledger, v[i].key, &held) == 0 && !lz_case_lost(ctl, &held))
 			keys[n++] = v[i].key;
 	lz_json_touched(ctl, obj, target, keys, n);
 }

@@ -396,7 +396,7 @@ static void show_case_alone(struct lz_ctl *ctl, struct lz_request *req, const st
 	struct lz_prefix key = lz_key_to_prefix(c->key, key_len);
 	char text[LZ_PREFIX_TEXT_MAX], grade[LZ_GRADE_TEXT_MAX];
 	lz_autofree struct lz_held *held = NULL;
-	int n = lz_held_of_all(ctl->ledger, c->id, 0, &held);
+	int n = lz_held_of_all(ctl->ledger, c->id, &held);
 	cJSON *end = cJSON_CreateObject(), *touched;
 
 	lz_timeline_case(ctl, req, c->id);

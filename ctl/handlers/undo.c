@@ -206,7 +206,7 @@ static void rows_done(struct rows *rows)
 
 static int read_rows(struct undo *u, __u64 case_id, struct rows *ret, struct lz_err *reterr)
 {
-	int n = lz_held_of_all(u->ctl->ledger, case_id, 0, &ret->v);
+	int n = lz_held_of_all(u->ctl->ledger, case_id, &ret->v);
 
 	if (n < 0)
 		return lz_err_set(reterr, -n, "ledger: cannot read what case %llu holds",

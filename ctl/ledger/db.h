@@ -28,11 +28,11 @@ enum lz_sql {
 	LZ_SQL_HELD_DEL,
 	LZ_SQL_HELD_NEXT,
 	LZ_SQL_HELD_OF,
+	LZ_SQL_HELD_KEYS_OF,
 	LZ_SQL_HELD_OF_SUM,
 	LZ_SQL_HELD_LASTS,
 	LZ_SQL_HELD_DUE,
 	LZ_SQL_HELD_LOOK,
-	LZ_SQL_HELD_ROWS,
 	LZ_SQL_HELD_ROWS_KEEP,
 	LZ_SQL_HELD_ROWS_PUT,
 	LZ_SQL_HELD_ROWS_DEL,
@@ -230,6 +230,10 @@ void lz_origin_forget(struct lz_ledger *l);
 int lz_file_set_up(struct lz_ledger *l, struct lz_err *reterr);
 /** lz_file_close() - before the connection closes: hands off what is not ours any more */
 void lz_file_close(struct lz_ledger *l);
+
+struct lz_held;
+/** lz_held_read() - a row of LZ_SQL_HELD_NEXT, with the texts of its origin */
+void lz_held_read(struct lz_ledger *l, sqlite3_stmt *s, struct lz_held *ret);
 
 /** lz_many_register() - make the table "entry" known to a connection; 0 or -errno */
 int lz_many_register(struct lz_ledger *l, struct lz_err *reterr);

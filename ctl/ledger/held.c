@@ -35,13 +35,27 @@ static void add_texts(struct lz_held *held, const struct lz_origin *o)
 	strcpy(held->reason, o->reason);
 }
 
-/* With the origin's id behind it; its texts are looked up in memory. */
 static void read_next(sqlite3_stmt *s, void *row)
 {
 	struct lz_held *ret = row;
 
 	read_own(s, ret);
 	ret->origin = sqlite3_column_int64(s, 7);
+}
+
+void lz_held_read(struct lz_ledger *l, sqlite3_stmt *s, struct lz_held *ret)
+{
+	read_next(s, ret);
+	add_texts(ret, lz_origin_get(l, ret->origin));
+}
+
+/* Many that have few origins: their texts are looked up in memory. */
+static int read_many(struct lz_ledger *l, sqlite3_stmt *s, struct lz_held *ret, int n)
+{
+	n = lz_db_rows(l, s, "read holds", read_next, ret, sizeof(*ret), n);
+	for (int i = 0; i < n; i++)
+		add_texts(&ret[i], lz_origin_get(l, ret[i].origin));
+	return n;
 }
 
 static void read_held(sqlite3_stmt *s, void *row)
@@ -213,9 +227,7 @@ int lz_held_next(struct lz_ledger *l, struct lz_held_walk *walk, struct lz_held 
 		return 0;
 	sqlite3_bind_int64(s, 1, walk->begun ? walk->last + 1 : INT64_MIN);
 	sqlite3_bind_int(s, 2, n);
-	n = lz_db_rows(l, s, "read holds", read_next, ret, sizeof(*ret), n);
-	for (int i = 0; i < n; i++)
-		add_texts(&ret[i], lz_origin_get(l, ret[i].origin));
+	n = read_many(l, s, ret, n);
 	if (n > 0) {
 		walk->begun = true;
 		walk->last = (__s64)ret[n - 1].key;
@@ -247,24 +259,59 @@ int lz_held_of(struct lz_ledger *l, __u64 case_id, struct lz_held *ret, int n)
 
 	sqlite3_bind_int64(s, 1, (__s64)case_id);
 	sqlite3_bind_int(s, 2, n);
-	return read_rows(l, s, ret, n);
+	return read_many(l, s, ret, n);
 }
 
-int lz_held_of_all(struct lz_ledger *l, __u64 case_id, size_t room, struct lz_held **ret)
+/* How many entries a case has; -EIO */
+static int count_of(struct lz_ledger *l, __u64 case_id)
 {
 	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_HELD_OF_SUM);
-	lz_autofree struct lz_held *v = NULL;
 	int n;
 
 	sqlite3_bind_int64(s, 1, (__s64)case_id);
 	n = sqlite3_step(s) == SQLITE_ROW ? sqlite3_column_int(s, 0) : -EIO;
 	sqlite3_reset(s);
+	return n;
+}
+
+int lz_held_of_all(struct lz_ledger *l, __u64 case_id, struct lz_held **ret)
+{
+	lz_autofree struct lz_held *v = NULL;
+	int n = count_of(l, case_id);
+
 	if (n < 0)
 		return n;
-	v = calloc((size_t)n + room + 1, sizeof(*v));
+	v = calloc((size_t)n + 1, sizeof(*v));
 	if (!v)
 		return -ENOMEM;
 	n = n ? lz_held_of(l, case_id, v, n) : 0;
+	*ret = n < 0 ? NULL : TAKE_PTR(v);
+	return n;
+}
+
+static void read_key(sqlite3_stmt *s, void *row)
+{
+	struct lz_held_key *ret = row;
+
+	ret->key = (__u64)sqlite3_column_int64(s, 0);
+	ret->expiry_s = (__u32)sqlite3_column_int64(s, 1);
+	ret->named = sqlite3_column_bytes(s, 2) > 0;
+}
+
+int lz_held_keys_of(struct lz_ledger *l, __u64 case_id, struct lz_held_key **ret)
+{
+	lz_autofree struct lz_held_key *v = NULL;
+	int n = count_of(l, case_id);
+	sqlite3_stmt *s;
+
+	if (n < 0)
+		return n;
+	v = calloc((size_t)n + 1, sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	s = lz_db_stmt(l, LZ_SQL_HELD_KEYS_OF);
+	sqlite3_bind_int64(s, 1, (__s64)case_id);
+	n = n ? lz_db_rows(l, s, "read holds", read_key, v, sizeof(*v), n) : 0;
 	*ret = n < 0 ? NULL : TAKE_PTR(v);
 	return n;
 }

@@ -38,6 +38,22 @@ int lz_held_get(struct lz_ledger *l, __u64 key, struct lz_held *ret); /* -ENOENT
 int lz_held_del(struct lz_ledger *l, __u64 key, struct lz_err *reterr); /* -ENOENT */
 __u64 lz_held_count(const struct lz_ledger *l);
 
+/**
+ * lz_held_get_many() - lz_held_get() of many
+ * @v: distinct keys, rising as __s64; all else zero, and so it stays where there is no entry
+ */
+int lz_held_get_many(struct lz_ledger *l, struct lz_held *v, size_t n, struct lz_err *reterr);
+
+/**
+ * lz_held_put_many() - lz_held_put() of many, some 2 us each; slower those that go to another case, end earlier or lose
+ * the address that they had
+ * @v: distinct keys, rising as __s64; of one made_s
+ */
+int lz_held_put_many(struct lz_ledger *l, const struct lz_held *v, size_t n, struct lz_err *reterr);
+
+/** lz_held_del_many() - lz_held_del() of many; those that are none are no fault */
+int lz_held_del_many(struct lz_ledger *l, const struct lz_held *v, size_t n, struct lz_err *reterr);
+
 /* One of many entries that are read and written together; texts by the id of their origin. */
 struct lz_held_row {
 	__u64 key;
@@ -50,6 +66,7 @@ struct lz_held_row {
 	__u32 ttl_s;
 	const char *address; /* as it was named; "" = as the key is written; not read */
 	bool known; /* lz_held_rows_get() sets it, and what follows: there is an entry */
+	bool named; /* which has an address */
 	struct lz_held_was {
 		__u64 since_s, prior;
 		__s64 origin;
@@ -97,8 +114,18 @@ int lz_held_case_set(struct lz_ledger *l, __u64 key, __u64 case_id, struct lz_er
 /** lz_held_of() - up to @n entries of a case; count or -errno */
 int lz_held_of(struct lz_ledger *l, __u64 case_id, struct lz_held *ret, int n);
 
-/** lz_held_of_all() - all of them on the heap, with @room places more behind them; count or -errno */
-int lz_held_of_all(struct lz_ledger *l, __u64 case_id, size_t room, struct lz_held **ret);
+/** lz_held_of_all() - all of them, on the heap; count or -errno */
+int lz_held_of_all(struct lz_ledger *l, __u64 case_id, struct lz_held **ret);
+
+/* An entry of a case, in short. */
+struct lz_held_key {
+	__u64 key;
+	__u32 expiry_s; /* CLOCK_MONOTONIC of this boot */
+	bool named; /* it has an address */
+};
+
+/** lz_held_keys_of() - all of them in short, on the heap, rising as __s64, which takes half as long; count or -errno */
+int lz_held_keys_of(struct lz_ledger *l, __u64 case_id, struct lz_held_key **ret);
 
 /** lz_held_lasts() - has the case an entry that ends after @mono_s? 1, 0 or -errno */
 int lz_held_lasts(struct lz_ledger *l, __u64 case_id, __u64 mono_s);

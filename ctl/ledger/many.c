@@ -193,37 +193,65 @@ int lz_many_register(struct lz_ledger *l, struct lz_err *reterr)
 
 /* ---------------------------------------------------------------- entries */
 
-static void read_entry(sqlite3_stmt *s, struct lz_held_row *row)
+/* A list of keys, each with room for what the ledger has of it. */
+struct wanted {
+	void *rows; /* each begins with its key */
+	size_t size, n;
+	void (*read)(struct lz_ledger *l, sqlite3_stmt *s, void *row);
+};
+
+_Static_assert(offsetof(struct lz_held_row, key) == 0 && offsetof(struct lz_held, key) == 0, "they begin with a key");
+
+static void *row_at(const struct wanted *w, size_t i)
 {
+	return (char *)w->rows + i * w->size;
+}
+
+static __s64 key_at(const struct wanted *w, size_t i)
+{
+	return (__s64)*(const __u64 *)row_at(w, i);
+}
+
+static void read_entry(struct lz_ledger *l, sqlite3_stmt *s, void *at)
+{
+	struct lz_held_row *row = at;
+
+	(void)l;
 	row->known = true;
-	row->case_id = (__u64)sqlite3_column_int64(s, 1);
-	row->was.since_s = row->since_s = (__u64)sqlite3_column_int64(s, 2);
-	row->was.expiry_s = row->expiry_s = (__u32)sqlite3_column_int64(s, 3);
-	row->was.ttl_s = row->ttl_s = (__u32)sqlite3_column_int64(s, 4);
-	row->was.origin = sqlite3_column_int64(s, 5);
-	row->was.prior = (__u64)sqlite3_column_int64(s, 6);
+	row->was.since_s = row->since_s = (__u64)sqlite3_column_int64(s, 1);
+	row->was.expiry_s = row->expiry_s = (__u32)sqlite3_column_int64(s, 2);
+	row->was.ttl_s = row->ttl_s = (__u32)sqlite3_column_int64(s, 3);
+	row->case_id = (__u64)sqlite3_column_int64(s, 4);
+	row->was.prior = (__u64)sqlite3_column_int64(s, 5);
+	row->named = sqlite3_column_bytes(s, 6) > 0;
+	row->was.origin = sqlite3_column_int64(s, 7);
+}
+
+static void read_whole(struct lz_ledger *l, sqlite3_stmt *s, void *row)
+{
+	lz_held_read(l, s, row);
 }
 
 /* Rows of the table that lie between two keys of a list are stepped over; from so many on, looking the next
  * key up is less work. */
 #define LZ_ROWS_BESIDE 8
 
-/* From the first row that is not before rows[i], in the order of both; until the list or the table ends, or
+/* From the first row that is not before the i-th, in the order of both; until the list or the table ends, or
  * a gap in the list is large. Returns where to go on, n at the end, -errno. */
-static ssize_t merge_rows(struct lz_ledger *l, struct lz_held_row *rows, size_t i, size_t n,
-			  struct lz_err *reterr)
+static ssize_t merge_rows(struct lz_ledger *l, const struct wanted *w, size_t i, struct lz_err *reterr)
 {
-	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_HELD_ROWS);
+	sqlite3_stmt *s = lz_db_stmt(l, LZ_SQL_HELD_NEXT);
 	int rc = SQLITE_ROW, beside = 0;
 
-	sqlite3_bind_int64(s, 1, (__s64)rows[i].key);
-	while (i < n && beside < LZ_ROWS_BESIDE && (rc = sqlite3_step(s)) == SQLITE_ROW) {
+	sqlite3_bind_int64(s, 1, key_at(w, i));
+	sqlite3_bind_int(s, 2, -1);
+	while (i < w->n && beside < LZ_ROWS_BESIDE && (rc = sqlite3_step(s)) == SQLITE_ROW) {
 		__s64 key = sqlite3_column_int64(s, 0);
 
-		while (i < n && (__s64)rows[i].key < key)
+		while (i < w->n && key_at(w, i) < key)
 			i++;
-		if (i < n && (__s64)rows[i].key == key) {
-			read_entry(s, &rows[i++]);
+		if (i < w->n && key_at(w, i) == key) {
+			w->read(l, s, row_at(w, i++));
 			beside = 0;
 		} else {
 			beside++;
@@ -232,18 +260,32 @@ static ssize_t merge_rows(struct lz_ledger *l, struct lz_held_row *rows, size_t 
 	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
 		rc = lz_db_error(l, "read holds", reterr);
 	sqlite3_reset(s);
-	return rc < 0 ? rc : rc == SQLITE_DONE ? (ssize_t)n : (ssize_t)i;
+	return rc < 0 ? rc : rc == SQLITE_DONE ? (ssize_t)w->n : (ssize_t)i;
+}
+
+static int merge_all(struct lz_ledger *l, const struct wanted *w, struct lz_err *reterr)
+{
+	ssize_t at = 0;
+
+	while (at >= 0 && (size_t)at < w->n)
+		at = merge_rows(l, w, (size_t)at, reterr);
+	return at < 0 ? (int)at : 0;
 }
 
 int lz_held_rows_get(struct lz_ledger *l, struct lz_held_row *rows, size_t n, struct lz_err *reterr)
 {
-	ssize_t at = 0;
+	const struct wanted w = { rows, sizeof(*rows), n, read_entry };
 
 	for (size_t i = 0; i < n; i++)
 		rows[i].known = false;
-	while (at >= 0 && (size_t)at < n)
-		at = merge_rows(l, rows, (size_t)at, n, reterr);
-	return at < 0 ? (int)at : 0;
+	return merge_all(l, &w, reterr);
+}
+
+int lz_held_get_many(struct lz_ledger *l, struct lz_held *v, size_t n, struct lz_err *reterr)
+{
+	const struct wanted w = { v, sizeof(*v), n, read_whole };
+
+	return merge_all(l, &w, reterr);
 }
 
 const char *lz_held_grade(struct lz_ledger *l, __s64 origin)
@@ -337,6 +379,83 @@ int lz_held_rows_put(struct lz_ledger *l, struct lz_held_row *rows, size_t n, __
 	if (r == 0)
 		l->held += n - known;
 	l->many = (struct lz_many){ 0 };
+	return r;
+}
+
+static bool same_order(const struct lz_held *a, const struct lz_held *b)
+{
+	return a->made_s == b->made_s && (a->made_s || a->since_s == b->since_s) && a->generation == b->generation &&
+	       lz_streq(a->grade, b->grade) && lz_streq(a->source, b->source) && lz_streq(a->actor, b->actor) &&
+	       lz_streq(a->ticket, b->ticket) && lz_streq(a->reason, b->reason);
+}
+
+/* One statement writes those that are new, or go on in the case that they are of, end no earlier and are named no
+ * less: lz_held_rows_put() leaves the case and an address. */
+static bool fits_rows(const struct lz_held *held, const struct lz_held_row *is)
+{
+	return !is->known || (is->case_id == held->case_id && held->expiry_s >= is->was.expiry_s &&
+			      (held->address[0] || !is->named));
+}
+
+/* Of what the ledger has of these keys: what is to be written together; the others one by one. Those that differ
+ * in nothing but key, end and address have one origin. Returns how many, -errno. */
+static ssize_t fill_rows(struct lz_ledger *l, const struct lz_held *v, size_t n, struct lz_held_row *rows,
+			 struct lz_err *reterr)
+{
+	const struct lz_held *before = NULL;
+	__s64 origin = 0;
+	size_t fit = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		if (!fits_rows(&v[i], &rows[i])) {
+			r = lz_held_put(l, &v[i], reterr);
+			continue;
+		}
+		if (!before || !same_order(before, &v[i]))
+			origin = lz_held_origin(l, &v[i], reterr);
+		before = &v[i];
+		rows[fit] = rows[i];
+		rows[fit].case_id = v[i].case_id;
+		rows[fit].since_s = v[i].since_s;
+		rows[fit].expiry_s = v[i].expiry_s;
+		rows[fit].ttl_s = v[i].ttl_s;
+		rows[fit].origin = origin;
+		rows[fit++].address = v[i].address;
+		r = origin < 0 ? (int)origin : 0;
+	}
+	return r < 0 ? r : (ssize_t)fit;
+}
+
+int lz_held_put_many(struct lz_ledger *l, const struct lz_held *v, size_t n, struct lz_err *reterr)
+{
+	lz_autofree struct lz_held_row *rows = calloc(n + 1, sizeof(*rows));
+	ssize_t fit;
+	int r;
+
+	if (!rows)
+		return lz_err_set(reterr, ENOMEM, "ledger: write holds: out of memory");
+	for (size_t i = 0; i < n; i++)
+		rows[i].key = v[i].key;
+	r = lz_held_rows_get(l, rows, n, reterr);
+	fit = r < 0 ? r : fill_rows(l, v, n, rows, reterr);
+	return fit <= 0 ? (int)fit : lz_held_rows_put(l, rows, (size_t)fit, v->made_s, reterr);
+}
+
+int lz_held_del_many(struct lz_ledger *l, const struct lz_held *v, size_t n, struct lz_err *reterr)
+{
+	lz_autofree __u64 *keys = calloc(n + 1, sizeof(*keys));
+	int r;
+
+	if (!keys)
+		return lz_err_set(reterr, ENOMEM, "ledger: delete holds: out of memory");
+	for (size_t i = 0; i < n; i++)
+		keys[i] = v[i].key;
+	l->many = (struct lz_many){ .keys = keys, .n = n };
+	r = lz_db_run(l, lz_db_stmt(l, LZ_SQL_HELD_ROWS_DEL), "delete holds", reterr);
+	l->many = (struct lz_many){ 0 };
+	if (r == 0)
+		l->held -= (__u64)sqlite3_changes(l->db);
 	return r;
 }
 

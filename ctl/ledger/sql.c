@@ -49,16 +49,15 @@ const char *const lz_db_sql[LZ_SQL_N] = {
 	[LZ_SQL_HELD_DEL] = "DELETE FROM held WHERE key = ?1",
 	[LZ_SQL_HELD_NEXT] = "SELECT key, since_s, expiry_s, ttl_s, case_id, prior, address, origin "
 			     "FROM held WHERE key >= ?1 ORDER BY key LIMIT ?2",
-	[LZ_SQL_HELD_OF] = "SELECT " HELD_COLUMNS HELD_FROM
-			   "WHERE h.case_id = ?1 AND h.case_id <> 0 ORDER BY h.key LIMIT ?2",
+	[LZ_SQL_HELD_OF] = "SELECT key, since_s, expiry_s, ttl_s, case_id, prior, address, origin "
+			   "FROM held WHERE case_id = ?1 AND case_id <> 0 ORDER BY key LIMIT ?2",
+	[LZ_SQL_HELD_KEYS_OF] = "SELECT key, expiry_s, address FROM held WHERE case_id = ?1 AND case_id <> 0 ORDER BY key",
 	[LZ_SQL_HELD_OF_SUM] = "SELECT count(*) FROM held WHERE case_id = ?1 AND case_id <> 0",
 	[LZ_SQL_HELD_LASTS] = "SELECT 1 FROM held WHERE case_id = ?1 AND case_id <> 0 AND "
 			      "expiry_s > ?2 LIMIT 1",
 	[LZ_SQL_HELD_DUE] = "SELECT key, case_id, expiry_s FROM held WHERE look_s <= ?1 "
 			    "ORDER BY look_s LIMIT ?2",
 	[LZ_SQL_HELD_LOOK] = "UPDATE held SET look_s = expiry_s WHERE key IN (SELECT key FROM entry)",
-	[LZ_SQL_HELD_ROWS] = "SELECT key, case_id, since_s, expiry_s, ttl_s, origin, prior FROM held "
-			     "WHERE key >= ?1 ORDER BY key",
 	[LZ_SQL_HELD_ROWS_KEEP] = "INSERT INTO change (id, key, time_s, since_s, expiry_s, ttl_s, origin, "
 				  "case_id, prior) SELECT prior, 0, ?1, was_since_s, was_expiry_s, "
 				  "was_ttl_s, was_origin, case_id, was_prior FROM entry WHERE keeps",

@@ -151,6 +151,19 @@ t_ok "a new daemon holds all of it" held_is 65537
 t_ok "in the data plane, too" ctl doctor
 t_ok "and knows at once who has sent" guard_is 2 0
 
+# ---------------------------------------------------------------- one of his prefixes lies in another
+
+t_need ctl quarantine del "$V4"
+t_need ctl quarantine del 2001:db8:2000:1::1
+printf '%s\n' "BIZ,$V6" "BIZ,2001:db8:2000:5::/64" >"$LZ_DIR/customers.csv"
+t_ok "a list that says so is one" ctl policy apply "$LZ_DIR/policy.json" --yes
+t_ok "he is held" ctl quarantine add 2001:db8:2000:5::10 for 1h
+t_ok "by each address once" held_is 65536
+t_ok "for longer" ctl quarantine add 2001:db8:2000:5::10 for 2h
+t_ok "by as many" held_is 65536
+t_ok "let go" ctl quarantine del 2001:db8:2000:5::10
+t_ok "by as many" held_is 0
+
 daemon_stop
 t_eq "nothing failed" "$(grep -cE 'event=(ledger-failed|controller-hangs|not-held)' "$LZ_DIR/log/daemons.log")" 0
 [ "$T_FAILED" = 0 ] || sed 's/^/# /' "$LZ_DIR/log/daemons.log" | tail -n 60

@@ -342,9 +342,68 @@ static void forgets_with_the_batch(void)
 	remove_dir();
 }
 
+/* All keys of a customer, of which some are held: as his case's, another's, for longer, not at all. */
+static void writes_a_customers(void)
+{
+	static const __u64 keys[] = { 9ULL << 60, 5, 10, 20, 30, 40 };
+	struct lz_held v[6] = { { .key = 0 } }, held, was;
+	struct lz_held_key *his = NULL;
+	struct lz_ledger *l;
+
+	make_dir();
+	l = open_at(BOOT_A, noon);
+	for (int i = 2; i < 5; i++) {
+		held = order(keys[i], "operator", 100, i == 4 ? 9000 : 6000);
+		held.case_id = i == 3 ? 6 : 5;
+		lz_strcpy(held.address, sizeof(held.address), i == 2 ? "192.0.2.7" : "");
+		T_EQ(lz_held_put(l, &held, NULL), 0, "held before");
+	}
+	for (int i = 0; i < 6; i++)
+		v[i].key = keys[i];
+	T_EQ(lz_held_get_many(l, v, 6, NULL), 0, "look");
+	T_OK(!v[0].known && !v[1].known && v[2].known && v[3].known && v[4].known && !v[5].known, "three are known");
+	T_EQ(v[3].case_id, 6, "of which case");
+	T_STR(v[4].source, "operator", "by whom");
+	T_EQ(lz_held_keys_of(l, 5, &his), 2, "two of this case");
+	T_OK(his[0].key == 10 && his[0].named && his[0].expiry_s == 6000, "one by an address");
+	T_OK(his[1].key == 30 && !his[1].named && his[1].expiry_s == 9000, "one by its key");
+	free(his);
+	T_EQ(lz_held_keys_of(l, 4711, &his), 0, "none of a case that there is not");
+	free(his);
+	for (int i = 0; i < 6; i++) {
+		v[i] = order(keys[i], "limit:spam", 200, 7000);
+		v[i].case_id = 5;
+		v[i].address[0] = '\0';
+	}
+	T_EQ(lz_ledger_begin(l, NULL), 0, "begin");
+	T_EQ(lz_held_put_many(l, v, 6, NULL), 0, "all in one");
+	T_EQ(lz_ledger_commit(l, NULL), 0, "commit");
+	T_EQ(lz_held_count(l), 6, "six entries");
+	for (int i = 0; i < 6; i++) {
+		T_EQ(lz_held_get(l, keys[i], &held), 0, "each");
+		T_EQ(held.expiry_s, 7000, "until then");
+		T_EQ(held.case_id, 5, "of this case");
+		T_STR(held.source, "limit:spam", "by that");
+		T_STR(held.address, "", "named by its key");
+		T_EQ(!!held.prior, i >= 2 && i < 5, "with an order before if there was one");
+		T_EQ(held.prior ? lz_held_prior(l, held.prior, &was) : -ENOENT, held.prior ? 0 : -ENOENT, "which is kept");
+		if (held.prior)
+			T_EQ(was.expiry_s, i == 4 ? 9000 : 6000, "with its end");
+		if (held.prior)
+			T_EQ(was.case_id, i == 3 ? 6 : 5, "and its case");
+	}
+	v[5].key = 4711;
+	T_EQ(lz_held_del_many(l, v, 6, NULL), 0, "five go, one is none");
+	T_EQ(lz_held_count(l), 1, "one is left");
+	T_EQ(lz_held_get(l, 40, &held), 0, "that one");
+	lz_ledger_close(&l);
+	remove_dir();
+}
+
 static const struct t_case cases[] = {
 	{ "an entry goes back to what it was", goes_back },
 	{ "many at once", writes_many },
+	{ "all of a customer at once", writes_a_customers },
 	{ "what holds were is shared", shares_what_holds_were },
 	{ "with its like alone", shares_with_its_like_alone },
 	{ "within one order", shares_within_one_order },
