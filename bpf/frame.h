@@ -99,7 +99,6 @@ static __always_inline __u64 lz_be64_get(const __u8 *p)
 #define LZ_IP_UDP    17
 #define LZ_IP_ICMP6  58
 
-#define LZ_TCP_FIN 0x01
 #define LZ_TCP_SYN 0x02
 #define LZ_TCP_RST 0x04
 #define LZ_TCP_ACK 0x10

@@ -149,7 +149,6 @@ static __always_inline void lz_parse_ip6(const struct lz_frame *f, __u32 off, __
 		/* Behind the payload is padding. A first fragment must hold the whole chain (RFC
 		 * 7112): one that does not hides what follows, like a TCP header without flags. */
 		if (!ext || (payload_bytes && off + LZ_EXT_BYTES_MIN > end)) {
-			p->proto = next;
 			p->flags |= LZ_P_UNPARSED | (first_frag ? LZ_P_TINY_FRAG : 0);
 			return;
 		}

@@ -149,7 +149,7 @@ static void put_ip4(struct pkt *p, const struct pkt_spec *s)
 	put8(p, 0);
 	put16(p, 0);
 	put16(p, 0x4242);
-	put16(p, (s->flags & PKT_F_MORE ? 0x2000u : 0) | s->frag_off / 8u);
+	put16(p, (s->flags & PKT_F_DF ? 0x4000u : 0) | (s->flags & PKT_F_MORE ? 0x2000u : 0) | s->frag_off / 8u);
 	put8(p, 64);
 	put8(p, proto_of(s));
 	put16(p, 0);
@@ -163,9 +163,11 @@ static void put_ip4(struct pkt *p, const struct pkt_spec *s)
 	store16(ip + 10, pkt_sum(ip, 20u + s->options * 4u, 0));
 }
 
-/* One extension header, eight bytes; its first byte is the next header's number. */
-static void put_ext(struct pkt *p, const struct pkt_spec *s, unsigned this, unsigned next)
+/* One extension header, eight bytes unless `len` says more; its first byte is the next header's number. */
+static void put_ext(struct pkt *p, const struct pkt_spec *s, unsigned this, unsigned next, unsigned len)
 {
+	unsigned bytes = this == 51 ? (len + 2) * 4 : (len + 1) * 8;
+
 	put8(p, next);
 	if (this == 44) {
 		put8(p, 0);
@@ -173,9 +175,10 @@ static void put_ext(struct pkt *p, const struct pkt_spec *s, unsigned this, unsi
 		put32(p, 0x42424242);
 		return;
 	}
-	put8(p, 0); /* eight bytes; for AH: (0 + 2) * 4 as well */
+	put8(p, len);
 	put16(p, 0x0104);
-	put32(p, 0);
+	for (unsigned i = 4; i < bytes; i++)
+		put8(p, 0);
 }
 
 static void put_ip6(struct pkt *p, const struct pkt_spec *s)
@@ -194,10 +197,10 @@ static void put_ip6(struct pkt *p, const struct pkt_spec *s)
 	put_addr(p, s->src, AF_INET6);
 	put_addr(p, s->dst, AF_INET6);
 	for (unsigned i = 0; i < n; i++)
-		put_ext(p, s, chain[i], i + 1 < n ? chain[i + 1] : proto_of(s));
+		put_ext(p, s, chain[i], i + 1 < n ? chain[i + 1] : proto_of(s), i ? 0 : s->ext_len);
 	p->l4 = p->bytes;
 	put_l4(p, s);
-	payload = p->bytes - p->l3 - 40;
+	payload = s->flags & PKT_F_JUMBO ? 0 : p->bytes - p->l3 - 40;
 	store16(p->data + p->l3 + 4, s->total_len ? s->total_len : payload);
 }
 

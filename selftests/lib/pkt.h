@@ -29,6 +29,8 @@
 #define PKT_F_NO_FLAGS	 0x0010 /* TCP without any flag: flags == 0 means SYN */
 #define PKT_F_BROADCAST	 0x0020 /* to ff:ff:ff:ff:ff:ff */
 #define PKT_F_PPP_SHORT	 0x0040 /* PPP protocol compressed to one byte */
+#define PKT_F_DF	 0x0080 /* IPv4: don't fragment */
+#define PKT_F_JUMBO	 0x0100 /* IPv6: payload length 0 */
 
 struct pkt_spec {
 	const char *src, *dst;	     /* family by text; neither: a frame without IP */
@@ -53,6 +55,7 @@ struct pkt_spec {
 	__u8 icmp_type;
 	__u8 ext[PKT_EXT_MAX];	     /* IPv6 header numbers in order; 0 = hop-by-hop */
 	__u8 ext_n;
+	__u8 ext_len;		     /* length field of the first; 0 = eight bytes */
 };
 
 struct pkt {

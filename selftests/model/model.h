@@ -18,8 +18,8 @@
 struct m_packet {
 	bool not_ip, unparsed, later_fragment, tiny, keyed, has_ports, syn;
 	int family; /* 4, 6; 0 = none found */
-	unsigned proto, sport, dport, icmp_type;
-	__u32 seq;
+	unsigned proto, sport, dport, icmp_type, tcp_flags;
+	__u32 seq, ack;
 	__u8 src[16], dst[16]; /* IPv4 in the first four */
 	__u64 key;
 };

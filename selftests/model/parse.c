@@ -113,7 +113,8 @@ static void transport(const struct view *v, unsigned at, int said, bool first_fr
 	}
 	if (p->proto != 6 && p->proto != 17)
 		return;
-	if (said < need || byte(v, at + (unsigned)need - 1) < 0) {
+	/* The rest of a TCP header is looked at on its own: it begins below 512, too. */
+	if (said < need || byte(v, at + (unsigned)need - 1) < 0 || (p->proto == 6 && at + 8 >= 512)) {
 		p->unparsed = true;
 		p->tiny = first_fragment && p->proto == 6;
 		return;
@@ -123,7 +124,9 @@ static void transport(const struct view *v, unsigned at, int said, bool first_fr
 	p->dport = (unsigned)two(v, at + 2);
 	if (p->proto == 6) {
 		p->seq = four(v, at + 4);
-		p->syn = (byte(v, at + 13) & 0x16) == 0x02;
+		p->ack = four(v, at + 8);
+		p->tcp_flags = (unsigned)byte(v, at + 13);
+		p->syn = (p->tcp_flags & 0x16) == 0x02;
 	}
 }
 

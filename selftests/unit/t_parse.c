@@ -9,6 +9,7 @@
 #include "bpf/parse.h"
 #include "lib/pkt.h"
 #include "lib/t.h"
+#include "model/facts.h"
 #include "model/glance.h"
 
 #define PAGE 4096
@@ -25,12 +26,20 @@ static struct lz_pkt parse(const __u8 *frame, unsigned n, int l3, unsigned key_l
 {
 	struct lz_frame f = { page + PAGE - n, page + PAGE };
 	struct lz_pkt p = { 0 };
+	struct m_packet want;
+	const char *wrong;
 
 	memcpy(f.data, frame, n);
 	lz_parse(&f, l3, key_len, &p);
 	glanced = l3 ? M_GLANCE_CLOSER : m_glance(&f, key_len, &p);
 	T_OK(glanced != M_GLANCE_WRONG, "the glance says what the parser says");
 	lz_parse_addresses(&f, &p);
+	m_parse(frame, n, l3, key_len, &want);
+	wrong = m_facts_differ(&p, &want);
+	if (!T_OK(!wrong, "the parser says what the model says")) {
+		printf("#   not the same: %s\n", wrong);
+		pkt_dump("frame", frame, n);
+	}
 	return p;
 }
 
@@ -44,7 +53,15 @@ static const struct {
 	{ "v4 ack", { V4, .dport = 25, .tcp = PKT_ACK }, MAPPED },
 	{ "v4 syn-ack", { V4, .dport = 25, .tcp = PKT_SYN | PKT_ACK }, MAPPED },
 	{ "v4 syn with urgent and push", { V4, .tcp = PKT_SYN | 0x28 }, MAPPED | LZ_P_SYN },
+	{ "v4 syn with fin", { V4, .tcp = PKT_SYN | PKT_FIN }, MAPPED | LZ_P_SYN },
+	{ "v4 syn with reset", { V4, .tcp = PKT_SYN | PKT_RST }, MAPPED },
+	{ "v4 syn, do not fragment", { V4, .flags = PKT_F_DF }, MAPPED | LZ_P_SYN },
 	{ "v4 no flags", { V4, .flags = PKT_F_NO_FLAGS }, MAPPED },
+	{ "v4 to the flags", { V4, .l4_bytes = 14 }, MAPPED | LZ_P_SYN },
+	{ "v6 to the flags", { V6, .l4_bytes = 14 }, MAPPED | LZ_P_SYN },
+	{ "v4 to the flags, padded", { V4, .l4_bytes = 14, .pad = 6 }, MAPPED | LZ_P_SYN },
+	{ "v4 udp, padded", { V4, .proto = 17, .dport = 53, .pad = 18 }, MAPPED },
+	{ "v4 udp, claims seven bytes", { V4, .proto = 17, .total_len = 27, .pad = 18 }, LZ_P_KEYED | LZ_P_UNPARSED },
 	{ "v4 udp", { V4, .proto = 17, .dport = 53 }, MAPPED },
 	{ "v4 icmp", { V4, .proto = 1, .icmp_type = 8 }, LZ_P_KEYED },
 	{ "v4 udp with payload", { V4, .proto = 17, .dport = 25, .payload = 20 }, MAPPED },
@@ -58,11 +75,18 @@ static const struct {
 	{ "v6 in qinq", { V6, .vlan = { 0x88a8, 0x8100 } }, MAPPED | LZ_P_SYN },
 	{ "v4 in old qinq", { V4, .vlan = { 0x9100, 0x8100 } }, MAPPED | LZ_P_SYN },
 	{ "v4 in three tags", { V4, .vlan = { 0x88a8, 0x8100, 0x8100 } }, LZ_P_UNPARSED },
+	{ "v4 in a tag, a service tag and a tag", { V4, .vlan = { 0x8100, 0x88a8, 0x88a8 } }, LZ_P_UNPARSED },
+	{ "v4 in three old tags", { V4, .vlan = { 0x9100, 0x9100, 0x9100 } }, LZ_P_UNPARSED },
 	{ "v4 in pppoe", { V4, .flags = PKT_F_PPPOE }, MAPPED | LZ_P_SYN },
+	{ "v4 in pppoe, short protocol", { V4, .flags = PKT_F_PPPOE | PKT_F_PPP_SHORT }, MAPPED | LZ_P_SYN },
+	{ "v6 in pppoe, short protocol", { V6, .flags = PKT_F_PPPOE | PKT_F_PPP_SHORT }, MAPPED | LZ_P_SYN },
 	{ "v6 in pppoe in qinq", { V6, .flags = PKT_F_PPPOE, .vlan = { 0x88a8, 0x8100 } },
 	  MAPPED | LZ_P_SYN },
 	{ "lcp", { V4, .flags = PKT_F_PPPOE, .ppp = 0xc021 }, LZ_P_NOT_IP },
 	{ "v4 under a label", { V4, .mpls = 1 }, MAPPED | LZ_P_SYN },
+	{ "v4 under a multicast label", { V4, .mpls = 1, .ethertype = 0x8848 }, MAPPED | LZ_P_SYN },
+	{ "v4 with options under a label", { V4, .mpls = 1, .options = 1 }, MAPPED | LZ_P_SYN },
+	{ "neither under a label", { V4, .mpls = 1, .version = 5 }, LZ_P_UNPARSED },
 	{ "v6 under eight labels", { V6, .mpls = 8 }, MAPPED | LZ_P_SYN },
 	{ "v4 under nine labels", { V4, .mpls = 9 }, LZ_P_UNPARSED },
 	{ "v4 under labels in a tag", { V4, .mpls = 2, .vlan = { 0x8100 } }, MAPPED | LZ_P_SYN },
@@ -71,6 +95,8 @@ static const struct {
 	{ "v4 ihl beyond the length", { V4, .ihl = 15 }, LZ_P_KEYED | LZ_P_UNPARSED },
 	{ "v4 wrong version", { V4, .version = 5 }, LZ_P_UNPARSED },
 	{ "v4 length below the header", { V4, .total_len = 19 }, LZ_P_KEYED | LZ_P_UNPARSED },
+	{ "v4 gre, length below the header", { V4, .proto = 47, .total_len = 19 }, LZ_P_KEYED | LZ_P_UNPARSED },
+	{ "v4 gre, nothing in it", { V4, .proto = 47, .total_len = 20 }, LZ_P_KEYED },
 	{ "v4 length below the flags", { V4, .total_len = 33, .pad = 20 },
 	  LZ_P_KEYED | LZ_P_UNPARSED },
 	{ "v4 first fragment", { V4, .flags = PKT_F_MORE, .payload = 20 }, MAPPED | LZ_P_SYN },
@@ -78,7 +104,13 @@ static const struct {
 	  LZ_P_KEYED | LZ_P_UNPARSED | LZ_P_TINY_FRAG },
 	{ "v4 tiny fragment, padded", { V4, .flags = PKT_F_MORE, .l4_bytes = 8, .pad = 20 },
 	  LZ_P_KEYED | LZ_P_UNPARSED | LZ_P_TINY_FRAG },
+	{ "v4 tiny fragment of udp", { V4, .proto = 17, .flags = PKT_F_MORE, .l4_bytes = 4 },
+	  LZ_P_KEYED | LZ_P_UNPARSED },
 	{ "v4 later fragment", { V4, .frag_off = 8 }, LZ_P_KEYED | LZ_P_LATER_FRAG },
+	{ "v4 fragment at 32768", { V4, .frag_off = 32768 }, LZ_P_KEYED | LZ_P_LATER_FRAG },
+	{ "v6 wrong version", { V6, .version = 7 }, LZ_P_UNPARSED },
+	{ "v6 length 0", { V6, .flags = PKT_F_JUMBO }, MAPPED | LZ_P_SYN },
+	{ "v6 jumbogram", { V6, .flags = PKT_F_JUMBO, .ext = { 0 }, .ext_n = 1 }, MAPPED | LZ_P_SYN },
 	{ "v6 atomic fragment", { V6, .flags = PKT_F_FRAG }, MAPPED | LZ_P_SYN },
 	{ "v6 first fragment", { V6, .flags = PKT_F_FRAG | PKT_F_MORE, .payload = 20 },
 	  MAPPED | LZ_P_SYN },
@@ -88,10 +120,28 @@ static const struct {
 	  LZ_P_KEYED | LZ_P_UNPARSED | LZ_P_TINY_FRAG },
 	{ "v6 later fragment", { V6, .flags = PKT_F_FRAG, .frag_off = 16 },
 	  LZ_P_KEYED | LZ_P_LATER_FRAG },
+	{ "v6 fragment at 8", { V6, .flags = PKT_F_FRAG, .frag_off = 8 }, LZ_P_KEYED | LZ_P_LATER_FRAG },
+	{ "v6 fragment at 32768", { V6, .flags = PKT_F_FRAG, .frag_off = 32768 }, LZ_P_KEYED | LZ_P_LATER_FRAG },
+	{ "v6 atomic fragment, reserved bits", { V6, .flags = PKT_F_FRAG, .frag_off = 6 }, MAPPED | LZ_P_SYN },
+	{ "v6 tiny fragment of a fragment",
+	  { V6, .ext = { 44, 44 }, .ext_n = 2, .flags = PKT_F_MORE, .l4_bytes = 8 },
+	  LZ_P_KEYED | LZ_P_UNPARSED | LZ_P_TINY_FRAG },
+	{ "v6 chain cut in the first fragment",
+	  { V6, .ext = { 44, 60 }, .ext_n = 2, .flags = PKT_F_MORE, .proto = 60, .total_len = 16 },
+	  LZ_P_KEYED | LZ_P_UNPARSED | LZ_P_TINY_FRAG },
+	{ "v6 chain cut, not a fragment", { V6, .ext = { 60 }, .ext_n = 1, .proto = 60, .total_len = 8 },
+	  LZ_P_KEYED | LZ_P_UNPARSED },
+	{ "v6 header to the end, nothing behind", { V6, .ext = { 60 }, .ext_n = 1, .proto = 59, .total_len = 8 },
+	  LZ_P_KEYED },
+	{ "v6 header one byte longer than its packet",
+	  { V6, .ext = { 60 }, .ext_n = 1, .proto = 59, .total_len = 7 }, LZ_P_KEYED | LZ_P_UNPARSED },
 	{ "v6 short payload, padded", { V6, .total_len = 13, .pad = 20 }, LZ_P_KEYED | LZ_P_UNPARSED },
 	{ "v6 hop-by-hop, routing, options", { V6, .ext = { 0, 43, 60 }, .ext_n = 3 },
 	  MAPPED | LZ_P_SYN },
 	{ "v6 ah", { V6, .ext = { 51 }, .ext_n = 1 }, MAPPED | LZ_P_SYN },
+	{ "v6 ah with a sum of 96 bits", { V6, .ext = { 51 }, .ext_n = 1, .ext_len = 4 }, MAPPED | LZ_P_SYN },
+	{ "v6 routing by two segments", { V6, .ext = { 43 }, .ext_n = 1, .ext_len = 4 }, MAPPED | LZ_P_SYN },
+	{ "v6 mobility, hip, shim6", { V6, .ext = { 135, 139, 140 }, .ext_n = 3 }, MAPPED | LZ_P_SYN },
 	{ "v6 eight headers", { V6, .ext = { 0, 60, 60, 60, 60, 60, 60, 60 }, .ext_n = 8 },
 	  MAPPED | LZ_P_SYN },
 	{ "v6 nine headers", { V6, .ext = { 0, 60, 60, 60, 60, 60, 60, 60, 60 }, .ext_n = 9 },
@@ -104,6 +154,8 @@ static const struct {
 	{ "802.3 length: stp", { .ethertype = 38 }, LZ_P_NOT_IP },
 	{ "v4 without link header", { V4, .flags = PKT_F_L3, .dport = 25 }, MAPPED | LZ_P_SYN },
 	{ "v6 without link header", { V6, .flags = PKT_F_L3, .dport = 25 }, MAPPED | LZ_P_SYN },
+	{ "v4 with options without link header", { V4, .flags = PKT_F_L3, .options = 2 }, MAPPED | LZ_P_SYN },
+	{ "neither without link header", { V4, .flags = PKT_F_L3, .version = 7 }, LZ_P_UNPARSED },
 };
 
 #define ROWS (sizeof(rows) / sizeof(*rows))
@@ -131,7 +183,9 @@ static void plain_frames(void)
 	static const char *const plain[] = {
 		"v4 syn", "v6 syn", "v4 ack", "v4 syn-ack", "v4 syn with urgent and push",
 		"v4 no flags", "v4 udp with payload", "v6 udp with payload", "v4 in one tag",
-		"v6 in one tag", "v4 length beyond the frame",
+		"v6 in one tag", "v4 length beyond the frame", "v4 syn with fin", "v4 syn with reset",
+		"v4 syn, do not fragment", "v4 to the flags", "v6 to the flags", "v4 to the flags, padded",
+		"v4 udp, padded",
 	};
 	const size_t n = sizeof(plain) / sizeof(*plain);
 	size_t seen = 0;
@@ -180,6 +234,26 @@ static void every_truncation(void)
 	}
 }
 
+/* Headers are followed as far as they begin below LZ_OFFSET_MAX, and nothing that wraps there is read. */
+static void long_chains(void)
+{
+	for (unsigned l3 = 0; l3 <= 1; l3++) {
+		for (unsigned len = 0; len <= 200; len++) {
+			struct pkt_spec spec = { V6, .dport = 25, .ext = { 60 }, .ext_n = 1, .ext_len = (__u8)len };
+			struct lz_pkt p;
+			bool near;
+			struct pkt f;
+
+			spec.flags = l3 ? PKT_F_L3 : 0;
+			pkt_build(&f, &spec);
+			p = parse(f.data, f.bytes, (int)l3, 64);
+			near = f.l4 + 8 < LZ_OFFSET_MAX;
+			if (!T_EQ(p.flags, LZ_P_KEYED | (near ? LZ_P_PORTS | LZ_P_SYN : LZ_P_UNPARSED), "flags"))
+				printf("#   behind %u bytes\n", f.l4);
+		}
+	}
+}
+
 /* Any byte anywhere: no crash, and the flags stay consistent. */
 static void random_bytes(void)
 {
@@ -219,6 +293,8 @@ static void keys(void)
 		{ "2001:db8:1:2fe::6", 48, 0x20010db800010000 },
 		{ "2001:db8:1:2ff::", 61, 0x20010db8000102f8 },
 		{ "fe80::1", 64, 0xfe80000000000000 },
+		{ "200::1", 64, 0x0200000000000000 },
+		{ "feff::1", 64, 0xfeff000000000000 },
 	};
 
 	for (size_t i = 0; i < sizeof(keyed) / sizeof(*keyed); i++) {
@@ -243,6 +319,7 @@ static const struct t_case cases[] = {
 	{ "every kind of frame, whole", whole_frames },
 	{ "every kind of frame, cut at 0..128 bytes", every_truncation },
 	{ "plain frames, at a glance", plain_frames },
+	{ "chains to the last offset and beyond", long_chains },
 	{ "random bytes", random_bytes },
 	{ "keys", keys },
 };
