@@ -4,10 +4,31 @@
  *
  * The data plane's own header, compiled natively. Windows: never more than N in any window of any
  * arrivals, and room comes back in the stated time. Bucket: every decision equals a token count
- * kept in 128 bits. Destinations: each table entry by the formula, the error measured.
+ * kept in 128 bits. And what two CPUs at one word leave, in each order of their steps.
  */
-#include <math.h>
+#include <linux/types.h>
 
+/* Another CPU, by turns: what it does right before a compare-and-swap of ours, and right after. */
+static void (*before_swap)(void), (*after_swap)(void);
+
+static void other_cpu(void (**turn)(void))
+{
+	void (*once)(void) = *turn;
+
+	*turn = 0;
+	if (once)
+		once();
+}
+
+static __u64 swap(__u64 *at, __u64 old, __u64 fresh)
+{
+	other_cpu(&before_swap);
+	old = __sync_val_compare_and_swap(at, old, fresh);
+	other_cpu(&after_swap);
+	return old;
+}
+
+#define __sync_val_compare_and_swap(at, old, fresh) swap(at, old, fresh)
 #include "bpf/limit.h"
 #include "lib/t.h"
 
@@ -53,11 +74,15 @@ static __u64 window_ns(const struct lz_limit *l)
 	return l->slot_ns * (l->words * l->counters - 1u);
 }
 
+/* Whoever is refused is told what the window holds, and so is whoever asks. */
 static bool charge(__u64 *state, const struct lz_limit *l, __u64 now_ns)
 {
-	__u32 value;
+	__u32 value = ~0u;
+	bool ok = lz_window_charge(state, l, now_ns, &value) == LZ_CHARGE_OK;
 
-	return lz_window_charge(state, l, now_ns, &value) == LZ_CHARGE_OK;
+	if (!ok && (value < l->n || value != lz_window_value(state, l, now_ns)))
+		T_EQ(lz_window_value(state, l, now_ns), value, "what a full window holds");
+	return ok;
 }
 
 static const __u32 ns[] = { 1, 5, 40, 63, 64, 255, 1000, 2047, 5000, 65535, 1000000, 4000000 };
@@ -106,8 +131,8 @@ static void exactly_n_then_none(void)
 {
 	for (unsigned i = 0; i < 2 * sizeof(ns) / sizeof(*ns); i++) {
 		struct lz_limit l = window_of(ns[i / 2], 300 * S, 1 + i % 2);
-		__u64 state[2] = { 0 }, now = 12345 * S + random64() % (300 * S);
-		__u64 slots = l.words * l.counters - 1u, back;
+		__u64 state[2] = { 0 }, now = (i & 2 ? 1ull << 58 : 12345 * S) + random64() % (300 * S);
+		__u64 slots = l.words * l.counters - 1u, back; /* 1 << 58: nine years of uptime */
 		__u32 n = 0;
 
 		while (n <= l.n && charge(state, &l, now))
@@ -154,6 +179,104 @@ static void next_cpus_clock(void)
 	T_OK(!charge(state, &l, boundary), "either way");
 }
 
+/* Counts of the future are as of now, up to a window ahead; further ahead they are long gone. */
+static void counts_of_the_future(void)
+{
+	struct lz_limit l = window_of(5, 10 * S, 1);
+
+	for (unsigned ahead = 1; ahead <= l.counters + 2u; ahead++) {
+		__u64 state[2] = { 0 }, now = 1000 * l.slot_ns;
+
+		while (charge(state, &l, now + ahead * l.slot_ns))
+			;
+		T_EQ(charge(state, &l, now), ahead > l.counters, "slots ahead, refused");
+	}
+}
+
+/* ---------------------------------------------------------------- another cpu between two steps */
+
+static struct lz_limit raced;
+static __u64 raced_state[2], raced_now, raced_beside;
+
+static void takes_one(void)
+{
+	charge(raced_state, &raced, raced_now);
+}
+
+static void takes_one_beside(void)
+{
+	charge(raced_state, &raced, raced_beside);
+}
+
+static void takes_two_beside(void)
+{
+	takes_one_beside();
+	takes_one_beside();
+}
+
+static void race_begins(unsigned words, __u64 slot, __u64 slot_beside)
+{
+	raced = window_of(5, 10 * S, words);
+	raced_state[0] = raced_state[1] = 0;
+	raced_now = slot * raced.slot_ns;
+	raced_beside = slot_beside * raced.slot_ns;
+}
+
+static void word_taken_meanwhile(void)
+{
+	__u32 value = 0;
+
+	for (unsigned words = 1; words <= 2; words++) {
+		race_begins(words, 1000, 1000);
+		before_swap = takes_one;
+		T_EQ(lz_window_charge(raced_state, &raced, raced_now, &value), LZ_CHARGE_LOST, "ask again");
+		T_EQ(lz_window_value(raced_state, &raced, raced_now), 1, "the other's alone is counted");
+	}
+}
+
+/* The other CPU is a slot ahead or behind, so it writes the other word: before ours is written, or after, when
+ * it sees ours. */
+static void word_beside_taken_meanwhile(void)
+{
+	static const struct {
+		const char *name;
+		unsigned first; /* units that are there */
+		void (*turn)(void);
+		enum lz_charge if_before;
+	} rows[] = {
+		{ "room for both", 3, takes_one_beside, LZ_CHARGE_OK },
+		{ "room for one", 4, takes_one_beside, LZ_CHARGE_OVER },
+		{ "room for two of three", 3, takes_two_beside, LZ_CHARGE_OVER },
+		{ "room for three", 2, takes_two_beside, LZ_CHARGE_OK },
+	};
+
+	for (unsigned i = 0; i < 8 * sizeof(rows) / sizeof(*rows); i++) {
+		unsigned row = i / 8, slot = 1000 + i % 2;
+		bool before = i & 2;
+		__u32 value = 0;
+
+		race_begins(2, slot, i & 4 ? slot - 1 : slot + 1);
+		for (unsigned k = 0; k < rows[row].first; k++)
+			T_OK(charge(raced_state, &raced, raced_now), "there is room");
+		*(before ? &before_swap : &after_swap) = rows[row].turn;
+		T_EQ(lz_window_charge(raced_state, &raced, raced_now, &value),
+		     before ? rows[row].if_before : LZ_CHARGE_OK, rows[row].name);
+		T_OK(value == (before && rows[row].if_before ? 5 : 0), "what the window holds, if refused");
+	}
+}
+
+/* What the other word holds in its oldest slot is still in the window. */
+static void old_counts_beside(void)
+{
+	__u32 value = 0;
+
+	race_begins(2, 1000, 999);
+	for (int i = 0; i < 3; i++)
+		T_OK(charge(raced_state, &raced, (1000 - 13) * raced.slot_ns), "thirteen slots ago");
+	before_swap = takes_two_beside;
+	T_EQ(lz_window_charge(raced_state, &raced, raced_now, &value), LZ_CHARGE_OVER, "and two meanwhile");
+}
+
 static void other_stamp_is_empty(void)
 {
 	struct lz_limit l = window_of(5, 10 * S, 2);
@@ -195,10 +318,12 @@ static void bucket_is_exact(void)
 			now += gap;
 			tokens = tokens + gap > full ? full : tokens + gap;
 			want = tokens >= l.slot_ns;
+			wrong += lz_bucket_value(&state, &l, now) != (full - tokens + l.slot_ns - 1) / l.slot_ns;
 			if (want)
 				tokens -= l.slot_ns;
 			wrong += want != (lz_bucket_charge(&state, &l, now, &value) == LZ_CHARGE_OK);
-			wrong += lz_bucket_value(&state, &l, now) > l.n;
+			wrong += lz_bucket_value(&state, &l, now) != (full - tokens + l.slot_ns - 1) / l.slot_ns;
+			wrong += !want && value != l.n;
 		}
 		T_EQ(wrong, 0, "every decision equals the exact token count");
 	}
@@ -216,117 +341,44 @@ static void bucket_edges(void)
 	n = 0;
 	while (n < 100 && lz_bucket_charge(&state, &smaller, now + 3 * S, &value))
 		now += S / 4, n++;
-	T_OK(n <= 4 * 2, "a word of a larger burst is clamped to the new rule's horizon");
+	T_EQ(n, 4, "a word of a larger burst is clamped to the new rule's horizon: one token later it is free");
 	l.stamp = 4;
+	T_EQ(lz_bucket_value(&state, &l, now), 0, "another stamp has no token in use");
 	T_EQ(lz_bucket_charge(&state, &l, now, &value), LZ_CHARGE_OK, "another stamp is empty");
 	T_EQ(lz_bucket_value(&state, &l, now), 1, "one token in use");
 }
 
-static void table_by_formula(void)
+static void takes_a_token(void)
 {
-	for (int zeros = 1; zeros <= 2 * LZ_DESTS_BITS; zeros++)
-		T_EQ(lz_dests_table[zeros],
-		     lround(-2.0 * LZ_DESTS_BITS * log(zeros / (2.0 * LZ_DESTS_BITS))),
-		     "an entry of dests_table.h");
-	T_OK(lz_dests_table[0] > lz_dests_table[1], "saturated is more than any estimate");
+	__u32 value;
+
+	lz_bucket_charge(raced_state, &raced, raced_now, &value);
 }
 
-/* Estimate n random destinations; error bounds stand in limit.h. */
-static void dests_error(void)
+static void bucket_taken_meanwhile(void)
 {
-	static const struct {
-		unsigned n;
-		double sd_max, bias_max;
-	} rows[] = { { 10, 1.3, 0.5 }, { 30, 2.5, 0.7 }, { 100, 9, 2 }, { 200, 23, 6 } };
-	const int trials = 4000;
+	__u32 value = 0;
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		double sum = 0, squares = 0, mean, sd;
-
-		for (int t = 0; t < trials; t++) {
-			__u64 dests[4] = { 0 };
-			__u32 estimate;
-
-			for (unsigned j = 0; j < rows[i].n; j++)
-				lz_dests_note(dests, 77, random64());
-			estimate = lz_dests_estimate(dests, 77);
-			sum += estimate;
-			squares += (double)estimate * estimate;
-		}
-		mean = sum / trials;
-		sd = sqrt(squares / trials - mean * mean);
-		printf("# %u destinations: mean %.1f, standard error %.1f\n", rows[i].n, mean, sd);
-		T_OK(fabs(mean - rows[i].n) < rows[i].bias_max, "no bias");
-		T_OK(sd < rows[i].sd_max, "standard error as stated");
-	}
+	raced = bucket_of(S, 3);
+	raced_state[0] = 0;
+	raced_now = 100 * S;
+	before_swap = takes_a_token;
+	T_EQ(lz_bucket_charge(raced_state, &raced, raced_now, &value), LZ_CHARGE_LOST, "ask again");
+	T_EQ(lz_bucket_value(raced_state, &raced, raced_now), 1, "the other's alone is counted");
 }
 
-static void over_thirty(void)
+static __u64 raced_dests[4];
+
+static void notes_beside(void)
 {
-	unsigned outside = 0, lowest = ~0u, highest = 0;
-	const unsigned trials = 4000;
-
-	for (unsigned t = 0; t < trials; t++) {
-		__u64 dests[4] = { 0 };
-		unsigned n = 0;
-
-		while (lz_dests_estimate(dests, 5) <= 30 && n < 104) {
-			lz_dests_note(dests, 5, random64());
-			n++;
-		}
-		outside += n < 26 || n > 40;
-		lowest = n < lowest ? n : lowest;
-		highest = n > highest ? n : highest;
-	}
-	printf("# \"over 30\" fired at %u..%u, outside 26..40: %u of %u\n", lowest, highest, outside,
-	       trials);
-	T_OK(outside <= trials / 100, "over 30 fires between 26 and 40");
+	lz_dests_note(raced_dests, 8, 1ull << 28);
 }
 
-static void dests_look_back(void)
+static void dests_taken_meanwhile(void)
 {
-	__u64 dests[4] = { 0 }, one = random64();
-	__u32 four;
-
-	for (int i = 0; i < 4; i++)
-		lz_dests_note(dests, 9, (__u64)i << 30);
-	four = lz_dests_estimate(dests, 9);
-	T_EQ(four, 4, "four destinations");
-	for (int i = 0; i < 100; i++)
-		lz_dests_note(dests, 9, 1ull << 30);
-	T_EQ(lz_dests_estimate(dests, 9), four, "the same one again counts once");
-	T_EQ(lz_dests_estimate(dests, 10), four, "still seen from the next slot");
-	lz_dests_note(dests, 10, 1ull << 30);
-	T_EQ(lz_dests_estimate(dests, 10), four, "counted once over both");
-	T_EQ(lz_dests_estimate(dests, 11), 1, "forgotten after two");
-	lz_dests_note(dests, 11, one);
-	T_EQ(lz_dests_estimate(dests, 12), 1, "an old bank is empty when it is reused");
-	T_EQ(lz_dests_estimate(dests, 13), 0, "nothing");
-}
-
-/* Of what follows one another, one in 255 is taken for what was before; another in each slot. */
-static void marks(void)
-{
-	unsigned alike = 0, again = 0, n = 200000;
-	__u64 a, b, slot;
-
-	for (unsigned i = 0; i < n; i++) {
-		a = random64();
-		b = random64();
-		slot = i;
-		T_OK(lz_dest_mark(a, slot) != 0, "0 is none");
-		if (lz_dest_mark(a, slot) != lz_dest_mark(b, slot))
-			continue;
-		alike++;
-		again += lz_dest_mark(a, slot + 1) == lz_dest_mark(b, slot + 1);
-	}
-	T_OK(alike > n / 255 / 2 && alike < n / 255 * 2, "one in 255");
-	T_OK(again < alike / 20, "not the same two in the next slot");
-	for (unsigned i = again = 0; i < 1000; i++) {
-		a = random64();
-		again += lz_dest_mark(a, i) == lz_dest_mark(a, i + 1);
-	}
-	T_OK(again < 30, "in the next slot a destination is noted anew");
+	before_swap = notes_beside;
+	T_EQ(lz_dests_note(raced_dests, 8, 2ull << 28), 0, "not noted");
+	T_EQ(lz_dests_estimate(raced_dests, 8), 1, "the other's alone");
 }
 
 static const struct t_case cases[] = {
@@ -334,14 +386,15 @@ static const struct t_case cases[] = {
 	{ "window: exactly N, room back between W and W + W/k", exactly_n_then_none },
 	{ "window: an idle source's old counts are forgotten", idle_is_forgotten },
 	{ "window: two cpus at a slot boundary", next_cpus_clock },
+	{ "window: counts of the future", counts_of_the_future },
+	{ "window: its word taken meanwhile", word_taken_meanwhile },
+	{ "window: the word beside taken meanwhile", word_beside_taken_meanwhile },
+	{ "window: old counts beside", old_counts_beside },
 	{ "window: a word with another stamp is empty", other_stamp_is_empty },
 	{ "bucket: equal to exact arithmetic", bucket_is_exact },
 	{ "bucket: long uptime, smaller burst, other stamp", bucket_edges },
-	{ "destinations: the table by its formula", table_by_formula },
-	{ "destinations: error of the estimate", dests_error },
-	{ "destinations: \"over 30\"", over_thirty },
-	{ "destinations: this slot and the one before", dests_look_back },
-	{ "destinations: the mark of the last", marks },
+	{ "bucket: its word taken meanwhile", bucket_taken_meanwhile },
+	{ "destinations: its word taken meanwhile", dests_taken_meanwhile },
 };
 
 int main(void)
