@@ -372,6 +372,14 @@ static void counters_carry(void)
 	T_EQ(cell->others, 600 - 512, "and the rest");
 	T_EQ(LZ_KNOWN_IS(cell->known_class), ROWS_LIMITED, "the class is known still");
 	T_EQ(cell->syn, 45, "SYNs have nothing to do with it");
+	/* All bits below are set: that is not yet one more. */
+	world_clock(w, (0x2ffffull << LZ_SEEN_SHIFT) * S);
+	T_EQ(admitted(LIM4, 40), 40, "forty, later");
+	cell->dropped = 0xfffe;
+	T_EQ(admitted(LIM4, 1), 0, "one refused");
+	T_EQ(cell->seen, 0xffff, "what lies below");
+	T_EQ(cell->dropped, 0xffff, "not wrapped");
+	T_EQ(cold->dropped_65536s, 1, "still once");
 }
 
 /* I8 over everything at once. */

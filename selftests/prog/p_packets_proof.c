@@ -221,6 +221,29 @@ static void one_direction(void)
 	T_OK(!is_held(LIM4), "nobody is held");
 }
 
+/* What the customer does not get proves nothing, nor does what is no SYN-ACK. */
+static void no_syn_ack_that_arrives(void)
+{
+	struct lz_class c = { .flags = LZ_CLASS_F_PROOF, .limits = 1, .limit = { holding(3) }, .from_port25 = LZ_V_DROP };
+	struct pkt_spec back = { .src = WORLD4, .dst = LIM4, .sport = 25, .dport = 40000, .tcp = PKT_ACK,
+				 .seq = 700, .ack = 101 };
+	struct connection visit = { LIM4, WORLD4, 100 };
+	struct world_run r;
+
+	limited(holding(3));
+	syn(&visit);
+	T_EQ(world_frame(w, WORLD_TC_OUT, &back, &r), 0, "test run");
+	T_EQ(r.verdict, LZ_V_PASS, "an ACK of the server");
+	T_EQ(ack(&visit, 700).delta[LZ_C_HANDSHAKE], 0, "is no handshake when it is answered");
+	world_class(w, 0, ROWS_LIMITED, &c);
+	world_reset(w);
+	syn(&visit);
+	back.tcp = PKT_SYN | PKT_ACK;
+	T_EQ(world_frame(w, WORLD_TC_OUT, &back, &r), 0, "test run");
+	T_EQ(r.verdict, LZ_V_DROP, "a SYN-ACK that is dropped");
+	T_EQ(ack(&visit, 700).delta[LZ_C_HANDSHAKE], 0, "nor is it, however its number was come by");
+}
+
 static unsigned told;
 
 static void count_events(void *arg, const struct lz_event *e)
@@ -284,6 +307,7 @@ static const struct t_case cases[] = {
 	{ "a server that frames its visitor", framed_by_a_server },
 	{ "a neighbour that frames another", framed_by_a_neighbour },
 	{ "one direction only", one_direction },
+	{ "no SYN-ACK that arrives", no_syn_ack_that_arrives },
 	{ "a limit that tells", tells },
 	{ "destinations", destinations },
 	{ "only where a class asks", only_where_asked },

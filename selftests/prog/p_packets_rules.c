@@ -272,6 +272,8 @@ static void return_hook(void)
 {
 	const struct row excepted = { "to an excepted customer", { .src = WORLD4, .dst = DYN4,
 				      .sport = 25, .dport = 40000, .tcp = PKT_ACK }, EXCEPTION };
+	const struct row never = { "to a never address in a customer's /64", { .src = WORLD6, .dst = DYN6,
+				   .sport = 25, .dport = 40000, .tcp = PKT_ACK }, NEVER };
 
 	rows_run(w, ROWS(returns), ROWS_OUT, NULL);
 	rows_run(w, &excepted, 1, ROWS_OUT, except_returns);
@@ -279,6 +281,10 @@ static void return_hook(void)
 	rows_run(w, ROWS(returns), ROWS_XDP | ROWS_TC, NULL);
 	rows_run(w, &excepted, 1, ROWS_XDP | ROWS_TC, except_returns);
 	w->role = LZ_ROLE_CUSTOMER;
+	world_dest(w, 0, DYN6 "/128", LZ_SET_NEVER);
+	rows_run(w, &never, 1, ROWS_OUT, NULL);
+	world_forget_policy(w);
+	rows_policy(w, 0);
 	ROWS_OK("rows");
 }
 
