@@ -3,6 +3,12 @@
  * p_table_reuse.c - cells made by many at once, and used again by the controller while packets use them;
  * what one that was killed has left behind.
  */
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
 #include "prog/table_room.h"
 
 #define RACE_KEYS 20000
@@ -235,6 +241,58 @@ static void takes_over_what_was_dying(void)
 	T_OK(*unclaimed < LZ_TAG_MIN, "the tag without a key is free");
 }
 
+/* From here on this thread gets no barrier. */
+static bool refuse_barriers(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = { .len = LZ_ARRAY_SIZE(code), .filter = code };
+
+	return !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) && !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog);
+}
+
+/* Without a barrier a packet may still be at a cell, or believe what is remembered: nothing is reused, all of it
+ * stays as it was, an orphan too, and whoever asked is told. The last case: there is no way back. */
+static void without_a_barrier(void)
+{
+	struct lz_sweep_config config = { .idle_s = 1, .slice_lines = view.instance.tag_lines };
+	struct lz_generation *gen = &view.control->gen[LZ_GEN_ACTIVE(view.control->gen_word)];
+	struct lz_sweep_totals t = {};
+	__u32 key = FIRST + 0x51000;
+	__u64 number = gen->number;
+	struct lz_cell_copy cell;
+	struct lz_sweep *sweep;
+
+	set_clock(30000);
+	send_syn(key, 443);
+	send_syn(key + 1, 443);
+	make_orphan(key, 30000);
+	T_OK(!lz_sweep_new(&view, &config, &sweep), "sweep_new");
+	set_clock(30100);
+	if (!T_OK(refuse_barriers(), "a filter"))
+		return;
+	T_EQ(lz_sweep_step(sweep), LZ_SWEEP_WAIT, "idle cells and an orphan: a barrier first");
+	lz_sweep_wait(sweep);
+	T_EQ(lz_sweep_step(sweep), -EPERM, "there is none");
+	T_EQ(lz_cell_get(&view, key + 1, &cell), 0, "an idle cell is found again");
+	T_EQ(cell.syn, 1, "as it was");
+	T_EQ(lz_cell_get(&view, key, &cell), 0, "so is the one that has an orphan");
+	T_EQ(lz_sweep_step(sweep), LZ_SWEEP_WAIT, "the end of the pass");
+	lz_sweep_wait(sweep);
+	T_EQ(lz_sweep_step(sweep), -EPERM, "is none");
+	lz_sweep_totals_get(sweep, &t);
+	T_EQ(t.passes, 0, "nor counted as one");
+	T_EQ(t.reclaimed, 0, "nothing reused");
+	lz_sweep_free(&sweep);
+	gen->epoch |= (1u << LZ_EPOCH_BITS) - 1;
+	T_EQ(lz_swap_renumber(&view, number + 1), -EPERM, "a round of epochs cannot begin");
+	T_EQ(gen->number, number, "the generation is what it was");
+}
+
 static const struct t_case cases[] = {
 	{ "creators of one key share one cell", creates_once },
 	{ "slots are reused under traffic", reuses_under_traffic },
@@ -242,6 +300,7 @@ static const struct t_case cases[] = {
 	{ "a hold moves out of a cell that nobody finds", moves_a_lone_orphans_hold },
 	{ "a hidden cell does not come back over a newer one", takes_over_no_old_cell },
 	{ "a killed controller's slots come back", takes_over_what_was_dying },
+	{ "without a barrier nothing is reused", without_a_barrier },
 };
 
 int main(void)
