@@ -234,10 +234,8 @@ static void divides_a_customer(void)
 	hold(l, NET & ~0xffffULL, 600, "block25", id, "2001:db8:1:42::9"); /* a /48 */
 	T_ERR(rekey(l, 48, 64, 70000), 0, err.text);
 	T_EQ(lz_held_of_all(l, id, &all), 65536, "all parts are of the customer's case");
-	if (all) {
+	if (all)
 		T_EQ(all[65535].key, NET | 0xffff, "and are read, to the last");
-		T_EQ(all[65536 + 9].key, 0, "with room behind them");
-	}
 	free(all);
 	T_ERR(rekey(l, 64, 56, 70000), 0, err.text);
 	T_EQ(lz_held_of_all(l, id, &all), 256, "so are fewer and longer ones");
