@@ -200,6 +200,7 @@ static const struct {
 	{ "throttle", "grade", add_grade },
 	{ "staff-only", "staff_only", add_true },
 	{ "false-positive", "false_positive", add_true },
+	{ "GENERATION", "generation", add_count },
 	{ "reset", "reset", add_true },
 	{ "--since", "since", add_since },
 	{ "--source", "source", add_text },

@@ -173,6 +173,8 @@ int lz_cli_program(struct lz_cli *cli, const char *const *words, const char *abs
 
 /** lz_cli_next() - a line with the command that may come next, as it is to be typed */
 void lz_cli_next(const struct lz_cli *cli, const char *words);
+/** lz_cli_next_confirm() - with its number: whoever says it late confirms nobody else's policy */
+void lz_cli_next_confirm(const struct lz_cli *cli, const char *generation);
 
 /* Commands that are more than one request. */
 int lz_cli_top(struct lz_cli *cli);

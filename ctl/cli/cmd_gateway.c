@@ -61,7 +61,7 @@ static void show_status(struct lz_cli *cli, const cJSON *reply)
 	if (cJSON_IsString(deadline)) {
 		lz_text_cell(cli, deadline, LZ_CELL_LEFT, 0, text);
 		lz_view_loud(cli, "POLICY NOT CONFIRMED: the previous one comes back in %s", text);
-		lz_cli_next(cli, "policy confirm");
+		lz_cli_next_confirm(cli, lz_text_get(cli, reply, "policy.generation", text));
 		puts("or");
 		lz_cli_next(cli, "policy undo");
 	}

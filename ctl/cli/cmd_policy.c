@@ -292,6 +292,14 @@ static void show_note(struct lz_cli *cli, const cJSON *row, size_t shown)
 	lz_text_fold("  ", line.data ? line.data : "");
 }
 
+void lz_cli_next_confirm(const struct lz_cli *cli, const char *generation)
+{
+	char words[sizeof("policy confirm ") + LZ_CELL_BYTES];
+
+	snprintf(words, sizeof(words), "policy confirm %s", generation);
+	lz_cli_next(cli, words);
+}
+
 static void show_applied(struct lz_cli *cli, const cJSON *reply)
 {
 	const cJSON *deadline = lz_text_member(reply, "deadline");
@@ -305,7 +313,7 @@ static void show_applied(struct lz_cli *cli, const cJSON *reply)
 	} else if (cJSON_IsString(deadline)) {
 		lz_text_cell(cli, deadline, LZ_CELL_TIME, 0, until);
 		printf("it ends by itself at %s unless you say\n", until);
-		lz_cli_next(cli, "policy confirm");
+		lz_cli_next_confirm(cli, generation);
 		puts("to go back at once");
 		lz_cli_next(cli, "policy undo");
 	} else {
@@ -324,9 +332,10 @@ const struct lz_cli_view lz_view_apply = {
 
 static void show_confirmed(struct lz_cli *cli, const cJSON *reply)
 {
-	char generation[LZ_CELL_BYTES];
+	char name[LZ_CELL_BYTES], generation[LZ_CELL_BYTES];
 
-	printf("generation %s is confirmed\n", lz_text_get(cli, reply, "generation", generation));
+	printf("confirmed '%s', generation %s\n", lz_text_get(cli, reply, "name", name),
+	       lz_text_get(cli, reply, "generation", generation));
 }
 
 const struct lz_cli_view lz_view_confirm = { .end = show_confirmed, .confirms = true };

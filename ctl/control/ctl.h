@@ -106,6 +106,13 @@ struct lz_active_look {
 	bool whole; /* this count began with the pass */
 };
 
+/* The last trial whose deadline was found to have passed. */
+struct lz_gone_back {
+	__u64 left; /* its generation; 0 = there was none, or somebody has gone back further since */
+	__u64 to; /* what judged instead, 0 = nothing; while it does, nobody has put another one into force */
+	__u64 found_ns; /* CLOCK_MONOTONIC */
+};
+
 struct lz_deferred;
 struct lz_courier;
 struct lz_names;
@@ -147,7 +154,7 @@ struct lz_ctl {
 	struct lz_next next;
 	struct lz_owed owed[LZ_OWED_MAX]; /* the oldest first */
 	size_t n_owed;
-	__u64 gone_back_ns; /* CLOCK_MONOTONIC: when a deadline was last found to have passed; 0 = never */
+	struct lz_gone_back gone_back;
 
 	uv_timer_t second; /* deadlines, ends of holds, clocks */
 	uv_timer_t slice; /* sweep */

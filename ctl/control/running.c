@@ -319,32 +319,61 @@ void lz_running_owed(struct lz_ctl *ctl)
 
 #define LZ_ONLY_JUST_NS LZ_NS_PER_S /* in which nobody can have read of it and thought again */
 
-static int too_late(struct lz_err *reterr)
+static int too_late(__u64 generation, struct lz_err *reterr)
 {
-	return lz_err_set(reterr, EBUSY, "policy: too late: the deadline has passed and the data plane has gone "
-			  "back by itself");
+	return lz_err_set(reterr, EBUSY, "policy: too late: the deadline of generation %llu has passed and the data "
+			  "plane has gone back by itself", (unsigned long long)generation);
 }
 
+/* Whatever was put into force since is what a command without a number means, however late that trial ended. */
 int lz_running_too_late(const struct lz_ctl *ctl, struct lz_err *reterr)
 {
+	const struct lz_gone_back *gone = &ctl->gone_back;
 	struct lz_swap_state state;
 
 	lz_swap_state_get(&ctl->view, &state);
 	if (state.pending)
 		return 0;
-	if (state.expired || (ctl->gone_back_ns && lz_clock_mono_ns() - ctl->gone_back_ns < LZ_ONLY_JUST_NS))
-		return too_late(reterr);
+	if (state.expired)
+		return too_late(lz_ctl_generation(ctl), reterr);
+	if (gone->left && gone->to == lz_ctl_generation(ctl) &&
+	    lz_clock_mono_ns() - gone->found_ns < LZ_ONLY_JUST_NS)
+		return too_late(gone->left, reterr);
 	return 0;
+}
+
+/* Not the one that was named waits: another one, or none. What has become of it is in the ledger. */
+static int not_that_one(const struct lz_ctl *ctl, __u64 wanted, bool pending, struct lz_err *reterr)
+{
+	const struct lz_applied *now = &ctl->now.row;
+	struct lz_applied row;
+	char fate[LZ_NAME_TEXT_MAX + LZ_STATE_TEXT_MAX + 64];
+
+	if (lz_applied_get(ctl->ledger, wanted, &row, NULL, NULL) < 0)
+		snprintf(fate, sizeof(fate), "there is no generation %llu", (unsigned long long)wanted);
+	else if (!pending && lz_streq(row.state, LZ_STATE_EXPIRED))
+		return too_late(wanted, reterr);
+	else
+		snprintf(fate, sizeof(fate), "%llu, '%s', is %s", (unsigned long long)wanted, row.name, row.state);
+	if (!pending)
+		return lz_err_set(reterr, EBUSY, "policy: nothing waits for a confirm: %s", fate);
+	return lz_err_set(reterr, EBUSY, "policy: generation %llu waits, not %llu; %llu is '%s', applied by %s; %s",
+			  (unsigned long long)now->generation, (unsigned long long)wanted,
+			  (unsigned long long)now->generation, now->name, now->actor, fate);
 }
 
 /* The books first: what the kernel has confirmed must be there after a reboot. Killed in between, the
  * next start finds it confirmed, as it was asked for. */
-int lz_running_confirm(struct lz_ctl *ctl, struct lz_err *reterr)
+int lz_running_confirm(struct lz_ctl *ctl, __u64 wanted, struct lz_err *reterr)
 {
 	struct lz_swap_state state;
 	struct lz_err why = { "" };
-	int r = lz_running_too_late(ctl, reterr);
+	int r;
 
+	lz_swap_state_get(&ctl->view, &state);
+	if (wanted && (wanted != lz_ctl_generation(ctl) || !(state.pending || state.expired)))
+		return not_that_one(ctl, wanted, state.pending, reterr);
+	r = lz_running_too_late(ctl, reterr);
 	if (r < 0)
 		return r;
 	lz_swap_state_get(&ctl->view, &state);
@@ -356,7 +385,7 @@ int lz_running_confirm(struct lz_ctl *ctl, struct lz_err *reterr)
 				  why.text);
 	if (lz_swap_confirm(&ctl->view) < 0) { /* the disk took that long */
 		lz_running_became(ctl, ctl->now.row.generation, LZ_STATE_EXPIRED);
-		return too_late(reterr);
+		return too_late(ctl->now.row.generation, reterr);
 	}
 	lz_text_set(ctl->now.row.state, sizeof(ctl->now.row.state), LZ_STATE_CONFIRMED);
 	ctl->now.row.deadline_s = 0;
@@ -384,9 +413,13 @@ int lz_running_back(struct lz_ctl *ctl, bool expired, const char *actor, struct 
 
 	if (expired) {
 		lz_swap_settle(&ctl->view);
-		ctl->gone_back_ns = lz_clock_mono_ns();
+		ctl->gone_back = (struct lz_gone_back){ .left = left.generation,
+							.to = ctl->before.row.generation,
+							.found_ns = lz_clock_mono_ns() };
 	} else if (lz_swap_undo(&ctl->view) < 0) {
 		return lz_err_set(reterr, ENOENT, "policy: nothing waits for a confirm");
+	} else { /* to what an earlier trial may have gone back to as well */
+		ctl->gone_back = (struct lz_gone_back){ 0 };
 	}
 	lz_running_became(ctl, left.generation, state);
 	if (ctl->before.image) /* stamps that the one left has used up are not used again */

@@ -31,11 +31,16 @@ void lz_running_done(struct lz_running *running);
 int lz_running_apply(struct lz_ctl *ctl, struct lz_running *next, __u32 confirm_s, __u32 plan_flags,
 		     struct lz_err *reterr);
 
-/** lz_running_too_late() - has the deadline only just passed? Then who says confirm or undo means what is no more: -EBUSY
- *  with @reterr set; else 0 */
+/** lz_running_too_late() - has the deadline only just passed, and is nothing else in force since? Then who says confirm
+ *  or undo means what is no more: -EBUSY with @reterr set; else 0 */
 int lz_running_too_late(const struct lz_ctl *ctl, struct lz_err *reterr);
-/** lz_running_confirm() - in the ledger, then in the kernel; -errno with @reterr set: the deadline stands */
-int lz_running_confirm(struct lz_ctl *ctl, struct lz_err *reterr);
+/**
+ * lz_running_confirm() - in the ledger, then in the kernel
+ * @wanted: the generation that is meant; 0: the one that waits
+ *
+ * Return: 0; -ENOENT: nothing waits; else -errno; with @reterr set, and the deadline stands.
+ */
+int lz_running_confirm(struct lz_ctl *ctl, __u64 wanted, struct lz_err *reterr);
 
 /**
  * lz_running_back() - while pending: to the previous one; @expired: the data plane did it already

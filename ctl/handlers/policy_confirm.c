@@ -23,7 +23,7 @@ void lz_h_policy_confirm(struct lz_request *req, void *arg)
 
 	if (lz_ctl_wait_policy(ctl, req, lz_h_policy_confirm) || !lz_ctl_need(ctl, req))
 		return;
-	r = lz_running_confirm(ctl, &err);
+	r = lz_running_confirm(ctl, lz_arg_int(req, "generation", 0), &err);
 	if (r < 0) {
 		lz_end(req, r == -ENOENT ? -EBUSY : r, &err);
 		return;
@@ -34,6 +34,7 @@ void lz_h_policy_confirm(struct lz_request *req, void *arg)
 	lz_tell_note(ctl, LZ_LOG_NOTICE, &note);
 	end = cJSON_CreateObject();
 	lz_json_add_u64(end, "generation", ctl->now.row.generation);
+	lz_json_add_str(end, "name", ctl->now.row.name);
 	lz_reply_end(req, LZ_CODE_OK, NULL, end);
 }
 

@@ -168,7 +168,9 @@ static const struct lz_proto_command lz_proto_commands[] = {
 	  "confirm_s=int? yes=bool? file=text? expected_generation=int?",
 	  "generation name deadline?",
 	  "kind path? text" }, /* kind: not-in-force warning attached detached; path: of the policy */
-	{ "policy.confirm", LZ_PEER_ADMIN, LZ_CMD_F_MUTATES, 0, "", "generation", "" },
+	{ "policy.confirm", LZ_PEER_ADMIN, LZ_CMD_F_MUTATES, 0,
+	  "generation=int?", /* refused if another one waits */
+	  "generation name", "" },
 	{ "policy.undo", LZ_PEER_ADMIN, LZ_CMD_F_MUTATES, 0, "", "generation name changes", "" },
 	{ "policy.show", LZ_PEER_READ, 0, 0, "generation=int?", /* text in payload pieces */
 	  "generation name", "" },

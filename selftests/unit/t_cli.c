@@ -194,7 +194,7 @@ static void policies(void)
 	snprintf(words, sizeof(words), "policy apply %s --confirm 5min --yes", good);
 	T_EQ(ctl(words), 0, "applied");
 	T_HAS(ran.out, "applied 'cable' as generation 8\n", "what");
-	T_HAS(ran.out, "lazaretctl policy confirm\n", "how to confirm");
+	T_HAS(ran.out, "lazaretctl policy confirm 8\n", "how to confirm, and nothing else");
 	T_HAS(ran.out, "not-in-force: /gardens/leaky/web: needs the portal\n", "what sleeps");
 	T_HAS(ran.out, "  warning: /sets/d: a newer daemon finds it odd\n", "what only the daemon finds");
 	snprintf(words, sizeof(words), "policy diff %s", good);
@@ -208,6 +208,9 @@ static void policies(void)
 	T_HAS(ran.out, NAMES_TEN, "all names");
 	T_HAS(ran.out, TEXTS_TEN, "the whole list");
 	T_EQ(ctl("policy confirm"), 2, "refused");
+	T_EQ(ctl("policy confirm 8"), 2, "of a number: refused");
+	T_EQ(ctl("policy confirm cable"), 1, "of a name: is no number");
+	T_HAS(ran.err, "GENERATION", "says what is wanted");
 	T_EQ(ctl("policy show"), 0, "show");
 	T_STR(ran.out, "{\n  \"version\": 1\n}\n", "as it is");
 	T_EQ(ctl("policy show -j"), 0, "show as a document");
@@ -218,10 +221,10 @@ static void policies(void)
 	cJSON_Delete(doc);
 	snprintf(words, sizeof(words), "policy apply %s --yes", good);
 	T_EQ(ctl(words), 0, "applied");
-	T_HAS(ran.out, "\n  lazaretctl policy confirm\n", "what comes next");
+	T_HAS(ran.out, "\n  lazaretctl policy confirm 8\n", "what comes next");
 	snprintf(words, sizeof(words), "--instance lz-t policy apply %s --yes", good);
 	T_EQ(ctl(words), 0, "applied to an instance");
-	T_HAS(ran.out, "\n  lazaretctl --instance lz-t policy confirm\n", "as it is to be typed");
+	T_HAS(ran.out, "\n  lazaretctl --instance lz-t policy confirm 8\n", "as it is to be typed");
 	T_HAS(ran.out, "\n  lazaretctl --instance lz-t policy undo\n", "both of them");
 	unlink(good);
 	unlink(bad);

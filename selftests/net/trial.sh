@@ -1,0 +1,107 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# Policies on trial, and several operators: what confirm and undo are about, before and after a deadline.
+set -u
+
+ROOT=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=selftests/lib/gateway.sh
+. "$ROOT/selftests/lib/gateway.sh"
+
+lz_gateway_enter 180 "$@"
+
+# policy NAME MODE
+policy()
+{
+	cat >"$LZ_DIR/$1.json" <<-END
+	{ "version": 1, "name": "$1", "mode": "$2",
+	  "interfaces": { "access": { "side": "customer", "match": ["acc0"] },
+			  "transit": { "side": "uplink", "match": ["upl0"] } },
+	  "sets": { "offices": ["198.51.100.128/25", { "file": "more.cidr" }, "198.51.100.0/26"] },
+	  "classes": { "offices": { "of": ["offices"], "port25": "leave-alone" } } }
+	END
+}
+
+in_force()
+{
+	[ "$(ctl -j status | jq -r .policy.name)" = "$1" ]
+}
+
+generation()
+{
+	ctl -j status | jq .policy.generation
+}
+
+# expire: A is tried and forgotten; returns as soon as the controller has seen that
+expire()
+{
+	ctl -q policy apply "$LZ_DIR/A.json" --confirm 1 && GONE=$(generation) && lz_wait 5 in_force base
+}
+
+# say WORDS: what is answered, in one line, and the exit code
+say()
+{
+	local status=0
+	ctl "$@" >"$LZ_DIR/said" 2>&1 || status=$?
+	echo "$(head -n 1 "$LZ_DIR/said") $status"
+}
+
+TOO_LATE="has passed and the data plane has gone back by itself 2"
+
+t_need lz_provider_add
+policy first enforce
+policy base enforce
+policy A monitor
+policy B monitor
+printf '198.51.101.0/24\n2001:db8:2000::/36\n' >"$LZ_DIR/more.cidr"
+t_need daemon_start "$LZ_DIR/first.json"
+t_need ctl policy apply "$LZ_DIR/base.json"
+BASE=$(generation)
+
+# ---------------------------------------------------------------- just after a deadline
+
+t_need expire
+t_eq "a deadline has just passed: undo is too late" "$(say policy undo)" \
+	"lazaretctl: policy: too late: the deadline of generation $GONE $TOO_LATE"
+t_need expire
+t_need ctl policy apply "$LZ_DIR/B.json"
+t_eq "another one for good since: undo undoes that" "$(say policy undo)" "back to 'base', generation $((GONE + 2)), 2 changes 0"
+t_need expire
+t_need ctl policy apply "$LZ_DIR/B.json" --confirm 60
+t_eq "another one on trial since: undo undoes that" "$(say policy undo)" "back to 'base', generation $((GONE - 1)), 2 changes 0"
+t_eq "undo again is not too late either" "$(say policy undo)" "back to 'first', generation $((GONE + 2)), 1 change 0"
+t_need ctl policy apply "$LZ_DIR/base.json"
+t_need expire
+t_need ctl policy apply "$LZ_DIR/B.json" --confirm 60
+t_eq "another one on trial since: confirmed" "$(say policy confirm)" "confirmed 'B', generation $((GONE + 1)) 0"
+t_eq "twice: says what is the case" "$(say policy confirm)" "lazaretctl: policy: nothing waits for a confirm 2"
+t_eq "and then undone" "$(say policy undo)" "back to 'base', generation $((GONE + 2)), 2 changes 0"
+t_need expire
+t_need ctl range add offices 198.51.105.0/24
+t_eq "a range since: undo takes it back" "$(say policy undo)" "back to 'base', generation $((GONE + 2)), 1 change 0"
+
+# ---------------------------------------------------------------- which one is meant
+
+t_need expire
+ctl policy apply "$LZ_DIR/B.json" --confirm 60 >"$LZ_DIR/said"
+N=$(generation)
+t_ok "apply prints the command with its number" grep -qx "  lazaretctl --instance lab policy confirm $N" "$LZ_DIR/said"
+t_ok "and so does status" grep -qx "  lazaretctl --instance lab policy confirm $N" <(ctl status)
+t_eq "one that has expired is meant: the other one is not confirmed" "$(say policy confirm "$GONE")" \
+	"lazaretctl: policy: generation $N waits, not $GONE; $N is 'B', applied by root; $GONE, 'A', is expired 2"
+t_eq "one that judged before: the same" "$(say policy confirm "$BASE")" \
+	"lazaretctl: policy: generation $N waits, not $BASE; $N is 'B', applied by root; $BASE, 'base', is confirmed 2"
+t_eq "one that never was: the same" "$(say policy confirm 4711)" \
+	"lazaretctl: policy: generation $N waits, not 4711; $N is 'B', applied by root; there is no generation 4711 2"
+t_eq "no number: invalid" "$(status_of ctl policy confirm B)" 1
+t_eq "still on trial" "$(ctl -j status | jq .policy.confirmed)" false
+t_eq "its own number: confirmed, and says what" "$(ctl -j policy confirm "$N" | jq -c '[.generation, .name]')" "[$N,\"B\"]"
+t_eq "its own number again" "$(say policy confirm "$N")" \
+	"lazaretctl: policy: nothing waits for a confirm: $N, 'B', is confirmed 2"
+t_eq "the number of one that has expired: too late, however long ago" "$(say policy confirm "$GONE")" \
+	"lazaretctl: policy: too late: the deadline of generation $GONE $TOO_LATE"
+t_need ctl policy undo
+t_eq "the number of one that was undone" "$(say policy confirm "$N")" \
+	"lazaretctl: policy: nothing waits for a confirm: $N, 'B', is undone 2"
+
+t_end
