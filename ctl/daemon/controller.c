@@ -332,6 +332,34 @@ static int load_first(const char *path, struct lz_policy **ret)
 	return r;
 }
 
+/* As policy show would print it; NULL: there is none, or no room for it. */
+static char *print(const struct lz_policy *policy)
+{
+	char *text = NULL;
+
+	if (policy)
+		lz_policy_print(policy, LZ_PRINT_INLINE_FILES | LZ_PRINT_PACKED, &text);
+	return text;
+}
+
+/* FILE is for the first start of all. Who edits it and starts anew must not believe that it judges now. While another
+ * one is on trial FILE may be the one that comes back. */
+static void tell_passed_over(const struct lz_ctl *ctl, const char *given)
+{
+	lz_autofree char *now = print(ctl->now.policy), *before = print(ctl->before.policy);
+	char command[LZ_COMMAND_TEXT_MAX], whole[LZ_COMMAND_TEXT_MAX + PATH_MAX];
+
+	if (!given || (ctl->now.policy && !now) || (now && lz_streq(given, now)) ||
+	    (before && lz_streq(given, before)))
+		return;
+	snprintf(whole, sizeof(whole), "%s %s", lz_ctl_command(ctl, "policy apply", command), ctl->options->policy);
+	lz_log(LZ_LOG_WARNING, "policy-file-not-in-force", "file=%s in_force=%llu name=%s why=%s apply=%s",
+	       ctl->options->policy, (unsigned long long)lz_ctl_generation(ctl), now ? ctl->now.row.name : "-",
+	       now ? "what was confirmed last stays; --policy is for the first start" :
+		     "the only policy went back to pass all; --policy is for the first start",
+	       whole);
+}
+
 static int open_serve(struct lz_ctl *ctl, int control, int read_only, struct lz_err *reterr)
 {
 	struct lz_serve_config config = {
@@ -365,6 +393,7 @@ static const struct lz_ears ears = {
 
 static int start(struct lz_ctl *ctl, const struct lz_identity *who, struct lz_err *reterr)
 {
+	lz_autofree char *given = NULL;
 	struct lz_policy *first = NULL;
 	int control, read_only, gate, bad, r;
 	uid_t portal = 0;
@@ -394,6 +423,7 @@ static int start(struct lz_ctl *ctl, const struct lz_identity *who, struct lz_er
 	if (r == 0) {
 		struct lz_err why = { "" };
 
+		given = print(first);
 		r = lz_running_restore(ctl, first, ctl->options->policy, &why);
 		if (r < 0 && lz_books_fall_back(ctl, r, &why)) /* it could be opened, but a policy is more than a row */
 			r = lz_running_restore(ctl, NULL, "", &why);
@@ -411,8 +441,10 @@ static int start(struct lz_ctl *ctl, const struct lz_identity *who, struct lz_er
 		r = lz_portal_open(ctl, gate, portal, reterr);
 	if (r == 0 && start_timers(ctl) < 0)
 		r = lz_err_set(reterr, EIO, "timers: cannot start");
-	if (r == 0)
+	if (r == 0) {
 		lz_books_seal(ctl);
+		tell_passed_over(ctl, given);
+	}
 	return r;
 }
 

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# Policies on trial, and several operators: what confirm and undo are about, before and after a deadline.
+# Policies on trial, and several operators: what confirm and undo are about, before and after a deadline. And what
+# a start says of a --policy FILE that is not what judges.
 set -u
 
 ROOT=$(cd "$(dirname "$0")/../.." && pwd)
@@ -103,5 +104,48 @@ t_eq "the number of one that has expired: too late, however long ago" "$(say pol
 t_need ctl policy undo
 t_eq "the number of one that was undone" "$(say policy confirm "$N")" \
 	"lazaretctl: policy: nothing waits for a confirm: $N, 'B', is undone 2"
+
+# ---------------------------------------------------------------- a start with a FILE that is not what judges
+
+# warned: what the log of the last start says of FILE, but for the time
+warned()
+{
+	grep -h event=policy-file-not-in-force "$LZ_DIR/log/daemon.log" | sed 's/.*\(level=\)/\1/'
+}
+
+daemon_stop
+t_need daemon_start "$LZ_DIR/base.json"
+t_eq "a start with what judges, and its list in another file: nothing to say" "$(warned)" ""
+N=$(generation)
+for file in A first; do
+	daemon_kill
+	t_need daemon_start "$LZ_DIR/$file.json"
+	t_eq "a start with another FILE, $file: a warning says what judges, and how to apply it" "$(warned)" \
+		"level=warning event=policy-file-not-in-force file=$LZ_DIR/$file.json in_force=$N name=base$(
+		) why=\"what was confirmed last stays; --policy is for the first start\"$(
+		) apply=\"lazaretctl --instance lab policy apply $LZ_DIR/$file.json\""
+	t_ok "and base judges" in_force base
+done
+t_need ctl policy apply "$LZ_DIR/A.json" --confirm 60
+daemon_kill
+t_need daemon_start "$LZ_DIR/base.json"
+t_eq "FILE is what a trial goes back to: nothing to say" "$(in_force A; echo $?)$(warned)" 0
+t_need ctl policy undo
+echo 198.51.102.0/24 >>"$LZ_DIR/more.cidr"
+daemon_kill
+t_need daemon_start "$LZ_DIR/base.json"
+t_eq "a list beside FILE was edited: a warning" "$(warned | grep -c "file=$LZ_DIR/base.json in_force=$N ")" 1
+mkfifo "$LZ_DIR/pipe.json"
+truncate -s 200G "$LZ_DIR/huge.json"
+: >"$LZ_DIR/empty.json"
+for file in pipe huge empty missing; do
+	daemon_kill
+	SINCE=$(lz_now_ms)
+	t_need daemon_start "$LZ_DIR/$file.json"
+	t_ok "FILE is $file: no delay" test $(($(lz_now_ms) - SINCE)) -lt 3000
+	t_eq "FILE is $file: base judges, and one line says that FILE is not valid" "$(in_force base; echo $?)$(warned)$(
+		grep -c "$file.json: policy is not valid; what was confirmed last stays" "$LZ_DIR/log/daemon.log")" 01
+done
+daemon_stop
 
 t_end
