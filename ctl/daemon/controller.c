@@ -343,7 +343,8 @@ static char *print(const struct lz_policy *policy)
 }
 
 /* FILE is for the first start of all. Who edits it and starts anew must not believe that it judges now. While another
- * one is on trial FILE may be the one that comes back. */
+ * one is on trial FILE may be the one that comes back. Where another file was applied since, which is usual, this is
+ * said at each start: so nothing here offers to apply the old one. */
 static void tell_passed_over(const struct lz_ctl *ctl, const char *given)
 {
 	lz_autofree char *now = print(ctl->now.policy), *before = print(ctl->before.policy);
@@ -352,8 +353,8 @@ static void tell_passed_over(const struct lz_ctl *ctl, const char *given)
 	if (!given || (ctl->now.policy && !now) || (now && lz_streq(given, now)) ||
 	    (before && lz_streq(given, before)))
 		return;
-	snprintf(whole, sizeof(whole), "%s %s", lz_ctl_command(ctl, "policy apply", command), ctl->options->policy);
-	lz_log(LZ_LOG_WARNING, "policy-file-not-in-force", "file=%s in_force=%llu name=%s why=%s apply=%s",
+	snprintf(whole, sizeof(whole), "%s %s", lz_ctl_command(ctl, "policy diff", command), ctl->options->policy);
+	lz_log(LZ_LOG_NOTICE, "policy-file-not-in-force", "file=%s in_force=%llu name=%s why=%s see=%s",
 	       ctl->options->policy, (unsigned long long)lz_ctl_generation(ctl), now ? ctl->now.row.name : "-",
 	       now ? "what was confirmed last stays; --policy is for the first start" :
 		     "the only policy went back to pass all; --policy is for the first start",

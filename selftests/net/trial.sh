@@ -120,10 +120,10 @@ N=$(generation)
 for file in A first; do
 	daemon_kill
 	t_need daemon_start "$LZ_DIR/$file.json"
-	t_eq "a start with another FILE, $file: a warning says what judges, and how to apply it" "$(warned)" \
-		"level=warning event=policy-file-not-in-force file=$LZ_DIR/$file.json in_force=$N name=base$(
+	t_eq "a start with another FILE, $file: the log says what judges, and how to compare" "$(warned)" \
+		"level=notice event=policy-file-not-in-force file=$LZ_DIR/$file.json in_force=$N name=base$(
 		) why=\"what was confirmed last stays; --policy is for the first start\"$(
-		) apply=\"lazaretctl --instance lab policy apply $LZ_DIR/$file.json\""
+		) see=\"lazaretctl --instance lab policy diff $LZ_DIR/$file.json\""
 	t_ok "and base judges" in_force base
 done
 t_need ctl policy apply "$LZ_DIR/A.json" --confirm 60
@@ -134,7 +134,7 @@ t_need ctl policy undo
 echo 198.51.102.0/24 >>"$LZ_DIR/more.cidr"
 daemon_kill
 t_need daemon_start "$LZ_DIR/base.json"
-t_eq "a list beside FILE was edited: a warning" "$(warned | grep -c "file=$LZ_DIR/base.json in_force=$N ")" 1
+t_eq "a list beside FILE was edited: it is said" "$(warned | grep -c "file=$LZ_DIR/base.json in_force=$N ")" 1
 mkfifo "$LZ_DIR/pipe.json"
 truncate -s 200G "$LZ_DIR/huge.json"
 : >"$LZ_DIR/empty.json"
