@@ -55,7 +55,7 @@ static void take_told(struct lz_ctl *ctl, const struct lz_answer *told)
 	bool of_hook = told->what < LZ_TOLD_FAULT;
 	struct lz_note note = { 0 };
 
-	if (told->what >= LZ_TOLD_N)
+	if (told->what >= LZ_TOLD_N || told->what == LZ_TOLD_UNJUDGED)
 		return;
 	if (of_hook)
 		hook_lost(ctl, told->text, told->what == LZ_TOLD_LOST);
@@ -87,6 +87,8 @@ static int receive(struct lz_ctl *ctl, int *fds, unsigned int *n_fds)
 		lz_log(LZ_LOG_ERROR, "keeper-gone", "instance=%s", ctl->options->instance);
 		exit(LZ_CODE_REFUSED);
 	}
+	if (r == 0)
+		ctl->unjudged = ctl->answer.unjudged;
 	if (r == 0 && ctl->silent_since_s) {
 		lz_log(LZ_LOG_NOTICE, "keeper-answers", "silent_s=%llu", lz_ctl_silent_s(ctl));
 		ctl->silent_since_s = 0;

@@ -172,6 +172,7 @@ struct lz_ctl {
 	bool ledger_away; /* its file is not the one that was opened */
 	__u64 books_tried_s; /* CLOCK_MONOTONIC: when the ledger was last asked for that a copy stands in for */
 	char lost_hooks[256]; /* names, "" = none */
+	__u32 unjudged; /* as the keeper said last: a bit for each slot of which no customer port has a hook */
 	char hook_fault[512]; /* "NAME: why" of one that is unfit or failed, as of the last lz_ctl_ports() */
 	struct lz_names *names; /* host names of the policy; NULL = there are none */
 	struct lz_courier *courier; /* to the teller; NULL = there is none */

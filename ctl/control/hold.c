@@ -192,6 +192,7 @@ int lz_grade_check(const struct lz_ctl *ctl, const struct lz_grade *grade, struc
 const char *const lz_hold_off_texts[LZ_HOLD_OFF_N] = {
 	[LZ_HOLD_OFF_BYPASS] = "the bypass is on: everything passes",
 	[LZ_HOLD_OFF_NO_POLICY] = "no policy is in force: everything passes",
+	[LZ_HOLD_OFF_NO_PORT] = "no customer port is judged: everything passes",
 	[LZ_HOLD_OFF_OVER] = "its time is over",
 	[LZ_HOLD_OFF_NEVER] = "the address is on the never-list: its packets pass",
 	[LZ_HOLD_OFF_MONITOR] = "the policy is in monitor mode and stops nothing",
@@ -202,6 +203,16 @@ static const struct lz_policy *judging(const struct lz_ctl *ctl, const struct lz
 {
 	return ctl->before.policy && state->number == ctl->before.row.generation ? ctl->before.policy :
 										   ctl->now.policy;
+}
+
+bool lz_hold_no_port(const struct lz_ctl *ctl)
+{
+	struct lz_swap_state state;
+
+	if (!ctl->opened)
+		return false;
+	lz_swap_state_get(&ctl->view, &state);
+	return state.slot < LZ_GENERATIONS && ctl->unjudged & 1u << state.slot;
 }
 
 enum lz_hold_off lz_hold_off(const struct lz_ctl *ctl, const struct lz_addr *addr, __u32 expiry_s)
@@ -217,6 +228,8 @@ enum lz_hold_off lz_hold_off(const struct lz_ctl *ctl, const struct lz_addr *add
 	lz_swap_state_get(&ctl->view, &state);
 	if (state.slot >= LZ_GENERATIONS)
 		return LZ_HOLD_OFF_NO_POLICY;
+	if (ctl->unjudged & 1u << state.slot)
+		return LZ_HOLD_OFF_NO_PORT;
 	if (expiry_s <= lz_tables_now_s(&ctl->view))
 		return LZ_HOLD_OFF_OVER;
 	policy = judging(ctl, &state);

@@ -15,6 +15,7 @@ enum lz_hold_off {
 	LZ_HOLD_IS_ENFORCED,
 	LZ_HOLD_OFF_BYPASS,
 	LZ_HOLD_OFF_NO_POLICY,
+	LZ_HOLD_OFF_NO_PORT, /* of some only, nobody knows which of them a host is at: he counts as held */
 	LZ_HOLD_OFF_OVER,
 	LZ_HOLD_OFF_NEVER,
 	LZ_HOLD_OFF_MONITOR,
@@ -34,6 +35,9 @@ extern const char *const lz_hold_off_texts[LZ_HOLD_OFF_N];
  * the case, stay on record whatever the answer. A fraction of a microsecond.
  */
 enum lz_hold_off lz_hold_off(const struct lz_ctl *ctl, const struct lz_addr *addr, __u32 expiry_s);
+
+/** lz_hold_no_port() - is the policy that judges at work at no customer port? Nothing of any hold is enforced then */
+bool lz_hold_no_port(const struct lz_ctl *ctl);
 
 /** lz_hold_to_kernel() - an entry of the ledger into the kernel, and read back */
 int lz_hold_to_kernel(struct lz_ctl *ctl, const struct lz_held *held, struct lz_err *reterr);

@@ -82,6 +82,14 @@ static bool is_customer(const struct lz_policy *policy, const char *name)
 	return false;
 }
 
+bool lz_interfaces_customer(const struct lz_policy *policy, const struct lz_port_told *ports, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (ports[i].planned && is_customer(policy, ports[i].name))
+			return true;
+	return false;
+}
+
 size_t lz_interfaces_left(const struct lz_policy *now, const struct lz_policy *next, const struct lz_port_told *ports,
 			  size_t n, char *ret, size_t size)
 {

@@ -21,6 +21,9 @@ __u32 lz_rules_from_policy(const struct lz_policy *policy, struct lz_port_rule *
 bool lz_interfaces_missing(const struct lz_policy *policy, const struct lz_port_told *ports, size_t n,
 			   char *ret, size_t size);
 
+/** lz_interfaces_customer() - is a customer port of the policy there, with a hook or without? @ports: of lz_ctl_ports() */
+bool lz_interfaces_customer(const struct lz_policy *policy, const struct lz_port_told *ports, size_t n);
+
 /**
  * lz_interfaces_left() - whose customers would pass unjudged if @next came in the place of @now?
  * @ports: of lz_ctl_ports()

@@ -11,6 +11,7 @@
 #include "control/ask.h"
 #include "control/ctl.h"
 #include "control/defer.h"
+#include "control/hold.h"
 #include "control/rules.h"
 #include "control/running.h"
 #include "control/tell.h"
@@ -119,6 +120,8 @@ static void send_missing(struct lz_ctl *ctl, struct lz_request *req, const struc
 
 	if (lz_interfaces_missing(ctl->now.policy, ports, n, text, sizeof(text)))
 		send_line(req, "warning", NULL, text);
+	if (lz_hold_no_port(ctl))
+		send_line(req, "warning", NULL, "no customer port is judged: nothing of any hold is enforced");
 }
 
 /* A hook is changed once the policy is there for good. What cannot be stays as it was. */

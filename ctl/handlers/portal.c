@@ -297,7 +297,7 @@ static void say_grace(struct lz_ctl *ctl, const struct lz_addr *host, cJSON *ans
 	struct lz_target target;
 	struct lz_case c;
 
-	if (off == LZ_HOLD_OFF_NEVER || off == LZ_HOLD_OFF_MONITOR) /* a bypass will be over */
+	if (off == LZ_HOLD_OFF_NEVER || off == LZ_HOLD_OFF_MONITOR) /* a bypass, or a hook that is missing, will be over */
 		return;
 	if (!ctl->opened || lz_target_look(ctl, host, &target, NULL) < 0)
 		return;

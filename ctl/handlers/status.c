@@ -89,14 +89,29 @@ static void say_hooks(const struct lz_ctl *ctl, const struct lz_port_told *ports
 	lz_text_set(ret, size, text.data ? text.data : first->name);
 }
 
-static void check_hooks(struct lz_ctl *ctl, struct lz_health *h)
+/* Whatever is held is held nowhere then: of one port less among others "hooks" is enough. */
+static void check_customers(struct lz_ctl *ctl, bool one_is_there, struct lz_health *h)
+{
+	char why[512] = "", command[LZ_COMMAND_TEXT_MAX];
+
+	if (lz_hold_no_port(ctl))
+		snprintf(why, sizeof(why), "none is judged: all customers pass, nothing of any hold is enforced; %s%s",
+			 one_is_there ? "see hooks" :
+			 "the policy names none that is there: name one in /interfaces, or go back: ",
+			 one_is_there ? "" : lz_ctl_command(ctl, "policy undo", command));
+	check(h, "customer-ports", why);
+}
+
+static void check_hooks(struct lz_ctl *ctl, struct lz_health *h, struct lz_health *customers)
 {
 	lz_autofree struct lz_port_told *ports = NULL;
 	char why[256] = "", missing[256] = "";
 	struct lz_err err = { "interfaces: out of memory" };
+	bool one_is_there = true;
 	size_t n = 0;
+	int r = lz_ctl_ports(ctl, &ports, &n, &err);
 
-	if (lz_ctl_ports(ctl, &ports, &n, &err) < 0)
+	if (r < 0)
 		lz_text_set(why, sizeof(why), err.text);
 	else
 		say_hooks(ctl, ports, n, why, sizeof(why));
@@ -106,6 +121,9 @@ static void check_hooks(struct lz_ctl *ctl, struct lz_health *h)
 		snprintf(why, sizeof(why), "lost: %.120s%s%.120s", ctl->lost_hooks, missing[0] ? "; " : "",
 			 missing);
 	check(h, "hooks", why[0] ? why : missing);
+	if (r == 0 && ctl->now.policy)
+		one_is_there = lz_interfaces_customer(ctl->now.policy, ports, n);
+	check_customers(ctl, one_is_there, customers);
 }
 
 /* As the data plane counts them when it has to make one more: held ones have their own room. */
@@ -165,9 +183,9 @@ size_t lz_health_look(struct lz_ctl *ctl, struct lz_health ret[static LZ_HEALTH_
 							    "no policy is in force");
 	why[0] = '\0';
 	if (ctl->opened) {
-		check_hooks(ctl, &ret[n++]);
-		check_tables(ctl, &ret[n], &ret[n + 1]);
-		n += 2;
+		check_hooks(ctl, &ret[n], &ret[n + 1]);
+		check_tables(ctl, &ret[n + 2], &ret[n + 3]);
+		n += 4;
 		check(&ret[n++], "portal", ctl->portal_fault);
 		check(&ret[n++], "portal-listen", ctl->portal_deaf);
 		lz_portal_check_api(ctl, api, sizeof(api));

@@ -190,6 +190,7 @@ static int answer_plain(struct lz_keeper *k, struct lz_err *reterr)
 	} else {
 		r = k->ask.kind == LZ_ASK_KEEP ? keep(k, reterr) : ask_portal(k, reterr);
 	}
+	k->answer.unjudged = k->wiring.unjudged;
 	if (r < 0)
 		return r;
 	return lz_chan_send(k->chan, &k->answer, sizeof(k->answer), NULL, 0, true);
@@ -208,6 +209,7 @@ int lz_keeper_serve(struct lz_keeper *k)
 	memset(&k->answer, 0, sizeof(k->answer));
 	k->answer.kind = k->ask.kind;
 	k->answer.seq = k->ask.seq;
+	k->answer.unjudged = k->wiring.unjudged;
 	switch (k->ask.kind) {
 	case LZ_ASK_ALIVE:
 		return 0;
@@ -267,7 +269,9 @@ void lz_keeper_tell(void *keeper, enum lz_told_what what, const char *text)
 	struct lz_keeper *k = keeper;
 	lz_autofree struct lz_answer *told = calloc(1, sizeof(*told));
 
-	if (what == LZ_TOLD_FAULT || what >= LZ_TOLD_PORTAL_UP)
+	if (what == LZ_TOLD_UNJUDGED)
+		; /* why it is so has been logged */
+	else if (what == LZ_TOLD_FAULT || what >= LZ_TOLD_PORTAL_UP)
 		lz_log(words[what].level, words[what].event, "why=%s", text);
 	else
 		lz_log(words[what].level, words[what].event, "interface=%s", text);
@@ -275,6 +279,7 @@ void lz_keeper_tell(void *keeper, enum lz_told_what what, const char *text)
 		return;
 	told->kind = LZ_ASK_N;
 	told->what = what;
+	told->unjudged = k->wiring.unjudged;
 	snprintf(told->text, sizeof(told->text), "%s", text);
 	lz_chan_send(k->chan, told, sizeof(*told), NULL, 0, false);
 }

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "datapath/rehook.h"
+#include "keeper/judged.h"
 #include "keeper/known.h"
 #include "keeper/wiring.h"
 #include "privsep/chan.h"
@@ -134,6 +135,8 @@ static int wire(struct lz_wiring *w, struct look *look, struct lz_port_want *wan
 	r = lz_ports_set(&w->ports, want, slot, reterr);
 	if (r < 0)
 		return r;
+	if (there)
+		lz_judged_note(w, want, slot);
 	if (there && have->egress >= want->egress) {
 		lz_known_remember(w, want);
 		return 0;
@@ -146,6 +149,7 @@ static int wire(struct lz_wiring *w, struct look *look, struct lz_port_want *wan
 	if (r == 0) {
 		bool is_back = lz_known_remember(w, want);
 
+		lz_judged_note(w, want, slot);
 		is_back |= was_lost(w, want->ifindex, true);
 		lz_wiring_tell(w, is_back ? LZ_TOLD_BACK : LZ_TOLD_ATTACHED, want->name);
 	}
@@ -221,6 +225,7 @@ void lz_wiring_close(struct lz_wiring *w)
 	w->kernel = NULL;
 	w->planned[0] = w->planned[1] = w->settled = false;
 	w->begun[0] = w->begun[1] = w->was_planned[0] = w->was_planned[1] = false;
+	lz_judged_forget(w);
 	lz_netdevs_done(&w->seen);
 	lz_known_done(w);
 	lz_failed_done(&w->failed);
@@ -259,6 +264,7 @@ int lz_wiring_plan(struct lz_wiring *w, const struct lz_ask *ask, struct lz_err 
 		w->planned[ask->slot] = w->was_planned[ask->slot];
 		return r;
 	}
+	w->judging = 0;
 	r = check_first_xdp(&look, ask, reterr);
 	for (i = 0; r == 0 && i < look.want[ask->slot].n; i++) {
 		struct lz_port_want *want = &look.want[ask->slot].v[i];
@@ -278,6 +284,7 @@ int lz_wiring_plan(struct lz_wiring *w, const struct lz_ask *ask, struct lz_err 
 		w->begun[ask->slot] = true;
 		r = 1;
 	} else {
+		lz_judged_planned(w, ask->slot);
 		w->settled = false;
 	}
 	look_done(w, &look);
@@ -413,6 +420,7 @@ static void try_again(struct lz_wiring *w, struct look *look, __u32 ifindex)
 	if (wire_or_note(w, look, first, slot) && other && if_indextoname(ifindex, name)) {
 		other->mode = first->mode;
 		lz_ports_set(&w->ports, other, !slot, NULL);
+		lz_judged_note(w, other, !slot);
 	}
 }
 
@@ -439,6 +447,8 @@ static void sync_slot(struct lz_wiring *w, struct look *look, __u32 slot, __u64 
 			w->lost[w->n_lost++] = want->ifindex;
 			lz_wiring_tell(w, LZ_TOLD_LOST, want->name);
 		}
+		if (has_hook(look, want->ifindex))
+			lz_judged_note(w, want, slot);
 		if (!lz_failed_find(&w->failed, want->ifindex) && !must_wait(look, want, end_ns))
 			wire_or_note(w, look, want, slot);
 	}
@@ -457,6 +467,7 @@ void lz_wiring_sync(struct lz_wiring *w)
 		tell_fault(w, &err);
 		return;
 	}
+	w->judging = 0;
 	drop_failed(w, &look);
 	for (__u32 slot = 0; slot < LZ_GENERATIONS; slot++) {
 		sync_slot(w, &look, slot, &end_ns);
@@ -466,6 +477,7 @@ void lz_wiring_sync(struct lz_wiring *w)
 			clear_roles(w, &look, slot);
 	}
 	try_failed(w, &look, &end_ns);
+	lz_judged_looked(w, lz_clock_mono_ns());
 	if (!fault)
 		w->fault[0] = '\0';
 	drop_unwanted(w, &look);

@@ -28,6 +28,9 @@ struct lz_wiring {
 	bool was_planned[LZ_GENERATIONS]; /* before that */
 	void (*told)(void *arg, enum lz_told_what what, const char *text);
 	void *arg;
+	__u32 unjudged; /* a bit for each slot that is planned, and no customer port of it has a hook */
+	__u32 judging; /* the others, while a look goes on */
+	__u64 unseen_ns[LZ_GENERATIONS]; /* since when no look has found one there; 0 = the last one has */
 	struct lz_netdevs seen; /* at the last look */
 	char fault[512]; /* why the last look did not work out, so that it is told once */
 	struct lz_failed failed; /* ports that are wanted and cannot be attached */

@@ -108,6 +108,7 @@ enum lz_told_what {
 	LZ_TOLD_PORTAL_DOWN, /* text says why; held hosts are refused instead of told */
 	LZ_TOLD_PORTAL_DEAF, /* text says where of its own it cannot listen and why; all else goes on */
 	LZ_TOLD_PORTAL_HEARS, /* it listens at all of them */
+	LZ_TOLD_UNJUDGED, /* look at @unjudged: it is another */
 	LZ_TOLD_N,
 };
 
@@ -119,6 +120,7 @@ struct lz_answer {
 	__u32 n_ports;
 	__u32 more; /* PORTS: ask again; PLAN: the same again */
 	__u32 beside; /* OPEN: another one judges until KEEP */
+	__u32 unjudged; /* always: a bit for each slot that is planned, and no customer port of it has a hook */
 	struct lz_instance instance; /* OPEN */
 	char text[512]; /* error, or the interface's name; PORTS: "NAME: why" of one that is unfit or failed */
 	struct lz_port_told ports[LZ_PORTS_A_MESSAGE];

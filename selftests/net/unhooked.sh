@@ -22,7 +22,8 @@ policy()
 	  "interfaces": { "access": { "side": "customer", "match": ["acc0", "p*"], "source-validation": "strict" },
 			  "transit": { "side": "uplink", "match": ["upl0"] } },
 	  "sets": { "offices": ["198.51.100.0/24", "2001:db8:2000::/36"], "spare": ["192.0.2.128/25"] },
-	  "classes": { "offices": { "of": ["offices"] }, "spare": { "of": ["spare"] } },
+	  "portal": { "url": "http://192.0.2.1:8088/", "contact": "Desk", "provider": "Example Net", "listen": ["192.0.2.1:8088"] },
+  "classes": { "offices": { "of": ["offices"] }, "spare": { "of": ["spare"] } },
 	  "capacity": { "sources": 4096, "colony": 4096 } }
 	END
 }
@@ -69,6 +70,22 @@ starts()
 queues()
 {
 	lz_ns_run far ethtool -L "q$1" tx "$2"
+}
+
+# unjudged true|false [WORDS]: do all say, or none, that nothing of the hold is enforced? And health, with WORDS
+unjudged()
+{
+	local want='.enforced == false and .not_enforced == "no customer port is judged: everything passes"' alarms=1
+	[ "$1" = true ] || { want='.enforced == null and .not_enforced == null' alarms=0; }
+	ctl -j why $HELD | jq -e "$want" >/dev/null && ctl -j quarantine show $HELD | jq -e "$want" >/dev/null &&
+		ctl -j quarantine list | jq -e "(.unenforced == 1) == $1 and (.entries[0] | $want)" >/dev/null &&
+		[ "$(ctl health 2>&1 | grep -c "^FAILED customer-ports: none is judged: .*${2:-}")" = $alarms ]
+}
+
+# page WORDS: does the page say so to who is held?
+page()
+{
+	lz_ns_run shop curl -s --max-time 5 http://192.0.2.1:8088/ | grep -q "$1"
 }
 
 # goes_on WHAT PORT: it is started, and PORT is all that is missing
@@ -180,11 +197,53 @@ done
 starts "all"
 t_ok "all: health names them" grep -q "^FAILED hooks: .*is there.* (and 4 more: " <(ctl health)
 t_ok "all: nobody is judged" reach
+t_ok "all: which is said of the hold" unjudged true "see hooks"
+t_ok "all: the page says that nothing is restricted" page "is not restricted"
+t_ok "all: a new hold, too" grep -q "not enforced: no customer port" <(ctl quarantine add $HELD for 2h)
 for port in acc0 upl0 p1 p2 p4; do
 	t_need foreign_take $port
 done
 t_ok "all: who is held is stopped, within seconds" lz_wait 5 stopped
 t_ok "all: the alarm ends" lz_wait 5 ctl health
+t_ok "all: held again" unjudged false
+t_ok "all: the page says so" page "is in quarantine"
+
+# ---------------------------------------------------------------- no customer port that is there
+
+jq 'del(.interfaces.access)' "$LZ_DIR/one.json" >"$LZ_DIR/portless.json"
+jq '.interfaces.access.match = ["nosuch0"]' "$LZ_DIR/one.json" >"$LZ_DIR/mistyped.json"
+for name in portless mistyped; do
+	ctl policy apply "$LZ_DIR/$name.json" --yes >"$LZ_DIR/said" 2>&1
+	t_ok "$name: applied, and it says what it is" grep -q "warning: no customer port is judged" "$LZ_DIR/said"
+	t_ok "$name: nobody is judged" reach
+	t_ok "$name: which is said of the hold, and what to do" unjudged true "policy undo"
+	t_ok "$name: status has the alarm" eval "ctl -j status | jq -e '.alarms[] | select(startswith(\"customer-ports: \"))'"
+	t_ok "$name: the page says that nothing is restricted" page "is not restricted"
+	t_need ctl -q policy undo
+	t_ok "$name: undone: held again" unjudged false
+	t_ok "$name: undone: stopped" stopped
+done
+t_need ctl -q policy apply "$LZ_DIR/portless.json" --yes --confirm 2
+t_ok "on trial: nobody is judged" unjudged true
+t_ok "on trial: its time is over: held again" lz_wait 5 unjudged false
+
+# An interface that is made again is no news; one that stays away is.
+ip -n "$LZ_LAB-gw" link set acc0 name other0
+for port in p1 p2 p4; do
+	ip -n "$LZ_LAB-gw" link set $port name "x$port"
+done
+flickers=0 end=$((${EPOCHREALTIME/./} + 1200000))
+while [ "${EPOCHREALTIME/./}" -lt $end ]; do
+	unjudged false || flickers=$((flickers + 1))
+done
+t_eq "made again: no flicker" "$flickers" 0
+t_ok "stays away: it is told" lz_wait 6 unjudged true
+ip -n "$LZ_LAB-gw" link set other0 name acc0
+for port in p1 p2 p4; do
+	ip -n "$LZ_LAB-gw" link set x$port name $port
+done
+t_ok "comes back: held at once" lz_wait 2 unjudged false
+t_ok "comes back: no alarm" lz_wait 5 ctl health
 
 # ---------------------------------------------------------------- more than a slice has time for
 
