@@ -16,6 +16,7 @@
 #include "control/running.h"
 #include "control/tell.h"
 #include "handlers/answer.h"
+#include "handlers/applycheck.h"
 #include "handlers/exchange.h"
 #include "handlers/handlers.h"
 #include "handlers/preview.h"
@@ -255,7 +256,6 @@ static int apply(struct lz_ctl *ctl, struct lz_request *req, struct lz_policy *p
 static bool may_apply(struct lz_ctl *ctl, struct lz_request *req)
 {
 	__u64 now = lz_ctl_generation(ctl), expected = lz_arg_int(req, "expected_generation", now);
-	struct lz_swap_state state = { 0 };
 	struct lz_err err;
 
 	if (lz_arg_int(req, "confirm_s", 1) == 0 ||
@@ -263,12 +263,7 @@ static bool may_apply(struct lz_ctl *ctl, struct lz_request *req)
 		lz_end_invalid(req, "confirm: want 1..%d seconds", LZ_CONFIRM_MAX_S);
 		return false;
 	}
-	if (ctl->opened)
-		lz_swap_state_get(&ctl->view, &state);
-	if (state.pending || state.expired) {
-		lz_err_set(&err, EBUSY,
-			   "policy: generation %llu waits for a confirm; say confirm or undo first",
-			   (unsigned long long)now);
+	if (lz_apply_waits(ctl, &err) < 0) {
 		lz_end(req, -EBUSY, &err);
 		return false;
 	}
@@ -283,17 +278,13 @@ static bool may_apply(struct lz_ctl *ctl, struct lz_request *req)
 	return true;
 }
 
-/* A mistyped glob must not set a street free. Where nothing is judged, or will be, there is nothing to ask. */
 static bool may_leave_ports(struct lz_ctl *ctl, struct lz_request *req, const struct lz_next *next)
 {
-	char names[128];
 	struct lz_err err;
 
-	if (lz_arg_bool(req, "yes") || !ctl->now.policy ||
-	    !lz_interfaces_left(ctl->now.policy, next->policy, next->before, next->n_before, names, sizeof(names)))
+	if (lz_arg_bool(req, "yes") ||
+	    lz_apply_leaves(ctl, next->policy, next->before, next->n_before, "nothing was changed", &err) == 0)
 		return true;
-	lz_err_set(&err, EPERM, "policy: %s: would not be judged any more, customers there pass, who is held goes free; "
-		   "nothing was changed", names);
 	lz_reply_end(req, LZ_CODE_GUARDED, err.text, NULL);
 	return false;
 }
@@ -468,9 +459,9 @@ void lz_h_policy_diff(struct lz_request *req, void *arg)
 		told->end = cJSON_CreateObject();
 		lz_json_add_u64(told->end, "generation", lz_ctl_generation(ctl));
 		lz_json_add_u64(told->end, "changes", told->changes.n);
-		if (ctl->opened && lz_ctl_fits(ctl, policy, &err) < 0)
+		if (lz_apply_refuses(ctl, policy, &err) < 0)
 			lz_json_add_str(told->end, "apply_refused", err.text);
-		else if (ctl->opened)
+		if (ctl->opened && lz_ctl_fits(ctl, policy, NULL) == 0)
 			add_preview(ctl, policy, told->end);
 		lz_reply_stream(req, told_fill, told_free, told);
 	} else {

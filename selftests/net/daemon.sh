@@ -288,6 +288,19 @@ t_ok "a mistyped port: says who would go free" grep -q \
 	"^lazaretctl: policy: acc0: would not be judged any more, customers there pass, who is held goes free; nothing" "$LZ_DIR/said"
 t_ok "a mistyped port: and how, if it is meant" grep -q "repeat the command with --yes" "$LZ_DIR/said"
 t_eq "a mistyped port: nothing changed" "$(ctl -j status | jq -r .policy.generation)$(status_of reach shop 25)" 11
+ctl policy diff "$LZ_DIR/left.json" >"$LZ_DIR/said" 2>&1
+t_ok "a mistyped port: diff says it before" grep -q \
+	"^lazaretctl: apply would be refused: policy: acc0: would not be judged any more, .*; --yes does it all the same" "$LZ_DIR/said"
+t_ok "a mistyped port: diff, for programs" eval "ctl -j policy diff '$LZ_DIR/left.json' |
+	jq -e '.apply_refused | contains(\"acc0\")'"
+t_eq "what leaves no port: diff has nothing to say" "$(ctl -j policy diff "$LZ_DIR/open.json" | jq .apply_refused)" null
+t_need ctl -q policy apply "$LZ_DIR/open.json" --confirm 60
+WAITS='policy: generation [0-9]* waits for a confirm; say confirm or undo first'
+t_ok "while one waits for its confirm: diff says so" grep -q "^lazaretctl: apply would be refused: $WAITS" <(
+	ctl policy diff "$LZ_DIR/shut.json" 2>&1)
+t_ok "while one waits for its confirm: so does apply" grep -q "^lazaretctl: $WAITS" <(ctl policy apply "$LZ_DIR/shut.json" 2>&1)
+t_need ctl -q policy undo
+t_eq "undone: diff has nothing to say" "$(ctl -j policy diff "$LZ_DIR/shut.json" | jq .apply_refused)" null
 t_ok "a port is left: with a yes" ctl policy apply "$LZ_DIR/left.json" --yes
 t_ok "a port is left: passes" reach shop 25
 t_ok "a port comes: nobody is asked" ctl policy apply "$LZ_DIR/open.json"
