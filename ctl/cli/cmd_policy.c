@@ -247,6 +247,8 @@ static void show_consequences(struct lz_cli *cli, const cJSON *reply)
 		lz_text_fold("warning: ", lz_text_get(cli, reply, "held_warning", why));
 	if (lz_text_member(reply, "freed"))
 		lz_text_fold("warning: ", lz_text_get(cli, reply, "freed", why));
+	if (lz_text_member(reply, "unstopped"))
+		lz_text_fold("warning: ", lz_text_get(cli, reply, "unstopped", why));
 	if (lz_text_member(reply, "apply_refused"))
 		fprintf(stderr, "lazaretctl: apply would be refused: %s\n",
 			lz_text_get(cli, reply, "apply_refused", why));

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "control/ask.h"
 #include "control/rules.h"
+#include "handlers/preview.h"
 
 int lz_apply_waits(struct lz_ctl *ctl, struct lz_err *reterr)
 {
@@ -33,6 +34,16 @@ int lz_apply_leaves(const struct lz_ctl *ctl, const struct lz_policy *policy, co
 			  "goes free; %s", names, then);
 }
 
+void lz_apply_say_wider(const struct lz_ctl *ctl, const struct lz_policy *policy, struct lz_err *err)
+{
+	size_t n = lz_preview_wider(ctl, policy), at = strlen(err->text);
+
+	if (n)
+		snprintf(err->text + at, sizeof(err->text) - at, "; %zu hold%s of an IPv6 /%u cover%s a whole /%u then, with all "
+			 "neighbours in it", n, n == 1 ? "" : "s", ctl->view.instance.ipv6_key_len, n == 1 ? "s" : "",
+			 policy->ipv6_key);
+}
+
 int lz_apply_refuses(struct lz_ctl *ctl, const struct lz_policy *policy, struct lz_err *reterr)
 {
 	lz_autofree struct lz_port_told *ports = NULL;
@@ -41,7 +52,10 @@ int lz_apply_refuses(struct lz_ctl *ctl, const struct lz_policy *policy, struct 
 
 	if (r == 0 && ctl->opened && lz_ctl_ports(ctl, &ports, &n, NULL) == 0)
 		r = lz_apply_leaves(ctl, policy, ports, n, "--yes does it all the same", reterr);
-	if (r == 0 && ctl->opened)
-		r = lz_ctl_fits(ctl, policy, reterr);
+	if (r < 0 || !ctl->opened)
+		return r;
+	r = lz_ctl_fits(ctl, policy, reterr);
+	if (r < 0)
+		lz_apply_say_wider(ctl, policy, reterr);
 	return r;
 }

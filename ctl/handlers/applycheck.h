@@ -21,6 +21,10 @@ int lz_apply_waits(struct lz_ctl *ctl, struct lz_err *reterr);
 int lz_apply_leaves(const struct lz_ctl *ctl, const struct lz_policy *policy, const struct lz_port_told *ports,
 		    size_t n, const char *then, struct lz_err *reterr);
 
+/** lz_apply_say_wider() - to what lz_ctl_fits() said: a hold is its whole key's, and with a shorter one neighbours of who
+ *  is held are held */
+void lz_apply_say_wider(const struct lz_ctl *ctl, const struct lz_policy *policy, struct lz_err *err);
+
 /** lz_apply_refuses() - all of these, and lz_ctl_fits(), in apply's order; its hooks are not tried */
 int lz_apply_refuses(struct lz_ctl *ctl, const struct lz_policy *policy, struct lz_err *reterr);
 

@@ -169,10 +169,12 @@ static int exchange(struct lz_ctl *ctl, struct lz_request *req, struct lz_policy
 	cJSON *end;
 	int r = 0;
 
-	if (!lz_arg_bool(req, "yes"))
+	if (!lz_arg_bool(req, "yes")) {
 		r = -EPERM; /* what lz_ctl_fits() said */
-	else if (lz_arg_int(req, "confirm_s", 0))
+		lz_apply_say_wider(ctl, policy, reterr);
+	} else if (lz_arg_int(req, "confirm_s", 0)) {
 		r = no_way_back(reterr);
+	}
 	if (r < 0) {
 		lz_policy_free(&policy);
 		return r;
@@ -207,6 +209,7 @@ struct ahead {
 	char port25[LZ_PREVIEW_TEXT_MAX];
 	char gardens[LZ_PREVIEW_GARDENS_MAX];
 	char freed[LZ_PREVIEW_TEXT_MAX];
+	char unstopped[LZ_PREVIEW_TEXT_MAX];
 };
 
 /* Whom it cuts off, before it does: afterwards nobody remembers what was. Said when it is done. */
@@ -214,12 +217,13 @@ static void look_ahead(const struct lz_ctl *ctl, const struct lz_running *next, 
 {
 	struct lz_preview preview;
 
-	ret->port25[0] = ret->gardens[0] = ret->freed[0] = '\0';
+	ret->port25[0] = ret->gardens[0] = ret->freed[0] = ret->unstopped[0] = '\0';
 	if (lz_preview(ctl, next->policy, next->image, &preview) < 0)
 		return;
 	lz_preview_say(ctl, &preview, ret->port25);
 	lz_preview_say_gardens(ctl, next->image, &preview, ret->gardens);
 	lz_preview_say_freed(ctl, &preview, ret->freed);
+	lz_preview_say_unstopped(&preview, ret->unstopped);
 }
 
 /* Compile and apply; takes the policy. 1: the request is answered. */
@@ -250,6 +254,8 @@ static int apply(struct lz_ctl *ctl, struct lz_request *req, struct lz_policy *p
 		send_line(req, "warning", NULL, ahead.gardens);
 	if (r == 0 && ahead.freed[0])
 		send_line(req, "warning", NULL, ahead.freed);
+	if (r == 0 && ahead.unstopped[0])
+		send_line(req, "warning", NULL, ahead.unstopped);
 	return r;
 }
 
@@ -438,6 +444,9 @@ static void add_preview(const struct lz_ctl *ctl, const struct lz_policy *policy
 		lz_json_add_u64(end, "held_shared", preview.freed);
 		if (lz_preview_say_freed(ctl, &preview, text)[0])
 			lz_json_add_str(end, "freed", text);
+		lz_json_add_u64(end, "held_unstopped", preview.unstopped);
+		if (lz_preview_say_unstopped(&preview, text)[0])
+			lz_json_add_str(end, "unstopped", text);
 	}
 	lz_image_free(&image);
 }

@@ -16,6 +16,7 @@ struct look {
 	const struct lz_image *image;
 	struct lz_ranges excepted;
 	__u32 now_s;
+	bool monitors; /* and what is in force does not */
 	struct lz_preview *ret;
 };
 
@@ -82,6 +83,7 @@ static int look_at_held(void *arg, __u64 key, __u64 word)
 	__u32 class_ = lz_image_class_of(look->image, key, lz_key_family(key));
 
 	look_at_garden(look, word);
+	look->ret->unstopped += look->monitors;
 	if (!(look->image->gen.class_[class_].flags & LZ_CLASS_F_SHARED))
 		return 0;
 	if (look->ret->freed < LZ_PREVIEW_FIRST)
@@ -100,6 +102,7 @@ int lz_preview(const struct lz_ctl *ctl, const struct lz_policy *policy, const s
 	if (!ctl->opened)
 		return 0;
 	look.now_s = lz_tables_now_s(&ctl->view);
+	look.monitors = policy->mode == LZ_MODE_MONITOR && ctl->now.policy && ctl->now.policy->mode != LZ_MODE_MONITOR;
 	r = lz_exceptions_each(&ctl->view, add_exception, &look);
 	lz_ranges_sort(&look.excepted);
 	lz_ranges_link(&look.excepted);
@@ -149,6 +152,33 @@ const char *lz_preview_say_freed(const struct lz_ctl *ctl, const struct lz_previ
 		      "when it is confirmed:", preview->freed, preview->freed == 1 ? "is" : "are");
 	say_first(ctl, preview->first_freed, preview->freed, at, buf);
 	return buf;
+}
+
+const char *lz_preview_say_unstopped(const struct lz_preview *preview, char buf[static LZ_PREVIEW_TEXT_MAX])
+{
+	buf[0] = '\0';
+	if (preview->unstopped)
+		snprintf(buf, LZ_PREVIEW_TEXT_MAX, "%zu held host%s no longer held back: this policy is in monitor mode; the "
+			 "hold%s on record", preview->unstopped, preview->unstopped == 1 ? " is" : "s are",
+			 preview->unstopped == 1 ? " stays" : "s stay");
+	return buf;
+}
+
+static int count_v6(void *n, __u64 key, __u64 word)
+{
+	(void)word;
+	*(size_t *)n += lz_key_family(key) == 6;
+	return 0;
+}
+
+size_t lz_preview_wider(const struct lz_ctl *ctl, const struct lz_policy *policy)
+{
+	size_t n = 0;
+
+	if (!ctl->opened || policy->ipv6_key >= ctl->view.instance.ipv6_key_len ||
+	    lz_holds_each(&ctl->view, lz_tables_now_s(&ctl->view), count_v6, &n) < 0)
+		return 0;
+	return n;
 }
 
 const char *lz_preview_say_gardens(const struct lz_ctl *ctl, const struct lz_image *image,

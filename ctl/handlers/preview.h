@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * preview.h - what a policy that is not in force yet would do to hosts that are there: whom it cuts off from port 25,
- * who is held in a garden that it does not have, and whom it lets go.
+ * who is held in a garden that it does not have, whom it lets go, and how many it holds back no more.
  */
 #ifndef LZ_HANDLERS_PREVIEW_H
 #define LZ_HANDLERS_PREVIEW_H
@@ -18,6 +18,7 @@ struct lz_preview {
 	size_t in_garden[LZ_GARDENS_MAX]; /* held in this row, whose garden the policy leaves out */
 	size_t freed; /* held, and in a class that is shared by it: they are let go */
 	__u64 first_freed[LZ_PREVIEW_FIRST];
+	size_t unstopped; /* held, and it is in monitor mode where the policy in force is not */
 };
 
 /**
@@ -37,6 +38,15 @@ const char *lz_preview_say(const struct lz_ctl *ctl, const struct lz_preview *pr
 /** lz_preview_say_freed() - likewise, whose hold ends */
 const char *lz_preview_say_freed(const struct lz_ctl *ctl, const struct lz_preview *preview,
 				 char buf[static LZ_PREVIEW_TEXT_MAX]);
+
+/** lz_preview_say_unstopped() - likewise, how many stay on record and are not held back */
+const char *lz_preview_say_unstopped(const struct lz_preview *preview, char buf[static LZ_PREVIEW_TEXT_MAX]);
+
+/**
+ * lz_preview_wider() - how many IPv6 holds would cover more addresses by the shorter /ipv6-key of @policy? 0: none, or
+ * it is as long
+ */
+size_t lz_preview_wider(const struct lz_ctl *ctl, const struct lz_policy *policy);
 
 /**
  * lz_preview_say_gardens() - the same of who is held in a garden that @image does not have, and what it is for him then

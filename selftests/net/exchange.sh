@@ -126,6 +126,9 @@ ctl policy apply "$LZ_DIR/p56.json" >"$LZ_DIR/out" 2>&1
 t_eq "without --yes: stopped by a guard" $? 7
 t_ok "without --yes: says how, and what it needs" \
 	grep -qE -- '--yes changes that under traffic and needs [0-9]+MiB of memory' "$LZ_DIR/out"
+WIDER='1 hold of an IPv6 /64 covers a whole /56 then, with all neighbours in it'
+t_ok "without --yes: says that neighbours will be held" grep -qF "$WIDER" "$LZ_DIR/out"
+t_ok "diff says that, too" grep -q "apply would be refused: .*$WIDER" <(ctl policy diff "$LZ_DIR/p56.json" 2>&1)
 ctl policy apply "$LZ_DIR/p56.json" --yes --confirm 60 >"$LZ_DIR/out" 2>&1
 t_eq "with a deadline: refused" $? 1
 ctl policy apply "$LZ_DIR/p56.json" --yes >"$LZ_DIR/out" 2>&1

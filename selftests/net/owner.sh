@@ -166,6 +166,18 @@ C20=$(case_of 198.51.100.30)
 t_ok "one who is no customer" ctl quarantine add 198.51.100.32 for 1h garden strict
 echo "198.51.100.33 2h strict L-1 listed" >"$LZ_DIR/list"
 t_ok "one of a list" ctl quarantine import "$LZ_DIR/list"
+jq '.mode = "monitor"' "$LZ_DIR/policy.json" >"$LZ_DIR/monitor.json"
+HELD_NOW=$(ctl -j quarantine list | jq .total)
+NO_MORE="$HELD_NOW held hosts are no longer held back: this policy is in monitor mode; the holds stay on record"
+t_ok "monitor: some are held" test "$HELD_NOW" -ge 3
+t_eq "monitor: diff says how many are held back no more" "$(ctl -j policy diff "$LZ_DIR/monitor.json" |
+	jq -r '"\(.held_unstopped) \(.unstopped)"')" "$HELD_NOW $NO_MORE"
+t_ok "monitor: for people" grep -qF "warning: $NO_MORE" <(ctl policy diff "$LZ_DIR/monitor.json" | tr -s '\n ' ' ')
+t_eq "monitor: apply says so" "$(ctl -j policy apply "$LZ_DIR/monitor.json" --yes |
+	jq --arg text "$NO_MORE" '[.notes[] | select(.text == $text)] | length')" 1
+t_eq "monitor: where they are not, there is nothing to say" "$(ctl -j policy diff "$LZ_DIR/monitor.json" |
+	jq -c '[.held_unstopped, .unstopped]')" "[0,null]"
+t_need ctl -q policy undo
 t_eq "diff: who will be let go" "$(ctl -j policy diff "$LZ_DIR/shared.json" | jq -c '[.held_shared, (.freed |
 	sub(": .*"; ""))]')" '[3,"3 of the held are in a class that is shared by this policy, and let go when it is confirmed"]'
 t_eq "apply says so" "$(ctl -j policy apply "$LZ_DIR/shared.json" --yes --confirm 5min |
