@@ -34,6 +34,7 @@ struct lz_running {
 	__u32 *by_customer; /* indices of policy->customer_ranges.v, ordered by owner */
 	struct lz_live_tables live; /* nothing after a start: then a range change applies the whole */
 	unsigned int changes; /* range changes since it was written down whole */
+	__u64 text_hash; /* of the text it is written down as, and of these changes */
 	struct lz_applied row;
 };
 

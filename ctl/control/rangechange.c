@@ -30,7 +30,7 @@ static void take_back(struct lz_ctl *ctl, struct lz_edit edit)
 
 /* The row and the line of the timeline: one transaction, one sync. */
 static int write_down(struct lz_ctl *ctl, const struct lz_edit *edit, const struct lz_applied *row,
-		      struct lz_note *note, struct lz_err *reterr)
+		      struct lz_note *note, __u64 *ret_text_hash, struct lz_err *reterr)
 {
 	lz_autofree char *text = lz_edit_print(edit, ctl->now.row.generation), *ids = NULL;
 	int r;
@@ -47,6 +47,8 @@ static int write_down(struct lz_ctl *ctl, const struct lz_edit *edit, const stru
 		r = lz_ledger_commit(ctl->ledger, reterr);
 	if (r < 0)
 		lz_ledger_rollback(ctl->ledger);
+	else
+		*ret_text_hash = lz_text_hash_then(ctl->now.text_hash, lz_text_hash(text));
 	return r;
 }
 
@@ -66,6 +68,7 @@ int lz_running_change(struct lz_ctl *ctl, const struct lz_edit *edit, const char
 	struct lz_stores stores = { 0 };
 	struct lz_note note = { 0 };
 	struct lz_swap_state state;
+	__u64 text_hash = 0;
 	int r;
 
 	lz_swap_state_get(&ctl->view, &state);
@@ -91,14 +94,15 @@ int lz_running_change(struct lz_ctl *ctl, const struct lz_edit *edit, const char
 	lz_text_set(row.file, sizeof(row.file), what);
 	lz_text_set(row.state, sizeof(row.state), LZ_STATE_CONFIRMED);
 	describe(&row, &note);
-	r = write_down(ctl, edit, &row, &note, reterr);
+	r = write_down(ctl, edit, &row, &note, &text_hash, reterr);
 	if (r < 0) {
 		lz_stores_drop(ctl->now.image, &stores);
 		take_back(ctl, *edit);
 		return r;
 	}
 	lz_stores_publish(ctl->now.image, &stores, &ctl->now.live);
-	r = lz_swap_renumber(&ctl->view, row.generation);
+	lz_running_sign(&ctl->now, text_hash);
+	r = lz_swap_renumber(&ctl->view, row.generation, ctl->now.image->gen.policy);
 	if (r < 0) /* sources seen before keep their class till the next apply, or the next start */
 		lz_log(LZ_LOG_ERROR, "range-renumber-failed", "why=%s", strerror(-r));
 	ctl->now.row = row;
@@ -113,6 +117,7 @@ int lz_running_change(struct lz_ctl *ctl, const struct lz_edit *edit, const char
 
 struct chain {
 	struct lz_edit edit[LZ_CHANGES_MAX + 1];
+	__u64 hash[LZ_CHANGES_MAX + 1]; /* of their texts */
 	unsigned int n;
 };
 
@@ -138,6 +143,7 @@ static int read_chain(struct lz_ctl *ctl, __u64 generation, struct chain *chain,
 		}
 		if (r < 0)
 			return r;
+		chain->hash[chain->n] = lz_text_hash(text);
 		if (++chain->n > LZ_CHANGES_MAX || base >= generation)
 			return lz_err_set(reterr, EINVAL, "policy: generation %llu: too many changes",
 					  (unsigned long long)generation);
@@ -159,33 +165,34 @@ static int parse(__u64 generation, const char *text, struct lz_policy **ret, str
 }
 
 int lz_running_read(struct lz_ctl *ctl, __u64 generation, struct lz_applied *ret_row,
-		    struct lz_policy **ret, char **ret_ids, unsigned int *ret_changes,
-		    struct lz_err *reterr)
+		    struct lz_policy **ret, struct lz_written *ret_written, struct lz_err *reterr)
 {
 	lz_autofree struct chain *chain = calloc(1, sizeof(*chain));
 	lz_autofree char *text = NULL, *ids = NULL;
 	struct lz_policy *policy = NULL;
+	__u64 hash;
 	int r;
 
 	if (!chain)
 		return lz_err_set(reterr, ENOMEM, "policy: out of memory");
-	r = lz_applied_get(ctl->ledger, generation, ret_row, NULL, ret_ids ? &ids : NULL);
+	r = lz_applied_get(ctl->ledger, generation, ret_row, NULL, ret_written ? &ids : NULL);
 	if (r < 0)
 		return lz_err_set(reterr, -r, "policy: generation %llu: not in the ledger",
 				  (unsigned long long)generation);
 	r = read_chain(ctl, generation, chain, &text, reterr);
 	if (r == 0)
 		r = parse(generation, text, &policy, reterr);
-	for (unsigned int i = chain->n; r == 0 && i-- > 0;)
+	hash = r == 0 ? lz_text_hash(text) : 0;
+	for (unsigned int i = chain->n; r == 0 && i-- > 0;) {
 		r = lz_edit_make(policy, &chain->edit[i], reterr);
+		hash = lz_text_hash_then(hash, chain->hash[i]);
+	}
 	if (r < 0) {
 		lz_policy_free(&policy);
 		return r;
 	}
 	*ret = policy;
-	if (ret_ids)
-		*ret_ids = TAKE_PTR(ids);
-	if (ret_changes)
-		*ret_changes = chain->n;
+	if (ret_written)
+		*ret_written = (struct lz_written){ .ids = TAKE_PTR(ids), .changes = chain->n, .text_hash = hash };
 	return 0;
 }

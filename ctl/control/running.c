@@ -41,6 +41,19 @@ void lz_running_done(struct lz_running *running)
 	memset(running, 0, sizeof(*running));
 }
 
+void lz_running_sign(struct lz_running *running, __u64 text_hash)
+{
+	running->text_hash = text_hash;
+	running->image->gen.policy = lz_image_fingerprint(running->image, text_hash);
+}
+
+bool lz_running_judges(const struct lz_ctl *ctl, const struct lz_swap_state *state)
+{
+	if (!ctl->now.policy)
+		return !state->number;
+	return state->number == ctl->now.row.generation && state->policy == ctl->now.image->gen.policy;
+}
+
 static int compare_owner(const void *a, const void *b, void *arg)
 {
 	const struct lz_range *v = arg;
@@ -193,6 +206,15 @@ static void shed(struct lz_ctl *ctl)
 	malloc_trim(0);
 }
 
+/* Above all of this ledger and of the kernel, which may have been driven by another one: what is remembered of a
+ * SYN, and who reads events, goes by the number. */
+static __u64 next_number(const struct lz_ctl *ctl)
+{
+	__u64 written = lz_applied_highest(ctl->ledger), judged = ctl->opened ? lz_swap_highest(&ctl->view) : 0;
+
+	return (written > judged ? written : judged) + 1;
+}
+
 /* A stand-in has the policies it starts by, under their own numbers: by these the ledger knows them again. */
 static int write_down(struct lz_ctl *ctl, struct lz_running *next, __u32 confirm_s, struct lz_err *reterr)
 {
@@ -202,7 +224,7 @@ static int write_down(struct lz_ctl *ctl, struct lz_running *next, __u32 confirm
 
 	if (lz_ledger_is_stand_in(ctl->ledger) && next->row.generation)
 		return 0;
-	next->row.generation = lz_applied_highest(ctl->ledger) + 1;
+	next->row.generation = next_number(ctl);
 	if (!next->row.origin)
 		next->row.origin = next->row.generation;
 	next->row.base = 0;
@@ -214,6 +236,7 @@ static int write_down(struct lz_ctl *ctl, struct lz_running *next, __u32 confirm
 		r = lz_image_ids_print(next->image, &ids);
 	if (r < 0)
 		return lz_err_set(reterr, ENOMEM, "policy: out of memory");
+	lz_running_sign(next, lz_text_hash(text));
 	return lz_applied_add(ctl->ledger, &next->row, text, ids, reterr);
 }
 

@@ -71,14 +71,27 @@ void lz_running_owed(struct lz_ctl *ctl);
 int lz_running_change(struct lz_ctl *ctl, const struct lz_edit *edit, const char *actor,
 		      const char *what, struct lz_err *reterr);
 
+/** lz_running_sign() - its fingerprint, by which a start knows it again; @text_hash: see struct lz_running */
+void lz_running_sign(struct lz_running *running, __u64 text_hash);
+
+/** lz_running_judges() - is what judges what ctl->now is? */
+bool lz_running_judges(const struct lz_ctl *ctl, const struct lz_swap_state *state);
+
+/* What is kept with a policy. */
+struct lz_written {
+	char *ids; /* heap */
+	unsigned int changes; /* range changes since it was written down whole */
+	__u64 text_hash; /* see struct lz_running */
+};
+
 /**
  * lz_running_read() - a policy as it was written down: a text, or changes of one
- * @ret_ids, @ret_changes: may be NULL
- * Return: 0 with *ret and *ret_ids on the heap; -ENOENT; else -errno; with @reterr set.
+ * @ret_written: may be NULL
+ * Return: 0 with *ret and what is in *ret_written on the heap; -ENOENT: never written down, or not kept; else -errno;
+ *         with @reterr set.
  */
 int lz_running_read(struct lz_ctl *ctl, __u64 generation, struct lz_applied *ret_row,
-		    struct lz_policy **ret, char **ret_ids, unsigned int *ret_changes,
-		    struct lz_err *reterr);
+		    struct lz_policy **ret, struct lz_written *ret_written, struct lz_err *reterr);
 
 /**
  * lz_texts_forget() - of all policies in the ledger only some keep their texts: what judges or waits, and

@@ -32,6 +32,11 @@ static __u64 number_of(const struct lz_tables_view *v, __u32 slot)
 	return slot < LZ_GENERATIONS ? v->control->gen[slot].number : 0;
 }
 
+static __u32 policy_of(const struct lz_tables_view *v, __u32 slot)
+{
+	return slot < LZ_GENERATIONS ? v->control->gen[slot].policy : 0;
+}
+
 void lz_swap_state_get(const struct lz_tables_view *view, struct lz_swap_state *ret)
 {
 	__u64 word = word_get(view);
@@ -44,6 +49,15 @@ void lz_swap_state_get(const struct lz_tables_view *view, struct lz_swap_state *
 	ret->slot = ret->expired ? previous : active;
 	ret->number = number_of(view, ret->slot);
 	ret->previous = number_of(view, previous);
+	ret->policy = policy_of(view, ret->slot);
+	ret->previous_policy = policy_of(view, previous);
+}
+
+__u64 lz_swap_highest(const struct lz_tables_view *view)
+{
+	__u64 a = number_of(view, 0), b = number_of(view, 1);
+
+	return a > b ? a : b;
 }
 
 int lz_swap_settle(struct lz_tables_view *view)
@@ -76,6 +90,16 @@ int lz_swap_undo(struct lz_tables_view *view)
 		return -ENOENT;
 	word_set(view, LZ_GEN_WORD(LZ_GEN_PREVIOUS(word), LZ_GEN_PREVIOUS(word), 0));
 	return 0;
+}
+
+void lz_swap_end_trial(struct lz_tables_view *view)
+{
+	if (lz_swap_settle(view) || !LZ_GEN_DEADLINE(word_get(view)))
+		return;
+	if (LZ_GEN_PREVIOUS(word_get(view)) < LZ_GENERATIONS)
+		lz_swap_undo(view);
+	else
+		lz_swap_confirm(view);
 }
 
 int lz_swap_idle_slot(struct lz_tables_view *view)
@@ -241,8 +265,9 @@ void lz_swap_live_unmap(const struct lz_image *image, struct lz_live_tables *liv
 	*live = (struct lz_live_tables){ 0 };
 }
 
-int lz_swap_renumber(struct lz_tables_view *view, __u64 number)
+int lz_swap_renumber(struct lz_tables_view *view, __u64 number, __u32 policy)
 {
+	struct lz_generation *gen = view->control->gen;
 	__u64 word = word_get(view);
 	__u32 epoch;
 	int r;
@@ -252,8 +277,11 @@ int lz_swap_renumber(struct lz_tables_view *view, __u64 number)
 	r = next_epoch(view, &epoch);
 	if (r)
 		return r;
-	__atomic_store_n(&view->control->gen[LZ_GEN_ACTIVE(word)].epoch, epoch, __ATOMIC_RELEASE);
-	__atomic_store_n(&view->control->gen[LZ_GEN_ACTIVE(word)].number, number, __ATOMIC_RELEASE);
+	gen += LZ_GEN_ACTIVE(word);
+	__atomic_store_n(&gen->epoch, epoch, __ATOMIC_RELEASE);
+	/* Killed between these two: number and fingerprint do not agree, and the next start publishes it anew. */
+	__atomic_store_n(&gen->policy, policy, __ATOMIC_RELEASE);
+	__atomic_store_n(&gen->number, number, __ATOMIC_RELEASE);
 	return 0;
 }
 

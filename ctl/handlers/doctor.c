@@ -14,6 +14,7 @@
 #include "control/courier.h"
 #include "control/ctl.h"
 #include "control/defer.h"
+#include "control/running.h"
 #include "handlers/handlers.h"
 #include "handlers/health.h"
 
@@ -180,10 +181,10 @@ static void check_rest(struct doctor *d)
 	if (!d->ctl->opened)
 		return;
 	lz_swap_state_get(&d->ctl->view, &state);
-	if (state.number == lz_ctl_generation(d->ctl))
+	if (lz_running_judges(d->ctl, &state))
 		diagnose(d, "generation", true, "", "");
 	else
-		diagnose_apart(d, "generation", "kernel and ledger name different generations",
+		diagnose_apart(d, "generation", "what judges is not the policy that the ledger has in force",
 			       "restart lazaretd");
 }
 

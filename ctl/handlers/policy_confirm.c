@@ -61,7 +61,7 @@ static int undo_confirmed(struct lz_ctl *ctl, struct lz_request *req, size_t *re
 
 	if (lz_applied_last(ctl->ledger, LZ_STATE_CONFIRMED, left.origin, &row) < 0)
 		return lz_err_set(reterr, EBUSY, "policy: nothing to go back to");
-	r = lz_running_read(ctl, row.generation, &row, &policy, NULL, NULL, reterr);
+	r = lz_running_read(ctl, row.generation, &row, &policy, NULL, reterr);
 	if (r < 0)
 		return r;
 	*ret_changes = count_changes(ctl->now.policy, policy);

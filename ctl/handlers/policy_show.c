@@ -55,7 +55,7 @@ static int read_text(struct lz_ctl *ctl, __u64 generation, struct show *s, struc
 
 	if (!generation)
 		return lz_err_set(reterr, ENOENT, "policy: none is in force");
-	r = lz_running_read(ctl, generation, &s->row, &policy, NULL, NULL, reterr);
+	r = lz_running_read(ctl, generation, &s->row, &policy, NULL, reterr);
 	if (r == 0 && lz_policy_print(policy, LZ_PRINT_INLINE_FILES, &s->text) < 0)
 		r = lz_err_set(reterr, ENOMEM, "policy: out of memory");
 	lz_policy_free(&policy);

@@ -15,6 +15,7 @@
 #include "control/hold.h"
 #include "control/names.h"
 #include "control/rules.h"
+#include "control/running.h"
 #include "handlers/handlers.h"
 #include "handlers/health.h"
 #include "privsep/chan.h"
@@ -175,10 +176,10 @@ size_t lz_health_look(struct lz_ctl *ctl, struct lz_health ret[static LZ_HEALTH_
 	if (ctl->opened)
 		lz_swap_state_get(&ctl->view, &state);
 	check(&ret[n++], "bypass", lz_bypass_is_on(ctl) ? "the kill switch is on" : "");
-	if (ctl->opened && ctl->now.policy && !state.expired && state.number != lz_ctl_generation(ctl))
-		snprintf(why, sizeof(why), "the kernel judges by generation %llu, not by ours; restart lazaretd",
-			 (unsigned long long)state.number);
-	check(&ret[n++], "policy", ctl->now.policy	  ? why :
+	if (ctl->opened && !state.expired && !lz_running_judges(ctl, &state))
+		snprintf(why, sizeof(why), "the kernel judges by generation %llu, not by ours; %s",
+			 (unsigned long long)state.number, ctl->now.policy ? "restart lazaretd" : "apply a policy");
+	check(&ret[n++], "policy", ctl->now.policy || why[0] ? why :
 				   lz_ctl_is_unknown(ctl) ? lz_ctl_say_unknown(ctl, why) :
 							    "no policy is in force");
 	why[0] = '\0';

@@ -62,7 +62,7 @@ struct lz_image_interfaces {
 #define LZ_RANGE_SPARE 256 /* a change takes a block at most for each group it is in or around */
 
 struct lz_image {
-	struct lz_generation gen; /* number is 0: apply sets it */
+	struct lz_generation gen; /* number and policy are 0: apply sets them */
 	__u64 seed; /* struct lz_instance: the lines of ranges hang on it */
 	__u8 ipv6_key_len;
 	__u32 sources_max, colony_max;
@@ -130,6 +130,17 @@ int lz_image_ids_parse(const char *text, size_t len, struct lz_image **ret, stru
  * What @undone has written into cells must stay unreadable: its stamps count as given out.
  */
 void lz_image_outlive(struct lz_image *image, const struct lz_image *undone);
+
+/** lz_text_hash() - of a policy as it is written down, or of a change of one */
+__u64 lz_text_hash(const char *text);
+/** lz_text_hash_then() - of all that was written down of a policy: @hash so far, then the hash of a change */
+__u64 lz_text_hash_then(__u64 hash, __u64 change);
+
+/**
+ * lz_image_fingerprint() - which policy it is, for lz_generation.policy; never 0
+ * @text_hash: of what it is compiled from. Pure; the same after ids were printed and parsed, and after changes in place
+ */
+__u32 lz_image_fingerprint(const struct lz_image *image, __u64 text_hash);
 
 /**
  * lz_image_class_of() - the class of a source, as bpf/range.h finds it

@@ -249,7 +249,8 @@ struct lz_generation {
 	__u32 range_buckets;/* hashed ones of this generation's lz_ranges inner map; 0 = no class */
 	__u32 epoch;	    /* another one whenever a table of this generation changes: the data
 			     * plane marks with it what it remembers of a look-up; 0 = nothing */
-	__u32 pad0_;
+	__u32 policy;	    /* which one it is: userland's fingerprint of it, another one with each change of
+			     * it; 0 = not told */
 	__u8 range_levels4; /* bit k: some range of IPv4 has a group of level k */
 	__u8 range_levels6;
 	__u8 dest_lens_n;

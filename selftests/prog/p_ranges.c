@@ -215,7 +215,7 @@ static void finds_what_was_changed(void)
 		    !T_EQ(lz_stores_prepare(image, policy, &edit.prefix, &stores), 0, changes[i].prefix))
 			return;
 		lz_stores_publish(image, &stores, &live);
-		T_EQ(lz_swap_renumber(&view, i + 2), 0, "another generation");
+		T_EQ(lz_swap_renumber(&view, i + 2, i + 3), 0, "another generation");
 		look_at(&edit.prefix);
 		look_at_all();
 	}

@@ -47,6 +47,40 @@ static void swaps_and_goes_back(void)
 	T_EQ(send_syn(FIRST + 1, 25), XDP_DROP, "and still refuses port 25");
 }
 
+/* Each slot says which policy it has: undo and the deadline lead back to that of the other. */
+static void tells_which_policy(void)
+{
+	struct lz_generation *gen = view.control->gen;
+	struct lz_swap_state s;
+	__u64 word;
+
+	set_clock(35000);
+	image->gen.policy = 0xabc;
+	T_OK(publish(20, 0), "one");
+	image->gen.policy = 0xdef;
+	T_OK(publish(21, 60), "and another");
+	lz_swap_state_get(&view, &s);
+	T_EQ(s.policy, 0xdef, "judges");
+	T_EQ(s.previous_policy, 0xabc, "beside the one");
+	T_EQ(lz_swap_highest(&view), 21, "the highest number");
+	lz_swap_end_trial(&view);
+	lz_swap_state_get(&view, &s);
+	T_OK(s.policy == 0xabc && s.number == 20 && !s.pending, "a trial ends with the one before");
+	T_EQ(lz_swap_highest(&view), 21, "what was tried had a number, too");
+	T_EQ(lz_swap_renumber(&view, 22, 0x123), 0, "changed in place");
+	lz_swap_state_get(&view, &s);
+	T_OK(s.policy == 0x123 && s.number == 22, "it is another one");
+	lz_swap_end_trial(&view);
+	lz_swap_state_get(&view, &s);
+	T_EQ(s.number, 22, "what is no trial stays");
+	word = view.control->gen_word;
+	view.control->gen_word = LZ_GEN_WORD(LZ_GEN_ACTIVE(word), LZ_GEN_NONE, 35060);
+	lz_swap_end_trial(&view);
+	lz_swap_state_get(&view, &s);
+	T_OK(s.number == 22 && !s.pending, "and a first one: nobody goes free meanwhile");
+	gen[LZ_GEN_ACTIVE(word)].policy = image->gen.policy = 0;
+}
+
 static void excepts(void)
 {
 	struct lz_prefix_key host = { .bits = FIRST + 0x60000, .len = 64 };
@@ -131,16 +165,16 @@ static void forgets_classes(void)
 	send_syn(key, 25);
 	T_EQ(cell->known_class, LZ_KNOWN_CLASS(gen->epoch, class_), "and by the next, asked anew");
 	old = gen->epoch;
-	T_EQ(lz_swap_renumber(&view, gen->number + 1), 0, "a range changes");
+	T_EQ(lz_swap_renumber(&view, gen->number + 1, 7), 0, "a range changes");
 	T_OK(gen->epoch > old, "that is another epoch");
 	gen->epoch |= LZ_EPOCH_LOW(~0u);
-	T_EQ(lz_swap_renumber(&view, gen->number + 1), 0, "the last of its round");
+	T_EQ(lz_swap_renumber(&view, gen->number + 1, 7), 0, "the last of its round");
 	T_OK(LZ_EPOCH_LOW(gen->epoch) && gen->epoch > 1024, "a fresh round");
 	T_EQ(cell->known_class, 0, "nothing is remembered");
 	/* Whose last class is of a whole round ago must not be taken for one of today. */
 	gen->epoch |= LZ_EPOCH_LOW(~0u);
 	cell->known_class = LZ_KNOWN_CLASS(gen->epoch + 2, LZ_CLASS_FIRST);
-	T_EQ(lz_swap_renumber(&view, gen->number + 1), 0, "the last of another round");
+	T_EQ(lz_swap_renumber(&view, gen->number + 1, 7), 0, "the last of another round");
 	T_EQ(cell->known_class, 0, "nor what bears the fresh round's own bits");
 }
 
@@ -179,7 +213,7 @@ static void refuses_what_does_not_fit(void)
 	T_ERR(lz_swap_publish(&view, image, &none, 101, 0, &err), -EINVAL, "of other keys");
 	image->ipv6_key_len++;
 	T_OK(publish(101, 60), "one that awaits its confirm");
-	T_ERR(lz_swap_renumber(&view, 102), -EBUSY, "is not changed in place");
+	T_ERR(lz_swap_renumber(&view, 102, 7), -EBUSY, "is not changed in place");
 	T_EQ(lz_swap_undo(&view), 0, "undo");
 	image->sources_max = 1024;
 	T_OK(publish(103, 0), "a small table");
@@ -190,6 +224,7 @@ static void refuses_what_does_not_fit(void)
 
 static const struct t_case cases[] = {
 	{ "a policy is swapped, confirmed, undone, expires", swaps_and_goes_back },
+	{ "a generation tells which policy it is", tells_which_policy },
 	{ "exceptions are asked by length", excepts },
 	{ "exceptions of single sources", excepts_single_sources },
 	{ "exceptions after a start", excepts_after_a_start },

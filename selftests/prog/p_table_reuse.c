@@ -289,7 +289,7 @@ static void without_a_barrier(void)
 	T_EQ(t.reclaimed, 0, "nothing reused");
 	lz_sweep_free(&sweep);
 	gen->epoch |= (1u << LZ_EPOCH_BITS) - 1;
-	T_EQ(lz_swap_renumber(&view, number + 1), -EPERM, "a round of epochs cannot begin");
+	T_EQ(lz_swap_renumber(&view, number + 1, 7), -EPERM, "a round of epochs cannot begin");
 	T_EQ(gen->number, number, "the generation is what it was");
 }
 

@@ -211,6 +211,42 @@ static void survives_a_restart(void)
 	T_HAS(err.text, "class 'a'", "is named");
 }
 
+/* By which a start tells whose a generation is: the same however it came back, another one for any change. */
+static void has_a_fingerprint(void)
+{
+	static const char first_text[] = HEAD "\"classes\": {\"a\": {\"of\": [\"10.0.0.0/8\"],"
+					      "\"limits\": [" WINDOW("x", "40/1h") "]}}}";
+	static const char text[] = HEAD "\"classes\": {\"b\": {\"of\": [\"10.0.0.0/8\"],"
+					"\"limits\": [" WINDOW("x", "400/1h") "]}}}";
+	auto_image *first = compile_text(first_text, NULL), *image = compile_text(text, first);
+	auto_image *fresh = compile_text(text, NULL), *undone = compile_text(first_text, image);
+	__u64 hash = lz_text_hash(text), change = lz_text_hash("a change"), other = lz_text_hash("another");
+	lz_autofree char *ids = NULL;
+	struct lz_image *parsed = NULL;
+	struct lz_err err = {};
+	__u32 print;
+
+	if (!image || !fresh || !undone)
+		return;
+	print = lz_image_fingerprint(image, hash);
+	lz_image_outlive(image, undone);
+	T_EQ(lz_image_fingerprint(image, hash), print, "what came and went changes nothing");
+	if (lz_image_ids_print(image, &ids) || lz_image_ids_parse(ids, strlen(ids), &parsed, &err))
+		return;
+	auto_image *previous = parsed, *again = compile_text(text, parsed);
+	T_EQ(again ? lz_image_fingerprint(again, hash) : 0, print, "nor does a restart");
+	image->gen.number = 7;
+	image->gen.epoch = 8;
+	image->gen.range_levels4 ^= 1;
+	T_EQ(lz_image_fingerprint(image, hash), print, "nor a place in the kernel, or where ranges lie");
+	T_OK(lz_image_fingerprint(fresh, hash) != print, "the same text with other ids is another one");
+	T_OK(lz_image_fingerprint(image, lz_text_hash(first_text)) != print, "and so is another text");
+	T_OK(lz_image_fingerprint(image, lz_text_hash_then(hash, change)) != print, "or a change of it");
+	T_OK(lz_text_hash_then(lz_text_hash_then(hash, change), other) !=
+		     lz_text_hash_then(lz_text_hash_then(hash, other), change),
+	     "nor are two the same in another order");
+}
+
 static void keeps_customer_numbers(void)
 {
 	static const char policy[] = "{\"version\": 1, \"customers\": {\"file\": \"c\"}}";
@@ -248,6 +284,7 @@ static const struct t_case cases[] = {
 	{ "too many prefix lengths", refuses_too_many_lengths },
 	{ "class ids over reloads", keeps_class_ids },
 	{ "ids over a restart", survives_a_restart },
+	{ "has a fingerprint", has_a_fingerprint },
 	{ "customer numbers over reloads", keeps_customer_numbers },
 	{ "customers of one hash", tells_customers_apart_by_more_than_a_hash },
 };

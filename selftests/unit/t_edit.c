@@ -173,6 +173,7 @@ static void compare(const struct scene *s)
 		     "the same owner and parent");
 	if (!T_EQ(lz_image_compile(reading.policy, s->image, SEED, &fresh, &err), 0, "compiles"))
 		return;
+	T_EQ(lz_image_fingerprint(fresh, 1), lz_image_fingerprint(s->image, 1), "the same fingerprint");
 	for (size_t i = 0; i < s->policy->class_ranges.n; i++)
 		compare_at(s, fresh, &s->policy->class_ranges.v[i].prefix);
 	for (size_t i = 0; i < s->policy->never_ranges.n; i++)
