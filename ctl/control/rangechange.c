@@ -43,11 +43,8 @@ static int write_down(struct lz_ctl *ctl, const struct lz_edit *edit, const stru
 	r = lz_applied_add(ctl->ledger, row, text, ids, reterr);
 	if (r == 0)
 		lz_tell_write(ctl, note);
+	r = lz_ledger_end(ctl->ledger, r, reterr);
 	if (r == 0)
-		r = lz_ledger_commit(ctl->ledger, reterr);
-	if (r < 0)
-		lz_ledger_rollback(ctl->ledger);
-	else
 		*ret_text_hash = lz_text_hash_then(ctl->now.text_hash, lz_text_hash(text));
 	return r;
 }

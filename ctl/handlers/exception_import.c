@@ -54,15 +54,6 @@ static void free_import(void *list)
 	free(im);
 }
 
-static void fail(struct import *im, const char *why)
-{
-	struct lz_err err = { "" };
-
-	lz_err_set(&err, ECANCELED, "exception: list: %s; nothing was done", why);
-	lz_reply_end(im->s.req, LZ_CODE_REFUSED, err.text, NULL);
-	lz_slices_end(&im->s);
-}
-
 static void go_on(struct import *im, enum phase phase)
 {
 	im->phase = phase;
@@ -103,7 +94,7 @@ static void sort_done(uv_work_t *work, int status)
 
 	(void)status;
 	if (check_room(im->list.n, &err) < 0 || lz_ledger_begin(im->s.ctl->ledger, &err) < 0)
-		fail(im, err.text);
+		lz_slices_fail(&im->s, err.text);
 	else
 		go_on(im, PHASE_WRITE);
 }
@@ -115,7 +106,7 @@ static void read_slice(struct import *im)
 	if (r > 0)
 		return;
 	if (r < 0) {
-		fail(im, "out of memory");
+		lz_slices_fail(&im->s, "out of memory");
 	} else if (im->list.bad.total) {
 		lz_refused_end(&im->list.bad, im->s.req, "exception");
 		lz_slices_end(&im->s);
@@ -147,7 +138,7 @@ static void committed(void *list, int r)
 	if (r < 0 && back)
 		not_back(im);
 	else if (r < 0 || back)
-		fail(im, back ? im->fault.text : im->s.err.text);
+		lz_slices_fail(&im->s, back ? im->fault.text : im->s.err.text);
 	else
 		go_on(im, PHASE_GRANT);
 }
@@ -184,8 +175,7 @@ static void write_slice(struct import *im)
 		lz_slices_commit(&im->s);
 		return;
 	}
-	lz_ledger_rollback(im->s.ctl->ledger);
-	fail(im, err.text);
+	lz_slices_fail(&im->s, err.text);
 }
 
 /* ---------------------------------------------------------------- grant */
@@ -339,15 +329,6 @@ static void next_slice(void *list)
 		look_slice(im);
 }
 
-static void left(void *list)
-{
-	struct import *im = list;
-
-	if (im->phase == PHASE_WRITE)
-		lz_ledger_rollback(im->s.ctl->ledger);
-	fail(im, LZ_SLICES_LEFT);
-}
-
 void lz_h_exception_import(struct lz_request *req, void *arg)
 {
 	struct lz_ctl *ctl = arg;
@@ -363,7 +344,6 @@ void lz_h_exception_import(struct lz_request *req, void *arg)
 	lz_exception_list_init(&im->list, ctl, text, len);
 	im->s.slice = next_slice;
 	im->s.free = free_import;
-	im->s.left = left;
 	im->s.committed = committed;
 	lz_slices_begin(&im->s, ctl, req);
 }

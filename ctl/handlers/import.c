@@ -125,14 +125,6 @@ static __u64 room_of(const struct lz_ctl *ctl)
 	return held < max ? max - held : 0;
 }
 
-static void fail(struct import *im, const char *why)
-{
-	struct lz_err err = { "" };
-
-	lz_err_set(&err, ECANCELED, "quarantine: list: %s; nothing was done", why);
-	finish(im, LZ_CODE_REFUSED, err.text, NULL);
-}
-
 static void end_uniting(struct import *im)
 {
 	struct lz_err err = { "" };
@@ -141,7 +133,7 @@ static void end_uniting(struct import *im)
 	im->holds = calloc(im->list.n + 1, sizeof(*im->holds));
 	im->orders = calloc(im->list.n_orders + 1, sizeof(*im->orders));
 	if (!im->holds || !im->orders) {
-		fail(im, "out of memory");
+		lz_slices_fail(&im->s, "out of memory");
 		return;
 	}
 	/* A customer is one, whatever his IPv6 prefix is: it may be 65,536 keys for one line of an hourly list. */
@@ -164,7 +156,7 @@ static void unite_slice(struct import *im)
 	int r = lz_list_unite(&im->list, &im->refused, until_ns, &err);
 
 	if (r < 0)
-		fail(im, err.text);
+		lz_slices_fail(&im->s, err.text);
 	else if (r == 0)
 		end_uniting(im);
 }
@@ -176,7 +168,7 @@ static void join_slice(struct import *im)
 	int r = lz_list_join(&im->list, &im->refused, until_ns, &err);
 
 	if (r < 0)
-		fail(im, err.text);
+		lz_slices_fail(&im->s, err.text);
 	else if (r == 0)
 		lz_slices_aside(&im->s, sort_work, sort_done);
 }
@@ -192,7 +184,7 @@ static void read_slice(struct import *im)
 	if (r > 0)
 		return;
 	if (r < 0) {
-		fail(im, "out of memory");
+		lz_slices_fail(&im->s, "out of memory");
 	} else if (im->refused.total) {
 		lz_refused_end(&im->refused, im->s.req, "quarantine");
 		lz_slices_end(&im->s);
@@ -431,15 +423,6 @@ static void next_slice(void *list)
 		hold_slice(im);
 }
 
-static void left(void *list)
-{
-	struct import *im = list;
-
-	if (im->phase == PHASE_WRITE)
-		lz_ledger_rollback(im->s.ctl->ledger);
-	fail(im, LZ_SLICES_LEFT);
-}
-
 void lz_h_quarantine_import(struct lz_request *req, void *arg)
 {
 	struct lz_ctl *ctl = arg;
@@ -456,7 +439,6 @@ void lz_h_quarantine_import(struct lz_request *req, void *arg)
 	im->made_s = lz_ctl_now().wall_s;
 	im->s.slice = next_slice;
 	im->s.free = free_import;
-	im->s.left = left;
 	im->s.committed = committed;
 	lz_slices_begin(&im->s, ctl, req);
 }

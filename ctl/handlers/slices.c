@@ -13,13 +13,13 @@ static void on_idle(uv_idle_t *idle)
 {
 	struct lz_slices *s = idle->data;
 
-	if (!s->left || !lz_request_left(s->req)) {
+	if (s->durable || !lz_request_left(s->req)) {
 		s->slice(s);
 		return;
 	}
 	lz_log(LZ_LOG_NOTICE, "list-dropped", "file=%s actor=%s why=\"who sent it went away before it was in the "
 	       "ledger; nothing was done\"", s->file, s->actor);
-	s->left(s);
+	lz_slices_fail(s, "who sent it went away");
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -29,10 +29,17 @@ static void on_closed(uv_handle_t *handle)
 	s->free(s);
 }
 
+static void nothing_done(struct lz_request *req, const char *of, const char *why)
+{
+	struct lz_err err;
+
+	lz_err_set(&err, ECANCELED, "%s: list: %s; nothing was done", of, why);
+	lz_reply_end(req, LZ_CODE_REFUSED, err.text, NULL);
+}
+
 void *lz_slices_new(struct lz_request *req, size_t bytes, const char *of, char **ret_text, size_t *ret_len)
 {
-	char text[64];
-	void *list;
+	struct lz_slices *list;
 
 	lz_request_payload(req, ret_len);
 	if (!*ret_len) {
@@ -41,12 +48,13 @@ void *lz_slices_new(struct lz_request *req, size_t bytes, const char *of, char *
 	}
 	list = calloc(1, bytes);
 	*ret_text = list ? lz_request_payload_take(req, ret_len) : NULL;
-	if (*ret_text)
-		return list;
-	free(list);
-	snprintf(text, sizeof(text), "%s: list: out of memory; nothing was done", of);
-	lz_reply_end(req, LZ_CODE_REFUSED, text, NULL);
-	return NULL;
+	if (!*ret_text) {
+		free(list);
+		nothing_done(req, of, "out of memory");
+		return NULL;
+	}
+	list->of = of;
+	return list;
 }
 
 void lz_slices_begin(struct lz_slices *s, struct lz_ctl *ctl, struct lz_request *req)
@@ -68,6 +76,14 @@ void lz_slices_end(struct lz_slices *s)
 	uv_idle_stop(&s->idle);
 	uv_close((uv_handle_t *)&s->idle, on_closed);
 	lz_ctl_resume(ctl);
+}
+
+void lz_slices_fail(struct lz_slices *s, const char *why)
+{
+	if (lz_ledger_in_batch(s->ctl->ledger))
+		lz_ledger_rollback(s->ctl->ledger);
+	nothing_done(s->req, s->of, why);
+	lz_slices_end(s);
 }
 
 void lz_slices_aside(struct lz_slices *s, uv_work_cb work, uv_after_work_cb done)
@@ -102,7 +118,7 @@ static void commit_done(uv_work_t *work, int status)
 
 void lz_slices_commit(struct lz_slices *s)
 {
-	s->left = NULL;
+	s->durable = true;
 	s->ctl->committing = true;
 	lz_slices_aside(s, commit_work, commit_done);
 }

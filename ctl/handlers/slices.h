@@ -9,18 +9,18 @@
 
 #include "control/ctl.h"
 
-#define LZ_SLICES_LEFT "who sent it went away" /* why it failed, for whoever still listens */
 #define LZ_SLICE_NS (15 * 1000000ULL) /* then others get their turn */
 
 /* The first member of what is worked on: the callbacks get it as theirs. */
 struct lz_slices {
 	struct lz_ctl *ctl;
 	struct lz_request *req;
+	const char *of; /* what it is a list of, for answers */
+	bool durable; /* or about to be: who sent it may go away */
 	uv_idle_t idle;
 	uv_work_t work; /* aside: its data is this */
 	void (*slice)(void *list); /* the next one, of LZ_SLICE_NS or so */
 	void (*free)(void *list);
-	void (*left)(void *list); /* nobody waits for it any more, and nothing is done yet: give it up */
 	void (*committed)(void *list, int r); /* why not is in err */
 	int result;
 	struct lz_err err; /* of the commit, and of what is written for it */
@@ -29,9 +29,8 @@ struct lz_slices {
 };
 
 /**
- * lz_slices_new() - zeroed memory for a list that came with a request, and its text
+ * lz_slices_new() - memory for a list that came with a request, zeroed but for @of, and its text
  * @bytes: of the memory, which begins with a struct lz_slices
- * @of:    what it is a list of, for the answer
  * @ret_text: heap memory of the caller, NUL-terminated
  * Return: NULL: @req has been answered that the list is empty, or that memory is short.
  */
@@ -42,6 +41,9 @@ void lz_slices_begin(struct lz_slices *s, struct lz_ctl *ctl, struct lz_request 
 
 /** lz_slices_end() - the request has been answered; the list is freed a turn later */
 void lz_slices_end(struct lz_slices *s);
+
+/** lz_slices_fail() - answer why, and end; a batch of the ledger is rolled back, so nothing was done */
+void lz_slices_fail(struct lz_slices *s, const char *why);
 
 /** lz_slices_aside() - in a thread; the loop has nothing of it to do until lz_slices_go_on(), and may sleep */
 void lz_slices_aside(struct lz_slices *s, uv_work_cb work, uv_after_work_cb done);

@@ -35,11 +35,7 @@ static int begin(struct lz_ledger *l, bool *ret_own, struct lz_err *reterr)
 
 static int end(struct lz_ledger *l, bool own, int r, struct lz_err *reterr)
 {
-	if (own && r == 0)
-		r = lz_ledger_commit(l, reterr);
-	if (own && r < 0)
-		lz_ledger_rollback(l);
-	return r;
+	return own ? lz_ledger_end(l, r, reterr) : r;
 }
 
 static int add_row(struct lz_ledger *l, const struct lz_applied *row, const char *ids,
