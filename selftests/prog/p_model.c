@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "lib/rows.h"
+#include "lib/random.h"
 #include "lib/t.h"
 #include "model/model.h"
 
@@ -25,10 +26,7 @@ static __u64 reasons[LZ_R_N + 1]; /* how often each was met */
 
 static __u64 random64(void)
 {
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state * 0x2545f4914f6cdd1dull;
+	return t_random(&random_state) * 0x2545f4914f6cdd1dull;
 }
 
 static unsigned draw(unsigned n)

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "lib/random.h"
 #include "lib/t.h"
 #include "policy/image.h"
 #include "unit/policy_text.h"
@@ -20,13 +21,9 @@
 
 static __u64 random_state = 88172645463325252ULL;
 
-/* xorshift64 (Marsaglia 2003) */
 static inline __u32 random_below(__u32 n)
 {
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (__u32)((random_state >> 32) * n >> 32);
+	return t_random_below(&random_state, n);
 }
 
 static inline void image_free_ref(struct lz_image **image)

@@ -5,16 +5,14 @@
 #include <math.h>
 
 #include "bpf/limit.h"
+#include "lib/random.h"
 #include "lib/t.h"
 
 static __u64 random_state = 0x243f6a8885a308d3ull;
 
 static __u64 random64(void)
 {
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state;
+	return t_random(&random_state);
 }
 
 static void table_by_formula(void)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "lib/random.h"
 #include "lib/t.h"
 #include "policy/edit.h"
 #include "policy/stores.h"
@@ -23,13 +24,9 @@
 
 static __u64 random_state = 88172645463325252ULL;
 
-/* xorshift64 (Marsaglia 2003) */
 static __u32 random_below(__u32 n)
 {
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (__u32)((random_state >> 32) * n >> 32);
+	return t_random_below(&random_state, n);
 }
 
 /* A policy in force, and its tables as packets would have them. */

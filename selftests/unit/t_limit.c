@@ -30,6 +30,7 @@ static __u64 swap(__u64 *at, __u64 old, __u64 fresh)
 
 #define __sync_val_compare_and_swap(at, old, fresh) swap(at, old, fresh)
 #include "bpf/limit.h"
+#include "lib/random.h"
 #include "lib/t.h"
 
 #define S 1000000000ull
@@ -39,10 +40,7 @@ static __u64 random_state = 0x243f6a8885a308d3ull;
 
 static __u64 random64(void)
 {
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state;
+	return t_random(&random_state);
 }
 
 static unsigned bit_length(__u32 n)

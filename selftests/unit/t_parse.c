@@ -8,6 +8,7 @@
 
 #include "bpf/parse.h"
 #include "lib/pkt.h"
+#include "lib/random.h"
 #include "lib/t.h"
 #include "model/facts.h"
 #include "model/glance.h"
@@ -263,9 +264,7 @@ static void random_bytes(void)
 	for (int i = 0; i < 200000; i++) {
 		struct lz_pkt p;
 
-		state ^= state << 13;
-		state ^= state >> 7;
-		state ^= state << 17;
+		t_random(&state);
 		if (i % 16 == 0)
 			pkt_build(&f, &rows[(state >> 20) % ROWS].spec);
 		f.data[(state >> 8) % 80] ^= (__u8)(1 << (state & 7));
