@@ -105,6 +105,17 @@ static __always_inline void lz_flow_touch(const struct lz_flow_line *line)
 		(void)*(volatile __u64 *)line->entry;
 }
 
+/* The entry of a hash in its line, or NULL. Written out seven times, a load, an xor and a comparison each: 45
+ * instructions less than a loop (make instructions, row b). */
+static __always_inline __u64 *lz_flow_entry(struct lz_flow_line *line, __u64 hash)
+{
+	LZ_UNROLL
+	for (__u32 i = 0; i < LZ_FLOW_LINE_ENTRIES; i++)
+		if ((*(volatile __u64 *)&line->entry[i] ^ hash) < 1ULL << LZ_FLOW_PRINT_SHIFT)
+			return &line->entry[i];
+	return 0;
+}
+
 /**
  * lz_flow_find() - has this SYN been judged in the last LZ_FLOW_HORIZON_S seconds?
  *
@@ -113,23 +124,21 @@ static __always_inline void lz_flow_touch(const struct lz_flow_line *line)
  */
 static __always_inline int lz_flow_find(struct lz_flow_line *line, __u64 hash, __u64 now_ns)
 {
-	__u64 e, *at = line->entry;
+	__u64 *at = lz_flow_entry(line, hash), e;
 
-	LZ_NO_UNROLL
-	for (__u32 i = 0; i < LZ_FLOW_LINE_ENTRIES; i++, at++) {
-		e = *at;
-		if ((e ^ hash) >> LZ_FLOW_PRINT_SHIFT)
-			continue;
-		if (((LZ_FLOW_NOW(now_ns) - (__u32)e) & LZ_FLOW_TIME_MASK) > LZ_FLOW_HORIZON_TICKS ||
-		    LZ_FLOW_REPEATED(e) >= LZ_FLOW_REPEATS) {
-			*at = 0;
-			return LZ_FLOW_NEW;
-		}
-		/* Lost to another CPU: one repetition is not counted. */
-		__sync_val_compare_and_swap(at, e, e + LZ_FLOW_REPEAT_ONE);
-		return LZ_FLOW_VERDICT(e) < LZ_V_N ? LZ_FLOW_VERDICT(e) : LZ_V_PASS;
+	if (!at)
+		return LZ_FLOW_NEW;
+	e = *(volatile __u64 *)at;
+	if ((e ^ hash) >> LZ_FLOW_PRINT_SHIFT)
+		return LZ_FLOW_NEW; /* pushed out by another CPU, just now */
+	if (((LZ_FLOW_NOW(now_ns) - (__u32)e) & LZ_FLOW_TIME_MASK) > LZ_FLOW_HORIZON_TICKS ||
+	    LZ_FLOW_REPEATED(e) >= LZ_FLOW_REPEATS) {
+		*at = 0;
+		return LZ_FLOW_NEW;
 	}
-	return LZ_FLOW_NEW;
+	/* Lost to another CPU: one repetition is not counted. */
+	__sync_val_compare_and_swap(at, e, e + LZ_FLOW_REPEAT_ONE);
+	return LZ_FLOW_VERDICT(e) < LZ_V_N ? LZ_FLOW_VERDICT(e) : LZ_V_PASS;
 }
 
 /**
@@ -140,22 +149,14 @@ static __always_inline int lz_flow_find(struct lz_flow_line *line, __u64 hash, _
 __noinline int lz_flow_turn(__u64 hash, __u64 now_ns, __u32 from, __u32 to)
 {
 	struct lz_flow_line *line = lz_flow_line(hash);
-	__u32 now = LZ_FLOW_NOW(now_ns);
+	__u64 *at = line ? lz_flow_entry(line, hash) : 0, e;
 
-	if (!line)
+	if (!at)
 		return 0;
-	LZ_NO_UNROLL
-	for (__u32 i = 0; i < LZ_FLOW_LINE_ENTRIES; i++) {
-		__u64 e = line->entry[i];
-
-		if ((e ^ hash) >> LZ_FLOW_PRINT_SHIFT)
-			continue;
-		return LZ_FLOW_VERDICT(e) == from &&
-		       ((now - (__u32)e) & LZ_FLOW_TIME_MASK) <= LZ_FLOW_HORIZON_TICKS &&
-		       __sync_val_compare_and_swap(&line->entry[i], e, (e & ~(7ULL << 14)) |
-						   (__u64)(to & 7) << 14) == e;
-	}
-	return 0;
+	e = *(volatile __u64 *)at;
+	return !((e ^ hash) >> LZ_FLOW_PRINT_SHIFT) && LZ_FLOW_VERDICT(e) == from &&
+	       ((LZ_FLOW_NOW(now_ns) - (__u32)e) & LZ_FLOW_TIME_MASK) <= LZ_FLOW_HORIZON_TICKS &&
+	       __sync_val_compare_and_swap(at, e, (e & ~(7ULL << 14)) | (__u64)(to & 7) << 14) == e;
 }
 
 /* Remember the verdict of a new SYN in place of the oldest. Two CPUs at one line may take one place: the

@@ -22,9 +22,11 @@ struct lz_frame {
 #ifdef __bpf__
 #define LZ_FORGET(x) ((x) + *(volatile __u32 *)&lz_control.zero)
 #define LZ_NO_UNROLL _Pragma("clang loop unroll(disable)")
+#define LZ_UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define LZ_FORGET(x) (x)
 #define LZ_NO_UNROLL
+#define LZ_UNROLL
 #endif
 /* What stands behind must compare this very register: clang likes to compare a copy, or the value
  * minus one, and then Linux 6.1 no longer knows the bounds of an index. Costs no instruction. */
