@@ -54,7 +54,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 2); /* at creation: lz_held_lines_all() */
+	__uint(max_entries, 2); /* at creation: 2 * lz_instance.held_lines */
 	__type(key, __u32);
 	__type(value, struct lz_held_line);
 } lz_held SEC(".maps");

@@ -54,9 +54,9 @@ static void fill(struct lz_tables_view *v, unsigned copy)
  * may keep some of them: somebody is then looked up for nothing. */
 static void empty(struct lz_tables_view *v, unsigned copy)
 {
-	__u32 lines = v->instance.held_lines, owners = lz_held_owner_lines(lines);
+	__u32 lines = v->instance.held_lines;
 
-	memset(&v->held[2ul * lines + (size_t)copy * owners], 0, owners * sizeof(*v->held));
+	memset(v->tables->held_owner[copy], 0, sizeof(v->tables->held_owner[copy]));
 	memset(&v->held[(size_t)copy * lines], 0, lines * sizeof(*v->held));
 }
 

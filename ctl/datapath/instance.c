@@ -41,12 +41,13 @@ __u64 lz_instance_bytes(const struct lz_instance *instance)
 	__u64 percpu = LZ_PORT_STATS * sizeof(struct lz_port_stats) +
 		       LZ_CLASSES_MAX * sizeof(struct lz_class_stats) +
 		       LZ_LIMIT_IDS * sizeof(struct lz_limit_stats);
-	__u64 fixed = sizeof(struct lz_control) + LZ_PORTS_SIZE * sizeof(__u32) + (1 << 20);
+	__u64 fixed = sizeof(struct lz_control) + sizeof(struct lz_tables) + LZ_PORTS_SIZE * sizeof(__u32) +
+		      (1 << 20);
 
 	return (__u64)instance->tag_lines *
 		       (sizeof(struct lz_tag_line) + LZ_TAG_LINE_SLOTS * (sizeof(struct lz_cell) + sizeof(struct lz_cold))) +
 	       (__u64)lz_block_lines_all(instance->tag_lines) * sizeof(struct lz_block_line) +
-	       (__u64)lz_held_lines_all(instance->held_lines) * sizeof(struct lz_held_line) +
+	       2ull * instance->held_lines * sizeof(struct lz_held_line) +
 	       (__u64)instance->flow_lines * sizeof(struct lz_flow_line) +
 	       percpu * (cpus > 0 ? cpus : 1) + fixed;
 }

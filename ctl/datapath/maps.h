@@ -16,7 +16,7 @@ enum lz_map_id {
 	LZ_MAP_CELLS,	/* mmap: struct lz_cell[] */
 	LZ_MAP_COLD,	/* mmap: struct lz_cold[] */
 	LZ_MAP_BLOCKS,	/* mmap: struct lz_block_line[lz_block_lines_all()] */
-	LZ_MAP_HELD,	/* mmap: struct lz_held_line[lz_held_lines_all()] */
+	LZ_MAP_HELD,	/* mmap: struct lz_held_line[2 * held_lines] */
 	LZ_MAP_FLOWS,
 	LZ_MAP_RANGES,	/* outer maps: one inner map a generation slot */
 	LZ_MAP_DESTS,

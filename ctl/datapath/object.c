@@ -30,7 +30,7 @@ int lz_object_set_sizes(const struct bpf_object *object, const struct lz_instanc
 		{ LZ_MAP_CELLS, instance->tag_lines * LZ_TAG_LINE_SLOTS },
 		{ LZ_MAP_COLD, instance->tag_lines * LZ_TAG_LINE_SLOTS },
 		{ LZ_MAP_BLOCKS, lz_block_lines_all(instance->tag_lines) },
-		{ LZ_MAP_HELD, lz_held_lines_all(instance->held_lines) },
+		{ LZ_MAP_HELD, 2 * instance->held_lines },
 		{ LZ_MAP_FLOWS, instance->flow_lines },
 	};
 

@@ -52,7 +52,7 @@ void lz_tables_close(struct lz_tables_view *view)
 	unmap(view->cells, view->slots * sizeof(*view->cells));
 	unmap(view->cold, view->slots * sizeof(*view->cold));
 	unmap(view->blocks, lz_block_lines_all(view->instance.tag_lines) * sizeof(*view->blocks));
-	unmap(view->held, lz_held_lines_all(view->instance.held_lines) * sizeof(*view->held));
+	unmap(view->held, 2ul * view->instance.held_lines * sizeof(*view->held));
 	unmap(view->control, sizeof(*view->control));
 	unmap(view->tables, sizeof(*view->tables));
 	unmap(view->ports, LZ_PORTS_SIZE * sizeof(*view->ports));
@@ -76,8 +76,8 @@ static int map_all(struct lz_tables_view *v, struct lz_err *reterr)
 		v->blocks = map_fd(fd[LZ_MAP_BLOCKS], lz_block_lines_all(v->instance.tag_lines) *
 				   sizeof(*v->blocks), rw, LZ_MAP_BLOCKS, reterr);
 	if (v->blocks)
-		v->held = map_fd(fd[LZ_MAP_HELD], lz_held_lines_all(v->instance.held_lines) *
-				 sizeof(*v->held), rw, LZ_MAP_HELD, reterr);
+		v->held = map_fd(fd[LZ_MAP_HELD], 2ul * v->instance.held_lines * sizeof(*v->held), rw,
+				 LZ_MAP_HELD, reterr);
 	if (v->held)
 		v->control = map_fd(fd[LZ_MAP_CONTROL], sizeof(*v->control), rw, LZ_MAP_CONTROL,
 				    reterr);

@@ -23,7 +23,7 @@ struct lz_tables_view {
 	struct lz_cell *cells;	    /* 64 * tag_lines */
 	struct lz_cold *cold;	    /* as many: the other half of each */
 	struct lz_block_line *blocks; /* lz_block_lines_all(tag_lines) */
-	struct lz_held_line *held;  /* lz_held_lines_all() */
+	struct lz_held_line *held;  /* 2 * instance.held_lines */
 	struct lz_control *control;
 	struct lz_tables *tables;
 	const __u32 *ports;	    /* LZ_PORTS_SIZE */

@@ -31,7 +31,7 @@
 #include <lazaret/cells.h>
 
 #ifndef LZ_ABI_VERSION /* a test makes a daemon of another one */
-#define LZ_ABI_VERSION 9
+#define LZ_ABI_VERSION 10
 #endif
 
 /* ---------------------------------------------------------------- sizes */

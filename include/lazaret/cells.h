@@ -71,11 +71,11 @@ _Static_assert(sizeof(struct lz_block_line) == 64, "one cache line");
  * so the bits of a provider's dense ranges lie close together: a million sources in 125 KB and 31 pages,
  * which stay in the second-level cache and the first TLB, where the tags are 1.5 MB and do not (make bench,
  * row a). A bit is set in both copies after the hold word, and never cleared but by filling the other copy
- * anew (ctl/datapath/heldbits.c). The owners of both copies' pages lie behind them. */
+ * anew (ctl/datapath/heldbits.c). Whose a page is, stands in lz_tables. */
 #define LZ_HELD_LINE_WORDS 8
 #define LZ_HELD_PAGE_LINES 64
 #define LZ_HELD_PAGE_BITS  15
-#define LZ_HELD_LINE_OWNERS 16 /* 32 bits each */
+#define LZ_HELD_PAGES_MAX  8192 /* of one copy */
 struct lz_held_line {
 	__u64 word[LZ_HELD_LINE_WORDS];
 };
@@ -230,8 +230,12 @@ struct lz_tables {
 	/* A bit a hash of whatever single sources are excepted: nobody else's packets ask the exceptions'
 	 * stock hash (make bench, row e). Bits of ended exceptions stay until the controller starts. */
 	__u64 excepted[LZ_EXCEPTED_WORDS];
+	/* Whose the pages of lz_held are, in each copy: 32 bits of a prefix's hash, 0 = nobody's. Here, and not
+	 * in a table as large as the instance, because of a place in a variable the program knows the address:
+	 * every packet asks for one (make instructions, row a: 53 less of 317). */
+	__u32 held_owner[2][LZ_HELD_PAGES_MAX];
 };
-_Static_assert(sizeof(struct lz_tables) == 128 + 8 * LZ_EXCEPTED_WORDS, "whole cache lines");
+_Static_assert(sizeof(struct lz_tables) == 128 + 8 * LZ_EXCEPTED_WORDS + 8 * LZ_HELD_PAGES_MAX, "whole cache lines");
 
 /* The clock as the data plane read it last, and the tick it was read in: its own affair. */
 struct lz_tick {

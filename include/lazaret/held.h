@@ -2,15 +2,15 @@
 /*
  * held.h - the bits that say "maybe held": where a key's bit lies, for the data plane and the controller.
  *
- * The includer provides LZ_SEARCH_IN and LZ_SEARCH_LOOP, as for search.h, and
+ * The includer provides LZ_SEARCH_IN, LZ_SEARCH_TABLES and LZ_SEARCH_LOOP, as for search.h, and
  *   static struct lz_held_line *lz_search_held(__u32 line);   NULL only beyond the map
  *
  * 32,768 neighbours share a page of bits (cells.h, lz_held_line). A page belongs to the prefix whose key
- * was marked in it first: by an owner, 32 bits of the prefix's hash, behind the pages of both copies, 16 in a
- * cache line. A prefix looks for its owner from the page that its hash says, LZ_HELD_PROBES pages on; if it
- * meets one without owner before its own, nobody of that prefix is held. If all are others', it shares the
- * first: free sources of it may then be looked up for nothing, and nobody held is ever missed. With a quarter
- * of the pages owned that is one prefix without a hold in a hundred, with half of them one in nine.
+ * was marked in it first: by an owner, 32 bits of the prefix's hash, in lz_tables. A prefix looks for its
+ * owner from the page that its hash says, LZ_HELD_PROBES pages on; if it meets one without owner before its
+ * own, nobody of that prefix is held. If all are others', it shares the first: free sources of it may then be
+ * looked up for nothing, and nobody held is ever missed. With a quarter of the pages owned that is one prefix
+ * without a hold in a hundred, with half of them one in nine.
  *
  * Before pages had owners, a prefix shared its page with whatever fell on it: with 600,000 neighbours held,
  * 13 % of a million others were looked up for nothing, 30 ns of row a (make bench).
@@ -52,15 +52,6 @@ static __always_inline __u64 lz_held_hash(__u64 key)
 	return lz_hash(key >> (shift & 63), LZ_SEARCH_IN->seed);
 }
 
-static __always_inline __u32 *lz_held_owner(__u32 page, __u32 copy)
-{
-	__u32 lines = lz_held_owner_lines(LZ_SEARCH_IN->held_lines);
-	__u32 line_n = 2 * LZ_SEARCH_IN->held_lines + copy * lines + page / LZ_HELD_LINE_OWNERS;
-	struct lz_held_line *line = lz_search_held(line_n);
-
-	return line ? (__u32 *)line->word + (page & (LZ_HELD_LINE_OWNERS - 1)) : 0;
-}
-
 /**
  * lz_held_page() - the page with the bits of a key's prefix
  * @copy: 0 or 1
@@ -74,9 +65,10 @@ static __always_inline __u32 lz_held_page(__u64 key, __u32 copy, int take)
 
 	LZ_SEARCH_LOOP
 	for (int i = 0; i < LZ_HELD_PROBES; i++) {
-		__u32 *at = lz_held_owner(page, copy), owner = at ? *(volatile __u32 *)at : 0;
+		__u32 *at = &LZ_SEARCH_TABLES->held_owner[copy & 1][page & (LZ_HELD_PAGES_MAX - 1)];
+		__u32 owner = *(volatile __u32 *)at;
 
-		if (!owner && (!take || !at))
+		if (!owner && !take)
 			return LZ_HELD_NOBODY;
 		if (!owner)
 			owner = __sync_val_compare_and_swap(at, 0, mine) ?: mine;

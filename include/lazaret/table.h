@@ -202,17 +202,6 @@ static __always_inline __u32 lz_excepted_bit(__u64 hash)
 	return (__u32)(hash >> 20) & (LZ_EXCEPTED_WORDS * 64 - 1);
 }
 
-/* Lines of the owners of one copy's pages, and all lines of lz_held: pages of both copies, then owners of both. */
-static __always_inline __u32 lz_held_owner_lines(__u32 held_lines)
-{
-	return (held_lines / LZ_HELD_PAGE_LINES + LZ_HELD_LINE_OWNERS - 1) / LZ_HELD_LINE_OWNERS;
-}
-
-static __always_inline __u32 lz_held_lines_all(__u32 held_lines)
-{
-	return 2 * (held_lines + lz_held_owner_lines(held_lines));
-}
-
 #define LZ_BYTES_01 0x0101010101010101ULL
 #define LZ_BYTES_7F 0x7f7f7f7f7f7f7f7fULL
 #define LZ_BYTES_80 0x8080808080808080ULL

@@ -85,7 +85,7 @@ struct world *world_open(__u32 tag_lines, __u32 key_len)
 	w->blocks = map_fd_whole(bpf_map__fd(w->skel->maps.lz_blocks),
 				 lz_block_lines_all(w->tag_lines) * sizeof(*w->blocks));
 	w->held = map_fd_whole(bpf_map__fd(w->skel->maps.lz_held),
-			       lz_held_lines_all(WORLD_HELD_LINES) * sizeof(*w->held));
+			       2 * WORLD_HELD_LINES * sizeof(*w->held));
 	world_policy_init(w);
 	world_reset(w);
 	return w;
@@ -97,7 +97,7 @@ void world_close(struct world *w)
 	munmap(w->cells, w->tag_lines * 64ul * sizeof(*w->cells));
 	munmap(w->cold, w->tag_lines * 64ul * sizeof(*w->cold));
 	munmap(w->blocks, lz_block_lines_all(w->tag_lines) * sizeof(*w->blocks));
-	munmap(w->held, lz_held_lines_all(WORLD_HELD_LINES) * sizeof(*w->held));
+	munmap(w->held, 2 * WORLD_HELD_LINES * sizeof(*w->held));
 	world_policy_done(w);
 	lazaret__destroy(w->skel);
 	free(w);
@@ -136,7 +136,7 @@ void world_reset(struct world *w)
 	memset(w->cells, 0, w->tag_lines * 64ul * sizeof(*w->cells));
 	memset(w->cold, 0, w->tag_lines * 64ul * sizeof(*w->cold));
 	memset(w->blocks, 0, lz_block_lines_all(w->tag_lines) * sizeof(*w->blocks));
-	memset(w->held, 0, lz_held_lines_all(WORLD_HELD_LINES) * sizeof(*w->held));
+	memset(w->held, 0, 2 * WORLD_HELD_LINES * sizeof(*w->held));
 	clear_array(w->skel->maps.lz_flows, sizeof(struct lz_flow_line));
 	clear_row(w->skel->maps.lz_port_stats, WORLD_ROW, sizeof(struct lz_port_stats));
 	for (__u32 i = 0; i < bpf_map__max_entries(w->skel->maps.lz_reply_bucket); i++)

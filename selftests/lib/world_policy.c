@@ -35,7 +35,7 @@ static struct lz_block_line *lz_search_blocks(__u32 line)
 
 static struct lz_held_line *lz_search_held(__u32 line)
 {
-	return line < lz_held_lines_all(WORLD_HELD_LINES) ? &searched->held[line] : NULL;
+	return line < 2 * WORLD_HELD_LINES ? &searched->held[line] : NULL;
 }
 
 #define LZ_SEARCH_IN	 (&searched->skel->rodata->lz_instance)

@@ -323,12 +323,11 @@ static void marks_in_the_first_word(void)
 
 static size_t pages_owned(void)
 {
-	__u32 lines = view.instance.held_lines, owners = lz_held_owner_lines(lines);
-	const __u32 *at = (const __u32 *)&view.held[2ul * lines + (view.tables->held_copy & 1) * owners];
+	const __u32 *owner = view.tables->held_owner[view.tables->held_copy & 1];
 	size_t n = 0;
 
-	for (__u32 i = 0; i < owners * LZ_HELD_LINE_OWNERS; i++)
-		n += at[i] != 0;
+	for (__u32 i = 0; i < LZ_HELD_PAGES_MAX; i++)
+		n += owner[i] != 0;
 	return n;
 }
 

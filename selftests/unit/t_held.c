@@ -15,21 +15,24 @@
 #define FIRST  0x64400000ull /* 100.64.0.0 */
 #define FIRST6 0x20010db800000000ull
 
-static struct lz_held_line held[2 * (LINES + (PAGES + LZ_HELD_LINE_OWNERS - 1) / LZ_HELD_LINE_OWNERS)];
+static struct lz_held_line held[2 * LINES];
+static struct lz_tables tables;
 static struct lz_instance instance = { .seed = 0x9e3779b97f4a7c15ull, .held_lines = LINES, .ipv6_key_len = 56 };
 
 static struct lz_held_line *lz_search_held(__u32 line)
 {
-	return line < lz_held_lines_all(instance.held_lines) ? &held[line] : NULL;
+	return line < 2 * instance.held_lines ? &held[line] : NULL;
 }
 
 #define LZ_SEARCH_IN (&instance)
+#define LZ_SEARCH_TABLES (&tables)
 #define LZ_SEARCH_LOOP
 #include <lazaret/held.h>
 
 static void start(__u32 pages)
 {
 	memset(held, 0, sizeof(held));
+	memset(&tables, 0, sizeof(tables));
 	instance.held_lines = pages * LZ_HELD_PAGE_LINES;
 }
 
@@ -127,13 +130,11 @@ static void more_prefixes_than_pages(void)
 
 static void copies_are_apart(void)
 {
-	__u32 owners = lz_held_owner_lines(LINES);
-
 	start(PAGES);
 	mark(FIRST);
 	mark(FIRST + PREFIX);
 	memset(held, 0, LINES * sizeof(*held));
-	memset(&held[2 * LINES], 0, owners * sizeof(*held));
+	memset(tables.held_owner[0], 0, sizeof(tables.held_owner[0]));
 	T_OK(!lz_held_asked(FIRST, 0) && lz_held_asked(FIRST, 1), "one is emptied, the other stands");
 	lz_held_set_in(FIRST + PREFIX, lz_held_bit(FIRST + PREFIX), 0);
 	T_OK(lz_held_asked(FIRST + PREFIX, 0) && !lz_held_asked(FIRST, 0), "and filled anew");
