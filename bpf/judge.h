@@ -313,8 +313,13 @@ static __always_inline int lz_judge_source(const struct lz_pkt *p, struct lz_exa
 	}
 	lz_examine(p, e);
 	refused_by = lz_rules(p, e);
-	if (r->verdict != LZ_V_PASS) /* the source is no never address: its class would say so */
-		lz_overrule(p, r, !!((e->j->ask.sets ?: lz_dest_sets_ask(p)) & LZ_SET_NEVER));
+	if (r->verdict != LZ_V_PASS) { /* the source is no never address: its class would say so */
+		__u64 sets = e->j->ask.sets;
+
+		if (!sets && !e->line) /* not asked yet, perhaps */
+			sets = lz_dest_sets_ask(p);
+		lz_overrule(p, r, !!(sets & LZ_SET_NEVER));
+	}
 	return lz_examined_end(p, e, refused_by);
 }
 
