@@ -217,8 +217,8 @@ static __always_inline int lz_hold_active(__u64 word, __u32 now_s)
 	return ttl_s && left_s <= LZ_HOLD_END(0, ttl_s) && left_s <= LZ_HOLD_END(0, LZ_HOLD_CAP_S);
 }
 
-/* Kinds stand in their order, the hardest first. Two rows of one kind are not compared here: who is in a
- * garden meets no limit, and none throttles. */
+/* Kinds stand in their order, the hardest first. Two rows of one kind are not compared here: a limit holds
+ * nobody anew who is in a garden, and none throttles. */
 static __always_inline int lz_grade_harder(__u32 grade, __u32 than)
 {
 	return LZ_GRADE_KIND(than) < LZ_GRADE_KIND_N && LZ_GRADE_KIND(grade) < LZ_GRADE_KIND(than);
@@ -227,9 +227,11 @@ static __always_inline int lz_grade_harder(__u32 grade, __u32 than)
 /**
  * lz_cell_hold() - quarantine a source from inside the data plane
  *
- * Extends and hardens, never shortens: where a longer hold of a milder grade stands, its end stays. The
- * ttl is counted from now. Return: 1 if this call wrote the hold, 0 if a longer one stood that is no
- * milder, or the cell is an aggregate (a covering prefix is never held for one of its sources).
+ * Extends and hardens, never shortens: where a longer hold of a milder grade stands, its end stays. Who is
+ * in a garden stays in his, until its end: what a leaky one leaves open meets the limits, and a scanner
+ * would put off his end with each SYN. The ttl is counted from now. Return: 1 if this call wrote the hold,
+ * 0 if a longer one stood that is no milder, or a garden, or the cell is an aggregate (a covering prefix
+ * is never held for one of its sources).
  */
 static __always_inline int lz_cell_hold(struct lz_cell *cell, __u32 slot, __u64 key, __u32 now_s,
 					__u32 ttl_s, __u32 grade)
@@ -242,7 +244,9 @@ static __always_inline int lz_cell_hold(struct lz_cell *cell, __u32 slot, __u64 
 		__u32 end_s = LZ_HOLD_END(now_s, ttl_s), left_s = ttl_s;
 		__u64 word;
 
-		if (lz_hold_active(old, now_s) && LZ_HOLD_EXPIRY(old) >= end_s) {
+		if (lz_hold_active(old, now_s) &&
+		    (LZ_HOLD_EXPIRY(old) >= end_s ||
+		     LZ_GRADE_KIND(LZ_HOLD_GRADE(old)) == LZ_GRADE_GARDEN)) {
 			if (!lz_grade_harder(grade, LZ_HOLD_GRADE(old)))
 				return 0;
 			end_s = LZ_HOLD_EXPIRY(old);

@@ -13,6 +13,9 @@
  *   443, TCP and QUIC                    pass           tls verdict (QUIC: ICMP)
  *   everything else, fragments, unparsed pass           drop
  *
+ * What a leaky garden lets pass for want of a reason to stop it, a SYN for which no hole was made, is
+ * judged by the source's class: a hold must not free a scanner of the limit that he had before.
+ *
  * A blocked25 source meets the row of TCP 25 and a throttled one its rate; for all else both are
  * judged by their class.
  */
@@ -37,6 +40,7 @@
 /* A verdict, and the one that takes its place where the portal cannot answer. */
 #define LZ_FATE(verdict, other) ((verdict) | (other) << 8)
 #define LZ_FATE_JUDGED		(1 << 16) /* in lz_pending: also where the verdict is to pass */
+#define LZ_FATE_CLASS		(1 << 17) /* the garden has nothing against it: let the class judge */
 
 /* The word is there, says the future, and is refused: somebody wrote nonsense. */
 static __always_inline int lz_hold_invalid(__u64 word, __u32 now_s)
@@ -153,7 +157,7 @@ static __always_inline int lz_garden_open(const struct lz_pkt *p, const struct l
 
 /**
  * lz_garden_fate() - the fate of one packet of a held source
- * Return: LZ_FATE(verdict, other).
+ * Return: LZ_FATE(verdict, other), or LZ_FATE_CLASS.
  */
 static __always_inline __u32 lz_garden_fate(const struct lz_pkt *p, __u32 row, __u64 sets, __u32 class_)
 {
@@ -176,7 +180,7 @@ static __always_inline __u32 lz_garden_fate(const struct lz_pkt *p, __u32 row, _
 	if (tcp && p->dport == 80)
 		return g->web == LZ_V_PAGE ? LZ_FATE(LZ_V_PAGE, LZ_V_TCP_RESET) : g->web;
 	if (g->kind == LZ_GARDEN_LEAKY)
-		return LZ_V_PASS;
+		return p->flags & LZ_P_SYN ? LZ_FATE_CLASS : LZ_V_PASS;
 	if (tcp && (p->dport == 443 || p->dport == 465 || p->dport == 587))
 		return tls;
 	if (udp && p->dport == 443)

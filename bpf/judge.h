@@ -118,6 +118,8 @@ __noinline int lz_judge_held(const struct lz_pkt *p, struct lz_cell *cell)
 	} else {
 		fate = lz_garden_fate(p, LZ_GARDEN_STRICT, sets, r.told.class_);
 	}
+	if (fate == LZ_FATE_CLASS)
+		return LZ_HELD_NOT;
 	r.verdict = fate & 0xff;
 	r.other = fate >> 8;
 	r.reason = r.verdict == LZ_V_PASS ? LZ_R_PASS_GARDEN : LZ_R_DROP_HELD;

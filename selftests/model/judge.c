@@ -109,8 +109,8 @@ static bool opened(const struct m_packet *p, const struct lz_garden_row *g, __u6
 	return to & g->allow_mask;
 }
 
-/* The fate table of a garden. */
-static void garden(struct m_case *c, struct m_cell *cell, const struct lz_garden_row *g)
+/* The fate table of a garden. Returns whether it has an answer: what a leaky one only lets be is the class's. */
+static bool garden(struct m_case *c, struct m_cell *cell, const struct lz_garden_row *g)
 {
 	const struct m_packet *p = c->p;
 	__u64 to = m_sets_of(c->m, c->slot, p->family, p->dst);
@@ -118,7 +118,7 @@ static void garden(struct m_case *c, struct m_cell *cell, const struct lz_garden
 
 	answer(c, LZ_V_PASS, LZ_R_PASS_GARDEN);
 	if (upkeep(p) && goes_no_further(p))
-		return;
+		return true;
 	if (upkeep(p) || to & LZ_SET_REACH) {
 		if (!reach(c, cell))
 			answer(c, LZ_V_DROP, LZ_R_DROP_HELD);
@@ -127,7 +127,7 @@ static void garden(struct m_case *c, struct m_cell *cell, const struct lz_garden
 	} else if (tcp && p->dport == 25) {
 		mail_fate(c, g);
 	} else if (opened(p, g, to)) {
-		return;
+		return true;
 	} else if (tcp && p->dport == 80) {
 		answer(c, g->web, LZ_R_DROP_HELD);
 		c->m->other = LZ_V_TCP_RESET;
@@ -138,7 +138,10 @@ static void garden(struct m_case *c, struct m_cell *cell, const struct lz_garden
 			answer(c, g->tls == LZ_V_TCP_RESET ? LZ_V_ICMP_ADMIN : g->tls, LZ_R_DROP_HELD);
 		else
 			answer(c, LZ_V_DROP, LZ_R_DROP_HELD);
+	} else if (p->syn) {
+		return false;
 	}
+	return true;
 }
 
 /* Only port 25 is stopped. Returns whether this packet is. */
@@ -184,9 +187,9 @@ static bool colony(struct m_case *c, unsigned *ret_rate)
 	if (grade >> 4 == LZ_GRADE_BLOCK25) {
 		if (!block25(c))
 			return false;
-	} else {
-		garden(c, cell, &c->gen->garden[grade >> 4 == LZ_GRADE_GARDEN ? grade & 15 :
-									      LZ_GARDEN_STRICT]);
+	} else if (!garden(c, cell, &c->gen->garden[grade >> 4 == LZ_GRADE_GARDEN ? grade & 15 :
+										  LZ_GARDEN_STRICT])) {
+		return false;
 	}
 	overrule(c, false);
 	cell->dropped += c->verdict != LZ_V_PASS;
@@ -271,12 +274,14 @@ static bool throttled(struct m_case *c, struct m_cell *cell)
 static void hold_source(struct m_case *c, struct m_cell *cell, const struct lz_limit *l)
 {
 	__u64 expiry = now_s(c->m) + l->hold_ttl_s + 1, left = l->hold_ttl_s;
+	unsigned stands;
 
 	if (cell->kind != M_SOURCE)
 		return;
+	stands = LZ_GRADE_KIND(LZ_HOLD_GRADE(cell->hold));
+	if (holds(cell->hold, now_s(c->m)) && stands == LZ_GRADE_GARDEN)
+		return;
 	if (holds(cell->hold, now_s(c->m)) && LZ_HOLD_EXPIRY(cell->hold) >= expiry) {
-		unsigned stands = LZ_GRADE_KIND(LZ_HOLD_GRADE(cell->hold));
-
 		if (LZ_GRADE_KIND(l->grade) != LZ_GRADE_GARDEN ||
 		    (stands != LZ_GRADE_BLOCK25 && stands != LZ_GRADE_THROTTLE))
 			return; /* no limit of these tests holds in another way */

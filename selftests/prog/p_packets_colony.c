@@ -8,6 +8,7 @@ static struct world *w;
 
 #define S 1000000000ull
 #define GARDEN LZ_V_PASS, LZ_R_PASS_GARDEN
+#define CLASS  LZ_V_PASS, LZ_R_PASS_EXAMINED /* as if he were not held */
 #define DROP   LZ_V_DROP, LZ_R_DROP_HELD
 #define RST    LZ_V_TCP_RESET, LZ_R_DROP_HELD
 #define ICMP   LZ_V_ICMP_ADMIN, LZ_R_DROP_HELD
@@ -56,16 +57,16 @@ static const struct fate {
 	{ "web", { TO(WORLD4), .dport = 80 }, PAGE, PAGE },
 	{ "web, established", { TO(WORLD4), .dport = 80, .tcp = PKT_ACK, .seq = 77 }, PAGE, PAGE },
 	{ "web of a garden destination", { TO(GARDEN4), .dport = 80 }, PAGE, GARDEN },
-	{ "submission", { TO(WORLD4), .dport = 587 }, GARDEN, RST },
-	{ "submissions", { TO(WORLD4), .dport = 465 }, GARDEN, RST },
-	{ "tls", { TO(WORLD4), .dport = 443 }, GARDEN, RST },
+	{ "submission", { TO(WORLD4), .dport = 587 }, CLASS, RST },
+	{ "submissions", { TO(WORLD4), .dport = 465 }, CLASS, RST },
+	{ "tls", { TO(WORLD4), .dport = 443 }, CLASS, RST },
 	{ "tls, established", { TO(WORLD4), .dport = 443, .tcp = PKT_ACK }, GARDEN, RST },
-	{ "tls of a garden destination", { TO(GARDEN4), .dport = 443 }, GARDEN, GARDEN },
+	{ "tls of a garden destination", { TO(GARDEN4), .dport = 443 }, CLASS, GARDEN },
 	{ "quic", { TO(WORLD4), .proto = 17, .dport = 443, .payload = 60 }, GARDEN, ICMP },
 	{ "quic of a garden destination", { TO(GARDEN4), .proto = 17, .dport = 443 },
 	  GARDEN, GARDEN },
 	{ "ntp, not allowed", { TO(WORLD4), .proto = 17, .dport = 123 }, GARDEN, DROP },
-	{ "ssh", { TO(WORLD4), .dport = 22 }, GARDEN, DROP },
+	{ "ssh", { TO(WORLD4), .dport = 22 }, CLASS, DROP },
 	{ "udp", { TO(WORLD4), .proto = 17, .dport = 9999 }, GARDEN, DROP },
 	{ "echo", { TO(WORLD4), .proto = 1, .icmp_type = 8 }, GARDEN, DROP },
 	{ "gre", { TO(WORLD4), .proto = 47 }, GARDEN, DROP },
@@ -101,6 +102,7 @@ static void leaky(void)
 {
 	static const struct row opened[] = {
 		{ "web of what a leaky garden opens", { TO(GARDEN4), .dport = 80 }, GARDEN },
+		{ "its tls", { TO(GARDEN4), .dport = 443 }, GARDEN },
 		{ "its port 25", { TO(GARDEN4), .dport = 25 }, SINK },
 		{ "web elsewhere", { TO(WORLD4), .dport = 80 }, PAGE },
 	};

@@ -262,6 +262,30 @@ static void hold_harder(void)
 	}
 }
 
+/* A leaky garden lets him use the web, not scan it; and who is over a limit there is held no longer for it. */
+static void held_is_limited(void)
+{
+	const __u64 word = LZ_HOLD_WORD(WORLD_START_S + 61, 60, LZ_GRADE(LZ_GRADE_GARDEN, LZ_GARDEN_LEAKY), 0);
+	struct lz_limit l = window(3, 300 * S);
+	struct lz_cell *cell;
+
+	l.what = LZ_WHAT_SYN;
+	l.then = LZ_THEN_HOLD;
+	l.hold_ttl_s = 3600;
+	l.grade = LZ_GRADE(LZ_GRADE_GARDEN, LZ_GARDEN_STRICT);
+	limited(l, (struct lz_class){ 0 });
+	world_hold(w, LIM4, word);
+	for (int n = 0; n < 3; n++)
+		T_EQ(attempt_port(LIM4, 443, n % 2 ? WORLD_TC : WORLD_XDP).verdict, LZ_V_PASS, "leaky: the web");
+	T_EQ(attempt_port(LIM4, 443, WORLD_XDP).reason, LZ_R_DROP_LIMIT, "leaky: over the limit");
+	T_EQ(attempt_port(LIM4, 22, WORLD_TC).reason, LZ_R_DROP_LIMIT, "leaky: at any port");
+	T_EQ(attempt_port(LIM4, 25, WORLD_XDP).reason, LZ_R_DROP_HELD, "leaky: mail is the garden's");
+	cell = world_cell(w, world_key(w, LIM4));
+	T_EQ(cell->syn, 5, "leaky: what the class judges is counted");
+	T_EQ(cell->dropped, 3, "leaky: what is dropped, too");
+	T_EQ(cell->hold, word, "leaky: the hold is as it was");
+}
+
 /* I1 and I2 to the millisecond: begun late in a second, a hold is no shorter than it was granted. */
 static void hold_for_its_time(void)
 {
@@ -424,6 +448,7 @@ static const struct t_case cases[] = {
 	{ "hold", hold_on_limit },
 	{ "a hold lasts its time", hold_for_its_time },
 	{ "a harder hold in a longer one", hold_harder },
+	{ "a held source meets limits", held_is_limited },
 	{ "notify and monitored limits", notify_only },
 	{ "distinct destinations", destinations },
 	{ "a destination in each slot", noted_in_each_slot },
