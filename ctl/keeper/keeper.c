@@ -24,6 +24,7 @@
 #include "keeper/keeper.h"
 #include "keeper/notify.h"
 #include "keeper/wiring.h"
+#include "lazaret/portal.h"
 #include "lazaret/proto.h"
 #include "privsep/chan.h"
 #include "privsep/options.h"
@@ -111,12 +112,31 @@ static void plan_restart(struct lz_keeper *k)
 	k->restart_at_ns = lz_clock_mono_ns() + k->backoff_ns;
 }
 
+/* Sockets have to lie somewhere. Where the folder cannot be made again, as in a unit whose /run is read-only,
+ * who started us has to do it. */
+static int make_run_dir(struct lz_keeper *k)
+{
+	struct lz_err err = { "" };
+	int r = make_dir(k->options->run, 0755, &k->who, &err);
+
+	if (r == 0)
+		return 0;
+	lz_log(LZ_LOG_ERROR, "run-folder-lost", "why=%s", err.text);
+	if (lz_notify_is_supervised()) {
+		k->stopping = true;
+		k->code = LZ_CODE_REFUSED;
+	}
+	return r;
+}
+
 static void start_controller(struct lz_keeper *k)
 {
 	int fds[2];
 
 	k->restart_at_ns = 0;
-	if (lz_chan_pair(fds) < 0) {
+	k->relistens = false;
+	k->sockets = 0;
+	if (make_run_dir(k) < 0 || lz_chan_pair(fds) < 0) {
 		plan_restart(k);
 		return;
 	}
@@ -149,7 +169,7 @@ static void bury_controller(struct lz_keeper *k, int status)
 		k->code = code ? code : LZ_CODE_REFUSED;
 		return;
 	}
-	if (code == LZ_EXIT_REOPEN) {
+	if (code == LZ_EXIT_REOPEN || k->relistens) {
 		lz_log(LZ_LOG_NOTICE, "reopen", "instance=%s", k->options->instance);
 		start_controller(k);
 		return;
@@ -195,6 +215,42 @@ static void on_links(void *arg)
 		lz_wiring_sync(&k->wiring);
 }
 
+/* A bit for each of the controller's sockets that is where clients look for it. */
+static unsigned int find_sockets(const struct lz_options *o)
+{
+	static const char *const names[] = { LZ_PROTO_CONTROL_SOCK, LZ_PROTO_READ_SOCK, LZ_GATE_SOCK };
+	char path[PATH_MAX + 32];
+	unsigned int there = 0;
+	struct stat st;
+
+	for (size_t i = 0; i < LZ_ARRAY_SIZE(names); i++) {
+		snprintf(path, sizeof(path), "%s/%s", o->run, names[i]);
+		if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
+			there |= 1u << i;
+	}
+	return there;
+}
+
+void lz_keeper_hear_ready(struct lz_keeper *k)
+{
+	if (!k->ready)
+		lz_notify("READY=1");
+	k->ready = true;
+	k->backoff_ns = 0;
+	k->sockets = find_sockets(k->options);
+}
+
+/* Whose socket's name is gone is deaf for ever: another controller makes them again. */
+static void look_for_sockets(struct lz_keeper *k)
+{
+	if (!k->controller || !(k->sockets & ~find_sockets(k->options)))
+		return;
+	lz_log(LZ_LOG_ERROR, "sockets-lost", "folder=%s then=%s", k->options->run, "they are made again");
+	k->sockets = 0;
+	k->relistens = true;
+	kill(k->controller, SIGTERM);
+}
+
 /* Once a turn: what somebody took away comes back, what hangs is killed, the dead are restarted. */
 static void look_after(struct lz_keeper *k, __u64 now_ns)
 {
@@ -209,6 +265,7 @@ static void look_after(struct lz_keeper *k, __u64 now_ns)
 	}
 	if (k->restart_at_ns && now_ns >= k->restart_at_ns)
 		start_controller(k);
+	look_for_sockets(k);
 	if (!k->opened)
 		return;
 	n = lz_kernel_repair(&k->kernel, &err);

@@ -32,6 +32,8 @@ struct lz_keeper {
 	__u64 restart_at_ns; /* 0 = it runs */
 	__u64 backoff_ns;
 	bool ready; /* READY=1 was said */
+	bool relistens; /* the controller was ended, because somebody removed its sockets */
+	unsigned int sockets; /* that it had when it was ready: a bit each */
 	bool stopping;
 	int code; /* exit code */
 	struct lz_ask ask; /* one message each way, too large for the stack */
@@ -40,6 +42,9 @@ struct lz_keeper {
 
 /** lz_keeper_serve() - read and answer one request; 0, -EAGAIN, or -EPIPE: the controller is gone */
 int lz_keeper_serve(struct lz_keeper *k);
+
+/** lz_keeper_hear_ready() - the controller is: it listens, and what was confirmed is in force */
+void lz_keeper_hear_ready(struct lz_keeper *k);
 
 /** lz_keeper_tell() - tell the controller and the log; the controller may be deaf */
 void lz_keeper_tell(void *keeper, enum lz_told_what what, const char *text);

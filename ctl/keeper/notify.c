@@ -29,6 +29,11 @@ void lz_notify(const char *state)
 		sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&to, len);
 }
 
+bool lz_notify_is_supervised(void)
+{
+	return getenv("NOTIFY_SOCKET");
+}
+
 __u64 lz_notify_watchdog_ns(void)
 {
 	const char *usec = getenv("WATCHDOG_USEC");

@@ -13,7 +13,6 @@
 #include "base/mem.h"
 #include "keeper/doorman.h"
 #include "keeper/keeper.h"
-#include "keeper/notify.h"
 #include "keeper/teller.h"
 #include "keeper/wiring.h"
 #include "policy/policy.h"
@@ -214,10 +213,7 @@ int lz_keeper_serve(struct lz_keeper *k)
 	case LZ_ASK_ALIVE:
 		return 0;
 	case LZ_ASK_READY:
-		if (!k->ready)
-			lz_notify("READY=1");
-		k->ready = true;
-		k->backoff_ns = 0;
+		lz_keeper_hear_ready(k);
 		return 0;
 	case LZ_ASK_OPEN:
 		r = answer_open(k, &err);
