@@ -54,7 +54,9 @@ static __always_inline int lz_ordinary_fate(const struct lz_frame *f, struct lz_
 	if (!(p->flags & LZ_P_UNPARSED))
 		return LZ_RULING(p->flags & LZ_P_KEYED ? LZ_R_PASS_OTHER : LZ_R_PASS_UNKEYED,
 				 LZ_V_PASS, 0);
-	if (!(p->gen_flags & LZ_GEN_F_UNPARSED_DROP) || (p->gen_flags & LZ_GEN_F_MONITOR))
+	/* No honest device sends so many tags, and who is held must not get out by them (I1). */
+	if (!((p->gen_flags & LZ_GEN_F_UNPARSED_DROP) || (p->flags & LZ_P_OVERTAGGED)) ||
+	    (p->gen_flags & LZ_GEN_F_MONITOR))
 		return LZ_RULING(LZ_R_PASS_UNPARSED, LZ_V_PASS, 0);
 	lz_parse_addresses(f, p);
 	if (p->family && ((lz_source_sets(p) | lz_dest_sets_ask(p)) & LZ_SET_NEVER))

@@ -15,6 +15,7 @@
 #define LZ_P_KEYED	   0x0010 /* key is set */
 #define LZ_P_SYN	   0x0020 /* TCP, SYN without ACK and RST */
 #define LZ_P_PORTS	   0x0040 /* sport and dport are set (TCP or UDP) */
+#define LZ_P_OVERTAGGED	   0x0080 /* beside UNPARSED: more tags than anybody needs, which the kernel takes off */
 
 struct lz_pkt {
 	__u64 key;	/* of the source, key space of abi.h */

@@ -85,6 +85,10 @@ static void put_link(struct pkt *p, const struct pkt_spec *s, bool v4)
 		put16(p, s->vlan[i]);
 		put16(p, 0x2000 | (100 + i));
 	}
+	for (int i = 0; i < s->priority_tags; i++) {
+		put16(p, i % 2 ? 0x88a8 : 0x8100);
+		put16(p, 0x2000);
+	}
 	put16(p, link_type(s, v4));
 	if (s->flags & PKT_F_PPPOE) {
 		put16(p, 0x1100);

@@ -46,6 +46,7 @@ struct pkt_spec {
 	__u16 pad;		     /* bytes of trailing garbage (all ones) behind the IP packet */
 	__u16 l4_bytes;		     /* transport header and payload cut to this; 0 = whole */
 	__u32 seq, ack;
+	__u8 priority_tags;	     /* of VLAN 0, behind those of vlan[] */
 	__u8 mpls;		     /* labels */
 	__u8 options;		     /* IPv4 option words */
 	__u8 ihl;		     /* 0 = right */

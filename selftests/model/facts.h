@@ -27,6 +27,7 @@ static inline const char *m_facts_differ(const struct lz_pkt *p, const struct m_
 {
 	const unsigned flags = (want->not_ip ? LZ_P_NOT_IP : 0u) |
 			       (want->unparsed ? LZ_P_UNPARSED : 0u) |
+			       (want->overtagged ? LZ_P_OVERTAGGED : 0u) |
 			       (want->later_fragment ? LZ_P_LATER_FRAG : 0u) |
 			       (want->tiny ? LZ_P_TINY_FRAG : 0u) | (want->keyed ? LZ_P_KEYED : 0u) |
 			       (want->has_ports ? LZ_P_PORTS : 0u) | (want->syn ? LZ_P_SYN : 0u);

@@ -392,7 +392,7 @@ static void from_customer(struct m_case *c)
 	if (p->unparsed) {
 		bool never = p->family && (m_sets_of(c->m, c->slot, p->family, p->src) |
 					   m_sets_of(c->m, c->slot, p->family, p->dst)) & LZ_SET_NEVER;
-		bool drop = c->gen->flags & LZ_GEN_F_UNPARSED_DROP && !never &&
+		bool drop = (p->overtagged || c->gen->flags & LZ_GEN_F_UNPARSED_DROP) && !never &&
 			    !(c->gen->flags & LZ_GEN_F_MONITOR);
 
 		answer(c, drop ? LZ_V_DROP : LZ_V_PASS, drop ? LZ_R_DROP_UNPARSED : LZ_R_PASS_UNPARSED);

@@ -16,7 +16,7 @@
 
 /* What a frame is. */
 struct m_packet {
-	bool not_ip, unparsed, later_fragment, tiny, keyed, has_ports, syn;
+	bool not_ip, unparsed, overtagged, later_fragment, tiny, keyed, has_ports, syn;
 	int family; /* 4, 6; 0 = none found */
 	unsigned proto, sport, dport, icmp_type, tcp_flags;
 	__u32 seq, ack;

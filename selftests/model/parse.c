@@ -69,7 +69,7 @@ static int in_pppoe(const struct view *v, unsigned *at, struct m_packet *p)
 /* Down to IP. Returns the family, or 0 with not_ip or unparsed set. */
 static int find_ip(const struct view *v, bool l3, unsigned *at, struct m_packet *p)
 {
-	int type, tags = 0, family;
+	int type, tags = 0, vlans = 0, family;
 
 	*at = 0;
 	if (l3) {
@@ -80,12 +80,18 @@ static int find_ip(const struct view *v, bool l3, unsigned *at, struct m_packet 
 	}
 	type = two(v, 12);
 	*at = 14;
-	while (is_tag(type) && tags++ < 2) {
+	while (is_tag(type) && tags < 8) {
+		int vlan = two(v, *at);
+
+		if (vlan > 0 && vlan & 0xfff && ++vlans > 2)
+			break;
+		tags++;
 		type = two(v, *at + 2);
 		*at += 4;
 	}
 	if (type < 0 || is_tag(type)) {
 		p->unparsed = true;
+		p->overtagged = type >= 0 && tags == 8;
 		return 0;
 	}
 	if (type == 0x0800 || type == 0x86dd)

@@ -62,6 +62,8 @@ static void draw_link(struct pkt_spec *s)
 	if (one_in(3))
 		for (unsigned i = 0, n = draw(5) % 4; i < n; i++)
 			s->vlan[i] = PICK(tags);
+	if (one_in(10))
+		s->priority_tags = (__u8)(1 + draw(9));
 	if (one_in(8))
 		s->flags |= PKT_F_PPPOE;
 	else if (one_in(10))

@@ -10,6 +10,7 @@ static struct world *w;
 #define PASSES LZ_V_PASS
 #define REFUSED LZ_V_ICMP_ADMIN, LZ_R_DROP_PORT25
 #define UNPARSED LZ_V_PASS, LZ_R_PASS_UNPARSED
+#define OVERTAGGED LZ_V_DROP, LZ_R_DROP_UNPARSED
 #define NOT_IP LZ_V_PASS, LZ_R_PASS_NOT_IP
 /* A fragment header, destination options, and the next such header only in the next fragment. */
 #define CUT_CHAIN .ext = { 44, 60 }, .ext_n = 2, .flags = PKT_F_MORE, .proto = 60, .total_len = 16
@@ -21,6 +22,13 @@ static const struct row encapsulations[] = {
 	{ "two old tags", { V4, .vlan = { 0x9100, 0x9100 } }, REFUSED },
 	{ "three tags", { V4, .vlan = { 0x88a8, 0x8100, 0x8100 } }, UNPARSED },
 	{ "five tags", { V4, .vlan = { 0x8100, 0x8100, 0x8100, 0x8100, 0x8100 } }, UNPARSED },
+	{ "a priority tag", { V4, .priority_tags = 1 }, REFUSED },
+	{ "three priority tags", { V4, .priority_tags = 3 }, REFUSED },
+	{ "eight", { V4, .priority_tags = 8 }, REFUSED },
+	{ "six in two tags", { V6, .vlan = { 0x88a8, 0x8100 }, .priority_tags = 6 }, REFUSED },
+	{ "seven in two tags", { V6, .vlan = { 0x88a8, 0x8100 }, .priority_tags = 7 }, OVERTAGGED },
+	{ "nine", { V4, .priority_tags = 9 }, OVERTAGGED },
+	{ "forty", { V4, .priority_tags = 40 }, OVERTAGGED },
 	{ "v6 in two tags", { V6, .vlan = { 0x88a8, 0x8100 } }, REFUSED },
 	{ "pppoe", { V4, .flags = PKT_F_PPPOE }, REFUSED },
 	{ "v6 in pppoe", { V6, .flags = PKT_F_PPPOE }, REFUSED },

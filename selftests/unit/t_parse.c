@@ -78,6 +78,11 @@ static const struct {
 	{ "v4 in three tags", { V4, .vlan = { 0x88a8, 0x8100, 0x8100 } }, LZ_P_UNPARSED },
 	{ "v4 in a tag, a service tag and a tag", { V4, .vlan = { 0x8100, 0x88a8, 0x88a8 } }, LZ_P_UNPARSED },
 	{ "v4 in three old tags", { V4, .vlan = { 0x9100, 0x9100, 0x9100 } }, LZ_P_UNPARSED },
+	{ "v4 in a priority tag", { V4, .priority_tags = 1 }, MAPPED | LZ_P_SYN },
+	{ "v4 in eight of them", { V4, .priority_tags = 8 }, MAPPED | LZ_P_SYN },
+	{ "v6 in six of them in qinq", { V6, .vlan = { 0x88a8, 0x8100 }, .priority_tags = 6 }, MAPPED | LZ_P_SYN },
+	{ "v4 in nine of them", { V4, .priority_tags = 9 }, LZ_P_UNPARSED | LZ_P_OVERTAGGED },
+	{ "v4 in pppoe in five of them", { V4, .flags = PKT_F_PPPOE, .priority_tags = 5 }, MAPPED | LZ_P_SYN },
 	{ "v4 in pppoe", { V4, .flags = PKT_F_PPPOE }, MAPPED | LZ_P_SYN },
 	{ "v4 in pppoe, short protocol", { V4, .flags = PKT_F_PPPOE | PKT_F_PPP_SHORT }, MAPPED | LZ_P_SYN },
 	{ "v6 in pppoe, short protocol", { V6, .flags = PKT_F_PPPOE | PKT_F_PPP_SHORT }, MAPPED | LZ_P_SYN },
@@ -186,7 +191,7 @@ static void plain_frames(void)
 		"v4 no flags", "v4 udp with payload", "v6 udp with payload", "v4 in one tag",
 		"v6 in one tag", "v4 length beyond the frame", "v4 syn with fin", "v4 syn with reset",
 		"v4 syn, do not fragment", "v4 to the flags", "v6 to the flags", "v4 to the flags, padded",
-		"v4 udp, padded",
+		"v4 udp, padded", "v4 in a priority tag",
 	};
 	const size_t n = sizeof(plain) / sizeof(*plain);
 	size_t seen = 0;
