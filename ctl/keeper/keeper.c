@@ -55,8 +55,11 @@ static int make_dir(const char *path, mode_t mode, const struct lz_identity *who
 		return dir_error(reterr, path, "make");
 	if (lstat(path, &st) < 0)
 		return lz_err_set(reterr, errno, "%s: %s", path, strerror(errno));
+	if (S_ISLNK(st.st_mode)) /* root gives away what it names: not by a name that others may have made */
+		return lz_err_set(reterr, ELOOP, "%s: is a symbolic link; name the folder itself, or mount or "
+				  "bind-mount it there", path);
 	if (!S_ISDIR(st.st_mode))
-		return lz_err_set(reterr, ENOTDIR, "%s: is not a folder", path);
+		return lz_err_set(reterr, ENOTDIR, "%s: is not a folder; remove it", path);
 	if ((st.st_uid != who->uid || st.st_gid != who->gid) && chown(path, who->uid, who->gid) < 0)
 		return dir_error(reterr, path, "change owner");
 	if ((st.st_mode & ALLPERMS) != mode && chmod(path, mode) < 0)

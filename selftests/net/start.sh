@@ -61,6 +61,12 @@ t_ok "no such user: says what to do" grep -q "user lz-nobody: there is none; mak
 t_eq "no such user: one line" "$(wc -l <"$LZ_DIR/said")" 1
 t_ok "no such user: nothing was made" test ! -e "$PINS" -a ! -e "$STATE"
 
+mkdir "$LZ_DIR/elsewhere" && ln -s "$LZ_DIR/elsewhere" "$LZ_DIR/linked"
+t_eq "the state folder is a link: refused" "$(status_of start --policy "$LZ_DIR/tc.json" --state "$LZ_DIR/linked")" 2
+t_ok "the state folder is a link: says so, and what to do" grep -q \
+	"^lazaretd: $LZ_DIR/linked: is a symbolic link; name the folder itself, or mount" "$LZ_DIR/said"
+t_eq "the state folder is a link: what it names is nobody else's" "$(stat -c %U "$LZ_DIR/elsewhere")" root
+
 t_need foreign_make
 t_need foreign_put acc0
 t_eq "foreign XDP program: refused" \
