@@ -64,6 +64,15 @@ static __always_inline int lz_ordinary_fate(const struct lz_frame *f, struct lz_
 	return LZ_RULING(LZ_R_DROP_UNPARSED, LZ_V_DROP, 0);
 }
 
+/* What hides its TCP flags, and no rule was there to ask for them, is unparsed like anything else. */
+static __always_inline int lz_is_unruled(const struct lz_pkt *p, int ruling)
+{
+	__u32 reason = LZ_RULING_REASON(ruling);
+
+	return (p->flags & LZ_P_TINY_FRAG) &&
+	       (reason == LZ_R_PASS_UNPARSED || reason == LZ_R_PASS_FOREIGN || reason == LZ_R_PASS_OTHER);
+}
+
 /* A flow that the portal had when its host was released: the portal finishes it. */
 static __always_inline int lz_may_linger(const struct lz_pkt *p)
 {
@@ -132,8 +141,11 @@ static __always_inline int lz_decide(const struct lz_frame *f, struct lz_pkt *p,
 		if (ruling <= LZ_HELD_THROTTLED(0))
 			p->throttle = LZ_HELD_THROTTLED(0) - ruling;
 	}
-	ruling = lz_is_customer_business(p) ? lz_judge_class(p, lz_judgement_of(p), cell, line) :
-					      lz_ordinary_fate(f, p);
+	ruling = LZ_RULING(LZ_R_PASS_UNPARSED, LZ_V_PASS, 0);
+	if (lz_is_customer_business(p))
+		ruling = lz_judge_class(p, lz_judgement_of(p), cell, line);
+	if (!lz_is_customer_business(p) || lz_is_unruled(p, ruling))
+		ruling = lz_ordinary_fate(f, p);
 	return lingers ? lz_lingering(p, ruling) : ruling;
 }
 

@@ -6,7 +6,8 @@
  * it) and as many priority tags as make LZ_TAGS_MAX with them, up to LZ_MPLS_MAX labels, PPPoE session; IPv4 with options, IPv6 with up to LZ_EXT_MAX
  * extension headers; TCP, UDP, ICMPv6 type. Whatever is deeper or stranger is `unparsed`: counted,
  * and passed unless the policy says otherwise - but its source, where one was found, is still
- * looked up in the colony.
+ * looked up in the colony. What hides a TCP header that others find - hosts follow extension headers
+ * as far as they go, Linux thirty and more - meets the rules like a first fragment that does.
  *
  * Nothing here touches a map: the same source compiles natively for unit tests and fuzzing.
  */
@@ -78,7 +79,7 @@ static __always_inline void lz_parse_l4(const struct lz_frame *f, __u32 off, __s
 	if (!ports || (p->proto == LZ_IP_TCP && !tcp) ||
 	    claimed_bytes < (p->proto == LZ_IP_TCP ? LZ_TCP_LEAST_BYTES : LZ_UDP_LEAST_BYTES)) {
 		p->flags |= LZ_P_UNPARSED;
-		if (first_frag && p->proto == LZ_IP_TCP)
+		if (p->proto == LZ_IP_TCP && (first_frag || off + sizeof(*ports) >= LZ_OFFSET_MAX))
 			p->flags |= LZ_P_TINY_FRAG;
 		return;
 	}
@@ -169,14 +170,14 @@ static __always_inline void lz_parse_ip6(const struct lz_frame *f, __u32 off, __
 		}
 		next = LZ_FORGET(ext->next);
 		if (off >= LZ_OFFSET_MAX) {
-			p->flags |= LZ_P_UNPARSED;
+			p->flags |= LZ_P_UNPARSED | LZ_P_TINY_FRAG;
 			return;
 		}
 		off = LZ_OFFSET(off);
 	}
 	p->proto = next;
 	if (lz_is_ext(next)) {
-		p->flags |= LZ_P_UNPARSED;
+		p->flags |= LZ_P_UNPARSED | LZ_P_TINY_FRAG;
 		return;
 	}
 	/* 0 = jumbogram (RFC 2675) */

@@ -11,7 +11,7 @@
 #define LZ_P_NOT_IP	   0x0001 /* no IP header: ARP, PPP control, LLDP, ... */
 #define LZ_P_UNPARSED	   0x0002 /* beyond the stated depth, truncated, or malformed */
 #define LZ_P_LATER_FRAG	   0x0004 /* no transport header in it */
-#define LZ_P_TINY_FRAG	   0x0008 /* first fragment that hides its TCP flags (RFC 1858, 7112) */
+#define LZ_P_TINY_FRAG	   0x0008 /* hides its TCP flags: a first fragment (RFC 1858, 7112), or a chain of headers */
 #define LZ_P_KEYED	   0x0010 /* key is set */
 #define LZ_P_SYN	   0x0020 /* TCP, SYN without ACK and RST */
 #define LZ_P_PORTS	   0x0040 /* sport and dport are set (TCP or UDP) */

@@ -91,7 +91,7 @@ enum lz_reason {
 	LZ_R_DROP_THROTTLED,	/* beyond the rate of a throttled source */
 	LZ_R_DROP_FROM_PORT25,	/* return hook: source port 25 towards a class that forbids it */
 	LZ_R_DROP_TO_CUSTOMER,	/* return hook: SYN to port 25 of a class that forbids it */
-	LZ_R_DROP_TINY_FRAGMENT,/* first fragment too short for the TCP flags (RFC 1858) */
+	LZ_R_DROP_TINY_FRAGMENT,/* TCP flags hidden: a first fragment (RFC 1858), headers without end */
 	LZ_R_DROP_UNPARSED,	/* policy says "unparsed": "drop" */
 	LZ_R_N,
 };

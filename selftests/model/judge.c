@@ -387,7 +387,9 @@ static void from_customer(struct m_case *c)
 		return;
 	if (p->keyed && (p->syn || p->tiny || (p->proto == 6 && p->has_ports && p->dport == 25))) {
 		by_class(c);
-		return;
+		if (!p->tiny || (c->reason != LZ_R_PASS_UNPARSED && c->reason != LZ_R_PASS_FOREIGN &&
+				 c->reason != LZ_R_PASS_OTHER))
+			return;
 	}
 	if (p->unparsed) {
 		bool never = p->family && (m_sets_of(c->m, c->slot, p->family, p->src) |

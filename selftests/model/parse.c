@@ -122,7 +122,7 @@ static void transport(const struct view *v, unsigned at, int said, bool first_fr
 	/* The rest of a TCP header is looked at on its own: it begins below 512, too. */
 	if (said < need || byte(v, at + (unsigned)need - 1) < 0 || (p->proto == 6 && at + 8 >= 512)) {
 		p->unparsed = true;
-		p->tiny = first_fragment && p->proto == 6;
+		p->tiny = (first_fragment || at + 8 >= 512) && p->proto == 6;
 		return;
 	}
 	p->has_ports = true;
@@ -180,7 +180,7 @@ static void chain6(const struct view *v, unsigned at, int end, struct m_packet *
 		unsigned length, this = p->proto;
 
 		if (i == 8) {
-			p->unparsed = true;
+			p->unparsed = p->tiny = true;
 			return;
 		}
 		if (byte(v, at + 3) < 0 || (end >= 0 && (int)at + 8 > end)) {
@@ -199,7 +199,7 @@ static void chain6(const struct view *v, unsigned at, int end, struct m_packet *
 			first_fragment = true;
 		at += length;
 		if (at >= 512) {
-			p->unparsed = true;
+			p->unparsed = p->tiny = true;
 			return;
 		}
 	}

@@ -71,8 +71,7 @@ static const struct row headers4[] = {
 	{ "tiny from a class without rules",
 	  { .src = BIZ4, .dst = WORLD4, .dport = 25, .flags = PKT_F_MORE, .l4_bytes = 8 }, UNPARSED },
 	{ "tiny from elsewhere",
-	  { .src = WORLD4, .dst = WORLD4, .dport = 25, .flags = PKT_F_MORE, .l4_bytes = 8 },
-	  LZ_V_PASS, LZ_R_PASS_FOREIGN },
+	  { .src = WORLD4, .dst = WORLD4, .dport = 25, .flags = PKT_F_MORE, .l4_bytes = 8 }, UNPARSED },
 	{ "tiny udp", { V4, .proto = 17, .flags = PKT_F_MORE, .l4_bytes = 4 }, UNPARSED },
 	{ "gre", { V4, .proto = 47, .payload = 60 }, LZ_V_PASS, LZ_R_PASS_OTHER },
 	{ "6in4", { V4, .proto = 41, .payload = 60 }, LZ_V_PASS, LZ_R_PASS_OTHER },
@@ -101,6 +100,12 @@ static const struct row headers6[] = {
 	  LZ_V_DROP, LZ_R_DROP_TINY_FRAGMENT },
 	{ "a chain longer than its packet", { V6, .ext = { 60 }, .ext_n = 1, .total_len = 7 }, UNPARSED },
 	{ "payload length hides the flags", { V6, .total_len = 13 }, UNPARSED },
+	{ "nine headers", { V6, .ext_n = 9 }, LZ_V_DROP, LZ_R_DROP_TINY_FRAGMENT },
+	{ "one of 480 bytes", { V6, .ext = { 60 }, .ext_n = 1, .ext_len = 59 }, LZ_V_DROP, LZ_R_DROP_TINY_FRAGMENT },
+	{ "nine headers, of a source without rules", { .src = "2001:db8:2000:7::1", .dst = WORLD6, .dport = 25,
+	  .ext_n = 9 }, UNPARSED },
+	{ "nine headers, of a stranger", { .src = "2001:db8:f000::1", .dst = WORLD6, .dport = 25, .ext_n = 9 },
+	  UNPARSED },
 	{ "ah", { V6, .ext = { 51 }, .ext_n = 1 }, REFUSED },
 	{ "mobility", { V6, .ext = { 135 }, .ext_n = 1 }, REFUSED },
 	{ "unknown header 253", { V6, .ext = { 253 }, .ext_n = 1 }, LZ_V_PASS, LZ_R_PASS_OTHER },
@@ -156,8 +161,8 @@ static void chains(void)
 
 		memset(row.p.ext, 60, n);
 		if (n > 8) {
-			row.verdict = LZ_V_PASS;
-			row.reason = LZ_R_PASS_UNPARSED;
+			row.verdict = LZ_V_DROP;
+			row.reason = LZ_R_DROP_TINY_FRAGMENT;
 		}
 		rows_run(w, &row, 1, ROWS_XDP | ROWS_TC, NULL);
 	}
@@ -202,6 +207,10 @@ static void unparsed_dropped(void)
 		  LZ_V_DROP, LZ_R_DROP_UNPARSED },
 		{ "bad header length", { V4, .ihl = 4 }, LZ_V_DROP, LZ_R_DROP_UNPARSED },
 		{ "nine v6 headers", { V6, .ext = { 60, 60, 60, 60, 60, 60, 60, 60, 60 }, .ext_n = 9 },
+		  LZ_V_DROP, LZ_R_DROP_TINY_FRAGMENT },
+		{ "of a source without rules", { .src = "2001:db8:2000:7::1", .dst = WORLD6, .dport = 25, .ext_n = 9 },
+		  LZ_V_DROP, LZ_R_DROP_UNPARSED },
+		{ "of a stranger", { .src = "2001:db8:f000::1", .dst = WORLD6, .dport = 25, .ext_n = 9 },
 		  LZ_V_DROP, LZ_R_DROP_UNPARSED },
 		{ "of a never source", { .src = NEVER4, .dst = WORLD4, .ihl = 4 }, UNPARSED },
 		{ "to a never address", { .src = DYN4, .dst = NEVER4, .ihl = 4 }, UNPARSED },

@@ -151,7 +151,7 @@ static const struct {
 	{ "v6 eight headers", { V6, .ext = { 0, 60, 60, 60, 60, 60, 60, 60 }, .ext_n = 8 },
 	  MAPPED | LZ_P_SYN },
 	{ "v6 nine headers", { V6, .ext = { 0, 60, 60, 60, 60, 60, 60, 60, 60 }, .ext_n = 9 },
-	  LZ_P_KEYED | LZ_P_UNPARSED },
+	  LZ_P_KEYED | LZ_P_UNPARSED | LZ_P_TINY_FRAG },
 	{ "v6 from ::", { .src = "::", .dst = "ff02::1", .proto = 58, .icmp_type = 135 }, 0 },
 	{ "v6 from 0100::/8", { .src = "100::1", .dst = "2001:db8::1" }, LZ_P_PORTS | LZ_P_SYN },
 	{ "v6 from ff00::/8", { .src = "ff02::1", .dst = "2001:db8::1" }, LZ_P_PORTS | LZ_P_SYN },
@@ -254,7 +254,8 @@ static void long_chains(void)
 			pkt_build(&f, &spec);
 			p = parse(f.data, f.bytes, (int)l3, 64);
 			near = f.l4 + 8 < LZ_OFFSET_MAX;
-			if (!T_EQ(p.flags, LZ_P_KEYED | (near ? LZ_P_PORTS | LZ_P_SYN : LZ_P_UNPARSED), "flags"))
+			if (!T_EQ(p.flags, LZ_P_KEYED | (near ? LZ_P_PORTS | LZ_P_SYN :
+								LZ_P_UNPARSED | LZ_P_TINY_FRAG), "flags"))
 				printf("#   behind %u bytes\n", f.l4);
 		}
 	}
