@@ -88,8 +88,9 @@ static __always_inline __u16 lz_parse_l2(const struct lz_frame *f, __u32 *off, s
 		return proto;
 	case LZ_ETH_PPPOE:
 		pppoe = LZ_AT(f, *off, struct lz_pppoe);
-		if (!pppoe || pppoe->version_type != 0x11 || pppoe->code)
+		if (!pppoe)
 			goto unparsed;
+		/* Whatever version, type and code it says: Linux asks for none of them in a session frame. */
 		*off += sizeof(*pppoe);
 		proto = lz_be16_get(&pppoe->proto);
 		/* A compressed protocol field (RFC 1661 6.5) is one odd byte; PPPoE advises against it,

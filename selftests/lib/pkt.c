@@ -91,7 +91,7 @@ static void put_link(struct pkt *p, const struct pkt_spec *s, bool v4)
 	}
 	put16(p, link_type(s, v4));
 	if (s->flags & PKT_F_PPPOE) {
-		put16(p, 0x1100);
+		put16(p, s->flags & PKT_F_PPPOE_ODD ? 0x2309 : 0x1100);
 		put16(p, 0x1234);
 		put16(p, 0); /* length, set once it is known */
 		if (s->flags & PKT_F_PPP_SHORT)

@@ -31,6 +31,7 @@
 #define PKT_F_PPP_SHORT	 0x0040 /* PPP protocol compressed to one byte */
 #define PKT_F_DF	 0x0080 /* IPv4: don't fragment */
 #define PKT_F_JUMBO	 0x0100 /* IPv6: payload length 0 */
+#define PKT_F_PPPOE_ODD	 0x0200 /* of another version, type and code than there are */
 
 struct pkt_spec {
 	const char *src, *dst;	     /* family by text; neither: a frame without IP */

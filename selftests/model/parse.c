@@ -53,7 +53,7 @@ static int in_pppoe(const struct view *v, unsigned *at, struct m_packet *p)
 {
 	int type = two(v, *at + 6);
 
-	if (type < 0 || byte(v, *at) != 0x11 || byte(v, *at + 1) != 0) {
+	if (type < 0) {
 		p->unparsed = true;
 		return 0;
 	}

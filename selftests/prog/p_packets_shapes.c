@@ -32,6 +32,8 @@ static const struct row encapsulations[] = {
 	{ "v6 in two tags", { V6, .vlan = { 0x88a8, 0x8100 } }, REFUSED },
 	{ "pppoe", { V4, .flags = PKT_F_PPPOE }, REFUSED },
 	{ "v6 in pppoe", { V6, .flags = PKT_F_PPPOE }, REFUSED },
+	{ "pppoe of no version", { .src = "203.0.113.200", .dst = WORLD4, .dport = 25,
+				   .flags = PKT_F_PPPOE | PKT_F_PPPOE_ODD }, LZ_V_DROP, LZ_R_DROP_PORT25 },
 	{ "pppoe in qinq", { V4, .flags = PKT_F_PPPOE, .vlan = { 0x88a8, 0x8100 } }, REFUSED },
 	{ "pppoe in qinq, reset", { .src = RESET4, .dst = WORLD4, .dport = 25, .seq = 0xfffffffe,
 				    .flags = PKT_F_PPPOE, .vlan = { 0x88a8, 0x8100 } },

@@ -85,6 +85,7 @@ static const struct {
 	{ "v4 in pppoe in five of them", { V4, .flags = PKT_F_PPPOE, .priority_tags = 5 }, MAPPED | LZ_P_SYN },
 	{ "v4 in pppoe", { V4, .flags = PKT_F_PPPOE }, MAPPED | LZ_P_SYN },
 	{ "v4 in pppoe, short protocol", { V4, .flags = PKT_F_PPPOE | PKT_F_PPP_SHORT }, MAPPED | LZ_P_SYN },
+	{ "v4 in pppoe of no version", { V4, .flags = PKT_F_PPPOE | PKT_F_PPPOE_ODD }, MAPPED | LZ_P_SYN },
 	{ "v6 in pppoe, short protocol", { V6, .flags = PKT_F_PPPOE | PKT_F_PPP_SHORT }, MAPPED | LZ_P_SYN },
 	{ "v6 in pppoe in qinq", { V6, .flags = PKT_F_PPPOE, .vlan = { 0x88a8, 0x8100 } },
 	  MAPPED | LZ_P_SYN },
