@@ -21,7 +21,6 @@
 #include "colony.h"
 #include "refuse.h"
 
-#define LZ_AF_INET	  2
 #define LZ_TCP_LISTEN	  10
 #define LZ_PACKET_HOST	  0
 
@@ -47,8 +46,7 @@ static __always_inline int lz_is_routed_here(struct __sk_buff *skb, const struct
 		return 0;
 	if (l3)
 		return 1;
-	if (p->l3_bytes < 14 ||
-	    bpf_skb_load_bytes(skb, (p->l3_bytes & (LZ_OFFSET_MAX - 1)) - 2, &type, sizeof(type)))
+	if (bpf_skb_load_bytes(skb, p->l3_bytes - 2, &type, sizeof(type)))
 		return 0;
 	/* Behind PPPoE stands a PPP protocol, behind MPLS a label whose bottom bit rules both out. */
 	proto = lz_be16_get(&type);
@@ -101,11 +99,11 @@ out:
 /* Only these fields are looked at by the kernel when it checks a cookie. */
 static __always_inline int lz_is_cookie(struct bpf_sock *listener, const struct lz_pkt *p)
 {
-	struct lz_ip4_out ip4 = { .version_ihl = 0x45 };
+	struct lz_ip4_out ip4 = { .version_ihl = 4 << 4 };
 	struct lz_ip6_out ip6 = { .version = __builtin_bswap32(6u << 28) };
 	struct {
 		struct lz_tcp_out tcp;
-	} th = { .tcp = { .offset = 5 << 4, .flags = LZ_TCP_ACK } };
+	} th = { .tcp = { .flags = LZ_TCP_ACK } };
 
 	th.tcp.sport.b[0] = p->sport >> 8;
 	th.tcp.sport.b[1] = p->sport;
@@ -168,7 +166,8 @@ __noinline int lz_steer(struct __sk_buff *skb, const struct lz_pkt *p, __u32 ver
 {
 	int ret;
 
-	if (!p || p->proto != LZ_IP_TCP || !(p->flags & LZ_P_PORTS) || !lz_is_routed_here(skb, p, l3))
+	/* Where ports and flags cannot be read they are 0: no socket has such ports, no flag begins nothing. */
+	if (!p || p->proto != LZ_IP_TCP || !lz_is_routed_here(skb, p, l3))
 		return LZ_STEER_NO;
 	ret = lz_steer_flow(skb, p);
 	if (ret == LZ_STEER_NO && other != LZ_V_PASS)

@@ -7,7 +7,8 @@
 #	make prog && sudo selftests/vm/run.sh --kernel bookworm selftests/vm/t_load.sh
 #
 # Cases that run: the verified instructions against half of the budget; native and generic
-# XDP on veth, tcx or clsact; the fate table and the class rules packet by packet; answers.
+# XDP on veth, tcx or clsact; the fate table and the class rules packet by packet; answers; the
+# way to the portal.
 
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source-path=SCRIPTDIR source=../lib/t.sh
@@ -26,7 +27,7 @@ run()
 }
 
 echo "# kernel $(uname -r)"
-for program in p_budget p_attach p_packets_colony p_packets_rules p_answers; do
+for program in p_budget p_attach p_packets_colony p_packets_rules p_answers p_steer p_steer_limits; do
 	t_need test -x "$PROG/$program"
 done
 t_need modprobe -a veth sch_ingress cls_bpf tun
@@ -35,5 +36,7 @@ T_CASES="sees every frame" run "the hooks see every frame" p_attach
 run "the fate table of a held source" p_packets_colony
 run "the class rules" p_packets_rules
 run "answers on tap, tun and two tags" p_answers
+run "the way to the portal" p_steer
+run "how many may take it" p_steer_limits
 t_eq "the kernel complains of nothing" "$(dmesg | grep -cE 'BUG:|WARNING:|Oops')" 0
 t_end
