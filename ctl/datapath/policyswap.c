@@ -220,13 +220,16 @@ static void forget_classes(struct lz_tables_view *v)
 }
 
 /* An epoch that no cell remembers: the next one. When its ten bits have come round, everything is
- * forgotten, while nobody believes what is remembered of the generation that judges; then it gets a fresh one too. */
+ * forgotten, while nobody believes what is remembered of the generation that judges; then it gets a fresh one too.
+ * A round that did not get that far, for want of a barrier or because the daemon was killed, begins again: its
+ * bits of 0 stand there. */
 static int next_epoch(struct lz_tables_view *v, __u32 *ret)
 {
 	struct lz_generation *gen = v->control->gen;
-	__u32 next = (gen[0].epoch > gen[1].epoch ? gen[0].epoch : gen[1].epoch) + 1, active;
+	__u32 last = gen[0].epoch > gen[1].epoch ? gen[0].epoch : gen[1].epoch, next, active;
 	int r;
 
+	next = last && !LZ_EPOCH_LOW(last) ? last : last + 1;
 	if (LZ_EPOCH_LOW(next)) {
 		*ret = next;
 		return 0;

@@ -168,9 +168,11 @@ static void forgets_classes(void)
 	T_EQ(lz_swap_renumber(&view, gen->number + 1, 7), 0, "a range changes");
 	T_OK(gen->epoch > old, "that is another epoch");
 	gen->epoch |= LZ_EPOCH_LOW(~0u);
+	view.cells[0].known_class = view.cells[view.slots - 1].known_class = LZ_KNOWN_CLASS(1, LZ_CLASS_FIRST);
 	T_EQ(lz_swap_renumber(&view, gen->number + 1, 7), 0, "the last of its round");
 	T_OK(LZ_EPOCH_LOW(gen->epoch) && gen->epoch > 1024, "a fresh round");
 	T_EQ(cell->known_class, 0, "nothing is remembered");
+	T_EQ(view.cells[0].known_class | view.cells[view.slots - 1].known_class, 0, "from the first cell to the last");
 	/* Whose last class is of a whole round ago must not be taken for one of today. */
 	gen->epoch |= LZ_EPOCH_LOW(~0u);
 	cell->known_class = LZ_KNOWN_CLASS(gen->epoch + 2, LZ_CLASS_FIRST);
@@ -199,6 +201,52 @@ static void begins_a_round(void)
 	T_OK(publish(100, 0), "the last of a round");
 	T_OK(gen[0].epoch != gen[1].epoch, "each generation has its own");
 	T_OK(LZ_EPOCH_LOW(gen[0].epoch) && LZ_EPOCH_LOW(gen[1].epoch), "of the new round");
+}
+
+/* Killed after it had begun a round and before it had made everybody forget: the next change does that. */
+static void finishes_a_round(void)
+{
+	__u32 active = LZ_GEN_ACTIVE(view.control->gen_word), key = FIRST + 0x2302;
+	struct lz_generation *gen = &view.control->gen[active];
+	struct lz_cell *cell;
+	int slot;
+
+	set_clock(71000);
+	T_EQ(send_syn(key, 25), XDP_DROP, "refused");
+	slot = lz_view_find(&view, key);
+	if (!T_OK(slot >= 0, "a cell"))
+		return;
+	cell = &view.cells[slot];
+	for (int i = 0; i < 2; i++) {
+		gen->epoch = (gen->epoch | LZ_EPOCH_LOW(~0u)) + 1;
+		cell->known_class = LZ_KNOWN_CLASS(gen->epoch + 1, LZ_CLASS_FOREIGN); /* of a whole round ago */
+		if (i)
+			T_OK(publish(gen->number + 1, 0), "another policy");
+		else
+			T_EQ(lz_swap_renumber(&view, gen->number + 1, 7), 0, "a range changes");
+		T_EQ(cell->known_class, 0, "nothing is remembered");
+		T_EQ(send_syn(key, 26), XDP_PASS, "another port");
+		T_EQ(LZ_KNOWN_IS(cell->known_class), LZ_CLASS_FIRST, "its class is asked for");
+		gen = &view.control->gen[LZ_GEN_ACTIVE(view.control->gen_word)];
+		T_OK(LZ_EPOCH_LOW(gen->epoch), "a fresh round");
+	}
+}
+
+/* A first policy that was undone leaves none: there is nobody's epoch to put aside. */
+static void begins_a_round_without_policy(void)
+{
+	struct lz_generation *gen = view.control->gen;
+	size_t bytes = sizeof(*view.control), rest = (bytes + 4095) / 4096 * 4096 - bytes;
+	const __u8 *behind = (const __u8 *)view.control + bytes;
+
+	T_OK(rest >= sizeof(gen->epoch) + offsetof(struct lz_generation, epoch), "the page goes on behind the last one");
+	view.control->gen_word = LZ_GEN_WORD(LZ_GEN_NONE, LZ_GEN_NONE, 0);
+	gen[0].epoch = gen[1].epoch | LZ_EPOCH_LOW(~0u);
+	T_OK(publish(lz_swap_highest(&view) + 1, 0), "the last of a round");
+	for (size_t i = 0; i < rest; i++)
+		if (!T_EQ(behind[i], 0, "nothing is written there"))
+			break;
+	T_EQ(send_syn(FIRST + 0x2303, 25), XDP_DROP, "and it judges");
 }
 
 static void refuses_what_does_not_fit(void)
@@ -230,6 +278,8 @@ static const struct t_case cases[] = {
 	{ "exceptions after a start", excepts_after_a_start },
 	{ "remembered classes do not outlive their epochs", forgets_classes },
 	{ "a round of epochs begins", begins_a_round },
+	{ "and is finished by the next change", finishes_a_round },
+	{ "a round begins without a policy", begins_a_round_without_policy },
 	{ "what does not fit", refuses_what_does_not_fit },
 };
 
