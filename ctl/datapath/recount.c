@@ -263,7 +263,7 @@ static void correct_sums(const struct counting *c)
 	__sync_fetch_and_add(&tables->cells_held, c->held - c->held_before);
 }
 
-int lz_recount(struct lz_tables_view *view, struct lz_recount *ret)
+int lz_recount(struct lz_tables_view *view, __u64 *ret_tags_freed)
 {
 	size_t words = view->slots / 8;
 	struct counting c = { .view = view };
@@ -286,8 +286,7 @@ int lz_recount(struct lz_tables_view *view, struct lz_recount *ret)
 	}
 	if (!r) {
 		correct_parents(&c);
-		ret->tags_freed = free_words(&c);
-		ret->live = c.live;
+		*ret_tags_freed = free_words(&c);
 		correct_sums(&c);
 	}
 	free(c.before);

@@ -7,11 +7,6 @@
 
 #include "datapath/tables.h"
 
-struct lz_recount {
-	__u64 live;
-	__u64 tags_freed;
-};
-
 /**
  * lz_recount() - correct cells_used and the /48 counts, free reclaimed tags nobody searches past
  *
@@ -19,7 +14,7 @@ struct lz_recount {
  * and children of a /48 that come meanwhile, are miscounted until the next pass. Return: 0, -ENOMEM, or
  * -errno of membarrier.
  */
-int lz_recount(struct lz_tables_view *view, struct lz_recount *ret);
+int lz_recount(struct lz_tables_view *view, __u64 *ret_tags_freed);
 
 /**
  * lz_blocks_take_over() - free the blocks that a killed controller had taken from their entries

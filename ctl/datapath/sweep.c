@@ -22,10 +22,9 @@ struct lz_sweep {
 	__u32 *dying;	 /* slots of this slice, with ORPHAN */
 	size_t n_dying;
 	__u32 line;	 /* next one to look at */
-	__u64 held;	 /* this pass so far */
 	bool waited;	 /* what lz_sweep_wait() does was done */
 	int wait_r;	 /* and so it ended */
-	struct lz_recount count;
+	__u64 tags_freed; /* by that, at the end of a pass */
 };
 
 void lz_sweep_free(struct lz_sweep **sweep)
@@ -153,7 +152,6 @@ static void look_at_hold(struct lz_sweep *s, __u32 slot, __u64 key, __u32 now_s)
 	if (!lz_hold_is_active(word, now_s))
 		now_s = lz_tables_now_s(s->view);
 	if (lz_hold_is_active(word, now_s)) {
-		s->held++;
 		if (!(tag_of(s->view, slot) & LZ_TAG_HELD)) {
 			mark_held(s->view, slot);
 			lz_held_mark(s->view, key);
@@ -310,7 +308,7 @@ int lz_sweep_new(struct lz_tables_view *view, const struct lz_sweep_config *conf
 /* The whole table afresh, and the bits of holds that have ended. */
 static int count(struct lz_sweep *s)
 {
-	int r = lz_recount(s->view, &s->count);
+	int r = lz_recount(s->view, &s->tags_freed);
 
 	if (r || !s->view->held_stale)
 		return r;
@@ -331,11 +329,8 @@ static int end_pass(struct lz_sweep *s)
 {
 	if (s->wait_r)
 		return s->wait_r;
-	s->totals.tags_freed += s->count.tags_freed;
-	s->totals.live = s->count.live;
-	s->totals.held = s->held;
+	s->totals.tags_freed += s->tags_freed;
 	s->totals.passes++;
-	s->held = 0;
 	s->line = 0;
 	return LZ_SWEEP_DONE;
 }

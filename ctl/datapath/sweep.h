@@ -31,8 +31,6 @@ struct lz_sweep_totals {
 	__u64 holds_expired; /* hold words cleared after their time */
 	__u64 holds_moved;   /* cells that were held while they were being reclaimed */
 	__u64 tags_freed;
-	__u64 live;	     /* cells in use at the end of the last pass */
-	__u64 held;	     /* holds in force, counted over the last pass */
 };
 
 struct lz_sweep;

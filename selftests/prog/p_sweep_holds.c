@@ -3,6 +3,7 @@
  * p_sweep_holds.c - what a sweep does with holds, and what it must leave alone: each state of a cell by itself,
  * made by hand where only an unlucky instant would make it.
  */
+#include "prog/barriers.h"
 #include "prog/table_room.h"
 
 static struct lz_cell *cell_of(__u64 key)
@@ -353,6 +354,83 @@ static void frees_pages(void)
 	empty_all(&now_s);
 }
 
+static void wait_for_it(void *sweep)
+{
+	lz_sweep_wait(sweep);
+}
+
+/* The end of a pass asks for three barriers: to count, and two to fill the bits anew. Whichever is refused, the
+ * pass has not ended, nothing is tried behind it, and the bits are still to be filled. */
+static void fills_no_bits_without_barriers(void)
+{
+	struct lz_sweep_config config = { .idle_s = 3600, .slice_lines = view.instance.tag_lines };
+	__u64 key = FIRST + 0x50;
+	struct lz_sweep_totals t;
+	struct lz_sweep *sweep;
+	__u32 now_s = 228000;
+
+	set_clock(now_s);
+	T_EQ(lz_hold_set(&view, key, LZ_HOLD_WORD(now_s + 60, 60, 1, 0), 0, NULL), LZ_HOLD_NEW, "held");
+	sweep_all(3600, &t);
+	view.held_stale = true;
+	T_OK(!lz_sweep_new(&view, &config, &sweep), "sweep_new");
+	T_EQ(lz_sweep_step(sweep), LZ_SWEEP_MORE, "nobody is idle");
+	for (unsigned int n = 0; n <= 3; n++) {
+		T_EQ(lz_sweep_step(sweep), LZ_SWEEP_WAIT, "the end of the pass");
+		T_EQ(barriers_allow(n, wait_for_it, sweep), n < 3 ? n + 1 : 3, "barriers asked for");
+		T_EQ(lz_sweep_step(sweep), n < 3 ? -EPERM : LZ_SWEEP_DONE, "with so many of three");
+		T_EQ(view.held_stale, n < 3, "still to be filled");
+		T_OK(lz_held_marked(&view, key), "packets look for who is held");
+		lz_sweep_totals_get(sweep, &t);
+		T_EQ(t.passes, n / 3, "passes");
+	}
+	lz_sweep_free(&sweep);
+	empty_all(&now_s);
+}
+
+static void count_source(void *arg, __u64 key, __u32 slot)
+{
+	unsigned int *n = arg;
+
+	(void)key;
+	(void)slot;
+	++*n;
+}
+
+/* One sweep, pass after pass, in slices of any size: each source once a pass. What became idle is taken back, and its tag is nobody's to search past. */
+static void goes_round(void)
+{
+	const __u32 lines = view.instance.tag_lines, slices[] = { 1, lines / 3, lines - 1, lines, 0 };
+	__u64 key = FIRST + 0x60;
+	struct lz_sweep_totals t;
+	__u32 now_s = 328000;
+
+	for (size_t i = 0; i < LZ_ARRAY_SIZE(slices); i++) {
+		unsigned int seen = 0;
+		struct lz_sweep_config config = { .idle_s = 60, .slice_lines = slices[i], .on_source = count_source,
+						  .arg = &seen };
+		struct lz_sweep *sweep;
+
+		T_OK(!lz_sweep_new(&view, &config, &sweep), "sweep_new");
+		for (unsigned int pass = 1; pass <= 3; pass++) {
+			set_clock(now_s += 1000);
+			for (__u32 n = 0; n < 300; n++)
+				send_syn((__u32)key + n, 443);
+			seen = 0;
+			T_EQ(lz_sweep_pass(sweep), LZ_SWEEP_DONE, "a pass ends");
+			T_EQ(seen, 300, "each source is come to once");
+			set_clock(now_s += 1000);
+			T_EQ(lz_sweep_pass(sweep), LZ_SWEEP_DONE, "and another");
+			lz_sweep_totals_get(sweep, &t);
+			T_EQ(t.passes, 2 * pass, "passes");
+			T_EQ(t.reclaimed, 300 * pass, "all idle cells are taken back");
+			T_EQ(t.tags_freed, 300 * pass, "and their tags");
+			T_EQ(view.tables->cells_used, 0, "nothing is left");
+		}
+		lz_sweep_free(&sweep);
+	}
+}
+
 static const struct t_case cases[] = {
 	{ "a hold half written", finishes_a_hold },
 	{ "a hold at the last instant", gives_back_a_held_cell },
@@ -366,6 +444,8 @@ static const struct t_case cases[] = {
 	{ "the first word of tags", marks_in_the_first_word },
 	{ "who has sent", knows_who_has_sent },
 	{ "pages of prefixes without a hold", frees_pages },
+	{ "pass after pass", goes_round },
+	{ "the end of a pass without barriers", fills_no_bits_without_barriers },
 };
 
 int main(void)
