@@ -63,10 +63,8 @@ static __always_inline int lz_reply_allowed(__u64 key, __u64 now_ns)
 	return 1;
 }
 
-static __always_inline __u16 lz_fold(__u64 sum)
+static __always_inline __u16 lz_fold(__u32 sum)
 {
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + ((sum >> 16) & 0xffff) + (sum >> 32);
 	sum = (sum & 0xffff) + (sum >> 16);
 	sum = (sum & 0xffff) + (sum >> 16);
 	return ~sum;

@@ -94,6 +94,8 @@ const char *reply_fault(const struct pkt *in, const __u8 *out, __u32 out_bytes, 
 		return "IP length";
 	if (v4 && pkt_sum(ip, 20, 0))
 		return "IP header checksum";
+	if (v4 ? ip[1] != 0xc0 || get16(ip + 6) != 0x4000 || ip[8] != 64 : ip[7] != 64)
+		return "TOS, fragmentation or TTL";
 	if (pkt_sum_l4(ip, out_bytes - in->l3 - ip_bytes))
 		return "transport checksum";
 	if (memcmp(dst, asked + at, addr_bytes))
