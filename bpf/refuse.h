@@ -247,15 +247,15 @@ static __always_inline int lz_put_icmp(struct __sk_buff *skb, const struct lz_pk
 				   quote_bytes, 0);
 }
 
-/* The PPPoE header carries a length of its own (RFC 2516 4): the two bytes before the PPP type. */
+/* The PPPoE header carries a length of its own (RFC 2516 4): the two bytes before the PPP protocol. Of all that may
+ * stand before an IP packet only that protocol begins with 0: an EtherType does not, and the last half of a label
+ * has its bottom bit there. Without link header there is nothing to read. */
 static __always_inline int lz_fix_pppoe(struct __sk_buff *skb, __u32 l3_bytes, __u32 ip_bytes)
 {
-	__u8 head[8];
 	__be16 len = lz_be16(ip_bytes + 2);
+	__u8 first;
 
-	if (l3_bytes < 22 || bpf_skb_load_bytes(skb, l3_bytes - 10, head, sizeof(head)))
-		return 0;
-	if (head[0] != (LZ_ETH_PPPOE >> 8) || head[1] != (LZ_ETH_PPPOE & 0xff) || head[2] != 0x11)
+	if (bpf_skb_load_bytes(skb, l3_bytes - 2, &first, sizeof(first)) || first)
 		return 0;
 	return bpf_skb_store_bytes(skb, l3_bytes - 4, &len, sizeof(len), 0);
 }

@@ -25,7 +25,8 @@ static const char *link_fault(const struct pkt *in, const __u8 *out, __u32 out_b
 	if (memcmp(out, in->data + 6, 6) || memcmp(out + 6, in->data, 6))
 		return "Ethernet addresses are not swapped";
 	for (__u32 i = 12; i < in->l3; i++) {
-		bool pppoe = in->l3 >= 22 && get16(in->data + in->l3 - 10) == 0x8864;
+		bool pppoe = in->l3 >= 22 && get16(in->data + in->l3 - 10) == 0x8864 &&
+			     get16(in->data + 12) != 0x8847;
 
 		if (pppoe && (i == in->l3 - 4 || i == in->l3 - 3))
 			continue;

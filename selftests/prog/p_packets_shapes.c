@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* p_packets_shapes.c - encapsulations, fragments, header chains, cuts: each past no rule. */
+#include "base/mem.h"
+#include "lib/reply.h"
 #include "lib/rows.h"
 #include "lib/t.h"
 
@@ -246,8 +248,42 @@ static void headerless(void)
 	ROWS_OK("rows");
 }
 
+/* Labels may read like a PPPoE header, whose length an answer sets: they must stay as they are. */
+static void labels_like_pppoe(void)
+{
+	static const struct {
+		const char *name;
+		__u8 bytes[3]; /* the last two of the first label, the first of the second */
+	} rows[] = {
+		{ "its EtherType and version", { 0x88, 0x64, 0x11 } },
+		{ "its EtherType", { 0x88, 0x64, 0 } },
+		{ "half of it and the version", { 0x88, 0x65, 0x11 } },
+		{ "the other half", { 0x80, 0x64, 0x11 } },
+	};
+	static const struct pkt_spec specs[] = {
+		{ .src = DYN4, .dst = WORLD4, .dport = 25, .mpls = 3 },
+		{ .src = DYN6, .dst = WORLD6, .dport = 25, .mpls = 3 },
+		{ .src = RESET4, .dst = WORLD4, .dport = 25, .mpls = 3 },
+	};
+
+	for (size_t i = 0; i < LZ_ARRAY_SIZE(rows) * LZ_ARRAY_SIZE(specs); i++) {
+		const char *name = rows[i / LZ_ARRAY_SIZE(specs)].name, *fault;
+		struct world_run r;
+		struct pkt p;
+
+		world_reset(w);
+		pkt_build(&p, &specs[i % LZ_ARRAY_SIZE(specs)]);
+		memcpy(p.data + 16, rows[i / LZ_ARRAY_SIZE(specs)].bytes, 3);
+		T_EQ(world_bytes(w, WORLD_TC, p.data, p.bytes, p.l3, &r), 0, name);
+		T_EQ(r.delta[LZ_C_REPLY_SENT], 1, name);
+		fault = reply_fault(&p, r.out, r.out_bytes, OWN4, OWN6);
+		T_OK(!fault, fault ?: name);
+	}
+}
+
 static const struct t_case cases[] = {
 	{ "tags, PPPoE, labels", encapsulated },
+	{ "labels like PPPoE", labels_like_pppoe },
 	{ "IPv4 headers and fragments", ip4 },
 	{ "IPv6 headers and fragments", ip6 },
 	{ "IPv6 header chains", chains },
