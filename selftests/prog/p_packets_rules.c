@@ -2,11 +2,6 @@
 /* p_packets_rules.c - port 25 by class, exceptions, never-list, generations, the return hook. */
 #include <unistd.h>
 
-#include <bpf/libbpf.h>
-#include <lazaret/abi.h>
-#include <lazaret.skel.h>
-
-#include "base/mem.h"
 #include "lib/rows.h"
 #include "lib/t.h"
 
@@ -293,116 +288,6 @@ static void return_hook(void)
 	ROWS_OK("rows");
 }
 
-/* A reply that must not be sent, or cannot: silence, counted. */
-static void suppressed(void)
-{
-	static const struct pkt_spec to_all = { .src = DYN4, .dst = WORLD4, .dport = 25,
-						.flags = PKT_F_BROADCAST };
-	static const struct pkt_spec syn = SYN25;
-	struct pkt_spec next = { .src = DYN4, .dst = WORLD4, .dport = 25 };
-	unsigned sent = 0, kept = 0;
-	struct world_run r;
-
-	world_reset(w);
-	T_EQ(world_frame(w, WORLD_TC, &to_all, &r), 0, "a broadcast frame");
-	T_EQ(r.verdict, LZ_V_DROP, "is refused in silence");
-	T_EQ(r.delta[LZ_C_REPLY_SUPPRESSED], 1, "and counted");
-	for (unsigned i = 0; i < 3; i++) {
-		static const char *const many[3] = { "224.0.0.1", "255.255.255.255", "ff02::1" };
-		struct pkt_spec s = { .src = i < 2 ? RESET4 : DYN6, .dst = many[i], .dport = 25 };
-
-		T_EQ(world_frame(w, WORLD_TC, &s, &r), 0, "to many hosts at once");
-		T_EQ(r.verdict, LZ_V_DROP, "not answered");
-		T_EQ(r.delta[LZ_C_REPLY_SUPPRESSED], 1, "and counted");
-	}
-	world_own_addr(w, NULL, NULL);
-	world_reset(w);
-	T_EQ(world_frame(w, WORLD_TC, &syn, &r), 0, "a port without an address");
-	T_EQ(r.verdict, LZ_V_DROP, "refuses in silence");
-	T_EQ(r.delta[LZ_C_REPLY_SUPPRESSED], 1, "and counted");
-	world_own_addr(w, OWN4, OWN6);
-	world_reset(w);
-	for (next.seq = 0; next.seq < 400; next.seq++) {
-		world_frame(w, WORLD_TC, &next, &r);
-		sent += (unsigned)r.delta[LZ_C_REPLY_SENT];
-	}
-	T_EQ(sent, 200, "one source: a burst of 200");
-	for (; next.seq < 2400; next.seq++) {
-		char from[16];
-
-		snprintf(from, sizeof(from), "203.0.113.%u", 130 + next.seq % 60);
-		next.src = from;
-		world_frame(w, WORLD_TC, &next, &r);
-		if (next.seq < 460)
-			T_EQ(r.delta[LZ_C_REPLY_SENT], 1, "does not silence the others");
-		sent += (unsigned)r.delta[LZ_C_REPLY_SENT];
-		kept += (unsigned)r.delta[LZ_C_REPLY_SUPPRESSED];
-	}
-	T_EQ(sent + kept, 2200, "each refusal is answered or counted");
-	T_OK(sent >= 1000 && sent < 1200, "of all sources a burst of 1,000, then fewer");
-}
-
-/* How many of @n refusals are answered: of one source, or each of another. */
-static unsigned answered(unsigned n, bool one)
-{
-	static __u32 seq;
-	unsigned sent = 0;
-
-	for (unsigned i = 0; i < n; i++) {
-		struct pkt_spec s = { .dst = WORLD4, .dport = 25, .seq = ++seq };
-		struct world_run r;
-		char from[16];
-
-		snprintf(from, sizeof(from), "100.%u.%u.%u", one ? 64 : 65, one ? 0 : i >> 8, i & (one ? 0 : 255));
-		s.src = from;
-		world_frame(w, WORLD_TC, &s, &r);
-		sent += (unsigned)r.delta[LZ_C_REPLY_SENT];
-	}
-	return sent;
-}
-
-/* What a bucket of all CPUs' says, by hand: this is the only one that runs. */
-static void set_reply_bucket(__u64 tat_ns)
-{
-	static __u64 tats[1024];
-	__u32 row = 0;
-
-	for (size_t cpu = 0; cpu < LZ_ARRAY_SIZE(tats); cpu++)
-		tats[cpu] = tat_ns;
-	T_EQ(bpf_map__update_elem(w->skel->maps.lz_reply_bucket, &row, sizeof(row), tats,
-				  (size_t)libbpf_num_possible_cpus() * sizeof(*tats), 0), 0, "a bucket");
-}
-
-/* 200 at once and 50 a second of a source, 1,000 and 2,000 of all: to the millisecond, to the step. */
-static void reply_rates(void)
-{
-	enum { REPLY_ROWS = sizeof(w->skel->data_replies->lz_reply_sources) / 4 };
-	const __u64 ms = 1000000, step_ns = 500000, full_ns = 1000 * step_ns;
-	unsigned quarter[4] = { 0 };
-
-	world_reset(w);
-	T_EQ(answered(210, true), 200, "of one at once");
-	world_clock(w, world_now(w) + 19 * ms);
-	T_EQ(answered(2, true), 0, "a millisecond too soon");
-	world_clock(w, world_now(w) + ms);
-	T_EQ(answered(2, true), 1, "one more");
-	world_clock(w, world_now(w) + 1000 * ms);
-	T_EQ(answered(60, true), 50, "a second later");
-	world_reset(w);
-	T_EQ(answered(1010, false), 1000, "of all at once");
-	for (int i = 0; i < REPLY_ROWS; i++)
-		quarter[i * 4 / REPLY_ROWS] += !!w->skel->data_replies->lz_reply_sources[i];
-	T_OK(quarter[0] > 100 && quarter[1] > 100 && quarter[2] > 100 && quarter[3] > 100, "in rows all over the table");
-	world_clock(w, world_now(w) + 9 * step_ns);
-	T_EQ(answered(20, false), 9, "nine steps later");
-	world_clock(w, world_now(w) + 1);
-	T_EQ(answered(20, false), 1, "the tenth has begun");
-	set_reply_bucket(world_now(w) + 2 * full_ns);
-	T_EQ(answered(1, false), 0, "used up");
-	set_reply_bucket(world_now(w) + 2 * full_ns + 1);
-	T_EQ(answered(1010, false), 1000, "but what no use can make of it is none");
-}
-
 /* What a refusal leaves for the controller to read. */
 static struct lz_event last_event;
 
@@ -470,8 +355,6 @@ static const struct t_case cases[] = {
 	{ "foreign sources are not counted if nobody asks", foreign_is_ignored },
 	{ "monitor mode", monitor },
 	{ "return hook", return_hook },
-	{ "replies that are not sent", suppressed },
-	{ "how many replies are", reply_rates },
 	{ "events", told },
 	{ "a ring of events that nobody reads", told_too_much },
 };

@@ -108,15 +108,18 @@ static void verdict_of_another_frame(void)
 	static const struct {
 		struct pkt_spec p;
 		const char *name, *fate;
+		bool icmp;
 	} rows[] = {
-		{ { .tcp = PKT_ACK }, "TCP", "led" },
-		{ { .proto = 17, .payload = 60 }, "UDP", "refused" },
-		{ { .proto = 1, .icmp_type = 8, .payload = 60 }, "ICMP", "refused" },
-		{ { .frag_off = 8, .payload = 60 }, "a later fragment", "silence" },
-		{ { .flags = PKT_F_MORE, .l4_bytes = 8 }, "a fragment without flags", "silence" },
+		{ { .tcp = PKT_ACK }, "TCP", "led", false },
+		{ { .proto = 17, .payload = 60 }, "UDP", "refused", true }, /* what is no TCP gets no reset */
+		{ { .proto = 1, .icmp_type = 8, .payload = 60 }, "ICMP", "refused", true },
+		{ { .frag_off = 8, .payload = 60 }, "a later fragment", "silence", false },
+		{ { .flags = PKT_F_MORE, .l4_bytes = 8, .options = 5 }, "a fragment without flags", "silence", false },
+		{ { .ethertype = 0x0806, .payload = 60 }, "no IP", "silence", false },
 	};
 	static __u64 fates[1024]; /* of as many CPUs */
 	struct pkt_spec open = FLOW(DYN4, WORLD4, 80);
+	struct seen seen;
 	__u32 zero = 0;
 
 	held_afresh();
@@ -128,13 +131,15 @@ static void verdict_of_another_frame(void)
 		struct pkt_spec p = rows[i].p;
 
 		for (size_t cpu = 0; cpu < LZ_ARRAY_SIZE(fates); cpu++)
-			fates[cpu] = 1 << 16 | LZ_V_ICMP_ADMIN << 8 | LZ_V_PAGE;
+			fates[cpu] = 1 << 16 | LZ_V_TCP_RESET << 8 | LZ_V_PAGE;
 		p.src = open.src;
 		p.dst = open.dst;
 		p.dport = open.dport;
 		p.sport = open.sport;
 		T_EQ(bpf_map_update_elem(bpf_map__fd(w->skel->maps.lz_pending), &zero, fates, 0), 0, "a verdict");
-		T_STR(frame(&p).fate, rows[i].fate, rows[i].name);
+		seen = frame(&p);
+		T_STR(seen.fate, rows[i].fate, rows[i].name);
+		T_EQ(seen.icmp, rows[i].icmp, rows[i].name);
 	}
 	port_is(0);
 }
