@@ -280,12 +280,13 @@ static void try_start(struct lz_doorman *d, __u64 now_ns)
 	d->beat_ns = 0;
 }
 
-/* We have asked it to; or the gate was closed: there are other settings, or another certificate. One that ends
- * again and again is told of all the same. */
-static bool ended_in_order(const struct lz_doorman *d, int status, __u64 now_ns)
+/* We have asked it to; or the gate was closed: there are other settings, another certificate, or no controller to
+ * ask, without whom no status but a signal says more. One that ends again and again is told of all the same. */
+static bool ended_in_order(const struct lz_doorman *d, int status)
 {
-	return d->renewing || (d->up && WIFEXITED(status) && !WEXITSTATUS(status) &&
-			       now_ns - d->started_ns > BACKOFF_LAST_NS);
+	if (d->alone)
+		return WIFEXITED(status) || WTERMSIG(status) == SIGTERM;
+	return d->renewing || (WIFEXITED(status) && !WEXITSTATUS(status) && d->backoff_ns < SETTLED_NS);
 }
 
 bool lz_doorman_buried(struct lz_doorman *d, pid_t pid, int status)
@@ -302,7 +303,9 @@ bool lz_doorman_buried(struct lz_doorman *d, pid_t pid, int status)
 	if (now_ns - d->started_ns > BACKOFF_LAST_NS || d->renewing)
 		d->backoff_ns = 0;
 	plan_restart(d, now_ns);
-	if (ended_in_order(d, status, now_ns))
+	if (d->alone)
+		d->restart_at_ns = 0;
+	if (ended_in_order(d, status))
 		return true;
 	if (WIFSIGNALED(status))
 		snprintf(why, sizeof(why), "ended by signal %d", WTERMSIG(status));
@@ -380,6 +383,9 @@ int lz_doorman_ask(struct lz_doorman *d, int map_fd, const struct lz_ask *ask, s
 	int r;
 
 	d->map_fd = map_fd;
+	if (d->alone && d->begun && !d->pid)
+		d->restart_at_ns = lz_clock_mono_ns();
+	d->alone = false;
 	if (wanted && d->begun && !memcmp(&d->api, &ask->api, sizeof(d->api)) &&
 	    !memcmp(&d->own, &ask->own, sizeof(d->own))) {
 		if (moved && d->shown) /* the map of a new instance is empty */
@@ -449,9 +455,15 @@ static void feel_pulse(struct lz_doorman *d, __u64 now_ns)
 	d->beat_ns = 0;
 }
 
+void lz_doorman_alone(struct lz_doorman *d)
+{
+	d->alone = true;
+	d->restart_at_ns = d->backoff_ns = 0;
+}
+
 void lz_doorman_turn(struct lz_doorman *d, __u64 now_ns)
 {
-	bool led;
+	bool led, serves;
 
 	if (!d->wanted || !ask_again(d, now_ns))
 		return;
@@ -464,10 +476,11 @@ void lz_doorman_turn(struct lz_doorman *d, __u64 now_ns)
 		d->fault[0] = '\0';
 		tell(d, LZ_TOLD_PORTAL_UP, "");
 	}
-	if (d->up && led && !d->shown)
+	serves = d->up && d->pid;
+	if (serves && led && !d->shown)
 		show(d, true);
 	/* Packets that are led and do not arrive are dropped; refused, a host sees that something is wrong. */
-	if (d->shown && (!led || (!d->up && now_ns - d->died_ns > LZ_DOORMAN_PATIENCE_NS)))
+	if (d->shown && (!led || (!serves && now_ns - d->died_ns > LZ_DOORMAN_PATIENCE_NS)))
 		show(d, false);
 }
 

@@ -5,7 +5,8 @@
  * The listening sockets are the keeper's and outlive the process: connections wait in them while it
  * is started again. Is it dead for LZ_DOORMAN_PATIENCE_NS, they are taken out of the data plane, and
  * held hosts are refused as if there were no portal. One that hangs - its loop gives no sign of life
- * for LZ_DOORMAN_SILENCE_NS - is killed and started again. Nothing of this touches a quarantine.
+ * for LZ_DOORMAN_SILENCE_NS - is killed and started again. Nothing of this touches a quarantine. One that ends because
+ * the controller does, or shall begin anew, is not told to be down.
  *
  * What cannot be had now - an address of its own that another program listens on, our place among the
  * rules - is told and asked for again each LZ_DOORMAN_AGAIN_NS. One address costs nothing but itself: what
@@ -33,6 +34,7 @@ struct lz_doorman {
 	bool wanted;
 	bool begun; /* what it cannot do without is there: led sockets, pipe, rule and route */
 	bool renewing; /* it was asked to end, to be started with more sockets */
+	bool alone; /* there is no controller to answer it */
 	bool shown; /* the sockets are in the map */
 	bool up; /* it was told so */
 	pid_t pid; /* 0 = it does not run */
@@ -66,6 +68,9 @@ void lz_doorman_turn(struct lz_doorman *d, __u64 now_ns);
 
 /** lz_doorman_buried() - was this child ours? then it is planned again */
 bool lz_doorman_buried(struct lz_doorman *d, pid_t pid, int status);
+
+/** lz_doorman_alone() - its gate is gone with the controller: it ends, and is started when the next one asks */
+void lz_doorman_alone(struct lz_doorman *d);
 
 /** lz_doorman_close() - end the process, close the sockets; rule and route stay */
 void lz_doorman_close(struct lz_doorman *d);

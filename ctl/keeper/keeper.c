@@ -165,6 +165,7 @@ static void bury_controller(struct lz_keeper *k, int status)
 	lz_close_ref(&k->chan);
 	k->chan = -1;
 	k->controller = 0;
+	lz_doorman_alone(&k->doorman);
 	if (k->stopping)
 		return;
 	if (!k->ready) {
@@ -201,6 +202,8 @@ static void read_signals(struct lz_keeper *k)
 	while (read(k->signal_fd, &info, sizeof(info)) == sizeof(info))
 		if (info.ssi_signo != SIGCHLD)
 			k->stopping = true;
+	if (k->stopping) /* its portal may end before it */
+		lz_doorman_alone(&k->doorman);
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		if (pid == k->controller)
 			bury_controller(k, status);

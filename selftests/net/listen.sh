@@ -3,7 +3,7 @@
 #
 # What the portal has of its own and can lack: an address of "listen" or "api" that another program listens on, a
 # certificate or key that cannot be used.  Held hosts are led all the same, health names what is missing and why,
-# and it comes back by itself.
+# and it comes back by itself.  A portal that ends because it shall is not told to be down, one that dies is.
 set -u
 
 ROOT=$(cd "$(dirname "$0")/../.." && pwd)
@@ -48,6 +48,7 @@ lab_up()
 	policy '"192.0.2.1:80", "[2001:db8:25::1]:80"' gone.pem >"$LZ_DIR/gone.json"
 	policy '"192.0.2.99:80"' cert.pem >"$LZ_DIR/elsewhere.json"
 	sed "s,$TLS/,$LZ_DIR/closed/,g" "$LZ_DIR/two.json" >"$LZ_DIR/closed.json"
+	sed 's/"version": 1,/& "ipv6-key": 56,/' "$LZ_DIR/two.json" >"$LZ_DIR/key56.json"
 	other_start 80 && other_start 443
 }
 
@@ -208,11 +209,76 @@ not_api()
 	! api "$TLS/cert.pem"
 }
 
+# ---------------------------------------------------------------- ended on purpose
+
+# portal_new PID: another one than this serves
+portal_new()
+{
+	local pid
+	pid=$(pgrep -x lazaret-portal) && [ "$pid" != "$1" ] && led
+}
+
+# well MS: health is, each time it is asked
+well()
+{
+	local end_ms=$(($(lz_now_ms) + $1))
+	while [ "$(lz_now_ms)" -lt "$end_ms" ]; do
+		ctl health || return
+	done
+}
+
+# controller_kill_until REST_MS: each one as it comes, until the next is not due before this
+controller_kill_until()
+{
+	local end_ms=$(($(lz_now_ms) + 30000)) pid
+	until [ "$(sed -n 's/.*event=controller-died .*restart_in_ms=//p' "$LOG" | tail -n 1)" -ge "$1" ]; do
+		[ "$(lz_now_ms)" -lt "$end_ms" ] || return
+		pid=$(pgrep -P "${LZ_PROC[daemon]}" -x lazaretd-ctl) && kill -KILL "$pid"
+		sleep 0.02
+	done
+}
+
+refused()
+{
+	lz_ns_run home curl -s -m 4 -o /dev/null http://203.0.113.80/
+	[ $? = 7 ]
+}
+
+on_purpose()
+{
+	local pid
+	daemon_stop
+	t_need daemon_start ""
+	t_need lz_wait 5 led
+	pid=$(pgrep -x lazaret-portal)
+	t_ok "another ipv6-key while the portal is young" ctl -q policy apply "$LZ_DIR/key56.json" --yes
+	t_ok "healthy all the while" well 3000
+	t_ok "there is another portal" lz_wait 5 portal_new "$pid"
+	pid=$(pgrep -x lazaret-portal)
+	kill -KILL "$(pgrep -P "${LZ_PROC[daemon]}" -x lazaretd-ctl)"
+	t_ok "a new controller while it is young" lz_wait 20 ctl status
+	t_ok "healthy all the while" well 3000
+	t_ok "there is another portal" lz_wait 5 portal_new "$pid"
+	t_ok "controllers that do not live" controller_kill_until 9000
+	t_ok "nobody waits for a portal that has no gate" lz_wait 9 refused
+	t_ok "a controller that lives: led" lz_wait 20 led
+	t_eq "the portal was never down" "$(lines portal-down)" 0
+	kill -KILL "$(pgrep -x lazaret-portal)"
+	t_ok "one that dies is: health says so" lz_wait 2 why portal "ended by signal 9"
+	t_eq "so does the log" "$(lines portal-down)" 1
+	t_ok "it comes back" lz_wait 8 ctl health
+	daemon_stop
+	t_need daemon_start ""
+	t_need lz_wait 5 led
+	daemon_stop
+	t_eq "a regular stop while it is young is no error" "$(grep -c level=error "$LOG")" 0
+}
+
 t_need lab_up
 in_use
 unreadable
 unusable
 out_of_sight
-daemon_stop
+on_purpose
 [ "$T_FAILED" = 0 ] || sed 's/^/# /' "$LZ_DIR/log/daemons.log" | tail -n 60
 t_end
