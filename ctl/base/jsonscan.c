@@ -4,7 +4,7 @@
  *
  * It builds no tree: cJSON does that afterwards, from a text that is known to be good. Recursion is
  * bounded by LZ_JSON_DEPTH_MAX. Besides the grammar it refuses what a reader would get wrong in
- * silence: NUL in a string, a lone surrogate, a number that overflows a double, a byte order mark.
+ * silence: NUL in a string, a lone surrogate, a number that overflows a double, a byte order mark, UTF-16.
  */
 #include <errno.h>
 #include <math.h>
@@ -299,6 +299,8 @@ int lz_json_scan(const char *text, size_t len, struct lz_json_index *index, size
 		r = lz_err_set(reterr, E2BIG, "%zu bytes (want at most %u)", len, LZ_JSON_BYTES_MAX);
 	else if (lz_text_has_mark(text, len))
 		r = fail(&s, LZ_MARK_REFUSED);
+	else if (lz_text_is_utf16(text, len))
+		r = fail(&s, LZ_UTF16_REFUSED);
 	if (!r) {
 		skip_space(&s);
 		r = scan_value(&s, 0, (struct lz_json_node){ .offset = (__u32)(s.p - text) });

@@ -186,8 +186,14 @@ int lz_lines_next(struct lz_lines *lines, char **ret, struct lz_err *reterr)
 	end = memchr(line, '\n', (size_t)(lines->end - line));
 	end = end ? end : lines->end;
 	lines->next = end + (end != lines->end);
-	if (!lines->line++ && lz_text_has_mark(line, (size_t)(end - line)))
-		return lz_err_set(reterr, EINVAL, LZ_MARK_REFUSED);
+	if (!lines->line++) {
+		if (lz_text_has_mark(line, (size_t)(end - line)))
+			return lz_err_set(reterr, EINVAL, LZ_MARK_REFUSED);
+		if (lz_text_is_utf16(line, (size_t)(end - line))) {
+			lines->next = lines->end;
+			return lz_err_set(reterr, EINVAL, LZ_UTF16_REFUSED);
+		}
+	}
 	if (memchr(line, '\0', (size_t)(end - line)))
 		return lz_err_set(reterr, EINVAL, "has a NUL byte, is no text; save the list as UTF-8");
 	end = cut_comment(line, end);

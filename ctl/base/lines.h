@@ -6,7 +6,7 @@
  * is a # that stays, \\# a \#. From the fourth word of a line on, where tickets and reasons stand, a word
  * that begins with # and has a digit in it (#12, #INC-7) is none the less a word: ticket systems number
  * so, and a ticket must not be lost in silence. Line 1 must not begin with a byte order mark; lines are
- * UTF-8 without control characters but tabs.
+ * UTF-8 without control characters but tabs. A list in UTF-16 is refused at line 1, which is then its last.
  *
  * The last fields of a line are a word and a text. A backslash
  * before what would be read otherwise is left out: \- is a -, where - alone means that nothing is given; a

@@ -52,3 +52,10 @@ bool lz_text_has_mark(const char *text, size_t len)
 
 	return len >= sizeof(mark) && !memcmp(text, mark, sizeof(mark));
 }
+
+bool lz_text_is_utf16(const char *text, size_t len)
+{
+	static const char little[] = { '\xff', '\xfe' }, big[] = { '\xfe', '\xff' };
+
+	return len >= sizeof(big) && (!memcmp(text, little, sizeof(little)) || !memcmp(text, big, sizeof(big)));
+}

@@ -27,4 +27,8 @@ bool lz_text_is_utf8(const char *text);
 bool lz_text_has_mark(const char *text, size_t len);
 #define LZ_MARK_REFUSED "begins with a byte order mark; save it without one"
 
+/** lz_text_is_utf16() - begins with one of those two bytes: none of its lines can be read; LZ_UTF16_REFUSED says so */
+bool lz_text_is_utf16(const char *text, size_t len);
+#define LZ_UTF16_REFUSED "is UTF-16 (Notepad's \"Unicode\"); save it as UTF-8, without a byte order mark"
+
 #endif /* LZ_BASE_UTF8_H */

@@ -55,6 +55,10 @@ static void for_each_line(struct lz_context *ctx, char *text, size_t len, __u32 
 			lz_error(ctx, place, NULL, LZ_MARK_REFUSED);
 			continue;
 		}
+		if (line == text && lz_text_is_utf16(line, (size_t)(end - line))) {
+			lz_error(ctx, place, NULL, LZ_UTF16_REFUSED);
+			return;
+		}
 		if (strlen(line) != (size_t)(end - line)) {
 			lz_error(ctx, place, NULL, "NUL character");
 			continue;

@@ -84,6 +84,10 @@ t_eq "whom it lets nobody out of" "$(jq -c '[.added, .held.sources, .held.addres
 
 # ---------------------------------------------------------------- all or nothing
 
+printf '\xfe\xff\0001\0\n\0002\0\n' >"$LZ_DIR/wide"
+t_eq "a list in UTF-16: what it is, once" \
+	"$(ctl -j exception import "$LZ_DIR/wide" | jq -r '.refused_entries[] | "\(.line): \(.error)"')" \
+	"1: is UTF-16 (Notepad's \"Unicode\"); save it as UTF-8, without a byte order mark"
 t_eq "an empty list: invalid" "$(ctl exception import /dev/null 2>&1; echo $?)" \
 	"lazaretctl: exception: list: is empty; nothing was done
 1"

@@ -70,6 +70,9 @@ t_eq "nor does it end a line" "$(import '198.51.100.48 2h leaky RT-1\0junk\n')" 
 	"line 1: has a NUL byte, is no text; save the list as UTF-8"
 t_eq "a byte order mark" "$(import '\xef\xbb\xbf198.51.100.48 2h\n')" \
 	"line 1: begins with a byte order mark; save it without one"
+t_eq "UTF-16" "$(import '\xff\xfe1\0\n\0')" \
+	"line 1: is UTF-16 (Notepad's \"Unicode\"); save it as UTF-8, without a byte order mark"
+t_eq "is refused once" "$(jq ".refused_entries | length" "$LZ_DIR/said")" 1
 t_eq "a line without an address" "$(import '- 2h leaky\n' | cut -c -26)" "line 1: '-' is not an addr"
 t_eq "the prefix of one IPv6 source, as answers name it" "$(import '2001:db8:2000:77::/64 2h strict RT-77\n')" \
 	"1 entries: 1 held, 0 refused, 0 over"

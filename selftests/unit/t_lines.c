@@ -71,6 +71,25 @@ static void refuses_what_is_no_text(void)
 	T_STR(err.text, "begins with a byte order mark; save it without one", "says so");
 }
 
+/* As Windows programs save it, in either order of bytes. */
+static void refuses_utf16_once(void)
+{
+	char little[] = "\xff\xfe" "1\0\n\0" "2\0\n", big[] = "\xfe\xff\0" "1\0\n\0" "2\0\n", *line = NULL;
+	struct { char *text; size_t len; } rows[] = { { little, sizeof(little) - 1 }, { big, sizeof(big) - 1 },
+						      { little, 2 } };
+
+	for (size_t i = 0; i < LZ_ARRAY_SIZE(rows); i++) {
+		struct lz_err err = { "" };
+		struct lz_lines lines;
+
+		lz_lines_init(&lines, rows[i].text, rows[i].len);
+		T_ERR(lz_lines_next(&lines, &line, &err), -EINVAL, "line 1");
+		T_STR(err.text, "is UTF-16 (Notepad's \"Unicode\"); save it as UTF-8, without a byte order mark", "says so");
+		T_EQ(lz_lines_next(&lines, &line, &err), 0, "once");
+	}
+	T_STR(only("\xff", 1, NULL), "refused", "half a mark");
+}
+
 static void goes_on_after_a_bad_line(void)
 {
 	char text[] = "one\nt\0wo\n\nfour", *line = NULL;
@@ -138,6 +157,7 @@ static void reads_fields_it_quotes(void)
 static const struct t_case cases[] = {
 	{ "a word that begins with # ends the line", cuts_comments },
 	{ "what is no text is refused", refuses_what_is_no_text },
+	{ "UTF-16 is refused once", refuses_utf16_once },
 	{ "a bad line is not the end", goes_on_after_a_bad_line },
 	{ "what is quoted is read as it was", reads_what_it_quotes },
 	{ "so are a ticket and a reason", reads_fields_it_quotes },

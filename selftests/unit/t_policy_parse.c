@@ -62,6 +62,8 @@ static const struct {
 	{ "{ \"version\": 1 /* never ends }", 0, "p:1:16: error: ',' or '}' expected" },
 	{ "{ \"version\": 1 } trailing", 0, "p:1:18: error: text behind" },
 	{ "\xef\xbb\xbf{}", 0, "p:1:1: error: begins with a byte order mark" },
+	{ "\xff\xfe{\0}", 6,
+	  "p:1:1: error: is UTF-16 (Notepad's \"Unicode\"); save it as UTF-8, without a byte order mark" },
 	{ "{\"version\": 1e999}", 0, "p:1:13: error: number too large" },
 	{ "{\"version\": NaN}", 0, "p:1:13: error: value expected" },
 	{ "{\"version\": 1\0}", 15, "p:1:14: error: ',' or '}' expected" },
@@ -179,6 +181,7 @@ static void reads_set_files(void)
 		{ "bad", "192.0.2.0/24\n192.0.2.1/24\n\nnonsense\n" },
 		{ "empty", "# nothing\n" },
 		{ "marked", "\xef\xbb\xbf" "192.0.2.0/24\n192.0.2.1/24\n" },
+		{ "wide", "\xff\xfe" "192.0.2.0/24\n192.0.2.1/24\n" },
 		{},
 	};
 	auto_reading good = read_policy("{\"version\": 1, " CUSTOMER_PORTS ", \"sets\": {\"s\": [{\"file\": \"good\"}]},"
@@ -186,6 +189,7 @@ static void reads_set_files(void)
 	auto_reading bad = read_policy("{\"version\": 1, \"sets\": {\"s\": [{\"file\": \"bad\"}]}}", files);
 	auto_reading empty = read_policy("{\"version\": 1, \"sets\": {\"s\": [{\"file\": \"empty\"}]}}", files);
 	auto_reading marked = read_policy("{\"version\": 1, \"sets\": {\"s\": [{\"file\": \"marked\"}]}}", files);
+	auto_reading wide = read_policy("{\"version\": 1, \"sets\": {\"s\": [{\"file\": \"wide\"}]}}", files);
 	auto_reading away = read_policy("{\"version\": 1, \"sets\": {\"s\": [{\"file\": \"../../etc/shadow\"}]}}",
 					files);
 
@@ -198,6 +202,8 @@ static void reads_set_files(void)
 	T_HAS(empty.text, "warning: /sets/s: set 's' is empty", "empty");
 	T_HAS(marked.text, "marked:1: error: /sets/s/0/file: begins with a byte order mark; save it without one", "marked");
 	T_HAS(marked.text, "marked:2: error: ", "and the other lines are read");
+	T_HAS(wide.text, "wide:1: error: /sets/s/0/file: is UTF-16 (Notepad's \"Unicode\"); save it as UTF-8", "UTF-16");
+	T_EQ(wide.report.total[LZ_SEVERITY_ERROR], 1, "of which no other line can be read");
 	T_HAS(away.text, "is not accepted as a file name", "no way out of the directory");
 }
 
