@@ -10,7 +10,8 @@
 
 #define GARDEN   "garden:"
 #define THROTTLE "throttle"
-#define WANT	 "want garden:NAME, leaky, strict, block25, throttle RATE or notify"
+/* Of whoever asks for a hold, by the protocol or in a list, where a grade is one word. */
+#define WANT	 "want garden:NAME, leaky, strict, block25 or throttle:RATE"
 
 static bool is_name(const char *text)
 {

@@ -169,7 +169,7 @@ int lz_grade_check(const struct lz_ctl *ctl, const struct lz_grade *grade, struc
 
 	if (grade->kind == LZ_GRADE_IS_NONE)
 		return lz_err_set(reterr, EINVAL,
-				  "notify: holds nobody (want garden:NAME, block25 or throttle RATE)");
+				  "notify: holds nobody (want garden:NAME, leaky, strict, block25 or throttle:RATE)");
 	if (grade->kind == LZ_GRADE_IS_THROTTLE && lz_rate_exceeds(&grade->rate, LZ_THROTTLE_MAX_PER_S))
 		return lz_err_set(reterr, ERANGE, "throttle %s: is out of range (want at most %d/s)",
 				  lz_rate_format(&grade->rate, rate), LZ_THROTTLE_MAX_PER_S);

@@ -73,6 +73,12 @@ t_eq "a byte order mark" "$(import '\xef\xbb\xbf198.51.100.48 2h\n')" \
 t_eq "UTF-16" "$(import '\xff\xfe1\0\n\0')" \
 	"line 1: is UTF-16 (Notepad's \"Unicode\"); save it as UTF-8, without a byte order mark"
 t_eq "is refused once" "$(jq ".refused_entries | length" "$LZ_DIR/said")" 1
+WANT="(want garden:NAME, leaky, strict, block25 or throttle:RATE)"
+t_eq "what is no grade: what a list takes" "$(import '198.51.100.48 2h hard RT-1\n')" "line 1: 'hard' is no grade $WANT"
+t_eq "a throttle in two words" "$(import '198.51.100.48 2h throttle 10/min\n')" "line 1: 'throttle' is no grade $WANT"
+t_eq "no hold at all" "$(import '198.51.100.48 2h notify\n')" "line 1: notify: holds nobody $WANT"
+t_eq "what it says is taken" "$(import '198.51.100.58 2h throttle:10/min\n198.51.100.59 2h garden:strict\n')" \
+	"2 entries: 2 held, 0 refused, 0 over"
 t_eq "a line without an address" "$(import '- 2h leaky\n' | cut -c -26)" "line 1: '-' is not an addr"
 t_eq "the prefix of one IPv6 source, as answers name it" "$(import '2001:db8:2000:77::/64 2h strict RT-77\n')" \
 	"1 entries: 1 held, 0 refused, 0 over"
