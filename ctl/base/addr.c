@@ -187,13 +187,22 @@ int lz_addr_cmp(const struct lz_addr *a, const struct lz_addr *b)
 	return x < y ? -1 : x > y;
 }
 
-enum lz_addr_kind lz_addr_kind(const struct lz_addr *addr)
+enum lz_addr_kind lz_prefix_kind(const struct lz_prefix *prefix)
 {
+	const struct lz_addr *addr = &prefix->addr;
+
 	for (size_t i = 0; i < LZ_ARRAY_SIZE(special); i++)
-		if (special[i].family == addr->family &&
+		if (special[i].family == addr->family && special[i].len <= prefix->len &&
 		    equal_bits(special[i].bytes, addr->bytes, special[i].len))
 			return special[i].kind;
 	return LZ_ADDR_ORDINARY;
+}
+
+enum lz_addr_kind lz_addr_kind(const struct lz_addr *addr)
+{
+	struct lz_prefix host = lz_prefix_host(addr);
+
+	return lz_prefix_kind(&host);
 }
 
 const char *lz_addr_kind_name(enum lz_addr_kind kind)
@@ -203,7 +212,14 @@ const char *lz_addr_kind_name(enum lz_addr_kind kind)
 
 bool lz_addr_is_host(const struct lz_addr *addr)
 {
-	enum lz_addr_kind kind = lz_addr_kind(addr);
+	struct lz_prefix host = lz_prefix_host(addr);
+
+	return lz_prefix_has_hosts(&host);
+}
+
+bool lz_prefix_has_hosts(const struct lz_prefix *prefix)
+{
+	enum lz_addr_kind kind = lz_prefix_kind(prefix);
 
 	return kind == LZ_ADDR_ORDINARY || kind == LZ_ADDR_PRIVATE || kind == LZ_ADDR_SHARED ||
 	       kind == LZ_ADDR_DOCUMENTATION || kind == LZ_ADDR_NAT64;

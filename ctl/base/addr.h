@@ -83,6 +83,12 @@ const char *lz_addr_kind_name(enum lz_addr_kind kind);
  */
 bool lz_addr_is_host(const struct lz_addr *addr);
 
+/** lz_prefix_kind() - of what lies whole within one registered prefix, its kind; anything wider is ordinary */
+enum lz_addr_kind lz_prefix_kind(const struct lz_prefix *prefix);
+
+/** lz_prefix_has_hosts() - can anything in it be one machine? As lz_addr_is_host() says of an address */
+bool lz_prefix_has_hosts(const struct lz_prefix *prefix);
+
 /**
  * lz_addr_unmap() - ::ffff:a.b.c.d becomes a.b.c.d, anything else stays; for addresses from peers
  */

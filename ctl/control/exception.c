@@ -32,6 +32,14 @@ int lz_exception_flags(const char *word, __u32 *ret, struct lz_err *reterr)
 	return 0;
 }
 
+static int refuse_no_source(const struct lz_prefix *prefix, struct lz_err *reterr)
+{
+	char text[LZ_PREFIX_TEXT_MAX];
+
+	return lz_err_set(reterr, EINVAL, "%s: is no source: %s", lz_prefix_format(prefix, text),
+			  lz_addr_kind_name(lz_prefix_kind(prefix)));
+}
+
 /* @r: why the data plane has no key for it */
 static int refuse_key(const struct lz_ctl *ctl, const struct lz_prefix *prefix, int r, struct lz_err *reterr)
 {
@@ -39,16 +47,17 @@ static int refuse_key(const struct lz_ctl *ctl, const struct lz_prefix *prefix, 
 	char text[LZ_PREFIX_TEXT_MAX], whole[LZ_PREFIX_TEXT_MAX];
 	struct lz_prefix key;
 
-	lz_prefix_format(prefix, text);
 	if (r != -ERANGE)
-		return lz_err_set(reterr, EINVAL, "%s: no exception for what is no source", text);
+		return refuse_no_source(prefix, reterr);
+	lz_prefix_format(prefix, text);
 	key = lz_prefix_cut(prefix, key_len);
 	return lz_err_set(reterr, EINVAL, "%s: no exception for less than a /%u, which is one customer; write %s",
 			  text, key_len, lz_prefix_format(&key, whole));
 }
 
-int lz_exception_key(const struct lz_ctl *ctl, const struct lz_prefix *prefix, struct lz_prefix_key *ret,
-		     struct lz_err *reterr)
+/* Also of what an older version has taken: in the ledger and in the kernel it has its place until it ends. */
+static int find_key(const struct lz_ctl *ctl, const struct lz_prefix *prefix, struct lz_prefix_key *ret,
+		    struct lz_err *reterr)
 {
 	char text[LZ_PREFIX_TEXT_MAX], command[LZ_COMMAND_TEXT_MAX];
 	struct lz_keyprefix kp;
@@ -65,6 +74,12 @@ int lz_exception_key(const struct lz_ctl *ctl, const struct lz_prefix *prefix, s
 	return 0;
 }
 
+int lz_exception_key(const struct lz_ctl *ctl, const struct lz_prefix *prefix, struct lz_prefix_key *ret,
+		     struct lz_err *reterr)
+{
+	return lz_prefix_has_hosts(prefix) ? find_key(ctl, prefix, ret, reterr) : refuse_no_source(prefix, reterr);
+}
+
 /* Of the data plane's clock. What is over is over there, too. */
 static __u32 kernel_end(__u64 until_s)
 {
@@ -78,7 +93,7 @@ int lz_exception_to_kernel(struct lz_ctl *ctl, const struct lz_granted *row, str
 {
 	struct lz_exception exception = { .until_s = kernel_end(row->until_s), .flags = row->flags };
 	struct lz_prefix_key key;
-	int r = lz_exception_key(ctl, &row->prefix, &key, reterr);
+	int r = find_key(ctl, &row->prefix, &key, reterr);
 
 	if (r < 0)
 		return r;
@@ -90,7 +105,7 @@ void lz_exception_out_of_kernel(struct lz_ctl *ctl, const struct lz_prefix *pref
 {
 	struct lz_prefix_key key;
 
-	if (lz_exception_key(ctl, prefix, &key, NULL) == 0)
+	if (find_key(ctl, prefix, &key, NULL) == 0)
 		lz_exception_del(&ctl->view, &key);
 }
 

@@ -44,7 +44,10 @@ static bool check_key(struct lz_context *ctx, const struct lz_prefix *prefix, st
 	struct lz_keyprefix kp;
 	int r = lz_keyprefix_from_prefix(prefix, ctx->policy->ipv6_key, &kp);
 
-	if (r == -ERANGE)
+	if (!lz_prefix_has_hosts(prefix) && r != -EADDRNOTAVAIL)
+		lz_error_since(ctx, place, NULL, "%s is no source: %s", lz_prefix_format(prefix, text),
+			       lz_addr_kind_name(lz_prefix_kind(prefix)));
+	else if (r == -ERANGE)
 		lz_error(
 			ctx, place, NULL,
 			"%s is longer than \"ipv6-key\": %u, IPv6 sources are told apart by /%u (want /0../%u)",

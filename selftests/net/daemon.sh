@@ -108,7 +108,12 @@ for address in 0.0.0.0 127.0.0.1 224.0.0.1 255.255.255.255 :: ::1 ff02::1 fe80::
 	t_eq "$address: nobody to ask about" "$(ctl why "$address" 2>&1 | sed 's/source: .*/source/'; status_of ctl why "$address")" \
 		"lazaretctl: $address: is no source
 1"
+	t_eq "$address: nobody to except" \
+		"$(ctl exception add "$address" all until 2031-01-01 ticket X 2>&1 | sed 's/source: .*/source/')" \
+		"lazaretctl: $address: is no source"
 done
+t_eq "nor a whole block of them" "$(ctl exception add 127.0.0.0/8 all until 2031-01-01 ticket X 2>&1)" \
+	"lazaretctl: 127.0.0.0/8: is no source: loopback"
 t_eq "too long: invalid" "$(status_of ctl quarantine add "$HELD" for 40d)" 1
 t_eq "not held: no such object" "$(status_of ctl quarantine del 198.51.100.99)" 4
 UNTIL=$(ctl -j quarantine show "$HELD" | jq -r .until)

@@ -88,6 +88,10 @@ printf '\xfe\xff\0001\0\n\0002\0\n' >"$LZ_DIR/wide"
 t_eq "a list in UTF-16: what it is, once" \
 	"$(ctl -j exception import "$LZ_DIR/wide" | jq -r '.refused_entries[] | "\(.line): \(.error)"')" \
 	"1: is UTF-16 (Notepad's \"Unicode\"); save it as UTF-8, without a byte order mark"
+printf '127.0.0.0/8 all 2099-01-01 RT-1\nfe80::/64 port25 2099-01-01 RT-1\n' >"$LZ_DIR/nobody"
+t_eq "a list of who can be no customer" \
+	"$(ctl -j exception import "$LZ_DIR/nobody" | jq -r '.refused_entries[] | "\(.line): \(.error)"')" \
+	"$(printf '%s\n' '1: 127.0.0.0/8: is no source: loopback' '2: fe80::/64: is no source: link-local')"
 t_eq "an empty list: invalid" "$(ctl exception import /dev/null 2>&1; echo $?)" \
 	"lazaretctl: exception: list: is empty; nothing was done
 1"

@@ -70,6 +70,8 @@ t_eq "set bits: invalid" "$(status_of ctl range add open 198.51.100.10/24)" 1
 t_eq "everybody: invalid" "$(status_of ctl range add open 0.0.0.0/0)" 1
 t_ok "everybody: says why" grep -q '0.0.0.0/0: is no range of customers; want at most a /8' \
 	<(ctl range add open 0.0.0.0/0 2>&1)
+t_eq "nobody: invalid, and why" "$(ctl range add open 127.0.0.0/8 2>&1)" \
+	"lazaretctl: 127.0.0.0/8: is no source: loopback"
 t_eq "inside another class's range: says whose rules they were" \
 	"$(ctl -j range add closed 198.51.102.128/25 | jq -r '"\(.was_class) \(.class)"')" "open closed"
 t_eq "taken away again: whose they are" \

@@ -50,11 +50,12 @@ static inline void reading_done(struct reading *reading)
 
 /*
  * @files ends with a row without name; NULL: no files. The text is read from a block of its size.
+ * @in_force: as a start reads what was applied before
  */
-static inline struct reading read_policy_n(const char *text, size_t len, struct memory_file *files)
+static inline struct reading read_policy_text(const char *text, size_t len, struct memory_file *files, bool in_force)
 {
 	struct lz_policy_files reader = { .read = read_memory_file, .arg = files };
-	struct reading reading = {};
+	struct reading reading = { .report.in_force = in_force };
 	struct lz_str lines = {};
 	char *exact = malloc(len ? len : 1);
 
@@ -67,9 +68,20 @@ static inline struct reading read_policy_n(const char *text, size_t len, struct 
 	return reading;
 }
 
+static inline struct reading read_policy_n(const char *text, size_t len, struct memory_file *files)
+{
+	return read_policy_text(text, len, files, false);
+}
+
 static inline struct reading read_policy(const char *text, struct memory_file *files)
 {
 	return read_policy_n(text, strlen(text), files);
+}
+
+/* As a start reads it; its ranges may reach to both ends of the address space. */
+static inline struct reading read_policy_in_force(const char *text, struct memory_file *files)
+{
+	return read_policy_text(text, strlen(text), files, true);
 }
 
 #endif

@@ -224,6 +224,33 @@ static void knows_special_purposes(void)
 	T_OK(addr.family == 4 && lz_addr_is_host(&addr), "unmapped");
 }
 
+/* A prefix is of a kind if all of it is; what it has besides may be machines. */
+static void names_kinds_of_prefixes(void)
+{
+	static const struct {
+		const char *prefix;
+		enum lz_addr_kind kind;
+		bool has_hosts;
+	} rows[] = {
+		{ "127.0.0.0/8", LZ_ADDR_LOOPBACK, false },   { "127.0.0.1", LZ_ADDR_LOOPBACK, false },
+		{ "126.0.0.0/7", LZ_ADDR_ORDINARY, true },    { "0.0.0.0/8", LZ_ADDR_THIS_NETWORK, false },
+		{ "0.0.0.0", LZ_ADDR_UNSPECIFIED, false },    { "0.0.0.0/0", LZ_ADDR_ORDINARY, true },
+		{ "224.0.0.0/4", LZ_ADDR_MULTICAST, false },  { "224.0.0.0/3", LZ_ADDR_ORDINARY, true },
+		{ "240.0.0.0/8", LZ_ADDR_RESERVED, false },   { "169.254.7.0/24", LZ_ADDR_LINK_LOCAL, false },
+		{ "100.64.0.0/12", LZ_ADDR_SHARED, true },    { "fe80::/64", LZ_ADDR_LINK_LOCAL, false },
+		{ "fe00::/9", LZ_ADDR_ORDINARY, true },	      { "ff02::/16", LZ_ADDR_MULTICAST, false },
+		{ "2001:db8::/48", LZ_ADDR_DOCUMENTATION, true }, { "::/0", LZ_ADDR_ORDINARY, true },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct lz_prefix prefix;
+
+		T_EQ(lz_prefix_parse(rows[i].prefix, &prefix, NULL), 0, rows[i].prefix);
+		T_STR(lz_addr_kind_name(lz_prefix_kind(&prefix)), lz_addr_kind_name(rows[i].kind), rows[i].prefix);
+		T_EQ(lz_prefix_has_hosts(&prefix), rows[i].has_hosts, rows[i].prefix);
+	}
+}
+
 /* Expected keys written out by hand. */
 static const struct {
 	const char *addr;
@@ -332,6 +359,7 @@ static const struct t_case cases[] = {
 	{ "the longest ranges fit", splits_the_longest_range },
 	{ "nesting and order", knows_nesting },
 	{ "special-purpose addresses", knows_special_purposes },
+	{ "prefixes of them", names_kinds_of_prefixes },
 	{ "keys of sources", makes_keys },
 	{ "prefixes in key space", maps_prefixes_to_key_space },
 	{ "keys of another length", recuts_keys },

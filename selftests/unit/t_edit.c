@@ -47,7 +47,7 @@ static void scene_done(struct scene *s)
 
 static int scene_open(struct scene *s, const char *text, struct memory_file *files)
 {
-	auto_reading reading = read_policy(text, files);
+	auto_reading reading = read_policy_in_force(text, files);
 	struct lz_err err = {};
 	size_t bytes;
 
@@ -156,7 +156,7 @@ static void compare(const struct scene *s)
 	struct lz_err err = {};
 
 	lz_policy_print(s->policy, LZ_PRINT_INLINE_FILES, &text);
-	auto_reading reading = read_policy(text, NULL);
+	auto_reading reading = read_policy_in_force(text, NULL);
 	if (!T_EQ(reading.r, 0, "the changed policy is valid")) {
 		t_show("report", reading.text);
 		return;
@@ -240,11 +240,11 @@ static void refuses_as_the_check_does(void)
 		{ true, "hone", "198.51.100.0/26", 1, "set hone: there is none" },
 		{ true, "home", "192.0.2.0/24", 1, "192.0.2.0/24: is in class 'd' already" },
 		{ true, "home", "2001:db8:1::1", 1, "longer than \"ipv6-key\": 64" },
-		{ true, "home", "ff00::/16", 1, "no customer is in" },
+		{ true, "home", "ff00::/16", 1, "ff00::/16: is no source: multicast" },
 		{ true, "hosts", "203.0.113.26", 1, "is more than a class" },
 		{ true, "home", "2001:db8:2::/47", 0, "" }, /* in a group like that of the /48 */
 		{ true, "home", "2001:db8:2::/49", 0, "" }, /* of a level that no group is of yet */
-		{ true, "home", "0.0.0.0/8", 0, "" },
+		{ true, "home", "10.0.0.0/8", 0, "" },
 		{ false, "shop", "192.0.2.0/24", 0, "" },
 		{ true, "shop", "100.64.3.0/24", 1, "all of class 'd' would be on the never-list" },
 		{ true, "idle", "203.0.113.4/30", 0, "" }, /* of no class: no table knows it */
@@ -254,6 +254,13 @@ static void refuses_as_the_check_does(void)
 		{ true, "home", "64.0.0.0/8", 0, "" }, /* the widest */
 		{ true, "home", "2001::/20", 0, "" },
 		{ true, "idle", "0.0.0.0/0", 0, "" }, /* whom it lists no class says */
+		{ true, "home", "127.0.0.0/8", 1, "127.0.0.0/8: is no source: loopback" },
+		{ true, "home", "0.0.0.0/8", 1, "0.0.0.0/8: is no source: this network" },
+		{ true, "home", "224.0.0.0/24", 1, "224.0.0.0/24: is no source: multicast" },
+		{ true, "home", "169.254.7.0/24", 1, "169.254.7.0/24: is no source: link-local" },
+		{ true, "home", "fe80::/64", 1, "fe80::/64: is no source: link-local" },
+		{ true, "home", "::1", 1, "::1: is no source: loopback" },
+		{ true, "idle", "127.0.0.0/8", 0, "" },
 	};
 	auto_scene s = {};
 

@@ -51,6 +51,12 @@ static const struct {
 	{ LOOSE ", \"classes\": {\"c\": {\"of\": [\"::/8\"]}}", 1, 0, "no customer is in 0000::/8" },
 	{ LOOSE ", \"classes\": {\"c\": {\"of\": [\"100::/64\"]}}", 1, 0, "no customer is in 0000::/8, 0100::/8" },
 	{ LOOSE ", \"classes\": {\"c\": {\"of\": [\"::/0\", \"0.0.0.0/0\"]}}", 0, 0, "" },
+	{ LOOSE ", \"classes\": {\"c\": {\"of\": [\"127.0.0.0/8\"]}}", 1, 0, "/classes/c/of/0: 127.0.0.0/8 is no source: loopback" },
+	{ LOOSE ", \"classes\": {\"c\": {\"of\": [\"fe80::/64\"]}}", 1, 0, "fe80::/64 is no source: link-local" },
+	{ LOOSE ", \"classes\": {\"c\": {\"of\": [\"::1\"]}}", 1, 0, "::1 is no source: loopback" },
+	{ LOOSE ", \"customers\": {\"list\": {\"k\": [\"224.0.0.0/24\"]}}, " ONE("\"port25\": \"leave-alone\""), 1, 0,
+	  "/customers/list/k/0: 224.0.0.0/24 is no source: multicast" },
+	{ LOOSE ", \"never\": [\"127.0.0.0/8\"], " ONE("\"port25\": \"leave-alone\""), 0, 0, "" },
 #define OF_SET(x) LOOSE ", \"sets\": {\"s\": [\"192.0.2.0/24\", \"" x "\"]}, \"classes\": {\"c\": {\"of\": [\"s\"]}}"
 	{ OF_SET("0.0.0.0/0"), 1, 0, "/sets/s/1: 0.0.0.0/0 is no range of customers (want at most a /8, IPv6 a /20)" },
 	{ OF_SET("::/0"), 1, 0, "/sets/s/1: ::/0 is no range of customers" },
@@ -362,6 +368,7 @@ static void reads_what_was_in_force(void)
 {
 	static const char *const texts[] = {
 		"{\"version\": 1, " OF_SET("0.0.0.0/0") "}",
+		"{\"version\": 1, " OF_SET("127.0.0.0/8") "}",
 		"{\"version\": 1, " STRICT ", \"ladders\": {\"l\": {\"steps\": [\"throttle 5000/s 1h\"]}}, "
 			ONE("\"port25\": \"leave-alone\"") "}",
 	};
