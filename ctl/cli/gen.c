@@ -243,6 +243,7 @@ static const char man_output[] =
 	".PP\n"
 	"\\fIGRADE\\fR is \\fBleaky\\fR, \\fBstrict\\fR, \\fBgarden:\\fR\\fINAME\\fR, \\fBblock25\\fR or\n"
 	"\\fBthrottle:\\fR\\fIRATE\\fR, such as throttle:10/min;\n"
+	"without a date or a time an entry ends after 72h;\n"
 	"a rate above what can be done is taken for the greatest one that can,\n"
 	"and a reason that is too long is cut: how many lines that was is said.\n"
 	".PP\n"
@@ -274,6 +275,7 @@ static const char man_output[] =
 	"for the same address, the same IPv6 prefix or the same customer the later end,\n"
 	"the harder grade, the last ticket and the last reason that are given count;\n"
 	"a customer's other addresses are held, too, and are entries.\n"
+	"More than 1000 hosts want \\fB\\-\\-yes\\fR, where a customer with all his addresses is one.\n"
 	"A line whose time is over already holds nobody;\n"
 	"what may not be held, this gateway's own addresses among it, is named and left out.\n"
 	".SH EXIT STATUS\n";

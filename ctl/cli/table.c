@@ -49,7 +49,7 @@ const struct lz_cli_command lz_cli_commands[] = {
 	  "ADDRESS [for TIME] [reason TEXT] [ticket ID] [garden NAME] [block25] [throttle RATE] "
 	  "[staff-only]",
 	  NULL, "quarantine.add", &lz_view_hold,
-	  "hold a host (garden leaky); an entry is extended, never shortened" },
+	  "hold a host (garden leaky, for 72h); an entry is extended, never shortened" },
 	{ "quarantine set", "ADDRESS for TIME", NULL, "quarantine.set", &lz_view_hold,
 	  "let an entry end TIME from now, sooner or later than before" },
 	{ "quarantine del", "ADDRESS [reason TEXT] [ticket ID] [false-positive] [for TIME]", NULL,

@@ -114,6 +114,9 @@ for address in 0.0.0.0 127.0.0.1 224.0.0.1 255.255.255.255 :: ::1 ff02::1 fe80::
 done
 t_eq "nor a whole block of them" "$(ctl exception add 127.0.0.0/8 all until 2031-01-01 ticket X 2>&1)" \
 	"lazaretctl: 127.0.0.0/8: is no source: loopback"
+t_eq "for how long, if nothing is said" "$(ctl -j quarantine add 198.51.100.78 | jq '((.until | fromdate) - now) / 3600 | round')" 72
+t_ok "the manual says so" grep -q 'garden leaky, for 72h' <("$BUILD/lazaretctl" --man)
+t_need ctl quarantine del 198.51.100.78
 t_eq "too long: invalid" "$(status_of ctl quarantine add "$HELD" for 40d)" 1
 t_eq "not held: no such object" "$(status_of ctl quarantine del 198.51.100.99)" 4
 UNTIL=$(ctl -j quarantine show "$HELD" | jq -r .until)
@@ -549,6 +552,8 @@ t_ok "freed: passes" reach shop 25
 
 seq 0 3999 | awk '{ printf "198.51.%d.%d 2h leaky T-1 bulk\n", 110 + int($1 / 250), $1 % 250 + 1 }' >"$LZ_DIR/many"
 t_eq "import: many want --yes" "$(status_of ctl quarantine import "$LZ_DIR/many")" 7
+t_ok "import: how many, the manual says" grep -q '^More than 1000 hosts want ' <("$BUILD/lazaretctl" --man)
+t_ok "import: as it is" grep -q 'more than 1000 want --yes' <(ctl quarantine import "$LZ_DIR/many" 2>&1)
 t_eq "import" "$(ctl -j quarantine import "$LZ_DIR/many" --yes | jq -r '"\(.held) \(.refused)"')" "4000 0"
 t_eq "import: listed" "$(ctl -j quarantine list | jq '.entries | length')" 4002
 t_eq "export: what import reads" "$(ctl quarantine export | wc -l)" 4002

@@ -130,6 +130,11 @@ comes_back()
 	t_ok "port 443 is free: the API is there by itself" lz_wait 10 api "$TLS/cert.pem"
 	t_ok "healthy" lz_wait 5 ctl health
 	t_ok "and led" led
+	t_need ctl quarantine del "$HOME4"
+	t_need ctl quarantine add "$HOME4" for 1h block25
+	t_ok "whom an operator holds may let himself out at once" own 192.0.2.1 'action="/release"'
+	t_need ctl quarantine add "$HOME4" staff-only garden leaky
+	t_ok "unless he leaves that to staff" not_own 192.0.2.1 'action="/release"'
 	t_ok "the log says so" grep -q event=portal-listen-back "$LOG"
 	t_ok "an address that this machine does not have: it may come" ctl -q policy apply "$LZ_DIR/elsewhere.json" --yes
 	t_ok "healthy" lz_wait 5 ctl health
@@ -202,6 +207,11 @@ out_of_sight()
 	chgrp lazaret-portal "$LZ_DIR/closed" && chmod 750 "$LZ_DIR/closed"
 	t_ok "the portal may, the daemon may not: the API within a minute" lz_wait 75 api "$TLS/cert.pem"
 	t_ok "healthy" lz_wait 5 ctl health
+}
+
+not_own()
+{
+	own "$1" && ! own "$@"
 }
 
 not_api()
