@@ -54,6 +54,19 @@ static unsigned int count_role(const struct listener *from, enum lz_peer_role ro
 	return n;
 }
 
+/* Who has all that one user may have is told what to end. The list begins with the newest. */
+static void refuse_uid(const struct listener *from, uid_t uid, unsigned int most, struct lz_err *why)
+{
+	const struct conn *oldest = NULL;
+
+	for (const struct conn *conn = from->serve->conns; conn; conn = conn->next)
+		if (conn->from == from && conn->peer.uid == uid && conn->peer.role)
+			oldest = conn;
+	lz_err_set(why, EBUSY,
+		   "connection: too many connections of uid %u (at most %u); end one: the oldest is pid %d's, %s", uid, most, oldest ? (int)oldest->peer.pid : 0,
+		   !oldest || !oldest->req || !oldest->req->command ? "which asks nothing" : oldest->req->command->name);
+}
+
 /* Is there room for one more of these? @others: how many he has. A machine has any number of users with 8 each:
  * those who are nobody to us leave room for root and for the members of our groups. */
 static enum lz_code find_room(const struct listener *from, const struct lz_peer *peer, unsigned int others,
@@ -64,7 +77,7 @@ static enum lz_code find_room(const struct listener *from, const struct lz_peer 
 	if (from->connections > LZ_PROTO_CONNECTIONS)
 		lz_err_set(why, EBUSY, "connection: too many connections (at most %d)", LZ_PROTO_CONNECTIONS);
 	else if (others >= most)
-		lz_err_set(why, EBUSY, "connection: too many connections of uid %u (at most %u)", peer->uid, most);
+		refuse_uid(from, peer->uid, most, why);
 	else if (peer->role == LZ_PEER_LOOK && count_role(from, LZ_PEER_LOOK) > LZ_PROTO_CONNECTIONS_LOOK)
 		lz_err_set(why, EBUSY, "connection: too many connections of users in no group of ours (at most %d)",
 			   LZ_PROTO_CONNECTIONS_LOOK);

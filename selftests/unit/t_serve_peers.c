@@ -28,6 +28,29 @@ static void dial_forty(void)
 	close(dial_greeted(read_path));
 }
 
+static void is_told_what_to_end(void)
+{
+	int most = getuid() ? LZ_PROTO_CONNECTIONS_PER_UID : LZ_PROTO_CONNECTIONS_ROOT;
+	int fds[LZ_PROTO_CONNECTIONS_ROOT + 1];
+	char line[512], want[128];
+
+	for (int i = 0; i < most; i++)
+		fds[i] = dial_greeted(read_path);
+	fds[most] = dial(read_path);
+	read_line(fds[most], line, sizeof(line));
+	snprintf(want, sizeof(want), "(at most %d); end one: the oldest is pid %d's, which asks nothing", most, (int)getpid());
+	T_HAS(line, want, "the oldest");
+	close(fds[most]);
+	say(fds[0], "{\"v\":1,\"id\":1,\"cmd\":\"monitor\"}\n");
+	expect_part(fds[0], "\"first\"");
+	fds[most] = dial(read_path);
+	read_line(fds[most], line, sizeof(line));
+	T_HAS(line, "'s, monitor\"", "and what it does");
+	for (int i = 0; i <= most; i++)
+		close(fds[i]);
+	usleep(100 * 1000);
+}
+
 static pid_t start_as(unsigned int id, gid_t group, void (*body)(void))
 {
 	pid_t pid;
@@ -222,6 +245,7 @@ static void sockets_in_the_way(void)
 
 static const struct t_case cases[] = {
 	{ "serve: 40 connections", forty_connections },
+	{ "serve: one too many is told what to end", is_told_what_to_end },
 	{ "serve: a crowd of strangers", crowd_of_strangers },
 	{ "serve: roles by socket and uid", wrong_role },
 	{ "serve: stale sockets and files in the way", sockets_in_the_way },
