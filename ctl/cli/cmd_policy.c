@@ -240,6 +240,7 @@ static void show_change(struct lz_cli *cli, const cJSON *row, size_t shown)
 static void show_consequences(struct lz_cli *cli, const cJSON *reply)
 {
 	char why[LZ_CELL_BYTES];
+	const cJSON *refusal;
 
 	if (lz_text_member(reply, "warning"))
 		lz_text_fold("warning: ", lz_text_get(cli, reply, "warning", why));
@@ -249,9 +250,9 @@ static void show_consequences(struct lz_cli *cli, const cJSON *reply)
 		lz_text_fold("warning: ", lz_text_get(cli, reply, "freed", why));
 	if (lz_text_member(reply, "unstopped"))
 		lz_text_fold("warning: ", lz_text_get(cli, reply, "unstopped", why));
-	if (lz_text_member(reply, "apply_refused"))
+	cJSON_ArrayForEach(refusal, lz_text_member(reply, "apply_refusals"))
 		fprintf(stderr, "lazaretctl: apply would be refused: %s\n",
-			lz_text_get(cli, reply, "apply_refused", why));
+			lz_text_cell(cli, refusal, LZ_CELL_TEXT, 0, why));
 }
 
 const struct lz_cli_view lz_view_diff = {

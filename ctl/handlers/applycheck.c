@@ -23,18 +23,31 @@ int lz_apply_waits(struct lz_ctl *ctl, struct lz_err *reterr)
 			  (unsigned long long)lz_ctl_generation(ctl));
 }
 
-int lz_apply_leaves(const struct lz_ctl *ctl, const struct lz_policy *policy, const struct lz_port_told *ports,
-		    size_t n, const char *then, struct lz_err *reterr)
+/* To a list of texts. */
+static void add(cJSON *list, const char *text, const char *then)
 {
-	char names[128];
+	lz_autostr struct lz_str line = { 0 };
 
-	if (!ctl->now.policy || !lz_interfaces_left(ctl->now.policy, policy, ports, n, names, sizeof(names)))
-		return 0;
-	return lz_err_set(reterr, EPERM, "policy: %s: would not be judged any more, customers there pass, who is held "
-			  "goes free; %s", names, then);
+	lz_str_appendf(&line, "%s%s", text, then);
+	cJSON_AddItemToArray(list, cJSON_CreateString(line.data ? line.data : text));
 }
 
-void lz_apply_say_wider(const struct lz_ctl *ctl, const struct lz_policy *policy, struct lz_err *err)
+/* A mistyped glob must not set a street free. Where nothing is judged, or will be, there is nothing to ask. */
+static void add_left(const struct lz_ctl *ctl, const struct lz_policy *policy, const struct lz_port_told *ports,
+		     size_t n, const char *then, cJSON *list)
+{
+	char names[128];
+	struct lz_err why;
+
+	if (!ctl->now.policy || !lz_interfaces_left(ctl->now.policy, policy, ports, n, names, sizeof(names)))
+		return;
+	lz_err_set(&why, EPERM, "policy: %s: would not be judged any more, customers there pass, who is held goes free",
+		   names);
+	add(list, why.text, then);
+}
+
+/* A hold is its whole key's: with a shorter one neighbours of who is held are held. */
+static void say_wider(const struct lz_ctl *ctl, const struct lz_policy *policy, struct lz_err *err)
 {
 	size_t n = lz_preview_wider(ctl, policy), at = strlen(err->text);
 
@@ -44,18 +57,30 @@ void lz_apply_say_wider(const struct lz_ctl *ctl, const struct lz_policy *policy
 			 policy->ipv6_key);
 }
 
-int lz_apply_refuses(struct lz_ctl *ctl, const struct lz_policy *policy, struct lz_err *reterr)
+int lz_apply_guards(const struct lz_ctl *ctl, const struct lz_policy *policy, const struct lz_port_told *ports,
+		    size_t n, const char *then, cJSON *list)
+{
+	struct lz_err why = { "" };
+	int r;
+
+	add_left(ctl, policy, ports, n, then, list);
+	r = ctl->opened ? lz_ctl_fits(ctl, policy, &why) : 0;
+	if (r < 0) {
+		say_wider(ctl, policy, &why);
+		add(list, why.text, "");
+	}
+	return r;
+}
+
+int lz_apply_refuses(struct lz_ctl *ctl, const struct lz_policy *policy, cJSON *list)
 {
 	lz_autofree struct lz_port_told *ports = NULL;
+	struct lz_err why = { "" };
 	size_t n = 0;
-	int r = lz_apply_waits(ctl, reterr);
 
-	if (r == 0 && ctl->opened && lz_ctl_ports(ctl, &ports, &n, NULL) == 0)
-		r = lz_apply_leaves(ctl, policy, ports, n, "--yes does it all the same", reterr);
-	if (r < 0 || !ctl->opened)
-		return r;
-	r = lz_ctl_fits(ctl, policy, reterr);
-	if (r < 0)
-		lz_apply_say_wider(ctl, policy, reterr);
-	return r;
+	if (lz_apply_waits(ctl, &why) < 0)
+		add(list, why.text, "");
+	if (ctl->opened)
+		lz_ctl_ports(ctl, &ports, &n, NULL);
+	return lz_apply_guards(ctl, policy, ports, n, "; --yes does it all the same", list);
 }

@@ -5,6 +5,7 @@
 #ifndef LZ_HANDLERS_APPLYCHECK_H
 #define LZ_HANDLERS_APPLYCHECK_H
 
+#include "base/json.h"
 #include "control/ctl.h"
 
 /** lz_apply_waits() - does one wait for its confirm? Neither undo nor confirm would know what it means, were there
@@ -12,20 +13,18 @@
 int lz_apply_waits(struct lz_ctl *ctl, struct lz_err *reterr);
 
 /**
- * lz_apply_leaves() - would a customer port be judged no more? A mistyped glob must not set a street free
+ * lz_apply_guards() - what apply wants a yes for: a customer port would not be judged any more, or it needs other
+ *		       tables
  * @ports: of lz_ctl_ports(), before it
- * @then:  what the message ends in
+ * @then:  what the text of one that needs no more than a yes ends in
+ * @list:  an array; each of them is added as a text
  *
- * Where nothing is judged, or will be, there is nothing to ask. Return: 0; -EPERM with @reterr set.
+ * Return: of lz_ctl_fits(); 0 also where there are no tables yet.
  */
-int lz_apply_leaves(const struct lz_ctl *ctl, const struct lz_policy *policy, const struct lz_port_told *ports,
-		    size_t n, const char *then, struct lz_err *reterr);
+int lz_apply_guards(const struct lz_ctl *ctl, const struct lz_policy *policy, const struct lz_port_told *ports,
+		    size_t n, const char *then, cJSON *list);
 
-/** lz_apply_say_wider() - to what lz_ctl_fits() said: a hold is its whole key's, and with a shorter one neighbours of who
- *  is held are held */
-void lz_apply_say_wider(const struct lz_ctl *ctl, const struct lz_policy *policy, struct lz_err *err);
-
-/** lz_apply_refuses() - all of these, and lz_ctl_fits(), in apply's order; its hooks are not tried */
-int lz_apply_refuses(struct lz_ctl *ctl, const struct lz_policy *policy, struct lz_err *reterr);
+/** lz_apply_refuses() - lz_apply_waits() and all of these, in apply's order; likewise. Its hooks are not tried */
+int lz_apply_refuses(struct lz_ctl *ctl, const struct lz_policy *policy, cJSON *list);
 
 #endif /* LZ_HANDLERS_APPLYCHECK_H */

@@ -161,23 +161,17 @@ static int no_way_back(struct lz_err *reterr)
 	return lz_err_set(reterr, EINVAL, "confirm: there is no way back from other tables; without --confirm, please");
 }
 
-/* It needs other tables: not without a yes, and for good. Answers the request, but for errors. */
+/* It needs other tables: the yes is there, and it is for good. Answers the request, but for errors. */
 static int exchange(struct lz_ctl *ctl, struct lz_request *req, struct lz_policy *policy,
 		    struct lz_err *reterr)
 {
 	struct lz_applied row = { 0 };
 	cJSON *end;
-	int r = 0;
+	int r;
 
-	if (!lz_arg_bool(req, "yes")) {
-		r = -EPERM; /* what lz_ctl_fits() said */
-		lz_apply_say_wider(ctl, policy, reterr);
-	} else if (lz_arg_int(req, "confirm_s", 0)) {
-		r = no_way_back(reterr);
-	}
-	if (r < 0) {
+	if (lz_arg_int(req, "confirm_s", 0)) {
 		lz_policy_free(&policy);
-		return r;
+		return no_way_back(reterr);
 	}
 	lz_tell_actor(req, row.actor);
 	lz_text_set(row.file, sizeof(row.file), lz_arg_text(req, "file"));
@@ -233,9 +227,9 @@ static int apply(struct lz_ctl *ctl, struct lz_request *req, struct lz_policy *p
 	__u64 confirm_s = lz_arg_int(req, "confirm_s", 0);
 	struct lz_running next = { 0 };
 	struct ahead ahead;
-	int r = ctl->opened ? lz_ctl_fits(ctl, policy, reterr) : 0;
+	int r;
 
-	if (r < 0)
+	if (ctl->opened && lz_ctl_fits(ctl, policy, NULL) < 0)
 		return exchange(ctl, req, policy, reterr);
 	r = lz_running_prepare(ctl, policy, ctl->now.image, &next, reterr);
 	if (r == 0 && ctl->beside)
@@ -284,14 +278,22 @@ static bool may_apply(struct lz_ctl *ctl, struct lz_request *req)
 	return true;
 }
 
-static bool may_leave_ports(struct lz_ctl *ctl, struct lz_request *req, const struct lz_next *next)
+/* All that a yes would be said to, so that nobody says it to one thing and means no other. */
+static bool may_go_on(struct lz_ctl *ctl, struct lz_request *req, const struct lz_next *next)
 {
-	struct lz_err err;
+	lz_autojson cJSON *reasons = cJSON_CreateArray();
+	lz_autostr struct lz_str why = { 0 };
+	const cJSON *reason;
 
-	if (lz_arg_bool(req, "yes") ||
-	    lz_apply_leaves(ctl, next->policy, next->before, next->n_before, "nothing was changed", &err) == 0)
+	if (lz_arg_bool(req, "yes"))
 		return true;
-	lz_reply_end(req, LZ_CODE_GUARDED, err.text, NULL);
+	lz_apply_guards(ctl, next->policy, next->before, next->n_before, "", reasons);
+	if (!cJSON_GetArraySize(reasons))
+		return true;
+	cJSON_ArrayForEach(reason, reasons)
+		lz_str_appendf(&why, "%s; ", cJSON_GetStringValue(reason));
+	lz_str_append(&why, "nothing was changed");
+	lz_reply_end(req, LZ_CODE_GUARDED, why.data ? why.data : "policy: out of memory; nothing was changed", NULL);
 	return false;
 }
 
@@ -325,7 +327,7 @@ static struct lz_policy *wired_policy(struct lz_ctl *ctl, struct lz_request *req
 		if (!next.policy)
 			return NULL;
 		lz_ctl_ports(ctl, &next.before, &next.n_before, NULL);
-		if (!may_leave_ports(ctl, req, &next)) {
+		if (!may_go_on(ctl, req, &next)) {
 			lz_policy_free(&next.policy);
 			free(next.before);
 			return NULL;
@@ -451,6 +453,19 @@ static void add_preview(const struct lz_ctl *ctl, const struct lz_policy *policy
 	lz_image_free(&image);
 }
 
+/* All, and the first of them by itself. Return: of lz_ctl_fits() */
+static int add_refusals(struct lz_ctl *ctl, const struct lz_policy *policy, cJSON *end)
+{
+	lz_autojson cJSON *list = cJSON_CreateArray();
+	int r = lz_apply_refuses(ctl, policy, list);
+
+	if (!cJSON_GetArraySize(list))
+		return r;
+	lz_json_add_str(end, "apply_refused", cJSON_GetStringValue(cJSON_GetArrayItem(list, 0)));
+	cJSON_AddItemToObject(end, "apply_refusals", TAKE_PTR(list));
+	return r;
+}
+
 void lz_h_policy_diff(struct lz_request *req, void *arg)
 {
 	struct lz_ctl *ctl = arg;
@@ -468,9 +483,7 @@ void lz_h_policy_diff(struct lz_request *req, void *arg)
 		told->end = cJSON_CreateObject();
 		lz_json_add_u64(told->end, "generation", lz_ctl_generation(ctl));
 		lz_json_add_u64(told->end, "changes", told->changes.n);
-		if (lz_apply_refuses(ctl, policy, &err) < 0)
-			lz_json_add_str(told->end, "apply_refused", err.text);
-		if (ctl->opened && lz_ctl_fits(ctl, policy, NULL) == 0)
+		if (add_refusals(ctl, policy, told->end) == 0 && ctl->opened)
 			add_preview(ctl, policy, told->end);
 		lz_reply_stream(req, told_fill, told_free, told);
 	} else {
