@@ -46,6 +46,19 @@ static void add_left(const struct lz_ctl *ctl, const struct lz_policy *policy, c
 	add(list, why.text, then);
 }
 
+/* Nor must a word, or a file that was meant for another day, set free all who are held. */
+static void add_unstopped(const struct lz_ctl *ctl, const struct lz_policy *policy, const char *then, cJSON *list)
+{
+	size_t n = lz_preview_unstopped(ctl, policy);
+	struct lz_err why;
+
+	if (!n)
+		return;
+	lz_err_set(&why, EPERM, "policy: is in monitor mode: %zu held host%s would not be held back any more", n,
+		   n == 1 ? "" : "s");
+	add(list, why.text, then);
+}
+
 /* A hold is its whole key's: with a shorter one neighbours of who is held are held. */
 static void say_wider(const struct lz_ctl *ctl, const struct lz_policy *policy, struct lz_err *err)
 {
@@ -64,6 +77,7 @@ int lz_apply_guards(const struct lz_ctl *ctl, const struct lz_policy *policy, co
 	int r;
 
 	add_left(ctl, policy, ports, n, then, list);
+	add_unstopped(ctl, policy, then, list);
 	r = ctl->opened ? lz_ctl_fits(ctl, policy, &why) : 0;
 	if (r < 0) {
 		say_wider(ctl, policy, &why);

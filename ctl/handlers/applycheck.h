@@ -13,8 +13,8 @@
 int lz_apply_waits(struct lz_ctl *ctl, struct lz_err *reterr);
 
 /**
- * lz_apply_guards() - what apply wants a yes for: a customer port would not be judged any more, or it needs other
- *		       tables
+ * lz_apply_guards() - what apply wants a yes for: a customer port would not be judged any more, who is held would not
+ *		       be held back, or it needs other tables
  * @ports: of lz_ctl_ports(), before it
  * @then:  what the text of one that needs no more than a yes ends in
  * @list:  an array; each of them is added as a text

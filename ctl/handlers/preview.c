@@ -92,6 +92,11 @@ static int look_at_held(void *arg, __u64 key, __u64 word)
 	return 0;
 }
 
+static bool begins_to_monitor(const struct lz_ctl *ctl, const struct lz_policy *policy)
+{
+	return policy->mode == LZ_MODE_MONITOR && ctl->now.policy && ctl->now.policy->mode != LZ_MODE_MONITOR;
+}
+
 int lz_preview(const struct lz_ctl *ctl, const struct lz_policy *policy, const struct lz_image *image,
 	       struct lz_preview *ret)
 {
@@ -102,7 +107,7 @@ int lz_preview(const struct lz_ctl *ctl, const struct lz_policy *policy, const s
 	if (!ctl->opened)
 		return 0;
 	look.now_s = lz_tables_now_s(&ctl->view);
-	look.monitors = policy->mode == LZ_MODE_MONITOR && ctl->now.policy && ctl->now.policy->mode != LZ_MODE_MONITOR;
+	look.monitors = begins_to_monitor(ctl, policy);
 	r = lz_exceptions_each(&ctl->view, add_exception, &look);
 	lz_ranges_sort(&look.excepted);
 	lz_ranges_link(&look.excepted);
@@ -162,6 +167,24 @@ const char *lz_preview_say_unstopped(const struct lz_preview *preview, char buf[
 			 "hold%s on record", preview->unstopped, preview->unstopped == 1 ? " is" : "s are",
 			 preview->unstopped == 1 ? " stays" : "s stay");
 	return buf;
+}
+
+static int count(void *n, __u64 key, __u64 word)
+{
+	(void)key;
+	(void)word;
+	++*(size_t *)n;
+	return 0;
+}
+
+size_t lz_preview_unstopped(const struct lz_ctl *ctl, const struct lz_policy *policy)
+{
+	size_t n = 0;
+
+	if (!ctl->opened || !begins_to_monitor(ctl, policy) ||
+	    lz_holds_each(&ctl->view, lz_tables_now_s(&ctl->view), count, &n) < 0)
+		return 0;
+	return n;
 }
 
 static int count_v6(void *n, __u64 key, __u64 word)

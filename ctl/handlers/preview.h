@@ -42,6 +42,9 @@ const char *lz_preview_say_freed(const struct lz_ctl *ctl, const struct lz_previ
 /** lz_preview_say_unstopped() - likewise, how many stay on record and are not held back */
 const char *lz_preview_say_unstopped(const struct lz_preview *preview, char buf[static LZ_PREVIEW_TEXT_MAX]);
 
+/** lz_preview_unstopped() - how many that are, where it needs no image: for a policy that needs other tables, too */
+size_t lz_preview_unstopped(const struct lz_ctl *ctl, const struct lz_policy *policy);
+
 /**
  * lz_preview_wider() - how many IPv6 holds would cover more addresses by the shorter /ipv6-key of @policy? 0: none, or
  * it is as long

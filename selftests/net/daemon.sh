@@ -307,18 +307,19 @@ WAITS='policy: generation [0-9]* waits for a confirm; say confirm or undo first'
 t_ok "while one waits for its confirm: diff says so" grep -q "^lazaretctl: apply would be refused: $WAITS" <(
 	ctl policy diff "$LZ_DIR/shut.json" 2>&1)
 t_ok "while one waits for its confirm: so does apply" grep -q "^lazaretctl: $WAITS" <(ctl policy apply "$LZ_DIR/shut.json" 2>&1)
-sed 's/"version": 1,/"version": 1, "ipv6-key": 56,/' "$LZ_DIR/left.json" >"$LZ_DIR/three.json"
-THREE="policy: generation N waits for a confirm; say confirm or undo first
+sed 's/"version": 1,/"version": 1, "mode": "monitor", "ipv6-key": 56,/' "$LZ_DIR/left.json" >"$LZ_DIR/four.json"
+FOUR="policy: generation N waits for a confirm; say confirm or undo first
 policy: acc0: would not be judged any more
+policy: is in monitor mode: N held hosts would not be held back any more; --yes does it all the same
 /ipv6-key: N: sources are told apart by /N now"
-t_eq "three reasons against one: diff says them all" "$(ctl policy diff "$LZ_DIR/three.json" 2>&1 |
-	sed -n 's/^lazaretctl: apply would be refused: //p' | sed 's/\b[0-9][0-9]*\b/N/g; s/more, .*/more/; s/now; .*/now/')" "$THREE"
-t_eq "for programs, too" "$(ctl -j policy diff "$LZ_DIR/three.json" | jq '.apply_refused == .apply_refusals[0] and (.apply_refusals | length) == 3')" true
+t_eq "four reasons against one: diff says them all" "$(ctl policy diff "$LZ_DIR/four.json" 2>&1 |
+	sed -n 's/^lazaretctl: apply would be refused: //p' | sed 's/\b[0-9][0-9]*\b/N/g; s/more, .*/more/; s/now; .*/now/')" "$FOUR"
+t_eq "for programs, too" "$(ctl -j policy diff "$LZ_DIR/four.json" | jq '.apply_refused == .apply_refusals[0] and (.apply_refusals | length) == 4')" true
 t_need ctl -q policy undo
-ctl policy apply "$LZ_DIR/three.json" >"$LZ_DIR/said" 2>&1
+ctl policy apply "$LZ_DIR/four.json" >"$LZ_DIR/said" 2>&1
 t_eq "apply says in one what it wants a yes for" \
-	"$? $(grep -oE 'judged any more|told apart by /[0-9]* now|nothing was changed' "$LZ_DIR/said" | tr '\n' ',')" \
-	"7 judged any more,told apart by /64 now,nothing was changed,"
+	"$? $(grep -oE 'judged any more|held back any more|told apart by /[0-9]* now|nothing was changed' "$LZ_DIR/said" | tr '\n' ',')" \
+	"7 judged any more,held back any more,told apart by /64 now,nothing was changed,"
 t_eq "undone: diff has nothing to say" "$(ctl -j policy diff "$LZ_DIR/shut.json" | jq .apply_refused)" null
 t_ok "a port is left: with a yes" ctl policy apply "$LZ_DIR/left.json" --yes
 t_ok "a port is left: passes" reach shop 25

@@ -173,10 +173,16 @@ t_ok "monitor: some are held" test "$HELD_NOW" -ge 3
 t_eq "monitor: diff says how many are held back no more" "$(ctl -j policy diff "$LZ_DIR/monitor.json" |
 	jq -r '"\(.held_unstopped) \(.unstopped)"')" "$HELD_NOW $NO_MORE"
 t_ok "monitor: for people" grep -qF "warning: $NO_MORE" <(ctl policy diff "$LZ_DIR/monitor.json" | tr -s '\n ' ' ')
+t_ok "monitor: and that apply asks" grep -qF "lazaretctl: apply would be refused: policy: is in monitor mode: $HELD_NOW held" <(
+	ctl policy diff "$LZ_DIR/monitor.json" 2>&1)
+ctl policy apply "$LZ_DIR/monitor.json" --confirm 60 >"$LZ_DIR/said" 2>&1
+t_eq "monitor: not without a yes" "$? $(head -n 1 "$LZ_DIR/said")" "7 lazaretctl: policy: is in monitor mode: \
+$HELD_NOW held hosts would not be held back any more; nothing was changed"
+t_eq "monitor: held back still" "$(ctl -j why 198.51.100.32 | jq -c '[.verdict, .enforced]')" '["held",null]'
 t_eq "monitor: apply says so" "$(ctl -j policy apply "$LZ_DIR/monitor.json" --yes |
 	jq --arg text "$NO_MORE" '[.notes[] | select(.text == $text)] | length')" 1
 t_eq "monitor: where they are not, there is nothing to say" "$(ctl -j policy diff "$LZ_DIR/monitor.json" |
-	jq -c '[.held_unstopped, .unstopped]')" "[0,null]"
+	jq -c '[.held_unstopped, .unstopped, .apply_refused]')" "[0,null,null]"
 t_need ctl -q policy undo
 t_eq "diff: who will be let go" "$(ctl -j policy diff "$LZ_DIR/shared.json" | jq -c '[.held_shared, (.freed |
 	sub(": .*"; ""))]')" '[3,"3 of the held are in a class that is shared by this policy, and let go when it is confirmed"]'
