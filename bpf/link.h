@@ -81,6 +81,7 @@ static __always_inline __u16 lz_parse_l2(const struct lz_frame *f, __u32 *off, s
 		proto = lz_parse_more_tags(f, off, proto, vlans, &p->flags);
 		if (p->flags & LZ_P_UNPARSED)
 			return 0;
+		*off = LZ_OFFSET(*off);
 	}
 	switch (proto) {
 	case LZ_ETH_IP4:
