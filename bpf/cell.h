@@ -205,6 +205,11 @@ static __always_inline void lz_cell_mark_held(__u32 slot, __u64 key)
 	lz_held_set(key, lz_held_bit(key));
 }
 
+/* So long after it read the clock a CPU comes to a bucket, at the most: a tick, and what a hypervisor stops it for.
+ * What another CPU has used up meanwhile lies in its future, and must not be taken for a level of another rate: who
+ * sends on two CPUs at once would have his whole burst again and again. */
+#define LZ_LATE_MS 1000
+
 /* Is the hold word in force at now_s? Nothing but the word and the clock decides, so no daemon is
  * needed to end a hold and none can make it longer than its own ttl or the cap. */
 static __always_inline int lz_hold_active(__u64 word, __u32 now_s)

@@ -61,7 +61,7 @@ static __always_inline int lz_hold_lingers(__u64 word, __u32 now_s)
  *
  * A host whose grade changes finds a full bucket: what stands there beyond the burst is of another rate.
  */
-static __always_inline int lz_held_allowed(__u32 slot, __u64 now_ns, __u32 step_ms, __u32 burst_ms)
+__noinline int lz_held_allowed(__u32 slot, __u64 now_ns, __u32 step_ms, __u32 burst_ms)
 {
 	struct lz_cold *cold = lz_cold_of(slot);
 	__u32 now_ms = now_ns / NSEC_PER_MSEC;
@@ -74,7 +74,7 @@ static __always_inline int lz_held_allowed(__u32 slot, __u64 now_ns, __u32 step_
 
 		/* Wrapping difference: the past is "more than the burst" too. 0 is who has used nothing yet:
 		 * as a time it would be the near future at the end of each 49 days of uptime. */
-		if (!old || used_ms > burst_ms + step_ms)
+		if (!old || used_ms > burst_ms + step_ms + LZ_LATE_MS)
 			used_ms = 0;
 		if (used_ms > burst_ms)
 			return 0;

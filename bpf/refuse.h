@@ -55,7 +55,7 @@ static __always_inline int lz_reply_allowed(__u64 key, __u64 now_ns)
 	__u32 *tat_ms = &lz_reply_sources[row & (LZ_REPLY_SOURCES - 1)];
 	__u32 used_ms = *(volatile __u32 *)tat_ms - now_ms;
 
-	if (used_ms > LZ_REPLY_BURST_MS + LZ_REPLY_STEP_MS)
+	if (used_ms > LZ_REPLY_BURST_MS + LZ_REPLY_STEP_MS + LZ_LATE_MS)
 		used_ms = 0;
 	if (used_ms > LZ_REPLY_BURST_MS || !lz_cpu_allowed(LZ_REPLY_REFUSE, now_ns, LZ_REPLY_STEP_NS))
 		return 0;

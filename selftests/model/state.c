@@ -235,14 +235,15 @@ void m_note_destination(struct model *m, struct m_cell *cell, __u64 slot_ns,
 	cell->dest_bit[bank][((hash & 0xffffffff) * 104) >> 32] = true;
 }
 
-/* A leaking level, in steps of the millisecond clock. One that another rate left too high is empty. */
+/* A leaking level, in steps of the millisecond clock. One that another rate left too high, by more than a CPU may be
+ * late, is empty. */
 bool m_held_allowed(struct m_cell *cell, __u64 now_ns, __u64 step_ms, __u64 burst_ms)
 {
 	__u64 now_ms = now_ns / 1000000, passed = now_ms - cell->reach_at_ms;
 
 	cell->reach_level_ms -= passed < cell->reach_level_ms ? passed : cell->reach_level_ms;
 	cell->reach_at_ms = now_ms;
-	if (cell->reach_level_ms > burst_ms + step_ms)
+	if (cell->reach_level_ms > burst_ms + step_ms + 1000)
 		cell->reach_level_ms = 0;
 	if (cell->reach_level_ms > burst_ms)
 		return false;

@@ -8,6 +8,8 @@
 #include "lib/rows.h"
 #include "lib/t.h"
 
+#define S 1000000000ull
+
 static struct world *w;
 
 /* A reply that must not be sent, or cannot: silence, counted. */
@@ -63,6 +65,10 @@ static void suppressed(void)
 		sent += (unsigned)r.delta[LZ_C_REPLY_SENT];
 	}
 	T_EQ(sent, 200, "one source: a burst of 200");
+	world_clock(w, WORLD_START_S * S - S / 100);
+	world_frame(w, WORLD_TC, &next, &r);
+	T_EQ(r.delta[LZ_C_REPLY_SENT], 0, "and not one more on a CPU that read the clock a tick ago");
+	world_clock(w, WORLD_START_S * S);
 	for (; next.seq < 2400; next.seq++) {
 		char from[16];
 
