@@ -22,15 +22,15 @@ static __always_inline __u32 lz_vlan_id(const struct lz_vlan *vlan)
 	return lz_be16_get(&vlan->tci) & 0xfff;
 }
 
-/* Behind LZ_VLAN_MAX tags is one more. A tag of VLAN 0 says a priority and no VLAN (802.1Q 9.6): whatever device
- * a frame is for, Linux takes off as many as there are and routes what is below, so any customer could put his
- * packets there. Tags of VLANs for which there is no device go no further than this machine. Returns the
- * EtherType below; or *flags says why not. */
-static __always_inline __u16 lz_parse_more_tags(const struct lz_frame *f, __u32 *off, __u16 proto,
-						__u32 vlans, __u16 *flags)
+/* Past all tags. One of VLAN 0 says a priority and no VLAN (802.1Q 9.6): whatever device a frame is for, Linux takes
+ * off as many as there are and routes what is below, so any customer could put his packets there. Tags of VLANs for
+ * which there is no device go no further than this machine. Returns the EtherType below; or *flags says why not. */
+static __always_inline __u16 lz_parse_tags(const struct lz_frame *f, __u32 *off, __u16 proto, __u16 *flags)
 {
+	__u32 vlans = 0;
+
 	LZ_NO_UNROLL
-	for (int i = LZ_VLAN_MAX; i < LZ_TAGS_MAX; i++) {
+	for (int i = 0; i < LZ_TAGS_MAX && lz_is_tag(proto); i++) {
 		struct lz_vlan *vlan = LZ_AT(f, *off, struct lz_vlan);
 
 		vlans += vlan && lz_vlan_id(vlan);
@@ -40,11 +40,11 @@ static __always_inline __u16 lz_parse_more_tags(const struct lz_frame *f, __u32 
 		}
 		proto = lz_be16_get(&vlan->proto);
 		*off += sizeof(*vlan);
-		if (!lz_is_tag(proto))
-			return proto;
 	}
-	*flags |= LZ_P_UNPARSED | LZ_P_OVERTAGGED;
-	return 0;
+	*off = LZ_OFFSET(*off);
+	if (lz_is_tag(proto))
+		*flags |= LZ_P_UNPARSED | LZ_P_OVERTAGGED;
+	return proto;
 }
 
 /* Down to the EtherType of an IP packet, past tags, labels and PPPoE. Returns LZ_ETH_IP4,
@@ -53,7 +53,6 @@ static __always_inline __u16 lz_parse_l2(const struct lz_frame *f, __u32 *off, s
 {
 	struct lz_be16 *type = LZ_AT(f, 12, struct lz_be16);
 	struct lz_pppoe *pppoe;
-	__u32 vlans = 0;
 	__u16 proto;
 	__u8 *nibble;
 
@@ -65,24 +64,9 @@ static __always_inline __u16 lz_parse_l2(const struct lz_frame *f, __u32 *off, s
 	*off = 14;
 	if (proto == LZ_ETH_IP4 || proto == LZ_ETH_IP6)
 		return proto;
-	for (int i = 0; i < LZ_VLAN_MAX; i++) {
-		struct lz_vlan *vlan;
-
-		if (!lz_is_tag(proto))
-			break;
-		vlan = LZ_AT(f, *off, struct lz_vlan);
-		if (!vlan)
-			goto unparsed;
-		vlans += !!lz_vlan_id(vlan);
-		proto = lz_be16_get(&vlan->proto);
-		*off += sizeof(*vlan);
-	}
-	if (lz_is_tag(proto)) {
-		proto = lz_parse_more_tags(f, off, proto, vlans, &p->flags);
-		if (p->flags & LZ_P_UNPARSED)
-			return 0;
-		*off = LZ_OFFSET(*off);
-	}
+	proto = lz_parse_tags(f, off, proto, &p->flags);
+	if (p->flags & LZ_P_UNPARSED)
+		return 0;
 	switch (proto) {
 	case LZ_ETH_IP4:
 	case LZ_ETH_IP6:

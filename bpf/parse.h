@@ -3,8 +3,9 @@
  * parse.h - from a frame to the few facts the rules ask about.
  *
  * Depth, stated: Ethernet, up to LZ_VLAN_MAX tags in the frame (the kernel may hold one more beside
- * it) and as many priority tags as make LZ_TAGS_MAX with them, up to LZ_MPLS_MAX labels, PPPoE session; IPv4 with options, IPv6 with up to LZ_EXT_MAX
- * extension headers; TCP, UDP, ICMPv6 type. Whatever is deeper or stranger is `unparsed`: counted,
+ * it) and as many priority tags as make LZ_TAGS_MAX with them, up to LZ_MPLS_MAX labels, PPPoE
+ * session; IPv4 with options, IPv6 with up to LZ_EXT_MAX extension headers; TCP, UDP, ICMPv6 type.
+ * Whatever is deeper or stranger is `unparsed`: counted,
  * and passed unless the policy says otherwise - but its source, where one was found, is still
  * looked up in the colony. What hides a TCP header that others find - hosts follow extension headers
  * as far as they go, Linux thirty and more - meets the rules like a first fragment that does.
