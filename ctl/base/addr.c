@@ -217,6 +217,14 @@ bool lz_addr_is_host(const struct lz_addr *addr)
 	return lz_prefix_has_hosts(&host);
 }
 
+int lz_prefix_no_source(const struct lz_prefix *prefix, struct lz_err *reterr)
+{
+	char text[LZ_PREFIX_TEXT_MAX];
+
+	return lz_err_set(reterr, EINVAL, "%s: is no source: %s", lz_prefix_format(prefix, text),
+			  lz_addr_kind_name(lz_prefix_kind(prefix)));
+}
+
 bool lz_prefix_has_hosts(const struct lz_prefix *prefix)
 {
 	enum lz_addr_kind kind = lz_prefix_kind(prefix);

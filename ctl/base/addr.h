@@ -86,6 +86,9 @@ bool lz_addr_is_host(const struct lz_addr *addr);
 /** lz_prefix_kind() - of what lies whole within one registered prefix, its kind; anything wider is ordinary */
 enum lz_addr_kind lz_prefix_kind(const struct lz_prefix *prefix);
 
+/** lz_prefix_no_source() - say so in @reterr, and what kind it is. Return: -EINVAL */
+int lz_prefix_no_source(const struct lz_prefix *prefix, struct lz_err *reterr);
+
 /** lz_prefix_has_hosts() - can anything in it be one machine? As lz_addr_is_host() says of an address */
 bool lz_prefix_has_hosts(const struct lz_prefix *prefix);
 

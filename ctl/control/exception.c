@@ -32,14 +32,6 @@ int lz_exception_flags(const char *word, __u32 *ret, struct lz_err *reterr)
 	return 0;
 }
 
-static int refuse_no_source(const struct lz_prefix *prefix, struct lz_err *reterr)
-{
-	char text[LZ_PREFIX_TEXT_MAX];
-
-	return lz_err_set(reterr, EINVAL, "%s: is no source: %s", lz_prefix_format(prefix, text),
-			  lz_addr_kind_name(lz_prefix_kind(prefix)));
-}
-
 /* @r: why the data plane has no key for it */
 static int refuse_key(const struct lz_ctl *ctl, const struct lz_prefix *prefix, int r, struct lz_err *reterr)
 {
@@ -48,7 +40,7 @@ static int refuse_key(const struct lz_ctl *ctl, const struct lz_prefix *prefix, 
 	struct lz_prefix key;
 
 	if (r != -ERANGE)
-		return refuse_no_source(prefix, reterr);
+		return lz_prefix_no_source(prefix, reterr);
 	lz_prefix_format(prefix, text);
 	key = lz_prefix_cut(prefix, key_len);
 	return lz_err_set(reterr, EINVAL, "%s: no exception for less than a /%u, which is one customer; write %s",
@@ -77,7 +69,7 @@ static int find_key(const struct lz_ctl *ctl, const struct lz_prefix *prefix, st
 int lz_exception_key(const struct lz_ctl *ctl, const struct lz_prefix *prefix, struct lz_prefix_key *ret,
 		     struct lz_err *reterr)
 {
-	return lz_prefix_has_hosts(prefix) ? find_key(ctl, prefix, ret, reterr) : refuse_no_source(prefix, reterr);
+	return lz_prefix_has_hosts(prefix) ? find_key(ctl, prefix, ret, reterr) : lz_prefix_no_source(prefix, reterr);
 }
 
 /* Of the data plane's clock. What is over is over there, too. */

@@ -110,8 +110,7 @@ static int check_new(const struct lz_policy *policy, __u32 class_, const struct 
 
 	lz_prefix_format(prefix, text);
 	if (!edit->in_force && !lz_prefix_has_hosts(prefix))
-		return lz_err_set(reterr, EINVAL, "%s: is no source: %s", text,
-				  lz_addr_kind_name(lz_prefix_kind(prefix)));
+		return lz_prefix_no_source(prefix, reterr);
 	if (r == -ERANGE)
 		return lz_err_set(reterr, EINVAL, "%s: is longer than \"ipv6-key\": %u; want at most /%u",
 				  text, policy->ipv6_key, policy->ipv6_key);

@@ -63,7 +63,8 @@ static void refuse_uid(const struct listener *from, uid_t uid, unsigned int most
 		if (conn->from == from && conn->peer.uid == uid && conn->peer.role)
 			oldest = conn;
 	lz_err_set(why, EBUSY,
-		   "connection: too many connections of uid %u (at most %u); end one: the oldest is pid %d's, %s", uid, most, oldest ? (int)oldest->peer.pid : 0,
+		   "connection: too many connections of uid %u (at most %u); end one: the oldest is pid %d's, %s",
+		   uid, most, oldest ? (int)oldest->peer.pid : 0,
 		   !oldest || !oldest->req || !oldest->req->command ? "which asks nothing" : oldest->req->command->name);
 }
 
