@@ -144,19 +144,25 @@ static void excepts_after_a_start(void)
 	T_EQ(lz_exception_del(&view, &one), 0, "ended");
 }
 
+/* The cell of a source whose SYN to port 25 its class refuses, or NULL. */
+static struct lz_cell *refused(__u64 key)
+{
+	int slot;
+
+	T_EQ(send_syn(key, 25), XDP_DROP, "refused");
+	slot = lz_view_find(&view, key);
+	return T_OK(slot >= 0, "a cell") ? &view.cells[slot] : NULL;
+}
+
 /* When the ten bits of the epochs come round, no cell may believe an old one. */
 static void forgets_classes(void)
 {
 	struct lz_generation *gen = &view.control->gen[LZ_GEN_ACTIVE(view.control->gen_word)];
 	__u32 key = FIRST + 0x2201, old, class_;
-	struct lz_cell *cell;
-	int slot;
+	struct lz_cell *cell = refused(key);
 
-	send_syn(key, 25);
-	slot = lz_view_find(&view, key);
-	if (!T_OK(slot >= 0, "a cell"))
+	if (!cell)
 		return;
-	cell = &view.cells[slot];
 	class_ = LZ_KNOWN_IS(cell->known_class);
 	T_OK(class_ >= LZ_CLASS_FIRST, "a class with rules");
 	T_EQ(cell->known_class, LZ_KNOWN_CLASS(gen->epoch, class_),
@@ -186,14 +192,11 @@ static void begins_a_round(void)
 	struct lz_generation *gen = view.control->gen;
 	__u32 active = LZ_GEN_ACTIVE(view.control->gen_word), key = FIRST + 0x2301;
 	struct lz_cell *cell;
-	int slot;
 
 	set_clock(70000);
-	T_EQ(send_syn(key, 25), XDP_DROP, "refused");
-	slot = lz_view_find(&view, key);
-	if (!T_OK(slot >= 0, "a cell"))
+	cell = refused(key);
+	if (!cell)
 		return;
-	cell = &view.cells[slot];
 	gen[active].epoch = (gen[active].epoch | LZ_EPOCH_LOW(~0u)) + 1;
 	cell->known_class = 0;
 	T_EQ(send_syn(key, 25), XDP_DROP, "who remembers nothing is no stranger for it");
@@ -209,14 +212,11 @@ static void finishes_a_round(void)
 	__u32 active = LZ_GEN_ACTIVE(view.control->gen_word), key = FIRST + 0x2302;
 	struct lz_generation *gen = &view.control->gen[active];
 	struct lz_cell *cell;
-	int slot;
 
 	set_clock(71000);
-	T_EQ(send_syn(key, 25), XDP_DROP, "refused");
-	slot = lz_view_find(&view, key);
-	if (!T_OK(slot >= 0, "a cell"))
+	cell = refused(key);
+	if (!cell)
 		return;
-	cell = &view.cells[slot];
 	for (int i = 0; i < 2; i++) {
 		gen->epoch = (gen->epoch | LZ_EPOCH_LOW(~0u)) + 1;
 		cell->known_class = LZ_KNOWN_CLASS(gen->epoch + 1, LZ_CLASS_FOREIGN); /* of a whole round ago */
