@@ -25,6 +25,20 @@ lz_gateway_enter()
 	. "$ROOT/selftests/lib/lazaretd.sh"
 }
 
+# offices_write NAME [GLOBS]: a policy NAME.json of two ports, or of those that match, and of one class
+offices_write()
+{
+	local match=${2:-'"acc0"'}
+	cat >"$LZ_DIR/$1.json" <<-END
+	{ "version": 1, "name": "$1",
+	  "interfaces": { "access": { "side": "customer", "match": [$match], "source-validation": "strict" },
+	                  "transit": { "side": "uplink", "match": ["upl0"] } },
+	  "sets": { "offices": ["198.51.100.0/24", "2001:db8:2000::/36"] },
+	  "classes": { "offices": { "of": ["offices"] } },
+	  "capacity": { "sources": 4096, "colony": 4096 } }
+	END
+}
+
 # beat_start HELD HONEST [PORT]: from both namespaces a connection to $WORLD 20 times a second
 beat_start()
 {

@@ -13,19 +13,6 @@ lz_gateway_enter 300 "$@"
 
 HELD=198.51.100.10 WORLD=203.0.113.25
 
-# policy_write NAME [GLOBS]
-policy_write()
-{
-	cat >"$LZ_DIR/$1.json" <<-END
-	{ "version": 1, "name": "$1",
-	  "interfaces": { "access": { "side": "customer", "match": [${2:-"\"acc0\", \"p*\""}], "source-validation": "strict" },
-	                  "transit": { "side": "uplink", "match": ["upl0"] } },
-	  "sets": { "offices": ["198.51.100.0/24", "2001:db8:2000::/36"] },
-	  "classes": { "offices": { "of": ["offices"] } },
-	  "capacity": { "sources": 4096, "colony": 4096 } }
-	END
-}
-
 has_tc()
 {
 	[ "$(hook_of "$1")" = tc ]
@@ -93,8 +80,8 @@ applies()
 	done
 }
 
-policy_write one
-policy_write two
+offices_write one '"acc0", "p*"'
+offices_write two '"acc0", "p*"'
 t_need lz_provider_add
 t_need lz_ns_add far
 t_need lz_customer_add shop $HELD 2001:db8:2000::10
@@ -127,7 +114,7 @@ t_need ip -n "$LZ_LAB-gw" link set p1 nomaster
 t_ok "nothing is told when they are apart" lz_wait 5 ctl health
 
 # One that does not fit, while two policies are planned; then another of the same low 16 bits.
-policy_write three '"acc0", "p1"'
+offices_write three '"acc0", "p1"'
 t_need ctl policy apply "$LZ_DIR/three.json" --confirm 60 --yes
 t_need ip -n "$LZ_LAB-gw" link add p3 index 1003 link p1 type macvlan
 sleep 2 # two looks

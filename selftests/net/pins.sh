@@ -13,14 +13,7 @@ lz_gateway_enter 180 "$@"
 
 HELD=198.51.100.10 WORLD=203.0.113.25
 
-cat >"$LZ_DIR/policy.json" <<-END
-	{ "version": 1, "name": "pins",
-	  "interfaces": { "access": { "side": "customer", "match": ["acc0"], "source-validation": "strict" },
-	                  "transit": { "side": "uplink", "match": ["upl0"] } },
-	  "sets": { "offices": ["198.51.100.0/24", "2001:db8:2000::/36"] },
-	  "classes": { "offices": { "of": ["offices"] } },
-	  "capacity": { "sources": 4096, "colony": 4096 } }
-END
+offices_write pins
 
 # reach WHO
 reach()
@@ -60,7 +53,7 @@ t_need lz_customer_add office 198.51.100.11 2001:db8:2000:1::10
 : >"$LZ_DIR/came"
 t_need lz_proc_start server world "${ENDS[@]}" serve "$LZ_DIR/came" 443
 t_need lz_port_wait 5 world 443
-t_need daemon_start "$LZ_DIR/policy.json"
+t_need daemon_start "$LZ_DIR/pins.json"
 t_need ctl quarantine add $HELD garden strict for 1h
 judged "before"
 

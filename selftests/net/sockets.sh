@@ -14,14 +14,7 @@ lz_gateway_enter 120 "$@"
 HELD=198.51.100.10 WORLD=203.0.113.25
 RUN=/run/lazaret-lab
 
-cat >"$LZ_DIR/policy.json" <<-END2
-	{ "version": 1, "name": "sockets",
-	  "interfaces": { "access": { "side": "customer", "match": ["acc0"] },
-	                  "transit": { "side": "uplink", "match": ["upl0"] } },
-	  "sets": { "offices": ["198.51.100.0/24", "2001:db8:2000::/36"] },
-	  "classes": { "offices": { "of": ["offices"] } },
-	  "capacity": { "sources": 4096, "colony": 4096 } }
-END2
+offices_write sockets
 
 # listed: what is in the folder, and whose it is
 listed()
@@ -50,7 +43,7 @@ t_need lz_customer_add office 198.51.100.11 2001:db8:2000:1::10
 : >"$LZ_DIR/came"
 t_need lz_proc_start server world "${ENDS[@]}" serve "$LZ_DIR/came" 443
 t_need lz_port_wait 5 world 443
-t_need daemon_start "$LZ_DIR/policy.json"
+t_need daemon_start "$LZ_DIR/sockets.json"
 t_need ctl quarantine add $HELD garden strict for 1h
 KEEPER=${LZ_PROC[daemon]}
 BEFORE=$(listed)
@@ -80,14 +73,14 @@ t_ok "a file in its place: it lives" kill -0 "$KEEPER"
 rm $RUN
 t_ok "and it is heard again" lz_wait 20 ctl health
 t_need daemon_stop
-NOTIFY_SOCKET=/run/nobody daemon_start "$LZ_DIR/policy.json"
+NOTIFY_SOCKET=/run/nobody daemon_start "$LZ_DIR/sockets.json"
 rm -rf $RUN && : >$RUN
 t_ok "under a service manager: it ends" lz_wait 5 proc_gone "${LZ_PROC[daemon]}"
 STATUS=0
 daemon_stop || STATUS=$?
 t_eq "under a service manager: as failed, so that it is started again" "$STATUS" 2
 rm $RUN
-t_need daemon_start "$LZ_DIR/policy.json"
+t_need daemon_start "$LZ_DIR/sockets.json"
 heard "the next one"
 beat_stop "all the time"
 t_end
