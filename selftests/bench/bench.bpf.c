@@ -4,7 +4,7 @@
  *
  *   bench_empty, bench_line      calibration: the generator alone, and a locked add on a line
  *   bench_wait			  a line that the next packet waits for
- *   bench_key_bit, bench_key_range, bench_cell_add, bench_two_cells
+ *   bench_let_by, bench_key_range, bench_cell_add, bench_two_cells
  *				  what a, d, b and c, e cannot do without, and nothing else
  *   bench_cell_idle, bench_two_cells_idle
  *				  the last two, and instructions that do nothing
@@ -188,14 +188,21 @@ int bench_cell_add(struct xdp_md *ctx)
 	return add_in_cell(ctx);
 }
 
-/* The least that tells who is none of our business: whose packet is it, and may he be held? Nothing is
- * counted, nor is asked which generation or port it is. */
+/* The least that lets a packet by which is none of our business: does anything judge at this port now, whose packet
+ * is it, may he be held; that it came and why it went, counted. Nothing is kept of it in hand. */
 SEC("xdp")
-int bench_key_bit(struct xdp_md *ctx)
+int bench_let_by(struct xdp_md *ctx)
 {
+	__u32 port, slot;
+
 	if (!generate(ctx))
 		return XDP_ABORTED;
-	return lz_maybe_held(bench_key(ctx)) ? XDP_DROP : XDP_PASS;
+	port = lz_ports[ctx->ingress_ifindex & (LZ_PORTS_SIZE - 1)];
+	slot = lz_generation_slot() & 1;
+	if (lz_bypassed() || LZ_PORT_ROLE(port, slot) == LZ_ROLE_NONE || lz_maybe_held(bench_key(ctx)))
+		return XDP_DROP;
+	lz_count_judged(port >> LZ_PORT_STATS_SHIFT, LZ_R_PASS_OTHER);
+	return XDP_PASS;
 }
 
 static __always_inline int add_in_two_cells(struct xdp_md *ctx)

@@ -132,7 +132,7 @@ static void report_a(void)
 	r = result_add("a-ipv4-10k", "ns/packet", variant_stat("a-ipv4-10k"));
 	result_base(r, "xdp-empty", median("empty"));
 	result_at_most(r, "xdp-empty", times_of("a-ipv4-10k", "empty"), 1.5);
-	result_alone(r, "key and bit", variant_stat("key-bit-10k"), times_of("key-bit-10k", "empty"));
+	result_alone(r, "key, bit, count", variant_stat("let-by-10k"), times_of("let-by-10k", "empty"));
 }
 
 static void report_b(void)

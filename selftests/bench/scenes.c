@@ -31,7 +31,7 @@ static const struct scene_config configs[SWEEP] = {
 	/* the frames of figures b to d, end to end, are made in this one */
 	[MAIN4] = { .name = "main4", .figures = "abcdfghilm", .sources = MILLION, .held = 600000,
 		    .family = 4,
-		    .programs = CALIBRATION FLOORS "bench_key_bit bench_bucket bench_window stock_limit "
+		    .programs = CALIBRATION FLOORS "bench_let_by bench_bucket bench_window stock_limit "
 				"stock_same stock_hold "
 				"live_send live_make live_empty live_line live_line_128 live_line_1024 live_ours " },
 	[MAIN6] = { .name = "main6", .figures = "abcg", .sources = MILLION, .held = 600000,
@@ -143,7 +143,7 @@ static void add_main4(void)
 	ADD("a", "a-vlan", MAIN4, "bench_ours", .frame = FRAME_OTHER_VLAN, REASONS(other));
 	ADD("a", "a-ipv4-10k", MAIN4, "bench_ours", .frame = FRAME_OTHER, .n = scaled(10000),
 	    REASONS(other));
-	ADD("a", "key-bit-10k", MAIN4, "bench_key_bit", .n = scaled(10000), PASSES);
+	ADD("a", "let-by-10k", MAIN4, "bench_let_by", .n = scaled(10000), PASSES);
 	ADD("bgm", "b-ipv4-uniform", MAIN4, "bench_ours", REASONS(EXAMINED));
 	ADD("b", "b-ipv4-zipf", MAIN4, "bench_ours", .draw = BENCH_ZIPF, REASONS(EXAMINED));
 	ADD("b", "b-vlan-uniform", MAIN4, "bench_ours", .frame = FRAME_SYN25_VLAN,
