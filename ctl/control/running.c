@@ -365,8 +365,8 @@ int lz_running_too_late(const struct lz_ctl *ctl, struct lz_err *reterr)
 	return 0;
 }
 
-/* Not the one that was named waits: another one, or none. What has become of it is in the ledger. */
-static int not_that_one(const struct lz_ctl *ctl, __u64 wanted, bool pending, struct lz_err *reterr)
+/* Not the one that was named @does: another one, or none (NULL). What has become of it is in the ledger. */
+static int not_that_one(const struct lz_ctl *ctl, __u64 wanted, const char *does, struct lz_err *reterr)
 {
 	const struct lz_applied *now = &ctl->now.row;
 	struct lz_applied row;
@@ -374,15 +374,20 @@ static int not_that_one(const struct lz_ctl *ctl, __u64 wanted, bool pending, st
 
 	if (lz_applied_get(ctl->ledger, wanted, &row, NULL, NULL) < 0)
 		snprintf(fate, sizeof(fate), "there is no generation %llu", (unsigned long long)wanted);
-	else if (!pending && lz_streq(row.state, LZ_STATE_EXPIRED))
+	else if (!does && lz_streq(row.state, LZ_STATE_EXPIRED))
 		return too_late(wanted, reterr);
 	else
 		snprintf(fate, sizeof(fate), "%llu, '%s', is %s", (unsigned long long)wanted, row.name, row.state);
-	if (!pending)
+	if (!does)
 		return lz_err_set(reterr, EBUSY, "policy: nothing waits for a confirm: %s", fate);
-	return lz_err_set(reterr, EBUSY, "policy: generation %llu waits, not %llu; %llu is '%s', applied by %s; %s",
-			  (unsigned long long)now->generation, (unsigned long long)wanted,
+	return lz_err_set(reterr, EBUSY, "policy: generation %llu %s, not %llu; %llu is '%s', applied by %s; %s",
+			  (unsigned long long)now->generation, does, (unsigned long long)wanted,
 			  (unsigned long long)now->generation, now->name, now->actor, fate);
+}
+
+int lz_running_is(const struct lz_ctl *ctl, __u64 wanted, struct lz_err *reterr)
+{
+	return !wanted || wanted == lz_ctl_generation(ctl) ? 0 : not_that_one(ctl, wanted, "is in force", reterr);
 }
 
 /* The books first: what the kernel has confirmed must be there after a reboot. Killed in between, the
@@ -395,7 +400,7 @@ int lz_running_confirm(struct lz_ctl *ctl, __u64 wanted, struct lz_err *reterr)
 
 	lz_swap_state_get(&ctl->view, &state);
 	if (wanted && (wanted != lz_ctl_generation(ctl) || !(state.pending || state.expired)))
-		return not_that_one(ctl, wanted, state.pending, reterr);
+		return not_that_one(ctl, wanted, state.pending ? "waits" : NULL, reterr);
 	r = lz_running_too_late(ctl, reterr);
 	if (r < 0)
 		return r;

@@ -34,6 +34,8 @@ int lz_running_apply(struct lz_ctl *ctl, struct lz_running *next, __u32 confirm_
 /** lz_running_too_late() - has the deadline only just passed, and is nothing else in force since? Then who says confirm
  *  or undo means what is no more: -EBUSY with @reterr set; else 0 */
 int lz_running_too_late(const struct lz_ctl *ctl, struct lz_err *reterr);
+/** lz_running_is() - is @wanted the generation in force? 0: whichever is; -EBUSY with @reterr set if not */
+int lz_running_is(const struct lz_ctl *ctl, __u64 wanted, struct lz_err *reterr);
 /**
  * lz_running_confirm() - in the ledger, then in the kernel
  * @wanted: the generation that is meant; 0: the one that waits

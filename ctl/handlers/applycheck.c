@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "control/ask.h"
 #include "control/rules.h"
+#include "handlers/answer.h"
 #include "handlers/preview.h"
 
 int lz_apply_waits(struct lz_ctl *ctl, struct lz_err *reterr)
@@ -47,7 +48,7 @@ static void add_left(const struct lz_ctl *ctl, const struct lz_policy *policy, c
 }
 
 /* Nor must a word, or a file that was meant for another day, set free all who are held. */
-static void add_unstopped(const struct lz_ctl *ctl, const struct lz_policy *policy, const char *then, cJSON *list)
+void lz_apply_frees(const struct lz_ctl *ctl, const struct lz_policy *policy, const char *then, cJSON *list)
 {
 	size_t n = lz_preview_unstopped(ctl, policy);
 	struct lz_err why;
@@ -77,13 +78,27 @@ int lz_apply_guards(const struct lz_ctl *ctl, const struct lz_policy *policy, co
 	int r;
 
 	add_left(ctl, policy, ports, n, then, list);
-	add_unstopped(ctl, policy, then, list);
+	lz_apply_frees(ctl, policy, then, list);
 	r = ctl->opened ? lz_ctl_fits(ctl, policy, &why) : 0;
 	if (r < 0) {
 		say_wider(ctl, policy, &why);
 		add(list, why.text, "");
 	}
 	return r;
+}
+
+bool lz_apply_has_yes(struct lz_request *req, const cJSON *reasons)
+{
+	lz_autostr struct lz_str why = { 0 };
+	const cJSON *reason;
+
+	if (lz_arg_bool(req, "yes") || !cJSON_GetArraySize(reasons))
+		return true;
+	cJSON_ArrayForEach(reason, reasons)
+		lz_str_appendf(&why, "%s; ", cJSON_GetStringValue(reason));
+	lz_str_append(&why, "nothing was changed");
+	lz_reply_end(req, LZ_CODE_GUARDED, why.data ? why.data : "policy: out of memory; nothing was changed", NULL);
+	return false;
 }
 
 int lz_apply_refuses(struct lz_ctl *ctl, const struct lz_policy *policy, cJSON *list)

@@ -24,6 +24,13 @@ int lz_apply_waits(struct lz_ctl *ctl, struct lz_err *reterr);
 int lz_apply_guards(const struct lz_ctl *ctl, const struct lz_policy *policy, const struct lz_port_told *ports,
 		    size_t n, const char *then, cJSON *list);
 
+/** lz_apply_frees() - one of these: who is held would not be held back. Undo asks it, too */
+void lz_apply_frees(const struct lz_ctl *ctl, const struct lz_policy *policy, const char *then, cJSON *list);
+
+/** lz_apply_has_yes() - a yes to all of @reasons, so that nobody says it to one thing and means no other; false: @req is
+ *  answered with them */
+bool lz_apply_has_yes(struct lz_request *req, const cJSON *reasons);
+
 /** lz_apply_refuses() - lz_apply_waits() and all of these, in apply's order; likewise. Its hooks are not tried */
 int lz_apply_refuses(struct lz_ctl *ctl, const struct lz_policy *policy, cJSON *list);
 

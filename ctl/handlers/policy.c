@@ -278,23 +278,13 @@ static bool may_apply(struct lz_ctl *ctl, struct lz_request *req)
 	return true;
 }
 
-/* All that a yes would be said to, so that nobody says it to one thing and means no other. */
 static bool may_go_on(struct lz_ctl *ctl, struct lz_request *req, const struct lz_next *next)
 {
 	lz_autojson cJSON *reasons = cJSON_CreateArray();
-	lz_autostr struct lz_str why = { 0 };
-	const cJSON *reason;
 
-	if (lz_arg_bool(req, "yes"))
-		return true;
-	lz_apply_guards(ctl, next->policy, next->before, next->n_before, "", reasons);
-	if (!cJSON_GetArraySize(reasons))
-		return true;
-	cJSON_ArrayForEach(reason, reasons)
-		lz_str_appendf(&why, "%s; ", cJSON_GetStringValue(reason));
-	lz_str_append(&why, "nothing was changed");
-	lz_reply_end(req, LZ_CODE_GUARDED, why.data ? why.data : "policy: out of memory; nothing was changed", NULL);
-	return false;
+	if (!lz_arg_bool(req, "yes"))
+		lz_apply_guards(ctl, next->policy, next->before, next->n_before, "", reasons);
+	return lz_apply_has_yes(req, reasons);
 }
 
 /* Hooks that were attached for a policy that does not come. */

@@ -10,6 +10,7 @@
 #include "control/running.h"
 #include "control/tell.h"
 #include "handlers/answer.h"
+#include "handlers/applycheck.h"
 #include "handlers/handlers.h"
 #include "policy/diff.h"
 
@@ -50,7 +51,29 @@ static size_t count_changes(const struct lz_policy *from, const struct lz_policy
 	return n;
 }
 
-/* After a confirm the way back is the text of the policy confirmed before, applied again. */
+/* Who is held goes free by an undo as by an apply. False: the request is answered. */
+static bool may_go_back(struct lz_ctl *ctl, struct lz_request *req, const struct lz_policy *to)
+{
+	lz_autojson cJSON *reasons = cJSON_CreateArray();
+
+	if (to)
+		lz_apply_frees(ctl, to, "", reasons);
+	return lz_apply_has_yes(req, reasons);
+}
+
+/* 1: the request is answered. */
+static int undo_pending(struct lz_ctl *ctl, struct lz_request *req, size_t *ret_changes, struct lz_err *reterr)
+{
+	char actor[LZ_ACTOR_TEXT_MAX];
+
+	if (!may_go_back(ctl, req, ctl->before.policy))
+		return 1;
+	lz_tell_actor(req, actor);
+	*ret_changes = count_changes(ctl->now.policy, ctl->before.policy);
+	return lz_running_back(ctl, false, actor, reterr);
+}
+
+/* After a confirm the way back is the text of the policy confirmed before, applied again. 1: the request is answered. */
 static int undo_confirmed(struct lz_ctl *ctl, struct lz_request *req, size_t *ret_changes,
 			  struct lz_err *reterr)
 {
@@ -64,6 +87,10 @@ static int undo_confirmed(struct lz_ctl *ctl, struct lz_request *req, size_t *re
 	r = lz_running_read(ctl, row.generation, &row, &policy, NULL, reterr);
 	if (r < 0)
 		return r;
+	if (!may_go_back(ctl, req, policy)) {
+		lz_policy_free(&policy);
+		return 1;
+	}
 	*ret_changes = count_changes(ctl->now.policy, policy);
 	r = lz_running_prepare(ctl, policy, ctl->now.image, &next, reterr);
 	if (r < 0)
@@ -81,7 +108,6 @@ void lz_h_policy_undo(struct lz_request *req, void *arg)
 {
 	struct lz_ctl *ctl = arg;
 	struct lz_swap_state state;
-	char actor[LZ_ACTOR_TEXT_MAX];
 	struct lz_err err = { "" };
 	size_t changes = 0;
 	cJSON *end;
@@ -89,21 +115,16 @@ void lz_h_policy_undo(struct lz_request *req, void *arg)
 
 	if (lz_ctl_wait_policy(ctl, req, lz_h_policy_undo) || !lz_ctl_need(ctl, req))
 		return;
-	r = lz_running_too_late(ctl, &err);
-	if (r < 0) { /* not one further back */
-		lz_end(req, r, &err);
-		return;
-	}
-	lz_tell_actor(req, actor);
+	r = lz_running_is(ctl, lz_arg_int(req, "generation", 0), &err);
+	if (r == 0)
+		r = lz_running_too_late(ctl, &err); /* not one further back */
 	lz_swap_state_get(&ctl->view, &state);
-	if (state.pending)
-		changes = count_changes(ctl->now.policy, ctl->before.policy);
-	r = state.pending ? lz_running_back(ctl, false, actor, &err) :
-			    undo_confirmed(ctl, req, &changes, &err);
-	if (r < 0) {
+	if (r == 0)
+		r = state.pending ? undo_pending(ctl, req, &changes, &err) : undo_confirmed(ctl, req, &changes, &err);
+	if (r < 0)
 		lz_end(req, r, &err);
+	if (r)
 		return;
-	}
 	end = cJSON_CreateObject();
 	lz_json_add_u64(end, "generation", lz_ctl_generation(ctl));
 	lz_json_add_str(end, "name", ctl->now.policy ? ctl->now.row.name : "");

@@ -171,7 +171,9 @@ static const struct lz_proto_command lz_proto_commands[] = {
 	{ "policy.confirm", LZ_PEER_ADMIN, LZ_CMD_F_MUTATES, 0,
 	  "generation=int?", /* refused if another one waits */
 	  "generation name", "" },
-	{ "policy.undo", LZ_PEER_ADMIN, LZ_CMD_F_MUTATES, 0, "", "generation name changes", "" },
+	{ "policy.undo", LZ_PEER_ADMIN, LZ_CMD_F_MUTATES, 0,
+	  "generation=int? yes=bool?", /* refused if another one is in force */
+	  "generation name changes", "" },
 	{ "policy.show", LZ_PEER_READ, 0, 0, "generation=int?", /* text in payload pieces */
 	  "generation name", "" },
 	{ "policy.history", LZ_PEER_READ, 0, 0, "",

@@ -183,7 +183,18 @@ t_eq "monitor: apply says so" "$(ctl -j policy apply "$LZ_DIR/monitor.json" --ye
 	jq --arg text "$NO_MORE" '[.notes[] | select(.text == $text)] | length')" 1
 t_eq "monitor: where they are not, there is nothing to say" "$(ctl -j policy diff "$LZ_DIR/monitor.json" |
 	jq -c '[.held_unstopped, .unstopped, .apply_refused]')" "[0,null,null]"
-t_need ctl -q policy undo
+t_need ctl -q policy apply "$LZ_DIR/policy.json" --confirm 60
+t_eq "monitor: undo asks as apply does" "$(ctl policy undo 2>&1; echo $?)" "$(head -n 1 "$LZ_DIR/said")
+  to do it nevertheless: repeat the command with --yes
+7"
+t_eq "monitor: still on trial, held back" "$(ctl -j status | jq .policy.confirmed) $(
+	ctl -j why 198.51.100.32 | jq -c '[.verdict, .enforced]')" 'false ["held",null]'
+t_need ctl -q policy confirm
+t_eq "monitor: undo of what is confirmed asks, too" "$(ctl -j policy undo 2>/dev/null | jq -r '"\(.code) \(.error)"')" \
+	"7 $(head -n 1 "$LZ_DIR/said" | sed 's/^lazaretctl: //')"
+t_ok "monitor: undo with a yes" ctl -q policy undo --yes
+t_eq "monitor: held back no more" "$(ctl -j why 198.51.100.32 | jq -c '[.verdict, .enforced]')" '["held",false]'
+t_ok "monitor: undo to one that enforces asks nothing" ctl -q policy undo
 t_eq "diff: who will be let go" "$(ctl -j policy diff "$LZ_DIR/shared.json" | jq -c '[.held_shared, (.freed |
 	sub(": .*"; ""))]')" '[3,"3 of the held are in a class that is shared by this policy, and let go when it is confirmed"]'
 t_eq "apply says so" "$(ctl -j policy apply "$LZ_DIR/shared.json" --yes --confirm 5min |

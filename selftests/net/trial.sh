@@ -105,6 +105,18 @@ t_need ctl policy undo
 t_eq "the number of one that was undone" "$(say policy confirm "$N")" \
 	"lazaretctl: policy: nothing waits for a confirm: $N, 'B', is undone 2"
 
+t_need ctl policy apply "$LZ_DIR/B.json"
+N=$(generation)
+t_need ctl range add offices 198.51.105.0/24
+t_eq "another one is in force meanwhile: undo of one's own is refused" "$(say policy undo "$N")" \
+	"lazaretctl: policy: generation $((N + 1)) is in force, not $N; $((N + 1)) is 'B', applied by root; $N, 'B', is confirmed 2"
+t_eq "it is no way to one further back" "$(say policy undo "$BASE")" \
+	"lazaretctl: policy: generation $((N + 1)) is in force, not $BASE; $((N + 1)) is 'B', applied by root; $BASE, 'base', is confirmed 2"
+t_eq "one that has expired: the same" "$(say policy undo "$GONE")" \
+	"lazaretctl: policy: generation $((N + 1)) is in force, not $GONE; $((N + 1)) is 'B', applied by root; $GONE, 'A', is expired 2"
+t_eq "what is in force: undone" "$(say policy undo "$((N + 1))")" "back to 'B', generation $((N + 2)), 1 change 0"
+t_eq "and once more" "$(say policy undo "$((N + 2))")" "back to 'base', generation $((N + 3)), 2 changes 0"
+
 # ---------------------------------------------------------------- a start with a FILE that is not what judges
 
 # warned: what the log of the last start says of FILE, but for the time
