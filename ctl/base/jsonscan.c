@@ -291,16 +291,16 @@ int lz_json_scan(const char *text, size_t len, struct lz_json_index *index, size
 	struct scan s = {
 		.p = text, .end = text + len, .text = text, .index = index, .reterr = reterr
 	};
+	unsigned int mark_bytes;
+	const char *why;
 	int r = 0;
 
 	if (index)
 		index->n = 0;
 	if (len > LZ_JSON_BYTES_MAX)
 		r = lz_err_set(reterr, E2BIG, "%zu bytes (want at most %u)", len, LZ_JSON_BYTES_MAX);
-	else if (lz_text_has_mark(text, len))
-		r = fail(&s, LZ_MARK_REFUSED);
-	else if (lz_text_is_utf16(text, len))
-		r = fail(&s, LZ_UTF16_REFUSED);
+	else if ((why = lz_text_mark(text, len, &mark_bytes)))
+		r = fail(&s, why);
 	if (!r) {
 		skip_space(&s);
 		r = scan_value(&s, 0, (struct lz_json_node){ .offset = (__u32)(s.p - text) });

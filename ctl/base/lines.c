@@ -179,6 +179,8 @@ static int check_text(const char *line, const char *end, struct lz_err *reterr)
 int lz_lines_next(struct lz_lines *lines, char **ret, struct lz_err *reterr)
 {
 	char *line = lines->next, *end;
+	unsigned int mark_bytes;
+	const char *why;
 	int r;
 
 	if (line == lines->end)
@@ -186,13 +188,10 @@ int lz_lines_next(struct lz_lines *lines, char **ret, struct lz_err *reterr)
 	end = memchr(line, '\n', (size_t)(lines->end - line));
 	end = end ? end : lines->end;
 	lines->next = end + (end != lines->end);
-	if (!lines->line++) {
-		if (lz_text_has_mark(line, (size_t)(end - line)))
-			return lz_err_set(reterr, EINVAL, LZ_MARK_REFUSED);
-		if (lz_text_is_utf16(line, (size_t)(end - line))) {
-			lines->next = lines->end;
-			return lz_err_set(reterr, EINVAL, LZ_UTF16_REFUSED);
-		}
+	why = lines->line++ ? NULL : lz_text_mark(line, (size_t)(end - line), &mark_bytes);
+	if (why) {
+		lines->next = mark_bytes ? lines->next : lines->end;
+		return lz_err_set(reterr, EINVAL, "%s", why);
 	}
 	if (memchr(line, '\0', (size_t)(end - line)))
 		return lz_err_set(reterr, EINVAL, "has a NUL byte, is no text; save the list as UTF-8");

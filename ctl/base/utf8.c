@@ -46,16 +46,18 @@ bool lz_text_is_utf8(const char *text)
 	return true;
 }
 
-bool lz_text_has_mark(const char *text, size_t len)
+static bool begins(const char *text, size_t len, const char *mark, size_t mark_len)
 {
-	static const char mark[] = { '\xef', '\xbb', '\xbf' };
-
-	return len >= sizeof(mark) && !memcmp(text, mark, sizeof(mark));
+	return len >= mark_len && !memcmp(text, mark, mark_len);
 }
 
-bool lz_text_is_utf16(const char *text, size_t len)
+const char *lz_text_mark(const char *text, size_t len, unsigned int *ret_bytes)
 {
-	static const char little[] = { '\xff', '\xfe' }, big[] = { '\xfe', '\xff' };
-
-	return len >= sizeof(big) && (!memcmp(text, little, sizeof(little)) || !memcmp(text, big, sizeof(big)));
+	*ret_bytes = 0;
+	if (begins(text, len, "\xff\xfe", 2) || begins(text, len, "\xfe\xff", 2))
+		return "is UTF-16 (Notepad's \"Unicode\"); save it as UTF-8, without a byte order mark";
+	if (!begins(text, len, "\xef\xbb\xbf", 3))
+		return NULL;
+	*ret_bytes = 3;
+	return "begins with a byte order mark; save it without one";
 }

@@ -23,12 +23,12 @@ unsigned int lz_utf8_read(const char *p, const char *end, __u32 *ret);
 /** lz_text_is_utf8() - nothing but whole characters; "" is */
 bool lz_text_is_utf8(const char *text);
 
-/** lz_text_has_mark() - begins with a byte order mark, which no text of ours may; LZ_MARK_REFUSED says so */
-bool lz_text_has_mark(const char *text, size_t len);
-#define LZ_MARK_REFUSED "begins with a byte order mark; save it without one"
-
-/** lz_text_is_utf16() - begins with one of those two bytes: none of its lines can be read; LZ_UTF16_REFUSED says so */
-bool lz_text_is_utf16(const char *text, size_t len);
-#define LZ_UTF16_REFUSED "is UTF-16 (Notepad's \"Unicode\"); save it as UTF-8, without a byte order mark"
+/**
+ * lz_text_mark() - does a text begin with a byte order mark, which none of ours may?
+ * @ret_bytes: of the mark, if UTF-8 follows it; 0: it is UTF-16, and none of its lines can be read
+ *
+ * Return: what to say of it; NULL: there is none.
+ */
+const char *lz_text_mark(const char *text, size_t len, unsigned int *ret_bytes);
 
 #endif /* LZ_BASE_UTF8_H */

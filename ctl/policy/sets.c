@@ -42,6 +42,8 @@ static void for_each_line(struct lz_context *ctx, char *text, size_t len, __u32 
 			  void *arg)
 {
 	struct lz_place place = { .node = node };
+	unsigned int mark_bytes;
+	const char *why = lz_text_mark(text, len, &mark_bytes);
 
 	for (char *line = text, *next; line < text + len && !ctx->fatal; line = next) {
 		char *end = memchr(line, '\n', (size_t)(text + len - line));
@@ -51,13 +53,11 @@ static void for_each_line(struct lz_context *ctx, char *text, size_t len, __u32 
 		next = end + 1;
 		*end = '\0';
 		place.line++;
-		if (line == text && lz_text_has_mark(line, (size_t)(end - line))) {
-			lz_error(ctx, place, NULL, LZ_MARK_REFUSED);
+		if (line == text && why) {
+			lz_error(ctx, place, NULL, "%s", why);
+			if (!mark_bytes)
+				return;
 			continue;
-		}
-		if (line == text && lz_text_is_utf16(line, (size_t)(end - line))) {
-			lz_error(ctx, place, NULL, LZ_UTF16_REFUSED);
-			return;
 		}
 		if (strlen(line) != (size_t)(end - line)) {
 			lz_error(ctx, place, NULL, "NUL character");

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "portal/escape.h"
 #include "portal/html.h"
 #include "portal/template.h"
@@ -272,6 +273,8 @@ int lz_template_parse(const char *name, const char *text, size_t len, struct lz_
 {
 	struct lz_template *t;
 	struct parser ps = { .name = name, .err = reterr };
+	unsigned int mark_bytes;
+	const char *why;
 	int r = 0;
 
 	if (len > LZ_TEMPLATE_BYTES_MAX)
@@ -290,6 +293,10 @@ int lz_template_parse(const char *name, const char *text, size_t len, struct lz_
 	ps.t = t;
 	ps.p = t->text;
 	ps.end = t->text + len;
+	why = lz_text_mark(t->text, len, &mark_bytes);
+	if (why && !mark_bytes)
+		r = refuse(&ps, why, NULL, 0);
+	ps.p += mark_bytes; /* HTML may have one: many editors of it write it, and nobody sees it there */
 	while (r == 0 && ps.p < ps.end)
 		r = ps.end - ps.p > 1 && ps.p[0] == '{' && ps.p[1] == '{' ? parse_word(&ps) :
 									    parse_text(&ps);

@@ -103,6 +103,26 @@ static void refuses_templates(void)
 	}
 }
 
+/* As Windows programs save it. */
+static void knows_encodings(void)
+{
+	static const char marked[] = "\xef\xbb\xbf{{! x }}<!doctype html>{{token}}{{case}}{{contact}}";
+	static const char wide[] = "\xff\xfe<\0p\0>\0";
+	struct lz_filling f = { .sections = 0 };
+	lz_autostr struct lz_str out = { 0 };
+	struct lz_template *t = NULL;
+	struct lz_err err = { "" };
+
+	T_ERR(lz_template_parse("t.html", wide, sizeof(wide) - 1, &t, &err), -EINVAL, "UTF-16");
+	T_STR(err.text, "t.html:1: is UTF-16 (Notepad's \"Unicode\"); save it as UTF-8, without a byte order mark", "says so");
+	T_EQ(lz_template_parse("t.html", marked, sizeof(marked) - 1, &t, &err), 0, "UTF-8 with a mark");
+	if (!t)
+		return;
+	T_EQ(lz_template_render(t, &f, &out), 0, "render");
+	T_STR(out.data, "<!doctype html>", "which the page has not");
+	lz_template_free(t);
+}
+
 static void needs_its_words(void)
 {
 	struct lz_template *t = NULL;
@@ -274,6 +294,7 @@ static const struct t_case cases[] = {
 	{ "html: escapes", escapes_html },
 	{ "links: only web addresses", knows_links },
 	{ "template: refuses what is not safe", refuses_templates },
+	{ "templates in other encodings", knows_encodings },
 	{ "template: needs its words", needs_its_words },
 	{ "template: renders", renders },
 	{ "language: by weight, by the longest beginning", chooses_language },
