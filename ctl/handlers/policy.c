@@ -229,7 +229,8 @@ static int apply(struct lz_ctl *ctl, struct lz_request *req, struct lz_policy *p
 	struct ahead ahead;
 	int r;
 
-	if (ctl->opened && lz_ctl_fits(ctl, policy, NULL) < 0)
+	/* Without a yes it was asked, and would not be here. */
+	if (ctl->opened && lz_arg_bool(req, "yes") && lz_ctl_fits(ctl, policy, NULL) < 0)
 		return exchange(ctl, req, policy, reterr);
 	r = lz_running_prepare(ctl, policy, ctl->now.image, &next, reterr);
 	if (r == 0 && ctl->beside)
