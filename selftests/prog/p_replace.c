@@ -4,14 +4,10 @@
  * under traffic, killed in the middle, and nothing that the tables alone knew is lost.
  */
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <stddef.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 
 #include "datapath/pins.h"
 #include "prog/attach.h"
+#include "prog/refuse_call.h"
 
 #define KEY6 0x20010db800010203ULL /* 2001:db8:1:203::/64 */
 
@@ -228,22 +224,6 @@ static void killed_late(void)
 	lz_kernel_close(&k);
 }
 
-/* From here on this process gets no map: the kernel has no memory. */
-static bool starve(void)
-{
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_bpf, 0, 3),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, BPF_MAP_CREATE, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOMEM),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog prog = { .len = LZ_ARRAY_SIZE(code), .filter = code };
-
-	return !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) && !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog);
-}
-
 static unsigned int open_files(void)
 {
 	unsigned int n = 0;
@@ -289,8 +269,8 @@ static void memory_short(bool by_estimate)
 		T_OK(!room_run("echo 'MemAvailable: 1000 kB' >/dev/shm/meminfo && "
 			       "mount --bind /dev/shm/meminfo /proc/meminfo"), "little memory");
 	pid = fork();
-	if (!pid)
-		_exit(by_estimate || starve() ?
+	if (!pid) /* no map: the kernel has no memory */
+		_exit(by_estimate || refuse_call(SYS_bpf, BPF_MAP_CREATE, ENOMEM) ?
 		      ask_without_memory(by_estimate ? "1MiB are available" : "the kernel has not got the") : 3);
 	waitpid(pid, &status, 0);
 	T_EQ(status, 0, "refused, with the reason");

@@ -3,12 +3,8 @@
  * p_table_reuse.c - cells made by many at once, and used again by the controller while packets use them;
  * what one that was killed has left behind.
  */
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <stddef.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-
+#include "datapath/membarrier.h"
+#include "prog/refuse_call.h"
 #include "prog/table_room.h"
 
 #define RACE_KEYS 20000
@@ -241,20 +237,6 @@ static void takes_over_what_was_dying(void)
 	T_OK(*unclaimed < LZ_TAG_MIN, "the tag without a key is free");
 }
 
-/* From here on this thread gets no barrier. */
-static bool refuse_barriers(void)
-{
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog prog = { .len = LZ_ARRAY_SIZE(code), .filter = code };
-
-	return !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) && !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog);
-}
-
 /* Without a barrier a packet may still be at a cell, or believe what is remembered: nothing is reused, all of it
  * stays as it was, an orphan too, and whoever asked is told. The last case: there is no way back. */
 static void without_a_barrier(void)
@@ -271,7 +253,7 @@ static void without_a_barrier(void)
 	make_orphan(key, 30000);
 	T_OK(!lz_sweep_new(&view, &config, &sweep), "sweep_new");
 	set_clock(30100);
-	if (!T_OK(refuse_barriers(), "a filter"))
+	if (!T_OK(refuse_call(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, EPERM), "a filter"))
 		return;
 	T_EQ(lz_sweep_step(sweep), LZ_SWEEP_WAIT, "idle cells and an orphan: a barrier first");
 	lz_sweep_wait(sweep);
