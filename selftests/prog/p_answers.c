@@ -14,6 +14,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <lazaret/abi.h>
 #include <lazaret.skel.h>
@@ -32,6 +33,7 @@ struct wire {
 	const char *name;
 	int fd;
 	unsigned int ifindex, head; /* bytes before a frame: struct virtio_net_hdr */
+	bool tags; /* the device puts an outer tag beside a frame, and the inner one into it */
 };
 
 static bool put_program(struct wire *wire, unsigned int flags)
@@ -97,10 +99,15 @@ static void leave_sum(struct pkt *p, struct virtio_net_hdr *head)
 static bool send_frame(const struct wire *wire, const struct virtio_net_hdr *head, const struct pkt *p)
 {
 	__u8 buf[sizeof(*head) + PKT_BYTES_MAX];
+	size_t n = wire->head + p->bytes;
 
 	memcpy(buf, head, wire->head);
 	memcpy(buf + wire->head, p->data, p->bytes);
-	return T_EQ(write(wire->fd, buf, wire->head + p->bytes), wire->head + p->bytes, "send");
+	if (wire->tags) {
+		memmove(buf + 12, buf + 16, n - 16);
+		n -= 4;
+	}
+	return T_EQ(write(wire->fd, buf, n), n, "send");
 }
 
 /* The next frame that is not our own; with AF_PACKET the kernel has put the outer tag aside. */
@@ -125,7 +132,7 @@ static ssize_t receive(const struct wire *wire, __u8 *frame)
 	} while (from.sll_pkttype == PACKET_OUTGOING);
 	memcpy(frame, buf + wire->head, (size_t)n - wire->head);
 	n -= wire->head;
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); from.sll_family && c; c = CMSG_NXTHDR(&msg, c)) {
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); from.sll_family && !wire->tags && c; c = CMSG_NXTHDR(&msg, c)) {
 		const struct tpacket_auxdata *aux = (const void *)CMSG_DATA(c);
 		__be16 tag[2] = { htons(aux->tp_vlan_tpid), htons(aux->tp_vlan_tci) };
 
@@ -164,7 +171,7 @@ static void ask(struct wire *wire, const struct pkt_spec *spec, bool partial, co
 	if (!send_frame(wire, &head, &p))
 		return;
 	n = receive(wire, frame);
-	if (spec->vlan[1])
+	if (spec->vlan[1] || spec->flags & PKT_F_PPPOE || wire->tags)
 		n = unpadded(&p, frame, n);
 	/* An ICMP error quotes what came, unfinished sum and all. */
 	fault = n < 0 ? "nothing came back" : reply_fault(partial ? &p : &seen, frame, (__u32)n, OWN4, OWN6);
@@ -203,23 +210,24 @@ static void ask_all(struct wire *wire, unsigned int flags, bool partial)
 	}
 }
 
-static void on_tap(bool partial)
-{
-	struct wire wire = { .name = partial ? "lz-tap1" : "lz-tap0" };
-
-	if (open_tun(&wire, IFF_TAP | IFF_NO_PI | IFF_VNET_HDR))
-		ask_all(&wire, 0, partial);
-	close(wire.fd);
-}
-
 static void on_a_tap(void)
 {
-	on_tap(false);
+	struct wire wire = { .name = "lz-tap0" };
+
+	if (open_tun(&wire, IFF_TAP | IFF_NO_PI | IFF_VNET_HDR)) {
+		ask_all(&wire, 0, false);
+		ask_all(&wire, PKT_F_PPPOE, false); /* the kernel has looked for the transport header here, too */
+	}
+	close(wire.fd);
 }
 
 static void on_a_tap_with_offloads(void)
 {
-	on_tap(true);
+	struct wire wire = { .name = "lz-tap1" };
+
+	if (open_tun(&wire, IFF_TAP | IFF_NO_PI | IFF_VNET_HDR))
+		ask_all(&wire, 0, true);
+	close(wire.fd);
 }
 
 static void on_a_tun(void)
@@ -240,18 +248,28 @@ static void on_a_tun_with_offloads(void)
 	close(wire.fd);
 }
 
-static void with_two_tags(void)
+/* @wire is the one end of a pair; what is sent comes from the other, @peer. */
+static bool open_pair(struct wire *wire, const char *peer)
 {
 	struct sockaddr_ll at = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL) };
-	struct wire wire = { .name = "lz-gw0" };
+	char up[320];
 	int one = 1;
 
-	T_EQ(room_run("ip link add lz-gw0 type veth peer name lz-cu0 && for i in lz-gw0 lz-cu0; do "
-		      "echo 1 >/proc/sys/net/ipv6/conf/$i/disable_ipv6; ip link set $i arp off up; done"), 0, "veth");
-	at.sll_ifindex = (int)if_nametoindex("lz-cu0");
-	wire.fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL));
-	T_EQ(setsockopt(wire.fd, SOL_PACKET, PACKET_AUXDATA, &one, sizeof(one)), 0, "tags aside");
-	if (!T_EQ(bind(wire.fd, (struct sockaddr *)&at, sizeof(at)), 0, "the wire") || !put_program(&wire, 0))
+	snprintf(up, sizeof(up), "ip link add %s type veth peer name %s && for i in %s %s; do "
+		 "echo 1 >/proc/sys/net/ipv6/conf/$i/disable_ipv6; ip link set $i arp off up; done",
+		 wire->name, peer, wire->name, peer);
+	T_EQ(room_run(up), 0, "veth");
+	at.sll_ifindex = (int)if_nametoindex(peer);
+	wire->fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL));
+	T_EQ(setsockopt(wire->fd, SOL_PACKET, PACKET_AUXDATA, &one, sizeof(one)), 0, "tags aside");
+	return T_EQ(bind(wire->fd, (struct sockaddr *)&at, sizeof(at)), 0, "the wire") && put_program(wire, 0);
+}
+
+static void with_two_tags(void)
+{
+	struct wire wire = { .name = "lz-gw0" };
+
+	if (!open_pair(&wire, "lz-cu0"))
 		return;
 	for (size_t i = 0; i < LZ_ARRAY_SIZE(refused); i++) {
 		struct pkt_spec spec = refused[i].spec;
@@ -263,12 +281,53 @@ static void with_two_tags(void)
 	close(wire.fd);
 }
 
+/* What leaves by @name gets a tag, and then another one: that is beside the frame, and the first in it. */
+static bool tag_twice(const char *name)
+{
+	const struct bpf_insn code[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_6, .src_reg = BPF_REG_1 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = htons(ETH_P_8021Q) },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_3, .imm = 0x2000 | 100 /* as pkt_build() */ },
+		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_skb_vlan_push },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_6 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = htons(ETH_P_8021Q) },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_3, .imm = 7 },
+		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_skb_vlan_push },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)if_nametoindex(name), .attach_point = BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, tc);
+
+	tc.prog_fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "tag_twice", "GPL", code, LZ_ARRAY_SIZE(code), NULL);
+	return T_OK(tc.prog_fd >= 0, "a program that tags") && T_EQ(bpf_tc_hook_create(&hook), 0, "a hook for it") &&
+	       T_EQ(bpf_tc_attach(&hook, &tc), 0, "attached");
+}
+
+/* As a card gives it that takes the outer tag off: the kernel does not look at the inner one, and what it knows of
+ * the transport header stays. */
+static void with_the_outer_tag_aside(void)
+{
+	struct wire wire = { .name = "lz-gw1", .tags = true };
+
+	if (!open_pair(&wire, "lz-cu1") || !tag_twice("lz-cu1"))
+		return;
+	for (size_t i = 0; i < LZ_ARRAY_SIZE(refused); i++) {
+		struct pkt_spec spec = refused[i].spec;
+
+		spec.vlan[0] = 0x8100;
+		ask(&wire, &spec, false, refused[i].name);
+	}
+	close(wire.fd);
+}
+
 static const struct t_case cases[] = {
 	{ "on a tap", on_a_tap },
 	{ "on a tap with offloads", on_a_tap_with_offloads },
 	{ "on a tun", on_a_tun },
 	{ "on a tun with offloads", on_a_tun_with_offloads },
 	{ "with two tags", with_two_tags },
+	{ "with the outer tag aside", with_the_outer_tag_aside },
 };
 
 int main(void)

@@ -135,11 +135,17 @@ static void set_reply_bucket(__u64 tat_ns)
 				  (size_t)libbpf_num_possible_cpus() * sizeof(*tats), 0), 0, "a bucket");
 }
 
+static void set_reply_sources(__u64 tat_ms)
+{
+	for (size_t i = 0; i < LZ_ARRAY_SIZE(w->skel->data_replies->lz_reply_sources); i++)
+		w->skel->data_replies->lz_reply_sources[i] = (__u32)tat_ms;
+}
+
 /* 200 at once and 50 a second of a source, 1,000 and 2,000 of all: to the millisecond, to the step. */
 static void reply_rates(void)
 {
 	enum { REPLY_ROWS = sizeof(w->skel->data_replies->lz_reply_sources) / 4 };
-	const __u64 ms = 1000000, step_ns = 500000, full_ns = 1000 * step_ns;
+	const __u64 ms = 1000000, step_ns = 500000, full_ns = 1000 * step_ns, used_up_ms = 200 * 20, late_ms = 1000;
 	unsigned quarter[4] = { 0 };
 
 	world_reset(w);
@@ -163,6 +169,11 @@ static void reply_rates(void)
 	T_EQ(answered(1, false), 0, "used up");
 	set_reply_bucket(world_now(w) + 2 * full_ns + 1);
 	T_EQ(answered(1010, false), 1000, "but what no use can make of it is none");
+	set_reply_bucket(0);
+	set_reply_sources(world_now(w) / ms + used_up_ms + late_ms);
+	T_EQ(answered(1, true), 0, "a source's, used up, as a CPU sees it that read the clock a second ago");
+	set_reply_sources(world_now(w) / ms + used_up_ms + late_ms + 1);
+	T_EQ(answered(210, true), 200, "but what no use can make of it is none");
 }
 
 static const struct t_case cases[] = {
