@@ -30,7 +30,7 @@ const struct lz_cli_command lz_cli_commands[] = {
 	{ "policy confirm", "[GENERATION]", NULL, "policy.confirm", &lz_view_confirm,
 	  "keep the policy that waits for it; refused if it is not GENERATION" },
 	{ "policy undo", "[GENERATION] [--yes]", NULL, "policy.undo", &lz_view_undo,
-	  "go back to the previous policy; refused if what is in force is not GENERATION" },
+	  "go back to the previous policy; refused if GENERATION is not in force" },
 	{ "policy show", "[generation N]", NULL, "policy.show", &lz_view_policy,
 	  "the policy in force, as text that check accepts" },
 	{ "policy history", "", NULL, "policy.history", &lz_view_history,
