@@ -6,8 +6,9 @@
  * A SYN is known by source, destination, ports, initial sequence number and the generation that
  * judged it, hashed under the instance seed: 42 bits, of which those that choose the line tell
  * nothing more. A new generation judges anew (I5), and no answer of one that was taken back lasts.
- * No host sends a SYN again more often than LZ_FLOW_REPEATS times; whoever does opens new
- * connections with an old number, and is counted. Seven entries a line, the oldest is replaced, so
+ * No host sends a SYN again more often than LZ_FLOW_REPEATS times, nor, once the return hook has seen
+ * it answered, more often than LZ_FLOW_LOST; whoever does opens new connections with an old number,
+ * and is counted. Seven entries a line, the oldest is replaced, so
  * the forty attempts a mail server keeps open at once are far from pushing each other out; what
  * does get pushed out under a flood is judged again like a new attempt - counted twice, and refused
  * again by the limit that is over anyway.
@@ -28,6 +29,8 @@
 #define LZ_FLOW_VERDICT(e)    ((__u32)((e) >> 14) & 7)
 #define LZ_FLOW_REPEATED(e)   ((__u32)((e) >> 17) & 15)
 #define LZ_FLOW_REPEAT_ONE    (1ULL << 17)
+#define LZ_FLOW_STATE	      (127ULL << 14) /* verdict and repetitions */
+#define LZ_FLOW_TURNED(to)    ((LZ_FLOW_REPEATS - LZ_FLOW_LOST) * LZ_FLOW_REPEAT_ONE | ((to) & 7ULL) << 14)
 #define LZ_FLOW_PRINT_SHIFT   21
 #define LZ_FLOW_HORIZON_TICKS ((__u32)((LZ_FLOW_HORIZON_S * 1000000000ULL) >> 28))
 
@@ -144,6 +147,7 @@ static __always_inline int lz_flow_find(struct lz_flow_line *line, __u64 hash, _
 /**
  * lz_flow_turn() - the entry of this hash that says @from, and is not too old, shall say @to
  *
+ * The connection has got further, so its SYN may come again LZ_FLOW_LOST times, for an answer that got lost.
  * Return: 1, to one of two CPUs that ask at once; else 0.
  */
 __noinline int lz_flow_turn(__u64 hash, __u64 now_ns, __u32 from, __u32 to)
@@ -156,7 +160,7 @@ __noinline int lz_flow_turn(__u64 hash, __u64 now_ns, __u32 from, __u32 to)
 	e = *(volatile __u64 *)at;
 	return !((e ^ hash) >> LZ_FLOW_PRINT_SHIFT) && LZ_FLOW_VERDICT(e) == from &&
 	       ((LZ_FLOW_NOW(now_ns) - (__u32)e) & LZ_FLOW_TIME_MASK) <= LZ_FLOW_HORIZON_TICKS &&
-	       __sync_val_compare_and_swap(at, e, (e & ~(7ULL << 14)) | (__u64)(to & 7) << 14) == e;
+	       __sync_val_compare_and_swap(at, e, (e & ~LZ_FLOW_STATE) | LZ_FLOW_TURNED(to)) == e;
 }
 
 /* Remember the verdict of a new SYN in place of the oldest. Two CPUs at one line may take one place: the

@@ -406,8 +406,8 @@ __noinline int lz_judge_return(const struct lz_pkt *p)
 	} else {
 		lz_overrule(p, &r, !!((lz_dest_sets_ask(p) | lz_source_sets(p)) & LZ_SET_NEVER));
 	}
-	if (r.verdict == LZ_V_PASS && (c->flags & LZ_CLASS_F_PROOF) && lz_is_syn_ack(p))
-		lz_proof_await(p);
+	if (r.verdict == LZ_V_PASS && c->limits && lz_is_syn_ack(p))
+		lz_proof_await(p, c->flags & LZ_CLASS_F_PROOF);
 	lz_count_class(class_, r.verdict, r.would);
 	return lz_ruling_end(p, &r);
 }

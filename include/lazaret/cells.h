@@ -16,6 +16,7 @@
 #define LZ_HOLD_CAP_S	      2678400u /* 31 days: no hold lasts longer, whoever wrote it (I2) */
 #define LZ_FLOW_HORIZON_S     130u   /* Linux gives up a SYN after 127 s (tcp_syn_retries 6) */
 #define LZ_FLOW_REPEATS	      12     /* times a SYN may come again: Linux 6, macOS 10 */
+#define LZ_FLOW_LOST	      1	     /* of these after its SYN-ACK went by, which may get lost behind us */
 
 /* ---------------------------------------------------------------- key space
  *

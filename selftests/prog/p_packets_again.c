@@ -45,6 +45,41 @@ static void one_number_for_ever(void)
 	T_EQ(world_cell(w, world_key(w, LIM4))->dropped, 60 - 2 * 13, "two of them passed");
 }
 
+/* The same, of who has an answer each time: that may get lost behind us, but not often. */
+static void one_number_that_is_answered(const char *src, const char *dst)
+{
+	struct pkt_spec p = { .src = src, .dst = dst, .sport = 40000, .dport = 25, .seq = 7 },
+			back = { .src = dst, .dst = src, .sport = 25, .dport = 40000,
+				 .tcp = PKT_SYN | PKT_ACK, .ack = 8 };
+	unsigned passed = 0;
+	struct world_run r;
+
+	limited(window(2, 300 * S), (struct lz_class){ 0 });
+	for (int i = 0; i < 3; i++) {
+		world_frame(w, WORLD_XDP, &p, &r);
+		T_EQ(r.reason, i ? LZ_R_PASS_RETRANSMIT : LZ_R_PASS_EXAMINED, "not answered yet");
+	}
+	for (back.seq = 100; back.seq < 120; back.seq++) {
+		world_frame(w, WORLD_TC_OUT, &back, &r);
+		T_EQ(r.verdict, LZ_V_PASS, "a SYN-ACK passes");
+		world_frame(w, WORLD_XDP, &p, &r);
+		passed += r.verdict == LZ_V_PASS;
+	}
+	T_EQ(passed, 3, "one more of the first, two of the second");
+	T_EQ(r.verdict, LZ_V_DROP, "and then none");
+	T_EQ(world_cell(w, world_key(w, src))->smtp_connections, 4, "a refused one is repeated twelve times");
+}
+
+static void answered_ipv4(void)
+{
+	one_number_that_is_answered(LIM4, WORLD4);
+}
+
+static void answered_ipv6(void)
+{
+	one_number_that_is_answered(LIM6, WORLD6);
+}
+
 /* Known for as long as a stack may send it again, and no longer: then the port is somebody else's. */
 static void an_old_one_is_new(void)
 {
@@ -95,6 +130,8 @@ static const struct t_case cases[] = {
 	{ "SYNs that are made to look like others", look_alikes },
 	{ "an old SYN", an_old_one_is_new },
 	{ "one sequence number for ever", one_number_for_ever },
+	{ "one sequence number, answered each time, IPv4", answered_ipv4 },
+	{ "one sequence number, answered each time, IPv6", answered_ipv6 },
 };
 
 ROWS_MAIN(w, cases)

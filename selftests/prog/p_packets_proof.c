@@ -120,6 +120,23 @@ static void ipv6(void)
 	handshakes_hold(LIM6, WORLD6);
 }
 
+/* A server takes an ACK with the right number of its own from anywhere in its window: a stack that begins with its
+ * second byte, and repeats from before its first, has shaken hands all the same. */
+static void handshake_out_of_order(void)
+{
+	struct connection c = { LIM4, WORLD4, 0 };
+	unsigned proven = 0;
+
+	limited(holding(3));
+	for (c.isn = 1; c.isn <= 3; c.isn++) {
+		syn(&c);
+		syn_ack(&c);
+		proven += (unsigned)send(WORLD_TC, &c, PKT_ACK, c.isn + 1 + c.isn * 500, c.isn * 7 + 1).delta[LZ_C_HANDSHAKE];
+		proven += (unsigned)ack(&c, c.isn * 7).delta[LZ_C_HANDSHAKE];
+	}
+	T_EQ(proven, 3, "each is evidence, once");
+}
+
 /* Whoever sends in another's name does not see what the server answers. */
 static void forged(void)
 {
@@ -302,6 +319,7 @@ static void only_where_asked(void)
 static const struct t_case cases[] = {
 	{ "handshakes hold, IPv4", ipv4 },
 	{ "handshakes hold, IPv6", ipv6 },
+	{ "a handshake out of order", handshake_out_of_order },
 	{ "forged SYNs and guessed ACKs", forged },
 	{ "a handshake counts once", once_each },
 	{ "a server that frames its visitor", framed_by_a_server },
