@@ -73,10 +73,18 @@ static __always_inline __u64 *lz_limit_state(const struct lz_limit *l, struct lz
 	return cold ? &cold->state[word & 1] : 0;
 }
 
+/* What a limit admits beyond n: SYNs, no handshakes. Without a branch, behind which the verifier would walk all of
+ * the charging twice. */
+static __always_inline __u32 lz_slack(const struct lz_limit *l, __u32 proven)
+{
+	return l->slack & (proven - 1);
+}
+
 static __always_inline enum lz_charge lz_limit_charge(struct lz_cell *cell, __u32 slot,
 						      const struct lz_limit *l, __u64 now_ns,
 						      __u32 proven, __u32 *ret_value)
 {
+	__u32 slack = lz_slack(l, proven);
 	enum lz_charge charge;
 	struct lz_cold *cold;
 	__u64 *state;
@@ -92,9 +100,9 @@ static __always_inline enum lz_charge lz_limit_charge(struct lz_cell *cell, __u3
 	if (!state)
 		return LZ_CHARGE_OK;
 	if (l->kind == LZ_LIMIT_WINDOW)
-		charge = lz_window_charge(state, l, now_ns, ret_value);
+		charge = lz_window_admit(state, l, now_ns, l->n + slack, ret_value);
 	else
-		charge = lz_bucket_charge(state, l, now_ns, ret_value);
+		charge = lz_bucket_admit(state, l, now_ns, slack, ret_value);
 	return LZ_FORGET(charge);
 }
 
@@ -105,15 +113,18 @@ __noinline int lz_limit_again(const struct lz_pkt *p, struct lz_limit_ask *ask, 
 	struct lz_cell *cell = lz_search_cell(slot);
 	const struct lz_limit *l;
 	__u64 *state;
+	__u32 slack;
 
 	if (!p || !ask || !cell)
 		return LZ_CHARGE_OK;
 	l = lz_asked(p, ask);
+	slack = lz_slack(l, p->proven);
 	state = lz_limit_state(l, cell, slot, p->proven);
 	if (!l->slot_ns || !state)
 		return LZ_CHARGE_OK;
-	return l->kind == LZ_LIMIT_WINDOW ? lz_window_charge(state, l, p->now_ns, &ask->value) :
-					    lz_bucket_charge(state, l, p->now_ns, &ask->value);
+	return l->kind == LZ_LIMIT_WINDOW ?
+		       lz_window_admit(state, l, p->now_ns, l->n + slack, &ask->value) :
+		       lz_bucket_admit(state, l, p->now_ns, slack, &ask->value);
 }
 
 /* Is this what the limit counts, and may it? Exceptions lift all limits, or those on mail. A handshake is

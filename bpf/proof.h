@@ -7,7 +7,8 @@
  * source's first ACK repeats it. Both make the same fingerprint, kept in the SYN memory between
  * them. The source's own number is no part of it: that is his to choose, and a server takes an ACK
  * that says its number right from anywhere in its window. A limit with LZ_LIMIT_F_PROOF counts SYNs
- * and drops those over it like any other, but holds by the handshakes it has counted in a second word.
+ * and drops those over it (of one that holds, over `slack` more, or no handshake ever would be), but
+ * holds by the handshakes it has counted in a second word.
  *
  * Where the SYN-ACK takes another way than through this gateway there is no evidence, and such a
  * limit only limits. Who has a confederate outside who tells him the number can still forge it; that

@@ -16,6 +16,7 @@
 
 #define COUNTS_BITS	44 /* of a window word, see abi.h */
 #define COUNTERS_MAX	7
+#define COUNTER_MAX	((1U << 22) - 1) /* two of them in a word: LZ_POLICY_COUNT_MAX fits */
 #define COUNTER_BITS_MIN 6
 #define SLOTS_WANTED	6
 #define STAMPS		15
@@ -49,6 +50,17 @@ static void set_window(struct lz_limit *l, __u64 window_ns, unsigned words)
 	l->slot_ns = divide_up(window_ns, (__u64)(words * l->counters - 1));
 }
 
+/* More SYNs for a limit that holds by handshakes, or there would never be more of these than it admits. As many as
+ * half of N: some servers do not answer, and whoever writes to many of them must not stay free by that. */
+static __u32 slack_of(const struct lz_limit *l, __u64 most)
+{
+	__u64 slack = l->n / 2 + 1;
+
+	if (!needs_proof(l) || l->then != LZ_THEN_HOLD || l->what != LZ_WHAT_SMTP_CONNECTIONS)
+		return 0;
+	return (__u32)(slack < most ? slack : most);
+}
+
 static int set_rate(struct lz_compile *c, const struct lz_policy_class *class,
 		    const struct lz_policy_limit *from, struct lz_limit *l)
 {
@@ -57,6 +69,7 @@ static int set_rate(struct lz_compile *c, const struct lz_policy_class *class,
 	if (from->is_bucket) {
 		l->kind = LZ_LIMIT_BUCKET;
 		l->n = (__u32)from->burst;
+		l->slack = slack_of(l, ~0U - l->n);
 		l->words = 1;
 		l->slot_ns = divide_up(from->rate.window_ns, from->rate.count);
 		if (from->burst && from->burst - 1 > BURST_MAX_NS / l->slot_ns)
@@ -67,6 +80,7 @@ static int set_rate(struct lz_compile *c, const struct lz_policy_class *class,
 		return 0;
 	}
 	l->n = (__u32)n;
+	l->slack = slack_of(l, COUNTER_MAX - n);
 	if (from->what == LZ_WHAT_SMTP_DESTINATIONS) {
 		l->kind = LZ_LIMIT_DESTS;
 		l->slot_ns = from->at_most.window_ns;
@@ -74,7 +88,7 @@ static int set_rate(struct lz_compile *c, const struct lz_policy_class *class,
 	}
 	l->kind = LZ_LIMIT_WINDOW;
 	l->bits = COUNTER_BITS_MIN;
-	while (n >> l->bits)
+	while ((n + l->slack) >> l->bits)
 		l->bits++;
 	l->counters = COUNTS_BITS / l->bits < COUNTERS_MAX ? COUNTS_BITS / l->bits : COUNTERS_MAX;
 	set_window(l, from->at_most.window_ns, 1);

@@ -31,7 +31,7 @@
 #include <lazaret/cells.h>
 
 #ifndef LZ_ABI_VERSION /* a test makes a daemon of another one */
-#define LZ_ABI_VERSION 10
+#define LZ_ABI_VERSION 11
 #endif
 
 /* ---------------------------------------------------------------- sizes */
@@ -161,7 +161,9 @@ enum lz_then {
 
 #define LZ_LIMIT_F_MONITOR 0x01
 #define LZ_LIMIT_F_PROOF   0x02 /* holds, or tells, by completed handshakes, counted in state word + 1
-				 * (kind DESTS: in the bitmap); SYNs over it are only dropped */
+				 * (kind DESTS: in the bitmap); SYNs over it are only dropped. One that
+				 * holds admits `slack` SYNs more: with n of them at most there would
+				 * never be more than n handshakes */
 
 /* State words of a window, N <= 4,000,000: `words` words, slot s lives in word s % words. A word is
  *   bits 60..63 stamp, bits 44..59 epoch (s / words), bits 0..43 `counters` fields of `bits` bits,
@@ -191,7 +193,8 @@ struct lz_limit {
 	__u8 stamp;	   /* 1..15 */
 	__u8 per_len4;	   /* LZ_PER_PREFIX: key-space lengths, 32..64 */
 	__u8 per_len6;	   /* 16..64 */
-	__u8 pad_[8];
+	__u32 slack;	   /* LZ_THEN_HOLD with LZ_LIMIT_F_PROOF: SYNs admitted beyond n */
+	__u8 pad_[4];
 };
 _Static_assert(sizeof(struct lz_limit) == 56, "no holes");
 

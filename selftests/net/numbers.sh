@@ -23,13 +23,15 @@ policy_write()
 	  "interfaces": { "access": { "side": "customer", "match": ["acc0"], "source-validation": "none" },
 	                  "transit": { "side": "uplink", "match": ["upl0"] } },
 	  "evidence": { "quarantine-needs": "handshake" },
-	  "sets": { "dropped": ["198.51.100.32/27"], "stepped": ["198.51.100.64/27"] },
+	  "sets": { "dropped": ["198.51.100.32/27"], "stepped": ["198.51.100.64/27"], "held": ["198.51.100.96/27"] },
 	  "ladders": { "home": { "steps": ["garden:leaky 1h"] } },
 	  "classes": {
 	    "dropped": { "of": ["dropped"], "limits": [
 	      { "name": "hour", "count": "smtp-connections", "at-most": "5/1h", "then": "drop" }] },
 	    "stepped": { "of": ["stepped"], "limits": [
-	      { "name": "hour", "count": "smtp-connections", "at-most": "5/1h", "then": "ladder:home" }] } },
+	      { "name": "hour", "count": "smtp-connections", "at-most": "5/1h", "then": "ladder:home" }] },
+	    "held": { "of": ["held"], "limits": [
+	      { "name": "hour", "count": "smtp-connections", "at-most": "5/1h", "then": "hold 1h" }] } },
 	  "guard": { "active-sources": "100%" },
 	  "capacity": { "sources": 4096, "colony": 4096 } }
 	END
@@ -69,6 +71,10 @@ t_ok "a ladder: stopped" at_most 15 plain 198.51.100.70
 t_ok "and held" is_held 198.51.100.70
 t_ok "handshakes out of order: stopped, too" at_most 15 skip 198.51.100.71
 t_ok "and held" is_held 198.51.100.71
+t_ok "a limit that holds: five" at_most 5 plain 198.51.100.100
+t_ok "and held" is_held 198.51.100.100
+t_ok "handshakes out of order: five" at_most 5 skip 198.51.100.101
+t_ok "and held" is_held 198.51.100.101
 
 [ "$T_FAILED" = 0 ] || tail -n 20 "$LZ_DIR"/log/*.log | sed 's/^/# /'
 t_end

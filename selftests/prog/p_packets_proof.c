@@ -120,6 +120,44 @@ static void ipv6(void)
 	handshakes_hold(LIM6, WORLD6);
 }
 
+/* A bot that goes on: the SYNs of one more handshake than the limit wants must get through, and nothing else does. */
+static void goes_on(struct lz_limit l)
+{
+	unsigned used = 0, passed = 0;
+
+	l.slack = 2;
+	limited(l);
+	for (int i = 0; i < 10; i++) {
+		struct connection c = { LIM4, WORLD4, 2000u + (unsigned)i };
+
+		if (syn(&c).verdict != LZ_V_PASS)
+			continue;
+		passed++;
+		syn_ack(&c);
+		used += ack(&c, c.isn * 7).verdict == LZ_V_PASS;
+	}
+	T_EQ(passed, 4, "SYNs");
+	T_EQ(used, 3, "as many connections as the limit admits");
+	T_OK(is_held(LIM4), "and held");
+	limited(l);
+	passed = 0;
+	for (struct connection c = { LIM4, WORLD4, 1 }; c.isn <= 20; c.isn++)
+		passed += syn(&c).verdict == LZ_V_PASS;
+	T_EQ(passed, 5, "SYNs that nobody answers");
+	T_OK(!is_held(LIM4), "hold nobody");
+}
+
+static void a_bot_that_goes_on(void)
+{
+	struct lz_limit bucket = holding(3);
+
+	goes_on(holding(3));
+	bucket.kind = LZ_LIMIT_BUCKET;
+	bucket.slot_ns = 50 * S;
+	bucket.burst_ns = 2 * 50 * S;
+	goes_on(bucket);
+}
+
 /* A server takes an ACK with the right number of its own from anywhere in its window: a stack that begins with its
  * second byte, and repeats from before its first, has shaken hands all the same. */
 static void handshake_out_of_order(void)
@@ -320,6 +358,7 @@ static const struct t_case cases[] = {
 	{ "handshakes hold, IPv4", ipv4 },
 	{ "handshakes hold, IPv6", ipv6 },
 	{ "a handshake out of order", handshake_out_of_order },
+	{ "a bot that goes on", a_bot_that_goes_on },
 	{ "forged SYNs and guessed ACKs", forged },
 	{ "a handshake counts once", once_each },
 	{ "a server that frames its visitor", framed_by_a_server },

@@ -282,6 +282,9 @@ static void holds_by_handshakes(void)
 	T_OK(up->then == LZ_THEN_NOTIFY && up->flags == LZ_LIMIT_F_PROOF, "a ladder is told of handshakes");
 	T_OK(hold->then == LZ_THEN_HOLD && hold->flags == LZ_LIMIT_F_PROOF, "nobody is held by what anybody can forge");
 	T_OK(!wide->flags && !last->flags, "what only drops needs no proof");
+	T_EQ(hold->slack, 51, "so many SYNs more, or no hundred-and-first handshake would ever be");
+	T_EQ(hold->bits, 8, "which a counter has room for");
+	T_OK(!up->slack && !wide->slack && !last->slack, "and none where SYNs hold nobody");
 	T_OK(hold->words == 1 && hold->word != up->word && hold->word != up->word + 1 &&
 		     up->word != hold->word + 1, "each has two words");
 	T_OK(wide->words == 1 && wide->word > hold->word + 1 && last->word > wide->word,
