@@ -130,6 +130,9 @@ int lz_case_open(struct lz_ctl *ctl, const struct lz_target *target, struct lz_c
  */
 int lz_case_peek(struct lz_ctl *ctl, const struct lz_target *target, struct lz_case *ret);
 
+/** lz_case_is_staffs() - did an operator say of case @id that its host may not let himself out? 0: no case */
+bool lz_case_is_staffs(const struct lz_ctl *ctl, __u64 id);
+
 /**
  * lz_case_move() - case, transition, holds, evidence, exceptions, messages: one transaction; then the
  * kernel, read back, and told

@@ -20,6 +20,8 @@ static void take_along(const struct lz_case *old, struct lz_case *c)
 	memcpy(c->acted, old->acted, sizeof(c->acted));
 	c->freed_s = old->freed_s;
 	lz_text_set(c->ladder, sizeof(c->ladder), old->ladder);
+	/* Until it is closed his case is staff's, whoever holds him again in its watch. */
+	c->staff_only = old->staff_only && old->state != LZ_CASE_CLOSED;
 }
 
 /* As if it had been opened when the list was imported. */
@@ -30,6 +32,7 @@ static void take_entry(const struct lz_held *held, struct lz_case *c)
 	c->state = lz_case_state_of(&c->grade);
 	c->opened_s = c->changed_s = held->since_s;
 	c->until_s = lz_ctl_wall_of(held->expiry_s);
+	c->staff_only |= held->staff_only;
 	lz_text_set(c->source, sizeof(c->source), held->source);
 	lz_text_set(c->reason_class, sizeof(c->reason_class),
 		    lz_streq(held->source, "operator") ? LZ_CLASS_STAFF : LZ_CLASS_REPORT);
@@ -61,8 +64,10 @@ int lz_case_peek(struct lz_ctl *ctl, const struct lz_target *t, struct lz_case *
 	bool is_held = find_entry(ctl, t, &held);
 
 	if (is_held && held.case_id && lz_case_get(ctl->ledger, held.case_id, ret) == 0 &&
-	    is_of(ctl, ret, t))
+	    is_of(ctl, ret, t)) {
+		ret->staff_only |= held.staff_only;
 		return 0;
+	}
 	if (lz_case_find(ctl->ledger, t->key, t->customer, &old) < 0 && !is_held)
 		return -ENOENT;
 	if (old.id && old.state != LZ_CASE_CLOSED && (!is_held || lz_case_holds(old.state))) {
@@ -76,6 +81,13 @@ int lz_case_peek(struct lz_ctl *ctl, const struct lz_target *t, struct lz_case *
 	if (is_held)
 		take_entry(&held, ret);
 	return 0;
+}
+
+bool lz_case_is_staffs(const struct lz_ctl *ctl, __u64 id)
+{
+	struct lz_case c;
+
+	return id && lz_case_get(ctl->ledger, id, &c) == 0 && c.staff_only;
 }
 
 static void fill_opening(const struct lz_case *c, const struct lz_held *held,

@@ -243,6 +243,7 @@ static const char man_output[] =
 	".PP\n"
 	"\\fIGRADE\\fR is \\fBleaky\\fR, \\fBstrict\\fR, \\fBgarden:\\fR\\fINAME\\fR, \\fBblock25\\fR or\n"
 	"\\fBthrottle:\\fR\\fIRATE\\fR, such as throttle:10/min;\n"
+	"with \\fB,staff\\-only\\fR behind it, or where that stands alone, the host may not let himself out;\n"
 	"without a date or a time an entry ends after 72h;\n"
 	"a rate above what can be done is taken for the greatest one that can,\n"
 	"and a reason that is too long is cut: how many lines that was is said.\n"

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/lines.h"
+#include "cases/case.h"
 #include "control/counted.h"
 #include "control/ctl.h"
 #include "handlers/heldrow.h"
@@ -74,7 +75,7 @@ static void say_line(struct lz_str *s, const struct lz_held *held)
 		*strchr(grade, ' ') = ':';
 	if (lz_streq(grade, "garden:leaky") || lz_streq(grade, "garden:strict"))
 		name = strchr(grade, ':') + 1;
-	add_plain(s, " ", name, " ");
+	add_plain(s, " ", name, held->staff_only ? ",staff-only " : " ");
 	lz_lines_quote_word(s, held->ticket);
 	lz_str_append(s, " ");
 	lz_lines_quote_text(s, held->reason);
@@ -207,11 +208,17 @@ int lz_held_row_line(struct lz_held_rows *rows, struct lz_ctl *ctl, const struct
 		     struct lz_str *ret)
 {
 	struct lz_prefix prefix = lz_key_to_prefix(held->key, ctl->view.instance.ipv6_key_len);
-	struct lz_held_words *w = words_of(rows, held);
+	struct lz_held said = *held;
 	char address[LZ_ADDR_TEXT_MAX];
+	struct lz_held_words *w;
 
+	if (!held->staff_only && lz_case_is_staffs(ctl, held->case_id)) { /* its origin does not say so */
+		said.staff_only = true;
+		said.origin = 0;
+	}
+	w = words_of(rows, &said);
 	if (!w->line.len)
-		say_line(&w->line, held);
+		say_line(&w->line, &said);
 	lz_str_append(ret, held->address[0] ? held->address : lz_addr_format(&prefix.addr, address));
 	add_plain(ret, " ", time_of(rows, UNTIL, lz_ctl_wall_of(held->expiry_s)), "");
 	add_str(ret, &w->line);

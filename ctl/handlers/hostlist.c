@@ -141,11 +141,23 @@ static int parse_why(const char *text, struct lz_list_order *o, struct lz_err *r
 	return 0;
 }
 
+/* "GRADE,staff-only", or that alone. Cuts it off. */
+static bool cut_staff_only(char *word)
+{
+	char *at = strchr(word, ',');
+
+	at = at ? at + 1 : word;
+	if (!lz_streq(at, "staff-only"))
+		return false;
+	at[at == word ? 0 : -1] = '\0';
+	return true;
+}
+
 static int parse_order(struct lz_list *list, const char *text, struct lz_list_order *ret,
 		       struct lz_err *reterr)
 {
 	struct lz_list_order o = { .text = text };
-	char word[LZ_GRADE_TEXT_MAX];
+	char word[LZ_GRADE_TEXT_MAX + sizeof(",staff-only")] = "";
 	const char *grade;
 	size_t len;
 	int r = 0;
@@ -156,6 +168,9 @@ static int parse_order(struct lz_list *list, const char *text, struct lz_list_or
 	if (grade) {
 		memcpy(word, grade, len);
 		word[len] = '\0';
+		o.staff_only = cut_staff_only(word);
+	}
+	if (word[0]) {
 		o.graded = true;
 		r = lz_grade_parse(word, &o.grade, reterr);
 		cap_rate(&o);

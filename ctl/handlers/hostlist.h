@@ -31,6 +31,7 @@ struct lz_list_order {
 	bool leaky_first; /* the first line gave no grade: who is not held begins in leaky */
 	bool capped; /* wanted to be throttled at more than the kernel can do */
 	bool cut; /* the reason was too long */
+	bool staff_only; /* nobody of these lets himself out */
 	struct lz_grade grade; /* if graded: the hardest */
 	const char *ticket; /* in the list; NULL = none */
 	const char *reason; /* in the list; NULL = none */

@@ -31,6 +31,7 @@ static void sum_add(const struct lz_list *list, const struct lz_list_entry *e, b
 	if (o->graded && (!to->graded || lz_grade_harder(&o->grade, &to->grade)))
 		to->grade = o->grade;
 	to->graded |= o->graded;
+	to->staff_only |= o->staff_only;
 	if (o->ticket && (later || !to->ticket)) {
 		to->ticket = o->ticket;
 		to->ticket_len = o->ticket_len;
@@ -44,7 +45,7 @@ static void sum_add(const struct lz_list *list, const struct lz_list_entry *e, b
 static bool is_same_order(const struct lz_list_order *a, const struct lz_list_order *b)
 {
 	return a->ticket == b->ticket && a->reason == b->reason && a->graded == b->graded &&
-	       a->leaky_first == b->leaky_first && a->grade.kind == b->grade.kind &&
+	       a->leaky_first == b->leaky_first && a->staff_only == b->staff_only && a->grade.kind == b->grade.kind &&
 	       lz_streq(a->grade.garden, b->grade.garden) && a->grade.rate.count == b->grade.rate.count &&
 	       a->grade.rate.window_ns == b->grade.rate.window_ns;
 }

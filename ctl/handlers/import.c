@@ -43,6 +43,7 @@ struct order {
 	__s64 origin; /* in the ledger; 0 = not yet */
 	__u64 word; /* for the data plane, without end and time to live */
 	struct lz_grade grade; /* of these two */
+	bool staff_only; /* the same */
 };
 
 struct import {
@@ -57,6 +58,7 @@ struct import {
 	struct lz_refused refused;
 	__s64 was_origin; /* 0 = none yet */
 	struct lz_grade was_grade; /* of it */
+	bool was_staff_only;
 	__u64 made_s; /* one moment for all: they share their origin on disk */
 	__u32 now_s; /* of the data plane's clock: whose end is later was not over when the list came */
 };
@@ -197,12 +199,13 @@ static void read_slice(struct import *im)
 
 /* Origin and word of an order with this grade: the same for nearly all of a list. */
 static int work_out(struct import *im, const struct lz_list_order *o, const struct lz_grade *grade,
-		    struct order *ret, struct lz_err *reterr)
+		    bool staff_only, struct order *ret, struct lz_err *reterr)
 {
-	struct lz_held held = { .made_s = im->made_s, .generation = lz_ctl_generation(im->s.ctl) };
+	struct lz_held held = { .made_s = im->made_s, .generation = lz_ctl_generation(im->s.ctl),
+				.staff_only = staff_only };
 	int r;
 
-	if (ret->origin && lz_grade_equal(grade, &ret->grade))
+	if (ret->origin && lz_grade_equal(grade, &ret->grade) && staff_only == ret->staff_only)
 		return 0;
 	lz_grade_format(grade, held.grade);
 	lz_text_set(held.source, sizeof(held.source), "import");
@@ -215,17 +218,19 @@ static int work_out(struct import *im, const struct lz_list_order *o, const stru
 	if (r < 0)
 		return r;
 	ret->grade = *grade;
+	ret->staff_only = staff_only;
 	ret->origin = lz_held_origin(im->s.ctl->ledger, &held, reterr);
 	return ret->origin < 0 ? (int)ret->origin : 0;
 }
 
-/* Of an entry there is; parsed once while it stays the same. */
-static const struct lz_grade *grade_of(struct import *im, __s64 origin)
+/* What an entry that there is was; parsed once while it stays the same. */
+static void look_at_origin(struct import *im, __s64 origin)
 {
-	if (!im->was_origin || im->was_origin != origin)
-		lz_grade_parse(lz_held_grade(im->s.ctl->ledger, origin), &im->was_grade, NULL);
+	if (im->was_origin && im->was_origin == origin)
+		return;
+	lz_grade_parse(lz_held_grade(im->s.ctl->ledger, origin), &im->was_grade, NULL);
+	im->was_staff_only = lz_held_staff_only(im->s.ctl->ledger, origin);
 	im->was_origin = origin;
-	return &im->was_grade;
 }
 
 /* What a row is to become; 1: is to be written, 0: not, -errno. */
@@ -235,16 +240,21 @@ static int plan_row(struct import *im, const struct lz_list_entry *e, struct lz_
 	struct lz_terms was = { .end_s = row->expiry_s, .ttl_s = row->ttl_s }, terms;
 	const struct lz_list_order *said = &im->list.orders[e->order];
 	struct order *order = &im->orders[e->order];
-	bool stands = row->known && was.end_s > im->now_s;
+	bool stands = row->known && was.end_s > im->now_s, was_staff_only, changed;
 	int r;
 
-	if (row->known)
-		was.grade = *grade_of(im, row->was.origin);
-	if (!lz_terms_merge(row->known ? &was : NULL, lz_list_grade(said, stands), e->end_s, 0, im->now_s, &terms)) {
+	if (row->known) {
+		look_at_origin(im, row->was.origin);
+		was.grade = im->was_grade;
+	}
+	was_staff_only = stands && im->was_staff_only;
+	changed = lz_terms_merge(row->known ? &was : NULL, lz_list_grade(said, stands), e->end_s, 0, im->now_s, &terms);
+	if (!changed && !(stands && said->staff_only && !was_staff_only &&
+			  !lz_case_is_staffs(im->s.ctl, row->case_id))) {
 		im->unchanged++;
 		return 0;
 	}
-	r = work_out(im, said, &terms.grade, order, reterr);
+	r = work_out(im, said, &terms.grade, said->staff_only || was_staff_only, order, reterr);
 	if (r < 0)
 		return r;
 	if (!row->known)

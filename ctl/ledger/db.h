@@ -109,6 +109,7 @@ struct lz_origin {
 	char actor[LZ_ACTOR_TEXT_MAX];
 	char ticket[LZ_TICKET_TEXT_MAX];
 	char reason[LZ_REASON_TEXT_MAX];
+	bool staff_only;
 };
 
 /* What entries were before, written lately: those that were the same share a row of `change`. */
@@ -220,7 +221,7 @@ __s64 lz_origin_put(struct lz_ledger *l, const struct lz_origin *origin, struct 
  */
 const struct lz_origin *lz_origin_get(struct lz_ledger *l, __s64 id);
 
-/** lz_origin_read() - seven columns of a statement, time to reason, into all but the id */
+/** lz_origin_read() - eight columns of a statement, time to staff_only, into all but the id */
 void lz_origin_read(sqlite3_stmt *s, int first, struct lz_origin *ret);
 
 /** lz_origin_forget() - what is in memory may be gone: after a rollback, or when some were deleted */

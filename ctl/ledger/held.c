@@ -33,6 +33,7 @@ static void add_texts(struct lz_held *held, const struct lz_origin *o)
 	strcpy(held->actor, o->actor);
 	strcpy(held->ticket, o->ticket);
 	strcpy(held->reason, o->reason);
+	held->staff_only = o->staff_only;
 }
 
 static void read_next(sqlite3_stmt *s, void *row)
@@ -78,7 +79,8 @@ static int read_rows(struct lz_ledger *l, sqlite3_stmt *s, struct lz_held *ret, 
 __s64 lz_held_origin(struct lz_ledger *l, const struct lz_held *held, struct lz_err *reterr)
 {
 	struct lz_origin o = { .time_s = held->made_s ? held->made_s : held->since_s,
-			       .generation = held->generation };
+			       .generation = held->generation,
+			       .staff_only = held->staff_only };
 
 	lz_strcpy(o.grade, sizeof(o.grade), held->grade);
 	lz_strcpy(o.source, sizeof(o.source), held->source);

@@ -18,6 +18,7 @@ struct lz_held {
 	__s64 origin; /* 0, or by lz_held_next(): rows with the same have made_s and all texts in common */
 	__u32 expiry_s; /* CLOCK_MONOTONIC of this boot */
 	__u32 ttl_s; /* as granted, from since or the last extension */
+	bool staff_only; /* a list said so; of a case, the case knows */
 	bool known; /* lz_held_put(): there is an entry, most likely */
 	char grade[LZ_GRADE_TEXT_MAX]; /* as lz_grade_format() has it */
 	char address[LZ_ADDR_TEXT_MAX]; /* as it was named; "" = as the key is written */
@@ -79,6 +80,8 @@ int lz_held_rows_get(struct lz_ledger *l, struct lz_held_row *rows, size_t n, st
 
 /** lz_held_grade() - as lz_grade_format() has it, of an origin; good until the next call of the ledger */
 const char *lz_held_grade(struct lz_ledger *l, __s64 origin);
+/** lz_held_staff_only() - the same of another word of it */
+bool lz_held_staff_only(struct lz_ledger *l, __s64 origin);
 
 /**
  * lz_held_rows_put() - lz_held_put() of many, some 1 us each

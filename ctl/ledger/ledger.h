@@ -31,7 +31,7 @@
 #include "colony/decide.h"
 
 #define LZ_LEDGER_FILE	  "ledger.db"
-#define LZ_LEDGER_SCHEMA  6
+#define LZ_LEDGER_SCHEMA  7
 #define LZ_ACTOR_TEXT_MAX 64
 #define LZ_SOURCE_TEXT_MAX 40
 #define LZ_TICKET_TEXT_MAX 72

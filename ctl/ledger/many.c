@@ -293,6 +293,11 @@ const char *lz_held_grade(struct lz_ledger *l, __s64 origin)
 	return lz_origin_get(l, origin)->grade;
 }
 
+bool lz_held_staff_only(struct lz_ledger *l, __s64 origin)
+{
+	return lz_origin_get(l, origin)->staff_only;
+}
+
 static struct lz_kept *kept_slot(struct lz_ledger *l, const struct lz_held_row *row)
 {
 	__u64 hash = ((__u64)row->was.origin * 31 + row->was.expiry_s) * 31 + row->was.prior;
@@ -386,7 +391,7 @@ static bool same_order(const struct lz_held *a, const struct lz_held *b)
 {
 	return a->made_s == b->made_s && (a->made_s || a->since_s == b->since_s) && a->generation == b->generation &&
 	       lz_streq(a->grade, b->grade) && lz_streq(a->source, b->source) && lz_streq(a->actor, b->actor) &&
-	       lz_streq(a->ticket, b->ticket) && lz_streq(a->reason, b->reason);
+	       lz_streq(a->ticket, b->ticket) && lz_streq(a->reason, b->reason) && a->staff_only == b->staff_only;
 }
 
 /* One statement writes those that are new, or go on in the case that they are of, end no earlier and are named no

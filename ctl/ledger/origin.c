@@ -35,7 +35,7 @@ static bool says_the_same(const struct lz_origin *a, const struct lz_origin *b)
 	return a->id && a->time_s == b->time_s && a->generation == b->generation &&
 	       lz_streq(a->grade, b->grade) && lz_streq(a->source, b->source) &&
 	       lz_streq(a->actor, b->actor) && lz_streq(a->ticket, b->ticket) &&
-	       lz_streq(a->reason, b->reason);
+	       lz_streq(a->reason, b->reason) && a->staff_only == b->staff_only;
 }
 
 __s64 lz_origin_put(struct lz_ledger *l, const struct lz_origin *o, struct lz_err *reterr)
@@ -54,6 +54,7 @@ __s64 lz_origin_put(struct lz_ledger *l, const struct lz_origin *o, struct lz_er
 	lz_db_bind(s, 5, o->actor);
 	lz_db_bind(s, 6, o->ticket);
 	lz_db_bind(s, 7, o->reason);
+	sqlite3_bind_int(s, 8, o->staff_only);
 	r = lz_db_run(l, s, "write an origin", reterr);
 	if (r < 0)
 		return r;
@@ -71,6 +72,7 @@ void lz_origin_read(sqlite3_stmt *s, int first, struct lz_origin *ret)
 	lz_db_text(s, first + 4, ret->actor, sizeof(ret->actor));
 	lz_db_text(s, first + 5, ret->ticket, sizeof(ret->ticket));
 	lz_db_text(s, first + 6, ret->reason, sizeof(ret->reason));
+	ret->staff_only = sqlite3_column_int(s, first + 7);
 }
 
 static void read_row(sqlite3_stmt *s, void *row)

@@ -136,4 +136,6 @@ const char *const lz_db_migrations[LZ_LEDGER_SCHEMA] = {
 	"INSERT INTO token (hash, case_id, expires_s) SELECT hash, case_id, expires_s FROM given"
 	"  ORDER BY expires_s;"
 	"DROP TABLE given;",
+	/* 6 -> 7: a list says who may not let himself out. */
+	"ALTER TABLE origin ADD COLUMN staff_only INTEGER NOT NULL DEFAULT 0;",
 };

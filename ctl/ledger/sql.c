@@ -4,7 +4,7 @@
 
 #define HELD_COLUMNS                                                                               \
 	"h.key, h.since_s, h.expiry_s, h.ttl_s, h.case_id, h.prior, h.address, o.time_s, "         \
-	"o.generation, o.grade, o.source, o.actor, o.ticket, o.reason"
+	"o.generation, o.grade, o.source, o.actor, o.ticket, o.reason, o.staff_only"
 #define HELD_FROM " FROM held h LEFT JOIN origin o ON o.id = h.origin "
 #define APPLIED_COLUMNS "generation, applied_s, deadline_s, origin, base, name, actor, file, state"
 #define APPLIED_READ                                                                               \
@@ -44,7 +44,7 @@ const char *const lz_db_sql[LZ_SQL_N] = {
 	[LZ_SQL_HELD_CASE] = "UPDATE held SET case_id = ?2 WHERE key = ?1",
 	[LZ_SQL_HELD_GET] = "SELECT " HELD_COLUMNS HELD_FROM "WHERE h.key = ?1",
 	[LZ_SQL_HELD_PRIOR] = "SELECT 0, h.since_s, h.expiry_s, h.ttl_s, h.case_id, h.prior, '', "
-			      "o.time_s, o.generation, o.grade, o.source, o.actor, o.ticket, o.reason "
+			      "o.time_s, o.generation, o.grade, o.source, o.actor, o.ticket, o.reason, o.staff_only "
 			      "FROM change h LEFT JOIN origin o ON o.id = h.origin WHERE h.id = ?1",
 	[LZ_SQL_HELD_DEL] = "DELETE FROM held WHERE key = ?1",
 	[LZ_SQL_HELD_NEXT] = "SELECT key, since_s, expiry_s, ttl_s, case_id, prior, address, origin "
@@ -72,7 +72,7 @@ const char *const lz_db_sql[LZ_SQL_N] = {
 	[LZ_SQL_CHANGE_BOUND] = "DELETE FROM change WHERE id <= ?1 AND id < (SELECT min(id) FROM change) + ?2",
 	[LZ_SQL_CHANGE_LAST] = "SELECT max(id) FROM change",
 	[LZ_SQL_ORIGIN_ADD] = "INSERT INTO origin (time_s, generation, grade, source, actor, ticket, "
-			      "reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+			      "reason, staff_only) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
 	[LZ_SQL_PAST_ADD] = "INSERT INTO past (key, ended_s, since_s, origin, by) "
 			    "SELECT h.key, min(?1, h.expiry_s + ?2), h.since_s, h.origin, ?3 "
 			    "FROM entry e CROSS JOIN held h ON h.key = e.key",
@@ -84,7 +84,7 @@ const char *const lz_db_sql[LZ_SQL_N] = {
 			      "FROM past ORDER BY id LIMIT ?2) WHERE ended_s < ?1)",
 	[LZ_SQL_CHANGE_PRUNE] = "DELETE FROM change WHERE id IN (SELECT id FROM (SELECT id, time_s "
 				"FROM change ORDER BY id LIMIT ?2) WHERE time_s < ?1)",
-	[LZ_SQL_ORIGIN_GET] = "SELECT id, time_s, generation, grade, source, actor, ticket, reason "
+	[LZ_SQL_ORIGIN_GET] = "SELECT id, time_s, generation, grade, source, actor, ticket, reason, staff_only "
 			      "FROM origin WHERE id = ?1",
 	[LZ_SQL_ORIGIN_PRUNE] = "DELETE FROM origin WHERE id IN (SELECT id FROM (SELECT id, time_s "
 				"FROM origin ORDER BY id LIMIT ?2) WHERE time_s < ?1)",

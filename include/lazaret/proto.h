@@ -31,7 +31,8 @@
  * skipped; which # belongs to a ticket, and what a backslash is for: lazaretctl(8), LISTS):
  *   quarantine   ADDRESS [UNTIL|TIME [GRADE [TICKET [REASON ...]]]]
  *   exception    ADDRESS|PREFIX port25|all UNTIL TICKET
- * GRADE is leaky, strict, garden:NAME, block25 or throttle:RATE (throttle:10/min).
+ * GRADE is leaky, strict, garden:NAME, block25 or throttle:RATE (throttle:10/min), with ,staff-only behind it where only
+ * staff lets the host out, or staff-only alone.
  * UNTIL is RFC 3339 UTC, TIME a duration such as 72h. What export writes, import reads.
  */
 #ifndef LZ_LAZARET_PROTO_H

@@ -19,6 +19,7 @@ cat >"$LZ_DIR/policy.json" <<-END
 	  "never": ["198.51.100.99", "198.51.100.3"],
 	  "customers": { "file": "customers.csv" },
 	  "classes": { "homes": { "of": ["homes"], "port25": "leave-alone" } },
+	  "portal": { "url": "http://portal.example.net/", "provider": "P", "contact": "C" },
 	  "capacity": { "sources": 4096, "colony": 4096 } }
 END
 
@@ -142,6 +143,64 @@ t_ok "the export is read" ctl quarantine import "$LZ_DIR/exported"
 t_eq "every text is what it was" "$(all_held)" "$BEFORE"
 ctl quarantine export >"$LZ_DIR/again"
 t_ok "and is exported likewise" cmp "$LZ_DIR/exported" "$LZ_DIR/again"
+t_ok "undone" ctl -q quarantine undo --since 1h
+t_ok "all of them are free" held_is 0
+
+# ---------------------------------------------------------------- who may not let himself out
+
+# left_to ADDRESS: how often he may let himself out, and in what grade he is held
+left_to()
+{
+	ctl -j why "$1" | jq -r '"\(.self_releases_left) \(.grade)"'
+}
+
+# words_of ADDRESS: what an export says of him behind the end
+words_of()
+{
+	ctl quarantine export | sed -n "s/^$1 [^ ]* //p"
+}
+
+t_eq "a list leaves hosts to staff, with a grade or without" "$(import '198.51.100.60 2h strict,staff-only RT-1
+198.51.100.61 2h throttle:10/min,staff-only\n198.51.100.62 2h staff-only\n198.51.100.63 2h strict RT-1\n')" \
+	"4 entries: 4 held, 0 refused, 0 over"
+t_eq "they may not let themselves out, the other may" "$(for i in 60 61 62 63; do left_to 198.51.100.$i; done)" \
+	"0 garden:strict
+0 throttle 10/min
+0 garden:leaky
+2 garden:strict"
+t_eq "what is no grade is none there either" "$(import '198.51.100.64 2h hard,staff-only\n') $(
+	import '198.51.100.64 2h leaky,staff\n')" "line 1: 'hard' is no grade $WANT line 1: 'leaky,staff' is no grade $WANT"
+t_need ctl -q quarantine add 198.51.100.65 for 2h staff-only
+t_need ctl -q quarantine add 198.51.100.66 for 2h
+t_eq "an export says it, of operators' holds, too" "$(for i in 60 61 62 63 65 66; do words_of 198.51.100.$i; done)" \
+	"strict,staff-only RT-1 -
+throttle:10/min,staff-only - -
+leaky,staff-only - -
+strict RT-1 -
+leaky,staff-only - -
+leaky - -"
+ctl quarantine export >"$LZ_DIR/exported"
+t_eq "once more said, nothing changes" "$(ctl -j quarantine import "$LZ_DIR/exported" | jq -c '[.entries, .unchanged]')" "[6,6]"
+daemon_kill
+t_need daemon_start "$LZ_DIR/policy.json"
+ctl quarantine export >"$LZ_DIR/again"
+t_ok "nor by a restart" cmp "$LZ_DIR/exported" "$LZ_DIR/again"
+t_ok "undone" ctl -q quarantine undo --since 1h
+t_ok "all of them are free" held_is 0
+t_need ctl -q quarantine import "$LZ_DIR/exported"
+ctl quarantine export >"$LZ_DIR/again"
+t_ok "the export is read as it was written" cmp "$LZ_DIR/exported" "$LZ_DIR/again"
+t_eq "and leaves them to staff" "$(left_to 198.51.100.65)" "0 garden:leaky"
+t_eq "who is held already can be left to staff" "$(import '198.51.100.63 1h staff-only\n') $(left_to 198.51.100.63)" \
+	"1 entries: 0 held, 0 refused, 0 over 0 garden:strict"
+t_eq "a later list that does not say it takes it from nobody" "$(import '198.51.100.63 3h\n') $(left_to 198.51.100.63)" \
+	"1 entries: 0 held, 0 refused, 0 over 0 garden:strict"
+t_need ctl -q quarantine del 198.51.100.63
+t_eq "freed, and held again in his watch: staff's still" "$(import '198.51.100.63 1h\n') $(left_to 198.51.100.63)" \
+	"1 entries: 1 held, 0 refused, 0 over 0 garden:leaky"
+t_eq "of two lines for one host one is enough" "$(import '198.51.100.67 1h staff-only\n198.51.100.67 2h strict\n'; left_to 198.51.100.67)" \
+	"2 entries: 1 held, 0 refused, 0 over
+0 garden:strict"
 t_ok "undone" ctl -q quarantine undo --since 1h
 t_ok "all of them are free" held_is 0
 

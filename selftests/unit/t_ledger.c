@@ -24,6 +24,12 @@ static void keeps_a_hold(void)
 	T_EQ(got.generation, 7, "generation");
 	T_STR(got.ticket, "RT-4711", "ticket");
 	T_STR(got.reason, "spam trap", "reason");
+	T_OK(!got.staff_only, "he may let himself out");
+	got.staff_only = true; /* and nothing else: another order all the same */
+	T_EQ(lz_held_put(l, &got, NULL), 0, "put");
+	got.staff_only = false;
+	T_EQ(lz_held_get(l, 0xc0000207, &got), 0, "get");
+	T_OK(got.staff_only, "he may not");
 	T_ERR(lz_held_get(l, 0xc0000208, &got), -ENOENT, "not there");
 	T_ERR(lz_held_del(l, 0xc0000207, NULL), 0, "delete");
 	T_ERR(lz_held_del(l, 0xc0000207, NULL), -ENOENT, "delete again");

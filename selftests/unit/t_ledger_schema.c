@@ -111,7 +111,8 @@ static void migrates_3(void)
 	lz_ledger_close(&l);
 	run_sql("DROP INDEX held_look; ALTER TABLE held DROP COLUMN look_s;"
 		"CREATE INDEX held_expiry ON held (expiry_s); DROP TABLE book;"
-		"ALTER TABLE cases DROP COLUMN acted; PRAGMA user_version = 3");
+		"ALTER TABLE cases DROP COLUMN acted; ALTER TABLE origin DROP COLUMN staff_only;"
+		"PRAGMA user_version = 3");
 	l = open_at(BOOT_A, noon);
 	T_EQ(lz_held_count(l), 2, "every hold");
 	T_EQ(lz_held_due(l, (__u32)noon.mono_s + 61, due, 2), 1, "is looked for where it ends");
@@ -148,7 +149,8 @@ static void migrates_4(void)
 	lz_strcpy(t.source, sizeof(t.source), "clock");
 	T_EQ(lz_transition_add(l, &t, NULL), 0, "after its grace");
 	lz_ledger_close(&l);
-	run_sql("ALTER TABLE cases DROP COLUMN acted; PRAGMA user_version = 4");
+	run_sql("ALTER TABLE cases DROP COLUMN acted; ALTER TABLE origin DROP COLUMN staff_only;"
+		"PRAGMA user_version = 4");
 	l = open_at(BOOT_A, noon);
 	T_EQ(lz_case_get(l, c.id, &got), 0, "the case");
 	T_EQ(lz_case_acted_s(&got, "limit:day"), 60, "its last incident is none anew");
@@ -175,7 +177,7 @@ static void migrates_5(void)
 		"CREATE INDEX token_case ON token (case_id, expires_s);"
 		"INSERT INTO token VALUES (CAST(x'01' || zeroblob(31) AS BLOB), 7, 2100),"
 		"  (CAST(x'02' || zeroblob(31) AS BLOB), 7, 2050);"
-		"PRAGMA user_version = 5");
+		"ALTER TABLE origin DROP COLUMN staff_only; PRAGMA user_version = 5");
 	l = open_at(BOOT_A, noon);
 	T_EQ(lz_token_add(l, (__u8[LZ_TOKEN_HASH_BYTES]){ 3 }, 7, 2001, 100, 2, NULL), 0, "another");
 	T_ERR(lz_token_take(l, hash[1], 7, 2010, 100, NULL), -ENOENT, "the older one has died");
