@@ -10,8 +10,6 @@
 int lz_ctl_open(struct lz_ctl *ctl, const struct lz_policy *policy, struct lz_err *reterr);
 /** lz_ctl_silent_s() - how long has the keeper not answered? 0 = it does, as far as we know */
 unsigned long long lz_ctl_silent_s(const struct lz_ctl *ctl);
-/** lz_ctl_fits() - does a policy fit into the instance there is? 0, -EMEDIUMTYPE or -ENOSPC */
-int lz_ctl_fits(const struct lz_ctl *ctl, const struct lz_policy *policy, struct lz_err *reterr);
 /** lz_ctl_try() - could an instance for this policy be made beside the one there is? 0 or -errno */
 int lz_ctl_try(struct lz_ctl *ctl, const struct lz_policy *policy, struct lz_err *reterr);
 int lz_ctl_inner(struct lz_ctl *ctl, const struct lz_inner_sizes *sizes, struct lz_inner_fds *ret,

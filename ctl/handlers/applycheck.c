@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "control/ask.h"
+#include "control/instance.h"
 #include "control/rules.h"
 #include "handlers/answer.h"
 #include "handlers/preview.h"

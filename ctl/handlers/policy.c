@@ -12,6 +12,7 @@
 #include "control/ctl.h"
 #include "control/defer.h"
 #include "control/hold.h"
+#include "control/instance.h"
 #include "control/rules.h"
 #include "control/running.h"
 #include "control/tell.h"

@@ -12,81 +12,12 @@
 #include "datapath/rehook.h"
 #include "keeper/judged.h"
 #include "keeper/known.h"
+#include "keeper/look.h"
 #include "keeper/wiring.h"
 #include "privsep/chan.h"
 
 /* Then the keeper looks up: who asks it something must not take it for dead. */
 #define LZ_WIRING_SLICE_NS (250 * LZ_NS_PER_MS)
-
-/* One look at the machine: interfaces, our hooks on them, and what each generation wants. */
-struct look {
-	struct lz_netdevs devs;
-	struct lz_attachments have;
-	struct lz_port_wants want[LZ_GENERATIONS];
-};
-
-static void look_done(struct lz_wiring *w, struct look *look)
-{
-	if (look->devs.n) {
-		lz_netdevs_done(&w->seen);
-		w->seen = look->devs;
-		memset(&look->devs, 0, sizeof(look->devs));
-	}
-	lz_netdevs_done(&look->devs);
-	lz_attachments_done(&look->have);
-	for (int slot = 0; slot < LZ_GENERATIONS; slot++)
-		lz_port_wants_done(&look->want[slot]);
-}
-
-#define NOBODY_ASKS -1
-
-/* @strict_slot: of a policy that is asked for, or NOBODY_ASKS */
-static int look_around(struct lz_wiring *w, int strict_slot, struct look *ret, struct lz_err *reterr)
-{
-	int r;
-
-	memset(ret, 0, sizeof(*ret));
-	r = lz_netdevs_read(&w->seen, &ret->devs, reterr);
-	if (r == 0)
-		r = lz_attachments_read(w->kernel, &ret->have, reterr);
-	for (int slot = 0; r == 0 && slot < LZ_GENERATIONS; slot++)
-		if (w->planned[slot])
-			r = lz_port_wants_resolve(&ret->devs, w->rules[slot], w->n_rules[slot],
-						  &ret->have, slot == strict_slot, &ret->want[slot], reterr);
-	if (r == 0)
-		r = lz_failed_reserve(&w->failed, ret->want[0].n + ret->want[1].n, reterr);
-	if (r < 0)
-		look_done(w, ret);
-	return r;
-}
-
-static const struct lz_attachment *find_have(const struct look *look, __u32 ifindex)
-{
-	return lz_attachments_find(&look->have, ifindex);
-}
-
-static bool has_hook(const struct look *look, __u32 ifindex)
-{
-	const struct lz_attachment *have = find_have(look, ifindex);
-
-	return have && have->mode != LZ_ATTACH_NONE;
-}
-
-static struct lz_port_want *find_want(struct look *look, int slot, __u32 ifindex)
-{
-	for (size_t i = 0; i < look->want[slot].n; i++)
-		if (look->want[slot].v[i].ifindex == ifindex)
-			return &look->want[slot].v[i];
-	return NULL;
-}
-
-/* One that may have a hook beside the others. */
-static struct lz_port_want *find_fit(struct look *look, int slot, __u32 ifindex)
-{
-	struct lz_port_want *want = find_want(look, slot, ifindex);
-
-	return want && !want->unfit ? want : NULL;
-}
 
 /* Is a slice over? Never before its first hook, so that each one gets further. */
 static bool slice_over(__u64 *end_ns)
@@ -98,9 +29,9 @@ static bool slice_over(__u64 *end_ns)
 }
 
 /* Must a hook be attached for it, and is there no time any more? */
-static bool must_wait(const struct look *look, const struct lz_port_want *want, __u64 *end_ns)
+static bool must_wait(const struct lz_look *look, const struct lz_port_want *want, __u64 *end_ns)
 {
-	return !has_hook(look, want->ifindex) && slice_over(end_ns);
+	return !lz_look_hooked(look, want->ifindex) && slice_over(end_ns);
 }
 
 void lz_wiring_tell(struct lz_wiring *w, enum lz_told_what what, const char *text)
@@ -121,12 +52,12 @@ static bool was_lost(struct lz_wiring *w, __u32 ifindex, bool forget)
 }
 
 /* The entry first, then the hook: a program that runs without an entry passes everything. */
-static int wire(struct lz_wiring *w, struct look *look, struct lz_port_want *want, __u32 slot,
+static int wire(struct lz_wiring *w, struct lz_look *look, struct lz_port_want *want, __u32 slot,
 		struct lz_err *reterr)
 {
-	const struct lz_attachment *have = find_have(look, want->ifindex);
+	const struct lz_attachment *have = lz_look_have(look, want->ifindex);
 	unsigned int flags = want->egress ? LZ_ATTACH_F_EGRESS : 0;
-	bool there = has_hook(look, want->ifindex);
+	bool there = lz_look_hooked(look, want->ifindex);
 	char name[IF_NAMESIZE];
 	int r;
 
@@ -157,7 +88,7 @@ static int wire(struct lz_wiring *w, struct look *look, struct lz_port_want *wan
 }
 
 /* And if it cannot be: told, and its turn will come again. */
-static bool wire_or_note(struct lz_wiring *w, struct look *look, struct lz_port_want *want, __u32 slot)
+static bool wire_or_note(struct lz_wiring *w, struct lz_look *look, struct lz_port_want *want, __u32 slot)
 {
 	struct lz_err err = { "" };
 	const char *text;
@@ -173,7 +104,7 @@ static bool wire_or_note(struct lz_wiring *w, struct look *look, struct lz_port_
 }
 
 /* For a plan. One that goes on tries each port once, or its slices would never come to an end. */
-static int wire_planned(struct lz_wiring *w, struct look *look, struct lz_port_want *want, const struct lz_ask *ask,
+static int wire_planned(struct lz_wiring *w, struct lz_look *look, struct lz_port_want *want, const struct lz_ask *ask,
 			struct lz_err *reterr)
 {
 	int r;
@@ -184,7 +115,7 @@ static int wire_planned(struct lz_wiring *w, struct look *look, struct lz_port_w
 			lz_failed_forget(&w->failed, want->ifindex);
 		return r;
 	}
-	if (lz_failed_find(&w->failed, want->ifindex) && !has_hook(look, want->ifindex))
+	if (lz_failed_find(&w->failed, want->ifindex) && !lz_look_hooked(look, want->ifindex))
 		lz_ports_set(&w->ports, want, ask->slot, NULL); /* its role, for whoever looks */
 	else
 		wire_or_note(w, look, want, ask->slot);
@@ -192,12 +123,12 @@ static int wire_planned(struct lz_wiring *w, struct look *look, struct lz_port_w
 }
 
 /* Take back what a plan did before it failed. */
-static void unwire(struct lz_wiring *w, struct look *look, __u32 slot)
+static void unwire(struct lz_wiring *w, struct lz_look *look, __u32 slot)
 {
 	for (size_t i = 0; i < look->want[slot].n; i++) {
 		struct lz_port_want *want = &look->want[slot].v[i];
 
-		if (find_have(look, want->ifindex) || find_want(look, !slot, want->ifindex))
+		if (lz_look_have(look, want->ifindex) || lz_look_want(look, !slot, want->ifindex))
 			continue;
 		lz_detach(w->kernel, want->ifindex, NULL);
 		lz_ports_clear(&w->ports, want->ifindex);
@@ -231,7 +162,7 @@ void lz_wiring_close(struct lz_wiring *w)
 	lz_failed_done(&w->failed);
 }
 
-static int check_first_xdp(struct look *look, const struct lz_ask *ask, struct lz_err *reterr)
+static int check_first_xdp(struct lz_look *look, const struct lz_ask *ask, struct lz_err *reterr)
 {
 	const char *name;
 
@@ -248,7 +179,7 @@ static int check_first_xdp(struct look *look, const struct lz_ask *ask, struct l
 
 int lz_wiring_plan(struct lz_wiring *w, const struct lz_ask *ask, struct lz_err *reterr)
 {
-	struct look look;
+	struct lz_look look;
 	__u64 end_ns = 0;
 	size_t i;
 	int r;
@@ -259,7 +190,7 @@ int lz_wiring_plan(struct lz_wiring *w, const struct lz_ask *ask, struct lz_err 
 	memcpy(w->rules[ask->slot], ask->rules, sizeof(ask->rules));
 	w->n_rules[ask->slot] = ask->n_rules;
 	w->planned[ask->slot] = true;
-	r = look_around(w, ask->flags & LZ_PLAN_F_STANDING ? NOBODY_ASKS : (int)ask->slot, &look, reterr);
+	r = lz_look_around(w, ask->flags & LZ_PLAN_F_STANDING ? LZ_LOOK_NOBODY_ASKS : (int)ask->slot, &look, reterr);
 	if (r < 0) {
 		w->planned[ask->slot] = w->was_planned[ask->slot];
 		return r;
@@ -287,18 +218,18 @@ int lz_wiring_plan(struct lz_wiring *w, const struct lz_ask *ask, struct lz_err 
 		lz_judged_planned(w, ask->slot);
 		w->settled = false;
 	}
-	look_done(w, &look);
+	lz_look_done(w, &look);
 	return r;
 }
 
 /* An interface is gone, or nobody wants it any more. What takes longer than a slice waits for the next look. */
-static void drop_unwanted(struct lz_wiring *w, struct look *look)
+static void drop_unwanted(struct lz_wiring *w, struct lz_look *look)
 {
 	__u64 end_ns = 0;
 
 	for (size_t i = 0; i < look->have.n; i++) {
 		const struct lz_attachment *have = &look->have.v[i];
-		bool wanted = find_want(look, 0, have->ifindex) || find_want(look, 1, have->ifindex);
+		bool wanted = lz_look_want(look, 0, have->ifindex) || lz_look_want(look, 1, have->ifindex);
 
 		if (!have->dead && (wanted || !w->settled))
 			continue;
@@ -313,12 +244,12 @@ static void drop_unwanted(struct lz_wiring *w, struct look *look)
 }
 
 /* A port of one slot that the other does not want keeps no role there: it may have been renamed. */
-static void clear_roles(struct lz_wiring *w, struct look *look, __u32 slot)
+static void clear_roles(struct lz_wiring *w, struct lz_look *look, __u32 slot)
 {
 	for (size_t i = 0; i < look->want[!slot].n; i++) {
 		struct lz_port_want want = look->want[!slot].v[i];
 
-		if (want.unfit || find_want(look, (int)slot, want.ifindex))
+		if (want.unfit || lz_look_want(look, (int)slot, want.ifindex))
 			continue;
 		want.role = LZ_ROLE_NONE;
 		lz_ports_set(&w->ports, &want, slot, NULL);
@@ -326,14 +257,14 @@ static void clear_roles(struct lz_wiring *w, struct look *look, __u32 slot)
 }
 
 /* A port that has one hook, and the policy says another: only for good, like detaching. */
-static void change_hooks(struct lz_wiring *w, struct look *look, __u32 slot)
+static void change_hooks(struct lz_wiring *w, struct lz_look *look, __u32 slot)
 {
 	const struct lz_port_wants *wants = &look->want[slot];
 	lz_autofree struct lz_rehook *v = calloc(wants->n + 1, sizeof(*v));
 	size_t n = 0;
 
 	for (size_t i = 0; v && i < wants->n; i++) {
-		const struct lz_attachment *have = find_have(look, wants->v[i].ifindex);
+		const struct lz_attachment *have = lz_look_have(look, wants->v[i].ifindex);
 
 		if (have && !have->dead && have->mode != LZ_ATTACH_NONE && have->mode != wants->v[i].mode)
 			v[n++] = (struct lz_rehook){ .ifindex = have->ifindex, .from = have->mode,
@@ -343,7 +274,7 @@ static void change_hooks(struct lz_wiring *w, struct look *look, __u32 slot)
 		return;
 	lz_rehook(w->kernel, &w->ports, v, n);
 	for (size_t i = 0; i < n; i++) {
-		const struct lz_attachment *have = find_have(look, v[i].ifindex);
+		const struct lz_attachment *have = lz_look_have(look, v[i].ifindex);
 
 		if (v[i].result < 0)
 			lz_wiring_tell(w, LZ_TOLD_FAULT, v[i].err.text);
@@ -354,7 +285,7 @@ static void change_hooks(struct lz_wiring *w, struct look *look, __u32 slot)
 
 int lz_wiring_keep(struct lz_wiring *w, __u32 slot, struct lz_err *reterr)
 {
-	struct look look;
+	struct lz_look look;
 	int r;
 
 	if (!w->planned[slot])
@@ -362,14 +293,14 @@ int lz_wiring_keep(struct lz_wiring *w, __u32 slot, struct lz_err *reterr)
 	w->planned[!slot] = false;
 	w->n_rules[!slot] = 0;
 	w->settled = true;
-	r = look_around(w, NOBODY_ASKS, &look, reterr);
+	r = lz_look_around(w, LZ_LOOK_NOBODY_ASKS, &look, reterr);
 	if (r < 0)
 		return r;
 	drop_unwanted(w, &look);
 	lz_known_forget(w);
 	lz_ports_clear_slot(&w->ports, !slot);
 	change_hooks(w, &look, slot);
-	look_done(w, &look);
+	lz_look_done(w, &look);
 	return 0;
 }
 
@@ -390,16 +321,16 @@ static void tell_first_fault(struct lz_wiring *w, bool *fault, const struct lz_e
 }
 
 /* What nobody wants any more, or has no place beside the others, is tried no more, and leaves no entry. */
-static void drop_failed(struct lz_wiring *w, struct look *look)
+static void drop_failed(struct lz_wiring *w, struct lz_look *look)
 {
 	for (size_t i = 0; i < w->failed.n;) {
 		__u32 ifindex = w->failed.v[i].ifindex;
 
-		if (find_fit(look, 0, ifindex) || find_fit(look, 1, ifindex)) {
+		if (lz_look_fit(look, 0, ifindex) || lz_look_fit(look, 1, ifindex)) {
 			i++;
 			continue;
 		}
-		if (!find_have(look, ifindex)) /* else drop_unwanted() does, once it is detached */
+		if (!lz_look_have(look, ifindex)) /* else drop_unwanted() does, once it is detached */
 			lz_ports_clear(&w->ports, ifindex);
 		lz_failed_forget(&w->failed, ifindex);
 	}
@@ -407,9 +338,9 @@ static void drop_failed(struct lz_wiring *w, struct look *look)
 
 /* A port that failed, in both generations: it gets the hook of the first that wants it, as if it had it before.
  * One that went meanwhile leaves no entry. */
-static void try_again(struct lz_wiring *w, struct look *look, __u32 ifindex)
+static void try_again(struct lz_wiring *w, struct lz_look *look, __u32 ifindex)
 {
-	struct lz_port_want *first = find_fit(look, 0, ifindex), *other = find_fit(look, 1, ifindex);
+	struct lz_port_want *first = lz_look_fit(look, 0, ifindex), *other = lz_look_fit(look, 1, ifindex);
 	__u32 slot = first ? 0 : 1;
 	char name[IF_NAMESIZE];
 
@@ -425,7 +356,7 @@ static void try_again(struct lz_wiring *w, struct look *look, __u32 ifindex)
 }
 
 /* Of those whose time has come, who has waited longest: so each has his turn, be they more than fit in a slice. */
-static void try_failed(struct lz_wiring *w, struct look *look, __u64 *end_ns)
+static void try_failed(struct lz_wiring *w, struct lz_look *look, __u64 *end_ns)
 {
 	const struct lz_failed_port *port;
 
@@ -434,11 +365,11 @@ static void try_failed(struct lz_wiring *w, struct look *look, __u64 *end_ns)
 }
 
 /* What @slot wants and has not: newcomers, and hooks that somebody took. */
-static void sync_slot(struct lz_wiring *w, struct look *look, __u32 slot, __u64 *end_ns)
+static void sync_slot(struct lz_wiring *w, struct lz_look *look, __u32 slot, __u64 *end_ns)
 {
 	for (size_t i = 0; i < look->want[slot].n; i++) {
 		struct lz_port_want *want = &look->want[slot].v[i];
-		const struct lz_attachment *have = find_have(look, want->ifindex);
+		const struct lz_attachment *have = lz_look_have(look, want->ifindex);
 
 		if (want->unfit)
 			continue;
@@ -447,7 +378,7 @@ static void sync_slot(struct lz_wiring *w, struct look *look, __u32 slot, __u64 
 			w->lost[w->n_lost++] = want->ifindex;
 			lz_wiring_tell(w, LZ_TOLD_LOST, want->name);
 		}
-		if (has_hook(look, want->ifindex))
+		if (lz_look_hooked(look, want->ifindex))
 			lz_judged_note(w, want, slot);
 		if (!lz_failed_find(&w->failed, want->ifindex) && !must_wait(look, want, end_ns))
 			wire_or_note(w, look, want, slot);
@@ -457,13 +388,13 @@ static void sync_slot(struct lz_wiring *w, struct look *look, __u32 slot, __u64 
 void lz_wiring_sync(struct lz_wiring *w)
 {
 	struct lz_err err = { "" };
-	struct look look;
+	struct lz_look look;
 	bool fault = false;
 	__u64 end_ns = 0;
 
 	if (!w->kernel || (!w->planned[0] && !w->planned[1]))
 		return;
-	if (look_around(w, NOBODY_ASKS, &look, &err) < 0) {
+	if (lz_look_around(w, LZ_LOOK_NOBODY_ASKS, &look, &err) < 0) {
 		tell_fault(w, &err);
 		return;
 	}
@@ -481,23 +412,23 @@ void lz_wiring_sync(struct lz_wiring *w)
 	if (!fault)
 		w->fault[0] = '\0';
 	drop_unwanted(w, &look);
-	look_done(w, &look);
+	lz_look_done(w, &look);
 }
 
 int lz_wiring_ports(struct lz_wiring *w, __u32 after, struct lz_answer *ret, struct lz_err *reterr)
 {
-	struct look look;
+	struct lz_look look;
 	int r;
 
-	r = look_around(w, NOBODY_ASKS, &look, reterr);
+	r = lz_look_around(w, LZ_LOOK_NOBODY_ASKS, &look, reterr);
 	if (r < 0)
 		return r;
 	lz_text_set(ret->text, sizeof(ret->text), w->failed.n ? lz_failed_why(&w->failed) : w->fault);
 	for (size_t i = 0; i < look.devs.n; i++) {
 		const struct lz_netdev *dev = &look.devs.v[i];
-		const struct lz_attachment *have = find_have(&look, dev->ifindex);
-		const struct lz_port_want *want = find_want(&look, 0, dev->ifindex);
-		const struct lz_port_want *other = find_want(&look, 1, dev->ifindex);
+		const struct lz_attachment *have = lz_look_have(&look, dev->ifindex);
+		const struct lz_port_want *want = lz_look_want(&look, 0, dev->ifindex);
+		const struct lz_port_want *other = lz_look_want(&look, 1, dev->ifindex);
 		struct lz_port_told *port;
 
 		/* of two generations the one that wants a change */
@@ -519,6 +450,6 @@ int lz_wiring_ports(struct lz_wiring *w, __u32 after, struct lz_answer *ret, str
 		port->unfit = want && (want->unfit || want->clash);
 		port->failed = lz_failed_find(&w->failed, dev->ifindex) != NULL;
 	}
-	look_done(w, &look);
+	lz_look_done(w, &look);
 	return 0;
 }
