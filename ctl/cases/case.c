@@ -442,7 +442,7 @@ int lz_case_move(struct lz_ctl *ctl, struct lz_move *m, bool *ret_changed, struc
 			lz_grade_parse(p.v[0].grade, &grade, NULL);
 			m->to = lz_case_state_of(&grade);
 		}
-		changed = p.changed || m->to != was.state;
+		changed = p.changed || m->to != was.state || m->tells;
 		if (changed)
 			change_case(m, &p);
 		r = write_ledger(ctl, m, &was, &p, changed, reterr);

@@ -103,6 +103,7 @@ struct lz_move {
 	bool keys_done; /* the caller's batch has written the holds, and he tells the kernel: undo */
 	__u32 end_s; /* of a hold, the data plane's clock; 0: leave the end */
 	unsigned int exact; /* LZ_EXACT_* */
+	bool tells; /* told anew where the state stays: of a step that waits for its grace, or once more */
 	const char *event; /* for log and timeline; NULL: after the state */
 	const char *actor;
 	const char *source; /* operator, limit:NAME, clock, host, undo */

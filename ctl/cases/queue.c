@@ -297,7 +297,7 @@ static void act(struct lz_ctl *ctl, const struct lz_target *t, struct lz_case *c
 		const struct lz_decision *d)
 {
 	struct lz_move move = { .c = c, .target = t, .to = d->to, .grade = &d->grade,
-				.actor = "lazaretd", .source = e->source, .reason = e->text,
+				.tells = d->to == LZ_CASE_NOTIFIED, .actor = "lazaretd", .source = e->source, .reason = e->text,
 				.evidence = e->text, .seen = e };
 	struct lz_err err = { "" };
 

@@ -33,7 +33,7 @@ cat >"$LZ_DIR/policy.json" <<-'END'
 			  "transit": { "side": "uplink", "match": ["upl0"] } },
 	  "sets": { "homes": ["198.51.100.0/25", "2001:db8:2000::/36"], "nat": ["198.51.100.128/25"],
 		    "bots": ["198.51.102.0/24"], "slow": ["198.51.103.0/24"],
-		    "two": ["198.51.104.0/24"] },
+		    "two": ["198.51.104.0/24"], "warned": ["198.51.105.0/24"] },
 	  "customers": { "file": "customers.csv" },
 	  "never": ["192.0.2.1", "192.0.2.25"],
 	  "classes": {
@@ -44,12 +44,15 @@ cat >"$LZ_DIR/policy.json" <<-'END'
 	    "two": { "of": ["two"], "port25": "leave-alone", "limits": [
 	      { "name": "hour", "count": "smtp-connections", "at-most": "5/1h", "then": "notify" },
 	      { "name": "day", "count": "smtp-connections", "at-most": "10/24h", "then": "ladder:day" } ] },
+	    "warned": { "of": ["warned"], "port25": "leave-alone", "limits": [
+	      { "name": "soon", "count": "smtp-connections", "at-most": "5/10s", "then": "ladder:soon" } ] },
 	    "bots": { "of": ["bots"], "port25": "leave-alone", "limits": [
 	      { "name": "mad", "count": "smtp-connections", "at-most": "3/10s", "then": "hold 1h" } ] },
 	    "nat": { "of": ["nat"], "shared": true } },
 	  "ladders": {
 	    "home": { "forget": "1d", "steps": ["notify", "throttle 600/min 1h", "block25 20s", "garden:dirty 1h"] },
 	    "day": { "forget": "1d", "steps": ["block25 1h", "garden:dirty 1h"] },
+	    "soon": { "forget": "1d", "grace": "1h", "steps": ["notify", "block25 1h"] },
 	    "late": { "forget": "1d", "grace": "3s", "steps": ["block25 1h"] } },
 	  "gardens": { "dirty": { "kind": "strict" } },
 	  "guard": { "new-per-minute": 4, "active-sources": "1%" },
@@ -91,6 +94,7 @@ t_need lz_customer_add office "$HONEST" 2001:db8:2000:11::10
 t_need lz_customer_add pills "$SPAMMER" 2001:db8:2000:12::10
 t_need lz_customer_add twin "$TWIN4" "$TWIN6"
 t_need lz_customer_add late 198.51.103.10 2001:db8:3000:1::10
+t_need lz_customer_add warned 198.51.105.10 2001:db8:3000:3::10
 t_need lz_customer_add two 198.51.104.10 2001:db8:3000:2::10
 for i in 1 2 3 4 5 6; do
 	t_need lz_customer_add "mad$i" "198.51.102.1$i" "2001:db8:2000:3$i::10"
@@ -211,6 +215,19 @@ t_ok "grace: told first" lz_wait 2 is_state 198.51.103.10 notified
 t_ok "grace: passes meanwhile" reach late 25
 t_ok "grace over: the step" lz_wait 5 is_state 198.51.103.10 blocked25
 t_eq "grace over: held" "$(status_of reach late 25)" 1
+
+# Told already, and over the limit again: in an hour he will be held, and that is told, too.
+spam warned
+t_ok "warned: told" lz_wait 3 is_state 198.51.105.10 notified
+sleep 10.5
+spam warned
+t_ok "warned: what comes is said" lz_wait 3 eval \
+	"ctl -j quarantine show 198.51.105.10 | jq -r .next | grep -q '^block25 from '"
+t_eq "warned: the timeline has that step, when it comes, and who" "$(ctl -j quarantine show 198.51.105.10 |
+	jq -r '[.timeline[] | select(.state) | "\(.event) \(.grade) \(.for_s > 3590 and .for_s < 3610) \(.source)"] | join(", ")')" \
+	"notified notify false limit:soon, notified block25 true limit:soon"
+t_eq "warned: the log has both" \
+	"$(grep -c "event=notified object=198.51.105.10 " "$LZ_DIR/log/daemon.log")" 2
 
 # ---------------------------------------------------------------- two limits, two incidents
 
