@@ -42,13 +42,31 @@ static void show_hold(struct lz_cli *cli, const cJSON *reply)
 
 const struct lz_cli_view lz_view_hold = { .end = show_hold, .confirms = true };
 
+/* Nobody was held, and so nobody is freed: a case is let go, and what he was told would come does not. */
+static void show_called_off(struct lz_cli *cli, const cJSON *reply)
+{
+	char text[LZ_CELL_BYTES];
+
+	printf("let go %s", lz_text_get(cli, reply, "address", text));
+	if (cJSON_IsString(lz_text_member(reply, "customer")))
+		printf(", customer %s", lz_text_get(cli, reply, "customer", text));
+	if (cJSON_IsString(lz_text_member(reply, "called_off")))
+		printf("\n  was not held; does not come any more: %s\n", lz_text_get(cli, reply, "called_off", text));
+	else
+		puts("\n  was not held");
+}
+
 static void show_free(struct lz_cli *cli, const cJSON *reply)
 {
 	char until[LZ_CELL_BYTES];
 
-	print_touched(cli, "freed", reply);
-	lz_text_cell(cli, lz_text_member(reply, "until_before"), LZ_CELL_TIME, 0, until);
-	printf("\n  would have been held until %s\n", until);
+	if (cJSON_IsFalse(lz_text_member(reply, "was_held"))) {
+		show_called_off(cli, reply);
+	} else {
+		print_touched(cli, "freed", reply);
+		lz_text_cell(cli, lz_text_member(reply, "until_before"), LZ_CELL_TIME, 0, until);
+		printf("\n  would have been held until %s\n", until);
+	}
 	if (!cJSON_IsString(lz_text_member(reply, "exception_until")))
 		return;
 	lz_text_cell(cli, lz_text_member(reply, "exception_until"), LZ_CELL_TIME, 0, until);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "cases/case.h"
 #include "control/ctl.h"
@@ -266,12 +267,30 @@ static int fill_exempt(struct lz_request *req, const struct lz_target *target, c
 	return 0;
 }
 
+/* What somebody was let go from. */
+struct before {
+	struct lz_moved freed;
+	__u64 until_s;
+	bool held; /* not so: he was told, or seen */
+	char called_off[LZ_GRADE_TEXT_MAX + LZ_TIME_TEXT_MAX + 8]; /* the step that waited for its grace; "" = none */
+};
+
+static void look_before(const struct lz_case *c, struct before *ret)
+{
+	char grade[LZ_GRADE_TEXT_MAX], from[LZ_TIME_TEXT_MAX];
+
+	ret->until_s = c->until_s;
+	ret->held = lz_case_holds(c->state);
+	if (lz_case_waits(c))
+		snprintf(ret->called_off, sizeof(ret->called_off), "%s from %s", lz_grade_format(&c->grade, grade),
+			 lz_time_format(c->due_s * LZ_NS_PER_S, from));
+}
+
 static int let_go(struct lz_ctl *ctl, struct lz_request *req, const struct lz_target *target,
-		  __u64 exempt_s, __u64 *ret_until_s, struct lz_moved *ret_freed,
-		  struct lz_err *reterr)
+		  __u64 exempt_s, struct before *ret, struct lz_err *reterr)
 {
 	struct lz_move move = { .target = target, .to = LZ_CASE_RELEASED, .source = "operator",
-				.event = "freed", .moved = ret_freed, .reason = lz_arg_text(req, "reason"),
+				.event = "freed", .moved = &ret->freed, .reason = lz_arg_text(req, "reason"),
 				.ticket = lz_arg_text(req, "ticket") };
 	lz_autofree struct lz_granted *exempt = NULL;
 	char actor[LZ_ACTOR_TEXT_MAX];
@@ -293,7 +312,7 @@ static int let_go(struct lz_ctl *ctl, struct lz_request *req, const struct lz_ta
 		if (fill_exempt(req, target, actor, exempt_s, &move, &exempt) < 0)
 			return lz_err_set(reterr, ENOMEM, "quarantine: out of memory");
 	}
-	*ret_until_s = c.until_s;
+	look_before(&c, ret);
 	c.freed_s = lz_ctl_now().wall_s;
 	c.due_s = c.freed_s + LZ_CASE_RELEASED_S;
 	if (exempt_s && c.step >= 0) /* the step it was wrong about does not count */
@@ -307,9 +326,9 @@ void lz_h_quarantine_del(struct lz_request *req, void *arg)
 {
 	struct lz_ctl *ctl = arg;
 	bool wrong = lz_arg_bool(req, "false_positive");
-	__u64 for_s = lz_arg_int(req, "for_s", wrong ? LZ_EXEMPT_DEFAULT_S : 0), until_s = 0;
+	__u64 for_s = lz_arg_int(req, "for_s", wrong ? LZ_EXEMPT_DEFAULT_S : 0);
+	struct before before = { .until_s = 0 };
 	struct lz_target target;
-	struct lz_moved freed = { 0 };
 	char address[LZ_ADDR_TEXT_MAX];
 	struct lz_err err = { "" };
 	cJSON *end;
@@ -324,7 +343,7 @@ void lz_h_quarantine_del(struct lz_request *req, void *arg)
 	}
 	if (!lz_arg_target(ctl, req, &target))
 		return;
-	r = let_go(ctl, req, &target, for_s, &until_s, &freed, &err);
+	r = let_go(ctl, req, &target, for_s, &before, &err);
 	if (r < 0) {
 		lz_end(req, r, &err);
 	} else {
@@ -332,14 +351,17 @@ void lz_h_quarantine_del(struct lz_request *req, void *arg)
 
 		end = cJSON_CreateObject();
 		lz_json_add_str(end, "address", lz_addr_format(&target.addr, address));
-		lz_json_touched(ctl, end, &target, freed.v, freed.n);
-		lz_json_time(end, "until_before", until_s ? until_s : now_s);
+		lz_json_touched(ctl, end, &target, before.freed.v, before.freed.n);
+		lz_json_time(end, "until_before", before.until_s ? before.until_s : now_s);
+		lz_json_add_bool(end, "was_held", before.held);
+		if (before.called_off[0])
+			lz_json_add_str(end, "called_off", before.called_off);
 		if (for_s)
 			lz_json_time(end, "exception_until", now_s + for_s);
 		lz_json_case(ctl, end, &target);
 		lz_reply_end(req, LZ_CODE_OK, NULL, end);
 	}
-	free(freed.v);
+	free(before.freed.v);
 	lz_target_done(&target);
 }
 
@@ -363,6 +385,8 @@ static void show_target(struct lz_ctl *ctl, struct lz_request *req, const struct
 		end = cJSON_CreateObject();
 		lz_json_add_str(end, "address", address);
 		lz_json_held_now(ctl, end, target);
+		if (lz_class_name(ctl, target->class_))
+			lz_json_add_str(end, "class", lz_class_name(ctl, target->class_));
 		lz_json_time(end, "since", c.opened_s);
 		lz_json_case(ctl, end, target);
 		if (lz_case_holds(c.state))

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/units.h"
+#include "cases/case.h"
 #include "control/counted.h"
 #include "control/ctl.h"
 #include "control/exception.h"
@@ -151,6 +152,15 @@ static void say_free(struct lz_ctl *ctl, const struct lz_target *t, __u32 lifted
 	lz_json_add_u64(end, "generation", lz_ctl_generation(ctl));
 }
 
+/* He who is not held was perhaps told that he will be: that is why he calls. */
+static void say_case(struct lz_ctl *ctl, const struct lz_target *t, cJSON *end)
+{
+	struct lz_case c;
+
+	if (lz_case_peek(ctl, t, &c) == 0 && c.id && c.state != LZ_CASE_CLOSED)
+		lz_json_case(ctl, end, t);
+}
+
 static void say_evidence(const struct lz_cell_copy *cell, cJSON *end)
 {
 	char text[160], would[40] = "";
@@ -217,12 +227,15 @@ void lz_h_why(struct lz_request *req, void *arg)
 	say_place(ctl, &target, end);
 	seen = lz_cell_get(&ctl->view, target.key, &cell) == 0;
 	lifted = say_exception(ctl, &target, end);
-	if (lz_hold_read(&ctl->view, target.key, &word) == 0)
+	if (lz_hold_read(&ctl->view, target.key, &word) == 0) {
 		say_held(ctl, &target, word, end);
-	else if (lz_bypass_get(ctl->view.control, NULL))
-		lz_json_add_str(end, "verdict", BYPASSED);
-	else
-		say_free(ctl, &target, lifted, end);
+	} else {
+		if (lz_bypass_get(ctl->view.control, NULL))
+			lz_json_add_str(end, "verdict", BYPASSED);
+		else
+			say_free(ctl, &target, lifted, end);
+		say_case(ctl, &target, end);
+	}
 	if (seen)
 		say_evidence(&cell, end);
 	lz_reply_end(req, LZ_CODE_OK, NULL, end);

@@ -205,7 +205,7 @@ static const struct lz_proto_command lz_proto_commands[] = {
 	  "address=address for_s=int", LZ_PROTO_HELD " " LZ_PROTO_CASE " note?", "" },
 	{ "quarantine.del", LZ_PEER_OPERATE, LZ_CMD_F_MUTATES, 0,
 	  "address=address reason=text? ticket=word? false_positive=bool? for_s=int?",
-	  "address touched[] customer? until_before exception_until? " LZ_PROTO_CASE, "" },
+	  "address touched[] customer? until_before was_held called_off? exception_until? " LZ_PROTO_CASE, "" },
 	{ "quarantine.list", LZ_PEER_READ, 0, 0, "", /* unenforced: how many of them, if any */
 	  "total unenforced? not_enforced?", LZ_PROTO_HELD },
 	{ "quarantine.show", LZ_PEER_READ, 0, 0, "address=address? case=int?", /* one of them */

@@ -220,6 +220,7 @@ t_eq "grace over: held" "$(status_of reach late 25)" 1
 spam warned
 t_ok "warned: told" lz_wait 3 is_state 198.51.105.10 notified
 sleep 10.5
+WARNED=$(ctl -j quarantine show 198.51.105.10 | jq -r .case)
 spam warned
 t_ok "warned: what comes is said" lz_wait 3 eval \
 	"ctl -j quarantine show 198.51.105.10 | jq -r .next | grep -q '^block25 from '"
@@ -228,6 +229,15 @@ t_eq "warned: the timeline has that step, when it comes, and who" "$(ctl -j quar
 	"notified notify false limit:soon, notified block25 true limit:soon"
 t_eq "warned: the log has both" \
 	"$(grep -c "event=notified object=198.51.105.10 " "$LZ_DIR/log/daemon.log")" 2
+t_eq "warned: why knows it, not held though he is" "$(ctl -j why 198.51.105.10 |
+	jq -r '"\(.verdict) \(.case) \(.state) \(.next | split(" from ")[0]) \(.release | split(" quarantine ")[1])"')" \
+	"pass $WARNED notified block25 del 198.51.105.10"
+t_eq "warned: his class is known" "$(ctl -j quarantine show 198.51.105.10 | jq -r .class)" warned
+t_ok "warned: let go" say quarantine del 198.51.105.10
+t_eq "warned: nobody is freed who was not held" "$(grep -c 'freed\|held until' "$LZ_DIR/said")" 0
+t_ok "warned: what will not come is said" \
+	grep -qx '  was not held; does not come any more: block25 from .*' "$LZ_DIR/said"
+t_eq "warned: let go" "$(state_of 198.51.105.10)" released
 
 # ---------------------------------------------------------------- two limits, two incidents
 
