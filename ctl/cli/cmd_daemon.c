@@ -16,7 +16,10 @@ static const char *const preflight[] = { "--preflight", NULL };
 
 int lz_cli_preflight(struct lz_cli *cli)
 {
-	return lz_cli_program(cli, preflight, NULL);
+	const char *file = lz_cli_value(cli, "--policy");
+	const char *words[] = { "--preflight", file ? "--policy" : NULL, file, NULL };
+
+	return lz_cli_program(cli, words, NULL);
 }
 
 /* The daemon compares what it wants with what is; if it is not there, the machine may say why. */

@@ -16,7 +16,7 @@ const struct lz_cli_command lz_cli_commands[] = {
 	  "events as they happen; with -j one document a line" },
 	{ "top", "[every TIME] [count N] [--sort KEY] [--limit N]", lz_cli_top, "top", &lz_view_top,
 	  "the busiest sources, again and again on a terminal" },
-	{ "preflight", "", lz_cli_preflight, NULL, NULL,
+	{ "preflight", "[--policy FILE]", lz_cli_preflight, NULL, NULL,
 	  "what this machine can do, before anything is attached" },
 	{ "doctor", "", lz_cli_doctor, "doctor", &lz_view_doctor,
 	  "compare what is wanted, what is recorded and what the kernel does" },

@@ -273,6 +273,8 @@ static void bypass(void)
 	run_dir = "/nonexistent";
 	T_EQ(ctl("backtest a.pcap --policy p.json"), 6, "backtest");
 	T_STR(ran.out, "--backtest --policy p.json a.pcap\n", "its words");
+	T_EQ(ctl("preflight --policy p.json"), 6, "preflight, of a policy that is not there yet");
+	T_STR(ran.out, "--preflight --policy p.json\n", "its words");
 	T_EQ(ctl("doctor"), 3, "doctor needs the daemon");
 	T_STR(ran.out, "--preflight\n", "but tells what it can");
 	run_dir = dir;
