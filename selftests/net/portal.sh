@@ -177,6 +177,11 @@ own_templates()
 	t_ok "and replaced by the built-in one" has 'Ihr Internetanschluss ist in Quar' <(get -H 'Accept-Language: de')
 	lz_proc_stop lab
 	t_ok "--check passes what is shipped" "$BUILD/lazaret-portal" --check "$ROOT"/ctl/portal/templates/*.html
+	# a customer reads his own clock, and the gateway's is often UTC
+	for page in "$ROOT"/ctl/portal/templates/*.html; do
+		t_eq "${page##*/}: each time says of which zone it is" "$(TZ=IST-5:30 "$BUILD/lazaret-portal" --preview leaky "$page" |
+			grep -oE '[0-9]{2}:[0-9]{2} [^<]*' | sed 's/.*\(IST\).*/\1/' | sort | uniq -c | tr -d ' ')" 4IST
+	done
 	t_eq "--check refuses a bad one" "$("$BUILD/lazaret-portal" --check "$LZ_DIR/own/de.html" 2>&1 | wc -l)" 1
 }
 
