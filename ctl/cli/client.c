@@ -22,7 +22,7 @@ static enum lz_code not_running(struct lz_err *reterr, const char *path, const c
 	if (error == EACCES || error == EPERM) {
 		lz_err_set(reterr, error,
 			   "%s: not permitted; become root or a member of the group " LZ_PROTO_GROUP_OPERATE
-			   ", and of " LZ_PROTO_GROUP_ADMIN " to change policies", path);
+			   ", and of " LZ_PROTO_GROUP_ADMIN " to change policies and for bypass", path);
 		return LZ_CODE_NOT_PERMITTED;
 	}
 	lz_err_set(reterr, error, "lazaretd is not running: cannot connect to %s: %s; start it with '%s%s'", path,

@@ -287,10 +287,10 @@ static bool is_question(const struct lz_cli_command *command, enum lz_peer_role 
 	const struct lz_proto_command *proto = command->ask ? lz_cli_proto(command->ask) : NULL;
 
 	return proto && proto->role >= from && proto->role <= to &&
-	       (!(proto->flags & LZ_CMD_F_MUTATES) || strstr(command->pattern, "[reset]"));
+	       (!(proto->flags & LZ_CMD_F_MUTATES) || from == LZ_PEER_ADMIN || strstr(command->pattern, "[reset]"));
 }
 
-/* The questions of a few roles, in bold. */
+/* The questions of a few roles, in bold; of administrators all that is theirs. */
 static void print_man_questions(enum lz_peer_role from, enum lz_peer_role to)
 {
 	const char *before = "";
@@ -320,7 +320,7 @@ static void print_man_files(void)
 	print_man_questions(LZ_PEER_LOOK, LZ_PEER_LOOK);
 	puts("and only members of the group " LZ_PROTO_GROUP_READ " for the rest, which names customers\n"
 	     ".SH SEE ALSO\n"
-	     "\\fBlazaret\\-policy\\fR(5), \\fBlazaret\\-portal\\fR(8)");
+	     "\\fBlazaret\\-policy\\fR(5), \\fBlazaretd\\fR(8), \\fBlazaret\\-portal\\fR(8)");
 }
 
 void lz_cli_print_man(void)

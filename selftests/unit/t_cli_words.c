@@ -262,7 +262,9 @@ static void man_page(void)
 	T_HAS(ran.out, ".TP\n7\nstopped by a guard\n", "exit codes");
 	T_HAS(ran.out, "\nfor commands that change something, for the questions\n"
 	      "\\fBpolicy diff\\fR,\n\\fBquarantine guard\\fR\n"
-	      "and, if they are members of lazaret-admin, too, for\n\\fBaudit list\\fR\n",
+	      "and, if they are members of lazaret-admin, too, for\n\\fBpolicy apply\\fR,\n\\fBpolicy confirm\\fR,\n"
+	      "\\fBpolicy undo\\fR,\n\\fBrange add\\fR,\n\\fBrange del\\fR,\n\\fBaudit list\\fR,\n"
+	      "\\fBbypass on\\fR,\n\\fBbypass off\\fR\n",
 	      "which questions need the other socket");
 	T_HAS(ran.out, "everybody may ask for\n\\fBstatus\\fR,\n\\fBhealth\\fR,\n\\fBpolicy counters\\fR,\n"
 	      "\\fBportal options\\fR,\n\\fBbypass status\\fR\nand only members of the group lazaret-view",
