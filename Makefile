@@ -214,6 +214,7 @@ install: all
 	install -m 644 policies/schema/*.json $(EXAMPLES)/schema
 	install -d $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	install -D -m 644 policies/lazaret-policy.5 $(DESTDIR)$(PREFIX)/share/man/man5/lazaret-policy.5
+	install -m 644 ctl/daemon/lazaretd.8 $(DESTDIR)$(PREFIX)/share/man/man8/lazaretd.8
 	install -m 644 ctl/portal/lazaret-portal.8 $(DESTDIR)$(PREFIX)/share/man/man8/lazaret-portal.8
 	$(O)/lazaretctl --man > $(DESTDIR)$(PREFIX)/share/man/man8/lazaretctl.8
 	$(O)/lazaretctl --completion > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lazaretctl
@@ -234,7 +235,7 @@ uninstall:
 	rm -f $(DESTDIR)/lib/systemd/system/lazaret.service $(DESTDIR)$(PREFIX)/lib/sysusers.d/lazaret.conf
 	rm -f $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/lazaret.conf
 	rm -f $(DESTDIR)$(PREFIX)/share/man/man8/lazaretctl.8 $(DESTDIR)$(PREFIX)/share/man/man8/lazaret-portal.8
-	rm -f $(DESTDIR)$(PREFIX)/share/man/man5/lazaret-policy.5
+	rm -f $(DESTDIR)$(PREFIX)/share/man/man8/lazaretd.8 $(DESTDIR)$(PREFIX)/share/man/man5/lazaret-policy.5
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lazaretctl
 	rm -rf $(DESTDIR)$(PREFIX)/share/lazaret
 

@@ -42,7 +42,30 @@ kinds_of()
 	sed -n 's/^\t{ "\([a-z0-9-]*\)", LZ_PAGE_.*/\1/p' ctl/portal/preview.c
 }
 
-for page in policies/lazaret-policy.5 ctl/portal/lazaret-portal.8; do
+# options_of PROGRAM: as its --help has them
+options_of()
+{
+	"$BUILD/$1" --help | sed -n 's/^  \(--*[a-z-]*\).*/\1/p'
+}
+
+# The commands that want more than the group lazaret.
+admin_words()
+{
+	sed -n 's/^\t{ "\([a-z.]*\)", LZ_PEER_ADMIN,.*/\1/p' include/lazaret/proto.h | tr . ' '
+}
+
+# files_tell WORDS...: the section FILES of lazaretctl(8) has each of them, as commands
+files_tell()
+{
+	local text words missing=0
+	text=$("$BUILD/lazaretctl" --man | sed '1,/^\.SH FILES/d')
+	for words; do
+		grep -qF -- "\\fB$words\\fR" <<<"$text" || { echo "no word of '$words'"; missing=1; }
+	done
+	return "$missing"
+}
+
+for page in policies/lazaret-policy.5 ctl/portal/lazaret-portal.8 ctl/daemon/lazaretd.8; do
 	t_ok "$page" quiet "$page"
 done
 t_ok "lazaretctl --man" generated
@@ -51,4 +74,10 @@ mapfile -t kinds < <(kinds_of)
 t_ok "there are words and kinds" [ "${#words[@]}" -gt 40 -a "${#kinds[@]}" -gt 8 ]
 t_ok "lazaret-portal(8) has every word of a template" told ctl/portal/lazaret-portal.8 "${words[@]}"
 t_ok "lazaret-portal(8) has every kind of preview" told ctl/portal/lazaret-portal.8 "${kinds[@]}"
+mapfile -t options < <(make -s O="$BUILD" "$BUILD/lazaretd" >/dev/null; options_of lazaretd)
+t_ok "lazaretd has options" [ "${#options[@]}" -gt 10 ]
+t_ok "lazaretd(8) has every option" told ctl/daemon/lazaretd.8 "${options[@]}"
+mapfile -t admins < <(admin_words)
+t_ok "there are commands that want lazaret-admin" [ "${#admins[@]}" -gt 6 ]
+t_ok "lazaretctl(8) says of each that it does" files_tell "${admins[@]}"
 t_end
