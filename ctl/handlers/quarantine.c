@@ -315,7 +315,8 @@ static int let_go(struct lz_ctl *ctl, struct lz_request *req, const struct lz_ta
 	look_before(&c, ret);
 	c.freed_s = lz_ctl_now().wall_s;
 	c.due_s = c.freed_s + LZ_CASE_RELEASED_S;
-	if (exempt_s && c.step >= 0) /* the step it was wrong about does not count */
+	/* A step that was wrong does not count, nor one that was never taken. */
+	if ((exempt_s || ret->called_off[0]) && c.step >= 0)
 		c.step--;
 	move.c = &c;
 	move.actor = actor;

@@ -52,7 +52,7 @@ cat >"$LZ_DIR/policy.json" <<-'END'
 	  "ladders": {
 	    "home": { "forget": "1d", "steps": ["notify", "throttle 600/min 1h", "block25 20s", "garden:dirty 1h"] },
 	    "day": { "forget": "1d", "steps": ["block25 1h", "garden:dirty 1h"] },
-	    "soon": { "forget": "1d", "grace": "1h", "steps": ["notify", "block25 1h"] },
+	    "soon": { "forget": "1d", "grace": "1h", "steps": ["notify", "throttle 600/min 1h", "block25 1h"] },
 	    "late": { "forget": "1d", "grace": "3s", "steps": ["block25 1h"] } },
 	  "gardens": { "dirty": { "kind": "strict" } },
 	  "guard": { "new-per-minute": 4, "active-sources": "1%" },
@@ -223,21 +223,25 @@ sleep 10.5
 WARNED=$(ctl -j quarantine show 198.51.105.10 | jq -r .case)
 spam warned
 t_ok "warned: what comes is said" lz_wait 3 eval \
-	"ctl -j quarantine show 198.51.105.10 | jq -r .next | grep -q '^block25 from '"
+	"ctl -j quarantine show 198.51.105.10 | jq -r .next | grep -q '^throttle 600/min from '"
 t_eq "warned: the timeline has that step, when it comes, and who" "$(ctl -j quarantine show 198.51.105.10 |
 	jq -r '[.timeline[] | select(.state) | "\(.event) \(.grade) \(.for_s > 3590 and .for_s < 3610) \(.source)"] | join(", ")')" \
-	"notified notify false limit:soon, notified block25 true limit:soon"
+	"notified notify false limit:soon, notified throttle 600/min true limit:soon"
 t_eq "warned: the log has both" \
 	"$(grep -c "event=notified object=198.51.105.10 " "$LZ_DIR/log/daemon.log")" 2
 t_eq "warned: why knows it, not held though he is" "$(ctl -j why 198.51.105.10 |
 	jq -r '"\(.verdict) \(.case) \(.state) \(.next | split(" from ")[0]) \(.release | split(" quarantine ")[1])"')" \
-	"pass $WARNED notified block25 del 198.51.105.10"
+	"pass $WARNED notified throttle 600/min del 198.51.105.10"
 t_eq "warned: his class is known" "$(ctl -j quarantine show 198.51.105.10 | jq -r .class)" warned
 t_ok "warned: let go" say quarantine del 198.51.105.10
 t_eq "warned: nobody is freed who was not held" "$(grep -c 'freed\|held until' "$LZ_DIR/said")" 0
 t_ok "warned: what will not come is said" \
-	grep -qx '  was not held; does not come any more: block25 from .*' "$LZ_DIR/said"
+	grep -qx '  was not held; does not come any more: throttle 600/min from .*' "$LZ_DIR/said"
 t_eq "warned: let go" "$(state_of 198.51.105.10)" released
+sleep 10.5
+spam warned
+t_ok "warned: a step that was called off was not taken" lz_wait 3 eval \
+	"ctl -j quarantine show 198.51.105.10 | jq -r .next | grep -q '^throttle 600/min from '"
 
 # ---------------------------------------------------------------- two limits, two incidents
 
