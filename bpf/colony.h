@@ -4,7 +4,7 @@
  *
  *   packet of a held source              leaky          strict
  *   not IP: ARP, PPP control, EAPOL      pass           pass       (never gets here)
- *   ND, DHCP, DHCPv6                     pass           pass
+ *   ND, DHCP, DHCPv6                     pass           pass; beyond the link limited
  *   to always-reach                      pass, limited  pass, limited
  *   TCP 25                               mail verdict: the sink, or the class's refusal
  *   garden destinations, open ports      pass           pass; on port 80, too: updates come by it
@@ -29,6 +29,12 @@
  * look-up or a call needs a few; a flood of the resolver does not get through (faults.md F50). */
 #define LZ_REACH_STEP_MS  10
 #define LZ_REACH_BURST_MS 1990
+
+/* Of these one a second, if half of what may come at once is there, to a DHCP server or an address of another prefix
+ * beyond the link: a renewal is one packet in hours, and whoever listens at port 67 of the Internet would be a way
+ * out of any garden. */
+#define LZ_UPKEEP_STEP_MS  990
+#define LZ_UPKEEP_BURST_MS 1000
 
 /* Two CPUs never lose twice in a row; whoever loses four times is refused. */
 #define LZ_HELD_RETRIES 4
@@ -85,9 +91,11 @@ __noinline int lz_held_allowed(__u32 slot, __u64 now_ns, __u32 step_ms, __u32 bu
 	return 0;
 }
 
-static __always_inline int lz_reach_allowed(__u32 slot, __u64 now_ns)
+/* @far: upkeep of a link that is not the source's */
+static __always_inline int lz_reach_allowed(__u32 slot, __u64 now_ns, int far)
 {
-	return lz_held_allowed(slot, now_ns, LZ_REACH_STEP_MS, LZ_REACH_BURST_MS);
+	return lz_held_allowed(slot, now_ns, far ? LZ_UPKEEP_STEP_MS : LZ_REACH_STEP_MS,
+			       far ? LZ_UPKEEP_BURST_MS : LZ_REACH_BURST_MS);
 }
 
 /* May a throttled source open one more port-25 connection? A row nobody filled stops nothing. */
@@ -114,6 +122,12 @@ static __always_inline int lz_is_on_link(const struct lz_pkt *p)
 	if (p->family == 4)
 		return lz_be32_get(p->daddr + 12) == 0xffffffff;
 	return p->daddr[0] == 0xff || (p->daddr[0] == 0xfe && (p->daddr[1] & 0xc0) == 0x80);
+}
+
+/* Neighbours by their addresses: what asks for one that is no fe80:: goes there. */
+static __always_inline int lz_is_same_prefix(const struct lz_pkt *p)
+{
+	return p->family == 6 && *(const __u64 *)p->saddr == *(const __u64 *)p->daddr;
 }
 
 static __always_inline const struct lz_garden_row *lz_garden_of(__u32 slot, __u32 row)
@@ -169,7 +183,8 @@ static __always_inline __u32 lz_garden_fate(const struct lz_pkt *p, __u32 row, _
 	if (lz_is_link_upkeep(p) && lz_is_on_link(p))
 		return LZ_V_PASS;
 	if (lz_is_link_upkeep(p) || (sets & LZ_SET_REACH))
-		return lz_reach_allowed(p->cell, p->now_ns) ? LZ_V_PASS : LZ_V_DROP;
+		return lz_reach_allowed(p->cell, p->now_ns, !(sets & LZ_SET_REACH) && !lz_is_same_prefix(p)) ?
+			       LZ_V_PASS : LZ_V_DROP;
 	/* A tiny first fragment may hide any port: it is treated as the harmful one. */
 	if (p->flags & LZ_P_TINY_FRAG)
 		return LZ_V_DROP;

@@ -85,9 +85,12 @@ static bool goes_no_further(const struct m_packet *p)
 				p->dst[0] == 0xff || starts_with(p->dst, 0xfe, 0x80, 2);
 }
 
-static bool reach(const struct m_case *c, struct m_cell *cell)
+/* A hundred packets a second; of what keeps a link alive that is not the source's own, one. */
+static bool reach(const struct m_case *c, struct m_cell *cell, __u64 to)
 {
-	return m_held_allowed(cell, world_now(c->m->w), 10, 1990);
+	bool near = to & LZ_SET_REACH || (c->p->family == 6 && !memcmp(c->p->src, c->p->dst, 8));
+
+	return m_held_allowed(cell, world_now(c->m->w), near ? 10 : 990, near ? 1990 : 1000);
 }
 
 /* TCP 25: the sink, and the class's refusal where there is none. */
@@ -120,7 +123,7 @@ static bool garden(struct m_case *c, struct m_cell *cell, const struct lz_garden
 	if (upkeep(p) && goes_no_further(p))
 		return true;
 	if (upkeep(p) || to & LZ_SET_REACH) {
-		if (!reach(c, cell))
+		if (!reach(c, cell, to))
 			answer(c, LZ_V_DROP, LZ_R_DROP_HELD);
 	} else if (p->tiny) {
 		answer(c, LZ_V_DROP, LZ_R_DROP_HELD);

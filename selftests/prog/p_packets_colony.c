@@ -467,6 +467,39 @@ static void reach_is_limited(void)
 	T_EQ(world_cell(w, world_key(w, DYN4))->dropped, 300, "each drop stands in the cell");
 }
 
+/* Port 67, and neighbour discovery, of the whole Internet: no way to talk to it. */
+static void upkeep_far_away(void)
+{
+	static const struct {
+		struct pkt_spec p;
+		unsigned a_second;
+	} row[] = {
+		{ { TO(WORLD4), .proto = 17, .sport = 68, .dport = 67 }, 1 },
+		{ { TO6(WORLD6), .proto = 17, .sport = 546, .dport = 547 }, 1 },
+		{ { TO6(WORLD6), .proto = 58, .icmp_type = 135 }, 1 },
+		{ { .src = DYN6, .dst = "2001:db8:1000:7::1", .proto = 58, .icmp_type = 135 }, 100 },
+	};
+	struct world_run r;
+
+	for (unsigned i = 0; i < sizeof(row) / sizeof(*row); i++) {
+		unsigned passed = 0;
+
+		world_reset(w);
+		hold_both(w);
+		for (__u64 at_s = 1; at_s <= 20; at_s++) {
+			world_clock(w, (WORLD_START_S + at_s) * S);
+			for (int k = 0; k < 300; k++) {
+				world_frame(w, k % 2 ? WORLD_XDP : WORLD_TC, &row[i].p, &r);
+				passed += at_s > 10 && r.verdict == LZ_V_PASS;
+			}
+		}
+		T_EQ(passed, 10 * row[i].a_second, row[i].p.dst);
+		rows_check(w, WORLD_XDP, &(struct row){ "names are looked up all the same", { TO(REACH4), .proto = 17,
+			   .dport = 53 }, GARDEN });
+	}
+	ROWS_OK("rows");
+}
+
 static void monitor_holds_nobody(void)
 {
 	struct row row = { "monitored", { TO(WORLD4), .dport = 25 }, LZ_V_PASS, LZ_R_PASS_MONITOR };
@@ -496,6 +529,7 @@ static const struct t_case cases[] = {
 	{ "an exception is no release", exceptions_do_not_free },
 	{ "one /64, one fate", one_prefix_one_fate },
 	{ "always-reach is limited", reach_is_limited },
+	{ "upkeep far away", upkeep_far_away },
 	{ "monitor mode", monitor_holds_nobody },
 };
 
