@@ -163,13 +163,25 @@ __noinline int lz_flow_turn(__u64 hash, __u64 now_ns, __u32 from, __u32 to)
 	       __sync_val_compare_and_swap(at, e, (e & ~LZ_FLOW_STATE) | LZ_FLOW_TURNED(to)) == e;
 }
 
-/* Remember the verdict of a new SYN in place of the oldest. Two CPUs at one line may take one place: the
+/* Is this one of a connection that has an answer, and may it still get further? 1 or 0. */
+static __always_inline __u64 lz_flow_is_answered(__u64 e, __u64 now_ns)
+{
+	return LZ_FLOW_VERDICT(e) == LZ_FLOW_AWAITED &&
+	       ((LZ_FLOW_NOW(now_ns) - (__u32)e) & LZ_FLOW_TIME_MASK) <= LZ_FLOW_HORIZON_TICKS;
+}
+
+/* Remember the verdict of a new SYN in place of the oldest, or of the one after it: SYNs are whatever their sender
+ * likes, an answer is not, and who leaves his handshake open while he floods must not push out what waits for it.
+ * Where two such lie side by side the second goes. Two CPUs at one line may take one place: the
  * first is then forgotten, as if seven others had come. */
 static __always_inline void lz_flow_note(struct lz_flow_line *line, __u64 hash, __u64 now_ns,
 					 __u32 verdict)
 {
 	__u64 at = line->next;
 
+	if (at >= LZ_FLOW_LINE_ENTRIES)
+		at = 0;
+	at += lz_flow_is_answered(line->entry[at], now_ns);
 	if (at >= LZ_FLOW_LINE_ENTRIES)
 		at = 0;
 	line->entry[at] = (hash >> LZ_FLOW_PRINT_SHIFT << LZ_FLOW_PRINT_SHIFT) |

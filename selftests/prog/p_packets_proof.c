@@ -175,6 +175,21 @@ static void handshake_out_of_order(void)
 	T_EQ(proven, 3, "each is evidence, once");
 }
 
+/* Who leaves his handshake open and floods has all his SYNs remembered, and what he is awaited for, too. */
+static void handshake_after_a_flood(void)
+{
+	struct connection c = { LIM4, WORLD4, 1000 }, noise = { LIM4, WORLD4, 100000 };
+	unsigned n = 3 * LZ_FLOW_LINE_ENTRIES * WORLD_FLOW_LINES, proven = 0;
+
+	limited(holding(3));
+	syn(&c);
+	syn_ack(&c);
+	for (unsigned i = 0; i < n; i++, noise.isn++)
+		syn(&noise);
+	proven = (unsigned)ack(&c, c.isn * 7).delta[LZ_C_HANDSHAKE];
+	T_EQ(proven, 1, "evidence after a flood");
+}
+
 /* Whoever sends in another's name does not see what the server answers. */
 static void forged(void)
 {
@@ -359,6 +374,7 @@ static const struct t_case cases[] = {
 	{ "handshakes hold, IPv6", ipv6 },
 	{ "a handshake out of order", handshake_out_of_order },
 	{ "a bot that goes on", a_bot_that_goes_on },
+	{ "a handshake after a flood", handshake_after_a_flood },
 	{ "forged SYNs and guessed ACKs", forged },
 	{ "a handshake counts once", once_each },
 	{ "a server that frames its visitor", framed_by_a_server },
