@@ -11,10 +11,10 @@
 #include "base/mem.h"
 #include "datapath/kernel.h"
 
-#define FLOW_LINES_MIN 1024
 /* 1 MiB, 114,688 SYNs: 130 s of 880 a second, or a second of 114,000. Eight times that lay beyond the
- * second-level cache, where the line of a SYN cost as much as a cell (make bench, row b). */
-#define FLOW_LINES_MAX 16384
+ * second-level cache, where the line of a SYN cost as much as a cell (make bench, row b). Nor less where there are
+ * few sources: any one of them can send SYNs at line rate, and must not push out his own before it is answered. */
+#define FLOW_LINES 16384
 
 #define RANGES_MAX    (1u << 23) /* buckets, 2 GiB: four million prefixes, however they are spread */
 #define DESTS_MAX     (1u << 20)
@@ -24,15 +24,13 @@ void lz_instance_size(__u32 sources_max, __u32 colony_max, struct lz_instance *r
 {
 	__u64 cells = (__u64)sources_max + colony_max;
 	__u64 lines = (cells * 3 + 2 * LZ_TAG_LINE_SLOTS - 1) / (2 * LZ_TAG_LINE_SLOTS);
-	__u32 flows = sources_max / 16;
 
 	ret->tag_lines = lines > 0 ? lines : 1;
 	ret->block_lines = lz_block_lines(ret->tag_lines);
 	/* Four bits a cell: a page each for prefixes that are a quarter full, and few share one while half of
 	 * those have nobody held (held.h). */
 	ret->held_lines = (cells * 4 >> LZ_HELD_PAGE_BITS) * LZ_HELD_PAGE_LINES + LZ_HELD_PAGE_LINES;
-	ret->flow_lines = flows < FLOW_LINES_MIN ? FLOW_LINES_MIN :
-			  flows > FLOW_LINES_MAX ? FLOW_LINES_MAX : flows;
+	ret->flow_lines = FLOW_LINES;
 }
 
 __u64 lz_instance_bytes(const struct lz_instance *instance)
