@@ -295,6 +295,7 @@ static void say_next(struct lz_ctl *ctl, const struct lz_case *c, cJSON *obj)
 {
 	char text[200], grade[LZ_GRADE_TEXT_MAX], time[LZ_TIME_TEXT_MAX], length[LZ_DURATION_TEXT_MAX];
 	struct lz_ladder ladder;
+	bool harder;
 	__u32 step;
 
 	if (lz_case_waits(c)) {
@@ -302,7 +303,9 @@ static void say_next(struct lz_ctl *ctl, const struct lz_case *c, cJSON *obj)
 			 lz_time_format(c->due_s * LZ_NS_PER_S, time));
 	} else if (c->ladder[0] && lz_ladder_of(ctl, c->ladder, &ladder)) {
 		step = lz_ladder_next(&ladder, c, lz_ctl_now().wall_s);
-		lz_grade_format(&ladder.step[step].grade, grade);
+		/* Nothing that happens by itself softens a hold. */
+		harder = lz_case_holds(c->state) && lz_grade_harder(&c->grade, &ladder.step[step].grade);
+		lz_grade_format(harder ? &c->grade : &ladder.step[step].grade, grade);
 		if (ladder.step[step].for_s)
 			snprintf(text, sizeof(text), "with new evidence: %s for %s", grade,
 				 lz_duration_format(ladder.step[step].for_s * LZ_NS_PER_S, length));

@@ -242,6 +242,9 @@ sleep 10.5
 spam warned
 t_ok "warned: a step that was called off was not taken" lz_wait 3 eval \
 	"ctl -j quarantine show 198.51.105.10 | jq -r .next | grep -q '^throttle 600/min from '"
+t_ok "warned: an operator is stricter" ctl quarantine add 198.51.105.10 garden strict for 2h
+t_eq "warned: what comes next is no softer" "$(ctl -j quarantine show 198.51.105.10 | jq -r .next)" \
+	"with new evidence: garden:strict for 1h"
 
 # ---------------------------------------------------------------- two limits, two incidents
 
