@@ -80,6 +80,15 @@ static __always_inline __u32 lz_slack(const struct lz_limit *l, __u32 proven)
 	return l->slack & (proven - 1);
 }
 
+/* One unit for the words of a window or a bucket. */
+static __always_inline enum lz_charge lz_words_charge(__u64 *state, const struct lz_limit *l, __u64 now_ns,
+						      __u32 slack, __u32 *ret_value)
+{
+	if (l->kind == LZ_LIMIT_WINDOW)
+		return lz_window_charge(state, l, now_ns, slack, ret_value);
+	return lz_bucket_charge(state, l, now_ns, slack, ret_value);
+}
+
 static __always_inline enum lz_charge lz_limit_charge(struct lz_cell *cell, __u32 slot,
 						      const struct lz_limit *l, __u64 now_ns,
 						      __u32 proven, __u32 *ret_value)
@@ -99,10 +108,7 @@ static __always_inline enum lz_charge lz_limit_charge(struct lz_cell *cell, __u3
 	state = lz_limit_state(l, cell, slot, proven);
 	if (!state)
 		return LZ_CHARGE_OK;
-	if (l->kind == LZ_LIMIT_WINDOW)
-		charge = lz_window_admit(state, l, now_ns, l->n + slack, ret_value);
-	else
-		charge = lz_bucket_admit(state, l, now_ns, slack, ret_value);
+	charge = lz_words_charge(state, l, now_ns, slack, ret_value);
 	return LZ_FORGET(charge);
 }
 
@@ -122,9 +128,7 @@ __noinline int lz_limit_again(const struct lz_pkt *p, struct lz_limit_ask *ask, 
 	state = lz_limit_state(l, cell, slot, p->proven);
 	if (!l->slot_ns || !state)
 		return LZ_CHARGE_OK;
-	return l->kind == LZ_LIMIT_WINDOW ?
-		       lz_window_admit(state, l, p->now_ns, l->n + slack, &ask->value) :
-		       lz_bucket_admit(state, l, p->now_ns, slack, &ask->value);
+	return lz_words_charge(state, l, p->now_ns, slack, &ask->value);
 }
 
 /* Is this what the limit counts, and may it? Exceptions lift all limits, or those on mail. A handshake is

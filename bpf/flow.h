@@ -119,6 +119,12 @@ static __always_inline __u64 *lz_flow_entry(struct lz_flow_line *line, __u64 has
 	return 0;
 }
 
+/* Is it so long ago that no host sends it again? */
+static __always_inline int lz_flow_is_old(__u64 e, __u64 now_ns)
+{
+	return ((LZ_FLOW_NOW(now_ns) - (__u32)e) & LZ_FLOW_TIME_MASK) > LZ_FLOW_HORIZON_TICKS;
+}
+
 /**
  * lz_flow_find() - has this SYN been judged in the last LZ_FLOW_HORIZON_S seconds?
  *
@@ -134,8 +140,7 @@ static __always_inline int lz_flow_find(struct lz_flow_line *line, __u64 hash, _
 	e = *(volatile __u64 *)at;
 	if ((e ^ hash) >> LZ_FLOW_PRINT_SHIFT)
 		return LZ_FLOW_NEW; /* pushed out by another CPU, just now */
-	if (((LZ_FLOW_NOW(now_ns) - (__u32)e) & LZ_FLOW_TIME_MASK) > LZ_FLOW_HORIZON_TICKS ||
-	    LZ_FLOW_REPEATED(e) >= LZ_FLOW_REPEATS) {
+	if (lz_flow_is_old(e, now_ns) || LZ_FLOW_REPEATED(e) >= LZ_FLOW_REPEATS) {
 		*at = 0;
 		return LZ_FLOW_NEW;
 	}
@@ -159,15 +164,14 @@ __noinline int lz_flow_turn(__u64 hash, __u64 now_ns, __u32 from, __u32 to)
 		return 0;
 	e = *(volatile __u64 *)at;
 	return !((e ^ hash) >> LZ_FLOW_PRINT_SHIFT) && LZ_FLOW_VERDICT(e) == from &&
-	       ((LZ_FLOW_NOW(now_ns) - (__u32)e) & LZ_FLOW_TIME_MASK) <= LZ_FLOW_HORIZON_TICKS &&
+	       !lz_flow_is_old(e, now_ns) &&
 	       __sync_val_compare_and_swap(at, e, (e & ~LZ_FLOW_STATE) | LZ_FLOW_TURNED(to)) == e;
 }
 
 /* Is this one of a connection that has an answer, and may it still get further? 1 or 0. */
 static __always_inline __u64 lz_flow_is_answered(__u64 e, __u64 now_ns)
 {
-	return LZ_FLOW_VERDICT(e) == LZ_FLOW_AWAITED &&
-	       ((LZ_FLOW_NOW(now_ns) - (__u32)e) & LZ_FLOW_TIME_MASK) <= LZ_FLOW_HORIZON_TICKS;
+	return LZ_FLOW_VERDICT(e) == LZ_FLOW_AWAITED && !lz_flow_is_old(e, now_ns);
 }
 
 /* Remember the verdict of a new SYN in place of the oldest, or of the one after it: SYNs are whatever their sender

@@ -115,10 +115,10 @@ static __always_inline __u32 lz_bucket_value(const __u64 *state, const struct lz
 }
 
 /**
- * lz_window_admit() - admit one unit to an "at most N in any window" limit
+ * lz_window_charge() - admit one unit to an "at most N in any window" limit
  * @state:     the limit's one or two state words
  * @now_ns:    monotonic
- * @n:	       what the window may hold
+ * @slack:     so many more than the limit says
  * @ret_value: if refused: what the window holds
  *
  * With two words the even slots live in the first and the odd slots in the second. Only the word of
@@ -126,9 +126,10 @@ static __always_inline __u32 lz_bucket_value(const __u64 *state, const struct lz
  * ahead or behind at this instant, again after: whoever sees the sum above N refuses. So N is never
  * exceeded; at a slot boundary a unit may be refused that would have fitted.
  */
-static __always_inline enum lz_charge lz_window_admit(__u64 *state, const struct lz_limit *l,
-						      __u64 now_ns, __u32 n, __u32 *ret_value)
+static __always_inline enum lz_charge lz_window_charge(__u64 *state, const struct lz_limit *l,
+						       __u64 now_ns, __u32 slack, __u32 *ret_value)
 {
+	__u32 n = l->n + slack;
 	__u64 slot = now_ns / l->slot_ns, two = l->words >> 1 & 1, odd = slot & two;
 	__u64 epoch = slot >> two, other_epoch = epoch - (odd ^ 1);
 	__u64 *own = state + odd, *other = state + (odd ^ 1);
@@ -161,21 +162,15 @@ over:
 	return LZ_CHARGE_OVER;
 }
 
-static __always_inline enum lz_charge lz_window_charge(__u64 *state, const struct lz_limit *l,
-						       __u64 now_ns, __u32 *ret_value)
-{
-	return lz_window_admit(state, l, now_ns, l->n, ret_value);
-}
-
 /**
- * lz_bucket_admit() - admit one unit to a token bucket
- * @slack: so many tokens more than the limit says
+ * lz_bucket_charge() - admit one unit to a token bucket
+ * @slack: as above
  *
  * GCRA (ITU-T I.371): the word holds the theoretical arrival time; a unit fits while that lies no
  * more than burst_ns ahead of now. @ret_value: if refused: the tokens in use, which is all of them.
  */
-static __always_inline enum lz_charge lz_bucket_admit(__u64 *state, const struct lz_limit *l,
-						      __u64 now_ns, __u32 slack, __u32 *ret_value)
+static __always_inline enum lz_charge lz_bucket_charge(__u64 *state, const struct lz_limit *l,
+						       __u64 now_ns, __u32 slack, __u32 *ret_value)
 {
 	__u64 burst_ns = l->burst_ns + slack * l->slot_ns;
 	__u64 stamp = (__u64)l->stamp << 60, old = lz_word_read(state);
@@ -197,12 +192,6 @@ static __always_inline enum lz_charge lz_bucket_admit(__u64 *state, const struct
 	if (__sync_val_compare_and_swap(state, old, stamp | tat) != old)
 		return LZ_CHARGE_LOST;
 	return LZ_CHARGE_OK;
-}
-
-static __always_inline enum lz_charge lz_bucket_charge(__u64 *state, const struct lz_limit *l,
-						       __u64 now_ns, __u32 *ret_value)
-{
-	return lz_bucket_admit(state, l, now_ns, 0, ret_value);
 }
 
 /* ---------------------------------------------------------------- distinct destinations

@@ -358,7 +358,7 @@ int bench_bucket(struct xdp_md *ctx)
 	LZ_NO_UNROLL
 	for (int i = 0; charge == LZ_CHARGE_LOST && i < LZ_CAS_TRIES; i++)
 		charge = lz_bucket_charge(&bench_cell.state[0], &bench_limits.bucket,
-					  lz_clock_ns(), &value);
+					  lz_clock_ns(), 0, &value);
 	return count_admitted(charge);
 }
 
@@ -373,7 +373,7 @@ int bench_window(struct xdp_md *ctx)
 	LZ_NO_UNROLL
 	for (int i = 0; charge == LZ_CHARGE_LOST && i < LZ_CAS_TRIES; i++)
 		charge = lz_window_charge(&bench_cell.state[2], &bench_limits.window,
-					  lz_clock_ns(), &value);
+					  lz_clock_ns(), 0, &value);
 	return count_admitted(charge);
 }
 

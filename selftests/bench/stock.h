@@ -136,7 +136,7 @@ int stock_limit(struct xdp_md *ctx)
 		return XDP_PASS;
 	lz_count_pair(&s->syn, 1, 1);
 	return count_admitted(lz_bucket_charge(&s->state[4], &bench_limits.bucket,
-					       bpf_ktime_get_ns(), &value));
+					       bpf_ktime_get_ns(), 0, &value));
 }
 
 /* One limit of a covering prefix: /27 or /48, as the policy of figure e has it. */
@@ -146,7 +146,7 @@ static __always_inline int stock_prefix_over(const struct lz_pkt *p, __u64 now_n
 	struct stock_source *s = stock_source_of((p->key & mask) | 1ULL << 63);
 	__u32 value;
 
-	return s && lz_bucket_charge(&s->state[0], &bench_limits.bucket, now_ns, &value);
+	return s && lz_bucket_charge(&s->state[0], &bench_limits.bucket, now_ns, 0, &value);
 }
 
 /* What ours does with one SYN: colony, range, source, exception, destination, retransmission, two
@@ -175,9 +175,9 @@ static __always_inline int stock_syn(struct xdp_md *ctx, int prefix)
 	if (bpf_map_lookup_elem(&stock_flows, &flow))
 		return XDP_PASS;
 	lz_count_pair(&s->syn, 1, 1);
-	verdict = lz_window_charge(&s->state[0], &bench_limits.window, now_ns, &value) ||
-		  lz_window_charge(&s->state[2], &bench_limits.window, now_ns, &value) ||
-		  lz_bucket_charge(&s->state[4], &bench_limits.bucket, now_ns, &value) ||
+	verdict = lz_window_charge(&s->state[0], &bench_limits.window, now_ns, 0, &value) ||
+		  lz_window_charge(&s->state[2], &bench_limits.window, now_ns, 0, &value) ||
+		  lz_bucket_charge(&s->state[4], &bench_limits.bucket, now_ns, 0, &value) ||
 		  (prefix && stock_prefix_over(&p, now_ns));
 	bpf_map_update_elem(&stock_flows, &flow, &verdict, BPF_ANY);
 	return count_admitted(verdict ? LZ_CHARGE_OVER : LZ_CHARGE_OK);

@@ -76,7 +76,7 @@ static __u64 window_ns(const struct lz_limit *l)
 static bool charge(__u64 *state, const struct lz_limit *l, __u64 now_ns)
 {
 	__u32 value = ~0u;
-	bool ok = lz_window_charge(state, l, now_ns, &value) == LZ_CHARGE_OK;
+	bool ok = lz_window_charge(state, l, now_ns, 0, &value) == LZ_CHARGE_OK;
 
 	if (!ok && (value < l->n || value != lz_window_value(state, l, now_ns)))
 		T_EQ(lz_window_value(state, l, now_ns), value, "what a full window holds");
@@ -227,7 +227,7 @@ static void word_taken_meanwhile(void)
 	for (unsigned words = 1; words <= 2; words++) {
 		race_begins(words, 1000, 1000);
 		before_swap = takes_one;
-		T_EQ(lz_window_charge(raced_state, &raced, raced_now, &value), LZ_CHARGE_LOST, "ask again");
+		T_EQ(lz_window_charge(raced_state, &raced, raced_now, 0, &value), LZ_CHARGE_LOST, "ask again");
 		T_EQ(lz_window_value(raced_state, &raced, raced_now), 1, "the other's alone is counted");
 	}
 }
@@ -257,7 +257,7 @@ static void word_beside_taken_meanwhile(void)
 		for (unsigned k = 0; k < rows[row].first; k++)
 			T_OK(charge(raced_state, &raced, raced_now), "there is room");
 		*(before ? &before_swap : &after_swap) = rows[row].turn;
-		T_EQ(lz_window_charge(raced_state, &raced, raced_now, &value),
+		T_EQ(lz_window_charge(raced_state, &raced, raced_now, 0, &value),
 		     before ? rows[row].if_before : LZ_CHARGE_OK, rows[row].name);
 		T_OK(value == (before && rows[row].if_before ? 5 : 0), "what the window holds, if refused");
 	}
@@ -272,7 +272,7 @@ static void old_counts_beside(void)
 	for (int i = 0; i < 3; i++)
 		T_OK(charge(raced_state, &raced, (1000 - 13) * raced.slot_ns), "thirteen slots ago");
 	before_swap = takes_two_beside;
-	T_EQ(lz_window_charge(raced_state, &raced, raced_now, &value), LZ_CHARGE_OVER, "and two meanwhile");
+	T_EQ(lz_window_charge(raced_state, &raced, raced_now, 0, &value), LZ_CHARGE_OVER, "and two meanwhile");
 }
 
 static void other_stamp_is_empty(void)
@@ -319,7 +319,7 @@ static void bucket_is_exact(void)
 			wrong += lz_bucket_value(&state, &l, now) != (full - tokens + l.slot_ns - 1) / l.slot_ns;
 			if (want)
 				tokens -= l.slot_ns;
-			wrong += want != (lz_bucket_charge(&state, &l, now, &value) == LZ_CHARGE_OK);
+			wrong += want != (lz_bucket_charge(&state, &l, now, 0, &value) == LZ_CHARGE_OK);
 			wrong += lz_bucket_value(&state, &l, now) != (full - tokens + l.slot_ns - 1) / l.slot_ns;
 			wrong += !want && value != l.n;
 		}
@@ -333,16 +333,16 @@ static void bucket_edges(void)
 	__u64 state = 0, now = 1ull << 59;
 	__u32 value = 0, n = 0;
 
-	while (lz_bucket_charge(&state, &l, now, &value) == LZ_CHARGE_OK)
+	while (lz_bucket_charge(&state, &l, now, 0, &value) == LZ_CHARGE_OK)
 		n++;
 	T_EQ(n, 10, "burst after 18 years of uptime");
 	n = 0;
-	while (n < 100 && lz_bucket_charge(&state, &smaller, now + 3 * S, &value))
+	while (n < 100 && lz_bucket_charge(&state, &smaller, now + 3 * S, 0, &value))
 		now += S / 4, n++;
 	T_EQ(n, 4, "a word of a larger burst is clamped to the new rule's horizon: one token later it is free");
 	l.stamp = 4;
 	T_EQ(lz_bucket_value(&state, &l, now), 0, "another stamp has no token in use");
-	T_EQ(lz_bucket_charge(&state, &l, now, &value), LZ_CHARGE_OK, "another stamp is empty");
+	T_EQ(lz_bucket_charge(&state, &l, now, 0, &value), LZ_CHARGE_OK, "another stamp is empty");
 	T_EQ(lz_bucket_value(&state, &l, now), 1, "one token in use");
 }
 
@@ -350,7 +350,7 @@ static void takes_a_token(void)
 {
 	__u32 value;
 
-	lz_bucket_charge(raced_state, &raced, raced_now, &value);
+	lz_bucket_charge(raced_state, &raced, raced_now, 0, &value);
 }
 
 static void bucket_taken_meanwhile(void)
@@ -361,7 +361,7 @@ static void bucket_taken_meanwhile(void)
 	raced_state[0] = 0;
 	raced_now = 100 * S;
 	before_swap = takes_a_token;
-	T_EQ(lz_bucket_charge(raced_state, &raced, raced_now, &value), LZ_CHARGE_LOST, "ask again");
+	T_EQ(lz_bucket_charge(raced_state, &raced, raced_now, 0, &value), LZ_CHARGE_LOST, "ask again");
 	T_EQ(lz_bucket_value(raced_state, &raced, raced_now), 1, "the other's alone is counted");
 }
 
