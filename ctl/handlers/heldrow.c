@@ -208,17 +208,19 @@ int lz_held_row_line(struct lz_held_rows *rows, struct lz_ctl *ctl, const struct
 		     struct lz_str *ret)
 {
 	struct lz_prefix prefix = lz_key_to_prefix(held->key, ctl->view.instance.ipv6_key_len);
-	struct lz_held said = *held;
 	char address[LZ_ADDR_TEXT_MAX];
 	struct lz_held_words *w;
+	struct lz_held said;
 
 	if (!held->staff_only && lz_case_is_staffs(ctl, held->case_id)) { /* its origin does not say so */
+		said = *held;
 		said.staff_only = true;
 		said.origin = 0;
+		held = &said;
 	}
-	w = words_of(rows, &said);
+	w = words_of(rows, held);
 	if (!w->line.len)
-		say_line(&w->line, &said);
+		say_line(&w->line, held);
 	lz_str_append(ret, held->address[0] ? held->address : lz_addr_format(&prefix.addr, address));
 	add_plain(ret, " ", time_of(rows, UNTIL, lz_ctl_wall_of(held->expiry_s)), "");
 	add_str(ret, &w->line);
